@@ -1,0 +1,324 @@
+"""The command line: parse, call the library, print. Nothing heavy is imported before a command needs it."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from kerasface import __version__
+from kerasface.terminal import progress_bars, start_tensorflow
+from kerasface.train.__main__ import train
+
+_IMAGES = click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+_RUNS = click.option("--runs", default="saved_models", show_default=True, help="Folder of the models.")
+_MIN_FACE = click.option(
+    "--min-face-size",
+    type=click.FloatRange(min=12),
+    help="Side in pixels of the smallest face looked for.  [default: 20, more in large photos]",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kerasface")
+def main() -> None:
+    """Train, verify, recognise and explain faces on your own machine."""
+
+
+main.add_command(train)
+
+
+@main.command()
+@_IMAGES
+@_MIN_FACE
+@_JSON
+def detect(images, min_face_size, as_json) -> None:
+    """Find the faces in IMAGES: boxes, five landmarks and scores."""
+    with _errors():
+        from kerasface.faces.detection import FaceDetector
+
+        detector = FaceDetector(min_face_size)
+        _run_photos(
+            images,
+            lambda batch: [[face.to_dict() for face in faces] for faces in detector.detect(batch)],
+            lambda face: f"face at {_box(face)}, score {face['detection_score']:.3f}",
+            as_json,
+        )
+
+
+@main.command()
+@click.argument("image_a", metavar="A", type=click.Path(path_type=Path))
+@click.argument("image_b", metavar="B", type=click.Path(path_type=Path))
+@click.option("--fmr", default=0.001, show_default=True, help="False match rate to decide at, a fraction.")
+@_MIN_FACE
+@_JSON
+def verify(image_a, image_b, fmr, min_face_size, as_json) -> None:
+    """Tell whether photos A and B show the same person."""
+    with _errors():
+        from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.faces.detection import FaceDetector
+        from kerasface.images import decode
+        from kerasface.verify import verify as verify_photos
+
+        photos = [decode(path) for path in (image_a, image_b)]
+        analyzer = FaceAnalyzer(FaceDetector(min_face_size))
+        result = verify_photos(*photos, analyzer, fmr=fmr, names=(str(image_a), str(image_b)))
+    if as_json:
+        _print_json(result.to_dict())
+        return
+    point = result.operating_point
+    click.echo(f"{result.decision.upper().replace('_', ' ')}: {result.reason}")
+    click.echo(
+        f"At this threshold {result.fmr:.2%} of pairs of different people match (95 % interval {point.fmr_low:.2%} to "
+        f"{point.fmr_high:.2%}) and {point.fnmr:.1%} of pairs of one person do not."
+    )
+    click.echo(f"Measured {point.date} on {point.data}.")
+    click.echo(f"{result.device}, {result.precision}, {result.seconds:.2f} s")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The .npz file to write.")
+@click.option("--mirror/--no-mirror", default=True, show_default=True, help="Average with the mirrored crop.")
+@_JSON
+def embed(folder, out, mirror, as_json) -> None:
+    """Embed every face of every photo under FOLDER into OUT.
+
+    OUT holds `paths` (the photo of each face), `boxes` (x, y, width, height), `embeddings` (unit length) and
+    `embedder` (embeddings are comparable where it is equal).
+    """
+    with _errors():
+        import numpy as np
+
+        from kerasface.data.embeddings import embed_photos, image_files
+        from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.faces.embedding import FaceEmbedder
+
+        files = image_files(folder)
+        analyzer = FaceAnalyzer(embedder=FaceEmbedder(mirror=mirror))
+        with progress_bars() as report:
+            faces = embed_photos(files, analyzer, on_progress=lambda done, total: report("photos", done, total))
+        arrays = {
+            "paths": np.array([str(path) for path in faces.paths], dtype=str),
+            "boxes": faces.boxes,
+            "embeddings": faces.embeddings,
+            "embedder": np.array(analyzer.embedder.fingerprint),
+        }
+        _write_atomically(out, lambda file: np.savez(file, **arrays))
+    rejected = [{"image": str(path), "reason": reason} for path, reason in faces.rejected]
+    if as_json:
+        summary = {"out": str(out), "num_photos": len(files), "num_faces": len(faces.paths), "rejected": rejected}
+        _print_json({**summary, "embedder": analyzer.embedder.fingerprint})
+    else:
+        click.echo(f"{out}: {len(faces.paths)} faces of {len(files)} photos")
+        for line in rejected:
+            click.echo(f"not used: {line['reason']}", err=True)
+
+
+@main.command()
+@_IMAGES
+@click.option("--model", required=True, help="Name of a model trained by `kerasface train classify`.")
+@click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many names per face.")
+@_RUNS
+@_JSON
+def predict(images, model, top, runs, as_json) -> None:
+    """Name the people in IMAGES with a trained MODEL.
+
+    The model must choose among the people it was trained on: a stranger gets one of their names too.
+    """
+    with _errors():
+        from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.recognise import FaceClassifier
+        from kerasface.runs import load_run
+
+        classifier = FaceClassifier(load_run(runs, model), FaceAnalyzer())
+        _run_photos(
+            images,
+            lambda batch: [[face.to_dict() for face in faces] for faces in classifier.recognise(batch, top=top)],
+            lambda face: (
+                f"face at {_box(face)}: "
+                + ", ".join(f"{entry['label']} {entry['probability']:.1%}" for entry in face["top"])
+            ),
+            as_json,
+        )
+
+
+@main.group()
+def evaluate() -> None:
+    """Measure error rates on labelled photos."""
+
+
+@evaluate.command()
+@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder with a folder per person.")
+@click.option("--pairs", required=True, type=click.Path(path_type=Path), help="Pairs file in LFW's format.")
+@click.option("--mirror/--no-mirror", default=True, show_default=True, help="Average with the mirrored crop.")
+@_JSON
+def verification(images, pairs, mirror, as_json) -> None:
+    """Measure 1:1 verification on labelled pairs, by the protocol of LFW.
+
+    The image of `Name 7` is IMAGES/Name/Name_0007.jpg; where a photo has several faces, the one nearest its centre
+    counts. A pair that cannot be scored counts as wrong.
+    """
+    with _errors():
+        from kerasface.data.pairs import read_pairs
+        from kerasface.evaluation.verification import evaluate_verification
+        from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.faces.embedding import FaceEmbedder
+        from kerasface.models.runtime import device_name
+        from kerasface.verify import score_pairs
+
+        listed = read_pairs(pairs, images)
+        analyzer = FaceAnalyzer(embedder=FaceEmbedder(mirror=mirror))
+        with progress_bars() as report, _stopwatch() as seconds:
+            scored = score_pairs(listed, analyzer, on_progress=lambda done, total: report("photos", done, total))
+        result = evaluate_verification(
+            scored.scores,
+            [pair.same for pair in scored.pairs],
+            [pair.fold for pair in scored.pairs],
+            num_failed=len(scored.failed),
+        )
+    failed = [{"line": pair.line, "reason": reason} for pair, reason in scored.failed]
+    if as_json:
+        device = {"device": device_name(), "precision": analyzer.embedder.precision, "seconds": round(seconds(), 3)}
+        _print_json({**result.to_dict(), "failed": failed, **device})
+        return
+    click.echo(f"accuracy {result.accuracy_mean:.2%} +- {result.accuracy_se:.2%}, {result.num_pairs} pairs")
+    click.echo(f"AUC {result.auc:.5f}, equal error rate {result.eer:.2%}, threshold {result.threshold:.4f}")
+    for fmr, tar in result.tar_at_fmr.items():
+        doubt = "" if tar.supported else "  (too few impostor pairs to speak of this rate)"
+        click.echo(f"TAR at FMR {float(fmr):.1%}: {tar.value:.2%} (95 % {tar.low:.2%} to {tar.high:.2%}){doubt}")
+    click.echo(f"{result.num_failed} pairs failed, {device_name()}, {seconds():.0f} s")
+    for line in failed[:10]:
+        click.echo(f"  line {line['line']}: {line['reason']}")
+
+
+@main.command()
+@_RUNS
+@_JSON
+def models(runs, as_json) -> None:
+    """List pretrained weights with licences and hashes, and the trained models."""
+    with _errors():
+        from kerasface.models.pretrained import LEDGER, describe
+        from kerasface.runs import list_runs
+
+        ledger = [describe(entry) for entry in LEDGER]
+        trained = [
+            {"name": run.name, "path": str(run.path), "task": run.card and run.card["task"], "problem": run.problem}
+            for run in list_runs(runs)
+        ]
+    if as_json:
+        _print_json({"pretrained": ledger, "trained": trained})
+        return
+    for line in ledger:
+        click.echo(f"{line['name']}  {line['licence']}  {line['package']}")
+        click.echo(f"  trained on {line['training_data']}")
+        click.echo(f"  SHA-256 {line['sha256']}")
+        click.echo(f"  {line['state']}")
+    for run in trained:
+        click.echo(f"{run['name']}  {run['task'] or 'broken'}  {run['path']}")
+        if run["problem"]:
+            click.echo(f"  {run['problem']}")
+    if not trained:
+        click.echo(f"No trained models in {runs}. Make one: kerasface train classify DATA --name NAME")
+
+
+@main.command()
+@_JSON
+def doctor(as_json) -> None:
+    """Tell which device and precision are really used, versions, and what is missing."""
+    with _errors():
+        from kerasface.environment import report
+
+        found = report()
+    if as_json:
+        _print_json(found)
+        return
+    click.echo(f"device {found['device']}, precision {found['precision']}")
+    if found["embedding_seconds"] is not None:
+        click.echo(f"one face is embedded in {1000 * found['embedding_seconds']:.0f} ms")
+    if not found["gpus"]:
+        click.echo("No GPU is visible to TensorFlow. With an NVIDIA GPU: pip install -r requirements-gpu.txt")
+    for name, version in found["versions"].items():
+        click.echo(f"{name} {version or 'not installed'}")
+    for sentence in found["missing"]:
+        click.echo(f"missing: {sentence}")
+    if not found["missing"]:
+        click.echo("nothing is missing")
+
+
+def _run_photos(
+    paths: tuple[Path, ...],
+    work: Callable[[list], list[list[dict]]],
+    line: Callable[[dict], str],
+    as_json: bool,
+) -> None:
+    """Decodes `paths`, runs `work` on them in batches, and prints; ends with exit code 1 if a file was unusable."""
+    from kerasface.data.photos import read_photos
+
+    results = []
+    for batch in read_photos(paths):
+        readable = [photo for photo in batch if photo.problem is None]
+        found = iter(work([photo.image for photo in readable]))
+        for photo in batch:
+            if photo.problem is not None:
+                results.append({"image": str(photo.path), "error": photo.problem})
+                click.echo(f"Error: {photo.problem}", err=True)
+                continue
+            faces = next(found)
+            results.append({"image": str(photo.path), "faces": faces})
+            if not as_json:
+                click.echo(f"{photo.path}: {len(faces) or 'no'} face{'s' * (len(faces) != 1)}")
+                for face in faces:
+                    click.echo(f"  {line(face)}")
+    if as_json:
+        _print_json(results)
+    if any("error" in result for result in results):
+        raise SystemExit(1)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turns the library's errors into one line on stderr and exit code 1."""
+    start_tensorflow()
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError) as error:
+        raise click.ClickException(" ".join(str(error).split())) from error
+
+
+@contextmanager
+def _stopwatch() -> Iterator[Callable[[], float]]:
+    """Gives a function that tells the seconds since the block was entered, stopped where it was left."""
+    import time
+
+    started, stopped = time.perf_counter(), []
+    yield lambda: (stopped[0] if stopped else time.perf_counter()) - started
+    stopped.append(time.perf_counter())
+
+
+def _write_atomically(path: Path, write: Callable) -> None:
+    """Lets `write` fill a file beside `path`, syncs it and renames it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def _box(face: dict) -> str:
+    x, y, width, height = face["box"]
+    return f"{x:.0f},{y:.0f} {width:.0f}x{height:.0f}"
+
+
+def _print_json(content) -> None:
+    click.echo(json.dumps(content, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,1 @@
+"""Reads folders of people and lists of pairs, and turns them into training data."""

@@ -1,0 +1,140 @@
+"""Reads a folder of people (one folder of photos per identity) and holds some of the photos out."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasface.images import SUFFIXES
+
+
+@dataclass(frozen=True)
+class IdentityFolders:
+    """What a folder of people holds.
+
+    Attributes:
+        root: The folder that was read.
+        identities: Names of the identities, sorted; the position of a name is its label.
+        samples: `(path, label)` of every image, sorted by label, then by file name.
+        left_out: Identities with too few images: name to number of images.
+        rejected: `(path, reason)` of everything else that was found, hidden files excepted.
+    """
+
+    root: Path
+    identities: tuple[str, ...]
+    samples: tuple[tuple[Path, int], ...]
+    left_out: dict[str, int]
+    rejected: tuple[tuple[Path, str], ...]
+
+    @property
+    def paths(self) -> list[Path]:
+        """The images, in the order of `samples`."""
+        return [path for path, _ in self.samples]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels, int64, shape `(num_samples,)`, in the order of `samples`."""
+        return np.array([label for _, label in self.samples], dtype=np.int64)
+
+
+def read_identity_folders(root: str | os.PathLike, *, min_images: int = 1) -> IdentityFolders:
+    """Reads a folder that holds one folder of images per identity.
+
+    Files are told by their suffix alone; whether they decode shows when they are decoded. Hidden files and folders
+    (leading dot) are ignored; everything else that is not used is listed.
+
+    Args:
+        root: The folder.
+        min_images: Identities with fewer images are left out.
+
+    Returns:
+        The identities, their images, and what was left out or rejected.
+
+    Raises:
+        ValueError: If `root` is missing or no folder, if `min_images` is below 1, or if fewer than two identities
+            remain.
+    """
+    root = Path(root)
+    if min_images < 1:
+        raise ValueError(f"min_images must be at least 1. Received: min_images={min_images}.")
+    if not root.is_dir():
+        problem = "is not a folder" if root.exists() else "does not exist"
+        raise ValueError(f"{root} {problem}. Give a folder that holds one folder of photos per person.")
+    images, rejected = _images_by_identity(root)
+    identities = tuple(name for name, found in images.items() if len(found) >= min_images)
+    left_out = {name: len(found) for name, found in images.items() if len(found) < min_images}
+    _check_enough_identities(root, identities, left_out, min_images)
+    samples = tuple((path, label) for label, name in enumerate(identities) for path in images[name])
+    return IdentityFolders(root, identities, samples, left_out, tuple(rejected))
+
+
+def split_holdout(labels: Sequence[int] | np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Holds a fraction of every identity's images out for validation.
+
+    An identity with two or more images has at least one on each side; a single image stays for training.
+
+    Args:
+        labels: One label per image, integers, shape `(num_images,)`.
+        fraction: Share of each identity's images to hold out, in `(0, 1)`.
+        seed: The same seed gives the same split.
+
+    Returns:
+        `(train_indices, validation_indices)`: ascending, int64, together every index once.
+
+    Raises:
+        ValueError: If `fraction` is outside `(0, 1)` or `labels` is not one-dimensional.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1:
+        raise ValueError(f"labels must have shape (num_images,). Received: labels of shape {labels.shape}.")
+    if not 0 < fraction < 1:
+        raise ValueError(f"fraction must lie between 0 and 1, exclusive. Received: fraction={fraction}.")
+    generator = np.random.default_rng(seed)
+    held_out = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        indices = np.flatnonzero(labels == label)
+        if len(indices) >= 2:
+            count = np.clip(round(fraction * len(indices)), 1, len(indices) - 1)
+            held_out[generator.choice(indices, count, replace=False)] = True
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _images_by_identity(root: Path) -> tuple[dict[str, list[Path]], list[tuple[Path, str]]]:
+    images, rejected = {}, []
+    for entry in _visible_entries(root):
+        if not entry.is_dir():
+            rejected.append((entry, "Not inside the folder of an identity."))
+            continue
+        try:
+            found = _visible_entries(entry)
+        except OSError as error:
+            rejected.append((entry, f"Cannot be read: {error.strerror}."))
+            continue
+        reasons = [(path, _reason_against(path)) for path in found]
+        images[entry.name] = [path for path, reason in reasons if reason is None]
+        rejected += [(path, reason) for path, reason in reasons if reason is not None]
+    return images, rejected
+
+
+def _visible_entries(folder: Path) -> list[Path]:
+    return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.name)
+
+
+def _reason_against(path: Path) -> str | None:
+    if path.is_dir():
+        return "A folder inside the folder of an identity."
+    if path.suffix.lower() not in SUFFIXES:
+        return f"Not an image by its suffix: {path.suffix or 'none'}."
+    return None
+
+
+def _check_enough_identities(root: Path, identities: tuple, left_out: dict[str, int], min_images: int) -> None:
+    if len(identities) >= 2:
+        return
+    found = "no identity" if not identities else f"only one identity, {identities[0]!r},"
+    remedy = "Give a folder that holds one folder of photos per person."
+    if any(left_out.values()):
+        remedy = f"Add photos or lower min_images: {len(left_out)} identities have fewer images."
+    raise ValueError(f"At least two identities are needed; {root} has {found} with {min_images}+ images. {remedy}")

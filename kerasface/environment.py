@@ -1,0 +1,76 @@
+"""What this machine offers: device and precision really used, versions, and what is missing."""
+
+import importlib.metadata
+import platform
+import time
+
+import numpy as np
+
+from kerasface import __version__
+from kerasface.models.pretrained import LEDGER, describe
+
+_PACKAGES = (
+    "keras",
+    "tensorflow-cpu",
+    "tensorflow",
+    "numpy",
+    "pillow",
+    "pillow-heif",
+    "opencv-python-headless",
+    "scikit-learn",
+    "streamlit",
+    "plotly",
+    "click",
+    "rich",
+)
+
+
+def versions() -> dict[str, str | None]:
+    """Returns the versions of KerasFace, Python and the packages used; `None` where one is not installed."""
+    found = {"kerasface": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = None
+    if found["tensorflow"] or found["tensorflow-cpu"]:
+        # One of the two builds suffices.
+        found = {name: version for name, version in found.items() if version or not name.startswith("tensorflow")}
+    return found
+
+
+def report() -> dict:
+    """Looks at the machine, running the embedder once.
+
+    Returns:
+        `versions`, `device`, `precision`, `gpus` (names), `embedding_seconds` (one face, warm; `None` if it cannot
+        run), `pretrained` (the ledger with states) and `missing` (sentences that say what to do).
+    """
+    import tensorflow as tf
+
+    from kerasface.models.runtime import best_precision, device_name
+
+    found = versions()
+    pretrained = [describe(entry) for entry in LEDGER]
+    missing = [line["state"] for line in pretrained if line["state"] != "installed"]
+    missing += [f"{name} is not installed. Run: pip install {name}" for name, version in found.items() if not version]
+    return {
+        "versions": found,
+        "device": device_name(),
+        "precision": best_precision(),
+        "gpus": [device.name for device in tf.config.list_physical_devices("GPU")],
+        "embedding_seconds": None if missing else _embedding_seconds(),
+        "pretrained": pretrained,
+        "missing": missing,
+    }
+
+
+def _embedding_seconds() -> float:
+    from kerasface.faces.embedding import FaceEmbedder
+
+    embedder = FaceEmbedder()
+    crop = np.zeros((1, *embedder.image_size, 3), dtype=np.uint8)
+    embedder.embed(crop)
+    started = time.perf_counter()
+    embedder.embed(crop)
+    return time.perf_counter() - started

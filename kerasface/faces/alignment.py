@@ -1,0 +1,64 @@
+"""Aligned crops: five landmarks moved onto an embedder's template."""
+
+import math
+
+import cv2
+import numpy as np
+
+# Where the 150 x 150 crops of `face_resnet` have left eye, right eye, nose and the corners of the mouth: x, y in pixels.
+FACE_RESNET_TEMPLATE = np.array(
+    [(47.55, 45.49), (100.84, 45.45), (73.97, 77.43), (50.66, 103.89), (97.57, 103.96)], dtype=np.float64
+)
+
+
+def similarity_transform(points: np.ndarray, template: np.ndarray) -> np.ndarray:
+    """Returns the least-squares similarity that moves `points` onto `template`.
+
+    Args:
+        points: `(n, 2)` positions in the photo, x and y in pixels; at least two different ones.
+        template: `(n, 2)` positions in the crop.
+
+    Returns:
+        `(2, 3)` matrix `[sR | t]` of rotation, uniform scale and translation, never a reflection.
+
+    Raises:
+        ValueError: If all points coincide: no similarity is defined.
+
+    Reference:
+        S. Umeyama, "Least-squares estimation of transformation parameters between two point patterns", PAMI 1991.
+        In the plane its solution is one complex division.
+    """
+    source, target = points @ (1, 1j), template @ (1, 1j)
+    centred = source - source.mean()
+    spread = np.vdot(centred, centred).real
+    if spread == 0:
+        raise ValueError(f"Alignment needs landmarks at different places. Received: points={points.tolist()}.")
+    turn = np.vdot(centred, target - target.mean()) / spread
+    shift = target.mean() - turn * source.mean()
+    return np.array([(turn.real, -turn.imag, shift.real), (turn.imag, turn.real, shift.imag)])
+
+
+def align(image: np.ndarray, landmarks: np.ndarray, template: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    """Cuts the aligned crop of one face.
+
+    Where the face is larger than the crop, the crop is drawn on a finer grid and averaged over areas, so that
+    shrinking does not alias. What lies outside the photo is black.
+
+    Args:
+        image: RGB photo `(height, width, 3)`, uint8.
+        landmarks: `(5, 2)` positions in the photo, pixels.
+        template: `(5, 2)` where the landmarks belong in the crop.
+        image_size: Height and width of the crop.
+
+    Returns:
+        `(*image_size, 3)`, uint8, RGB.
+    """
+    matrix = similarity_transform(landmarks.astype(np.float64), template)
+    pixels_per_pixel = 1 / math.hypot(*matrix[:, 0])
+    finer = max(1, math.ceil(pixels_per_pixel))
+    # Pixel (u, v) of the finer grid has its centre at ((u + 0.5) / finer - 0.5) of the crop.
+    matrix = finer * matrix
+    matrix[:, 2] += (finer - 1) / 2
+    height, width = image_size
+    crop = cv2.warpAffine(image, matrix, (width * finer, height * finer), flags=cv2.INTER_LINEAR)
+    return crop if finer == 1 else cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)

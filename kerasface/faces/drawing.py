@@ -1,0 +1,82 @@
+"""Numbered boxes on a photo, readable at any photo size."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from kerasface.faces.detection import Face
+
+CHOSEN = (64, 224, 190)  # RGB
+OTHER = (250, 176, 92)
+_INK = (12, 24, 22)
+
+
+def draw_faces(
+    image: np.ndarray, faces: Sequence[Face], *, chosen: Collection[int] | None = None, longest_side: int = 1000
+) -> np.ndarray:
+    """Draws every face's box, landmarks and number, 1 for the first face.
+
+    The photo is first brought to the size at which it is shown, so that lines and numbers come out equally wide and
+    crisp on a thumbnail and on 64 megapixels.
+
+    Args:
+        image: RGB uint8, shape `(H, W, 3)`.
+        faces: Faces of this photo; boxes and landmarks in its pixels.
+        chosen: Indices into `faces` that are drawn in the leading colour; all of them by default.
+        longest_side: Longer side of the result in pixels, at least 64.
+
+    Returns:
+        A new RGB uint8 image, shape `(h, w, 3)`, with the photo's proportions.
+
+    Raises:
+        ValueError: If `longest_side` is below 64.
+    """
+    if longest_side < 64:
+        raise ValueError(
+            f"The picture must be at least 64 pixels long. Received: longest_side={longest_side}. Raise it."
+        )
+    height, width = image.shape[:2]
+    scale = longest_side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    # INTER_AREA averages all source pixels, so a large photo does not alias.
+    canvas = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    # The last face is drawn first: faces come largest first, and the main one must stay on top.
+    for index in reversed(range(len(faces))):
+        colour = CHOSEN if chosen is None or index in chosen else OTHER
+        _draw_face(canvas, faces[index], scale, str(index + 1), colour)
+    return canvas
+
+
+def _draw_face(canvas: np.ndarray, face: Face, scale: float, number: str, colour: tuple[int, int, int]) -> None:
+    """Draws one face onto `canvas`, whose pixels are `scale` times those of the face's photo."""
+    line = max(1, round(max(canvas.shape[:2]) / 300))
+    x, y, width, height = (float(value) * scale for value in face.box)
+    corners = (round(x), round(y)), (round(x + width), round(y + height))
+    for thickness, tint in ((line + 2, _INK), (line, colour)):  # the dark edge keeps the box visible on light skin
+        cv2.rectangle(canvas, *corners, tint, thickness, cv2.LINE_AA)
+    for point in np.asarray(face.landmarks, dtype=float) * scale:
+        centre = tuple(int(value) for value in np.rint(point))
+        cv2.circle(canvas, centre, line + 2, _INK, -1, cv2.LINE_AA)
+        cv2.circle(canvas, centre, line + 1, colour, -1, cv2.LINE_AA)
+    _draw_tag(canvas, corners[0], number, colour, line)
+
+
+def _draw_tag(
+    canvas: np.ndarray, corner: tuple[int, int], number: str, colour: tuple[int, int, int], line: int
+) -> None:
+    """Draws a filled tag with `number` on top of the box's upper left corner, moved inside the picture where needed."""
+    font_scale = max(0.4, max(canvas.shape[:2]) / 900)
+    thickness = max(1, round(2 * font_scale))
+    (width, height), _ = cv2.getTextSize(number, cv2.FONT_HERSHEY_SIMPLEX, font_scale, thickness)
+    pad = max(2, height // 3)
+    tag_width, tag_height = width + 2 * pad, height + 2 * pad
+    left = min(max(corner[0] - line, 0), max(canvas.shape[1] - tag_width, 0))
+    top = min(max(corner[1] - tag_height, 0), max(canvas.shape[0] - tag_height, 0))
+    cv2.rectangle(canvas, (left, top), (left + tag_width, top + tag_height), colour, -1)
+    origin = (left + pad, top + pad + height)
+    cv2.putText(canvas, number, origin, cv2.FONT_HERSHEY_SIMPLEX, font_scale, _INK, thickness, cv2.LINE_AA)

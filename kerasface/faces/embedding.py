@@ -1,0 +1,79 @@
+"""From aligned crops to unit embeddings, and from embeddings to scores."""
+
+import numpy as np
+
+from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
+from kerasface.faces.detection import Face
+from kerasface.models.face_resnet import EMBEDDING_DIM, IMAGE_SIZE, build_face_resnet
+from kerasface.models.pretrained import weight_file
+from kerasface.models.runtime import best_precision, compile_network
+
+
+class FaceEmbedder:
+    """Embeds faces with `face_resnet`.
+
+    Args:
+        mirror: Average the embeddings of the crop and of its mirror image: twice the work, fewer errors.
+        precision: `"float32"`, `"bfloat16"`, or `None` for the faster one on this machine.
+
+    Attributes:
+        name: The model's name, as thresholds and galleries record it.
+        fingerprint: Weights, alignment and averaging in one string: embeddings are comparable where it is equal.
+        alignment: Name of template and crop size: what a model that takes these crops records.
+        embedding_dim: Length of an embedding.
+        image_size: Height and width of the crops.
+
+    Raises:
+        ModelFileError: If the weight file is missing or altered.
+    """
+
+    def __init__(self, mirror: bool = True, precision: str | None = None):
+        self.name = "face_resnet"
+        self.mirror = mirror
+        self.precision = precision or best_precision()
+        self.embedding_dim = EMBEDDING_DIM
+        self.image_size = IMAGE_SIZE
+        averaging = "mirrored" if mirror else "plain"
+        self.alignment = "face_resnet-five_points-150x150"
+        self.fingerprint = f"face_resnet-{weight_file('face_resnet').sha256[:12]}-five_points-{averaging}"
+        self._network = compile_network(build_face_resnet(), precision=self.precision)
+
+    def crop(self, image: np.ndarray, face: Face) -> np.ndarray:
+        """Cuts the aligned crop that `embed` wants: `(150, 150, 3)` uint8, RGB."""
+        return align(image, face.landmarks, FACE_RESNET_TEMPLATE, self.image_size)
+
+    def embed(self, crops: np.ndarray) -> np.ndarray:
+        """Embeds aligned crops.
+
+        Args:
+            crops: `(n, 150, 150, 3)` uint8, RGB.
+
+        Returns:
+            `(n, 128)` float32, each of length 1.
+        """
+        (embeddings,) = self._network(crops)
+        if self.mirror:
+            (mirrored,) = self._network(crops[:, :, ::-1])
+            embeddings = embeddings + mirrored
+            embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+        return embeddings
+
+
+def cosine_scores(probes: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Scores every probe against every reference.
+
+    Args:
+        probes: Unit embeddings, shape `(num_probes, embedding_dim)`.
+        references: Unit embeddings, shape `(num_references, embedding_dim)`.
+
+    Returns:
+        Scores in `[-1, 1]`, shape `(num_probes, num_references)`; higher is more alike.
+
+    Raises:
+        ValueError: If the embedding dimensions differ.
+    """
+    if probes.shape[1:] != references.shape[1:]:
+        raise ValueError(
+            f"Only embeddings of one embedder can be compared. Received: shapes {probes.shape} and {references.shape}."
+        )
+    return np.clip(probes @ references.T, -1.0, 1.0)

@@ -1,0 +1,1 @@
+"""Keras functional models and the pretrained weights they are filled with."""

@@ -1,0 +1,94 @@
+"""The face embedder: dlib's 29-layer residual network as one Keras functional model.
+
+Architecture and weights: D. King, "High Quality Face Recognition with Deep Metric Learning", 2017; a ResNet-34
+(He et al. 2016, arXiv:1512.03385) with fewer layers and half the filters, trained with a pairwise hinge loss.
+"""
+
+import keras
+import numpy as np
+from keras import layers
+
+from kerasface.models.dlib_format import layer_records
+from kerasface.models.layers import PaddedAdd
+from kerasface.models.pretrained import ModelFileError, read_verified, weight_file
+
+IMAGE_SIZE = (150, 150)
+EMBEDDING_DIM = 128
+# The mean of the training set, per channel, RGB.
+_MEAN = (122.782, 117.001, 104.298)
+# (filters, blocks, whether the first block halves the map)
+_STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
+
+
+def build_face_resnet(weights: str | None = "face_resnet") -> keras.Model:
+    """Builds the embedder.
+
+    The affine layer behind each convolution of the original is folded into it, so the model has 29 convolutions with
+    bias and one dense layer without. The layer `features` gives the embedding before normalisation.
+
+    Args:
+        weights: Name in the ledger of `pretrained.py`, or `None` for random weights.
+
+    Input shape:
+        `(batch, 150, 150, 3)`, aligned crops in RGB, `uint8` or floats in `[0, 255]`: preprocessing is inside.
+
+    Output shape:
+        `(batch, 128)`, unit embeddings.
+
+    Raises:
+        ModelFileError: If the weight file is missing, altered or not of this architecture.
+    """
+    inputs = keras.Input((*IMAGE_SIZE, 3), name="crop")
+    x = layers.Rescaling(1 / 256, offset=[-mean / 256 for mean in _MEAN], name="preprocess")(inputs)
+    x = layers.Conv2D(32, 7, strides=2, name="stem_conv")(x)  # (72, 72, 32)
+    x = layers.ReLU(name="stem_relu")(x)
+    x = layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)  # (35, 35, 32)
+    for stage, (filters, blocks, halves) in enumerate(_STAGES, start=1):
+        for block in range(1, blocks + 1):
+            x = _residual_block(x, filters, halves and block == 1, f"stage{stage}_block{block}")
+    # (35, 35, 32) (17, 17, 64) (8, 8, 128) (4, 4, 256) (2, 2, 256)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.Dense(EMBEDDING_DIM, use_bias=False, name="features")(x)
+    outputs = layers.UnitNormalization(name="embedding")(x)
+    model = keras.Model(inputs, outputs, name="face_resnet")
+    if weights is not None:
+        _fill(model, weights)
+    return model
+
+
+def _residual_block(x, filters: int, halve: bool, name: str):
+    shortcut = x
+    if halve:
+        shortcut = layers.AveragePooling2D(2, name=f"{name}_shortcut")(shortcut)
+        x = layers.Conv2D(filters, 3, strides=2, name=f"{name}_conv1")(x)
+    else:
+        x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv1")(x)
+    x = layers.ReLU(name=f"{name}_relu1")(x)
+    x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv2")(x)
+    x = PaddedAdd(name=f"{name}_add")([x, shortcut])
+    return layers.ReLU(name=f"{name}_relu2")(x)
+
+
+def _fill(model: keras.Model, weights: str) -> None:
+    targets = [layer for layer in model.layers if layer.weights]
+    values = _folded(layer_records(read_verified(weight_file(weights))))
+    if len(values) != len(targets):
+        raise ModelFileError(
+            f"The weights {weights!r} hold {len(values)} layers; face_resnet has {len(targets)}. They belong together?"
+        )
+    for layer, arrays in zip(targets, values, strict=True):
+        layer.set_weights(arrays)
+
+
+def _folded(records) -> list[list[np.ndarray]]:
+    """Folds `gamma * (conv(x) + bias) + beta` into one convolution; returns each layer's arrays in Keras order."""
+    folded: list[list[np.ndarray]] = []
+    for kind, values in records:
+        if kind == "affine":
+            kernel, bias = folded[-1]
+            folded[-1] = [kernel * values["gamma"], bias * values["gamma"] + values["beta"]]
+        elif kind == "conv":
+            folded.append([values["kernel"], values["bias"]])
+        else:
+            folded.append([values["kernel"]])
+    return folded

@@ -1,0 +1,118 @@
+"""Records to Plotly figures, for the dashboard and for reports alike.
+
+Colours are mid-tones that read on white and on near-black; text keeps the colour of the theme around the figure.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+ACCEPT = "#2a9d7f"
+REJECT = "#d97757"
+BAR = "#2a9d8f"
+QUIET = "rgba(128, 140, 138, 0.55)"
+_TRACK = "rgba(128, 140, 138, 0.14)"
+
+
+def score_scale(score: float, threshold: float) -> go.Figure:
+    """Draws one score on its scale, with the side of the threshold on which it is accepted.
+
+    The scale ends at 1 and starts low enough to show the score and some of the rejected side: scores of faces crowd
+    near 1, and on the whole range of `[-1, 1]` every pair would look alike.
+
+    Args:
+        score: Cosine similarity, in `[-1, 1]`.
+        threshold: Score from which a pair is accepted, in `[-1, 1]`.
+
+    Returns:
+        A figure 150 pixels high.
+
+    Raises:
+        ValueError: If a value is outside `[-1, 1]` or not a number.
+    """
+    for name, value in (("score", score), ("threshold", threshold)):
+        if not -1 - 1e-6 <= value <= 1 + 1e-6:
+            raise ValueError(
+                f"A cosine similarity lies in [-1, 1]. Received: {name}={value}. Pass scores of unit embeddings."
+            )
+    room = max(0.1, 1 - threshold)
+    low = max(-1.0, min(threshold - 2 * room, score - 0.25 * room))
+    figure = go.Figure()
+    for start, end, colour in ((low, threshold, REJECT), (threshold, 1.0, ACCEPT)):
+        figure.add_shape(type="rect", x0=start, x1=end, y0=-0.22, y1=0.22, fillcolor=colour, opacity=0.35, line_width=0)
+    figure.add_shape(type="line", x0=threshold, x1=threshold, y0=-0.45, y1=0.45, line={"width": 2, "color": "#7c8a87"})
+    marker = {"size": 20, "color": ACCEPT if score >= threshold else REJECT, "line": {"width": 3, "color": "white"}}
+    figure.add_trace(
+        go.Scatter(
+            x=[score],
+            y=[0],
+            mode="markers",
+            marker=marker,
+            cliponaxis=False,
+            hovertemplate="score %{x:.4f}<extra></extra>",
+        )
+    )
+    for value, y, side, text in (
+        (score, 0.5, "bottom", f"<b>score {score:.3f}</b>"),
+        (threshold, -0.5, "top", f"threshold {threshold:.3f}"),
+    ):
+        anchor = _anchor((value - low) / (1 - low))
+        figure.add_annotation(x=value, y=y, text=text, showarrow=False, yanchor=side, xanchor=anchor)
+    figure.update_xaxes(range=[low, 1.0], showgrid=False, zeroline=False, tickformat=".2f", nticks=6, fixedrange=True)
+    figure.update_yaxes(range=[-1.1, 1.1], visible=False, fixedrange=True)
+    figure.update_layout(height=150, margin={"l": 18, "r": 18, "t": 6, "b": 28}, showlegend=False)
+    return figure
+
+
+def top_bars(top: Sequence[tuple[str, float]]) -> go.Figure:
+    """Draws the most probable names of one face: each name above its bar, the first on top.
+
+    Names stand above the bars and not beside them, so a long one takes nothing from the bars on a narrow screen.
+
+    Args:
+        top: Pairs of (label, probability in `[0, 1]`), most probable first.
+
+    Returns:
+        A figure of 42 pixels a name.
+
+    Raises:
+        ValueError: If `top` is empty.
+    """
+    if not top:
+        raise ValueError("Bars need at least one label. Received: top=[]. Ask the model for top >= 1.")
+    labels = [html.escape(label) for label, _ in top]  # Plotly reads tags in text
+    probabilities = [probability for _, probability in top]
+    rows = list(range(len(top)))
+    bar = {"y": rows, "orientation": "h", "width": 0.28, "hoverinfo": "skip"}
+    figure = go.Figure(
+        [
+            go.Bar(x=[1.0] * len(top), marker={"color": _TRACK, "cornerradius": 4}, **bar),
+            go.Bar(x=probabilities, marker={"color": [BAR] + [QUIET] * (len(top) - 1), "cornerradius": 4}, **bar),
+        ]
+    )
+    above = {"y": 0, "yshift": 6, "yanchor": "bottom", "showarrow": False}
+    for row, (label, probability) in enumerate(zip(labels, probabilities, strict=True)):
+        figure.add_annotation(**above | {"y": row}, x=0, xanchor="left", text=f"<b>{label}</b>" if row == 0 else label)
+        figure.add_annotation(**above | {"y": row}, x=1, xanchor="right", text=_percent(probability))
+    figure.update_yaxes(range=[len(top) - 0.7, -0.8], visible=False, fixedrange=True)
+    figure.update_xaxes(range=[0, 1], visible=False, fixedrange=True)
+    figure.update_layout(height=42 * len(top) + 8, barmode="overlay", showlegend=False)
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 4})
+    return figure
+
+
+def _percent(probability: float) -> str:
+    """Probability as text; never rounds up to a certainty that the model does not claim."""
+    if probability < 0.001:
+        return "< 0.1 %"
+    if 0.999 < probability < 1:
+        return "> 99.9 %"
+    return f"{probability:.1%}".replace("%", " %")
+
+
+def _anchor(position: float) -> str:
+    """Side by which a label hangs on its point at `position` in `[0, 1]`, so that it stays in a narrow figure."""
+    return "left" if position < 0.15 else "right" if position > 0.85 else "center"

@@ -1,0 +1,247 @@
+"""Trained models on disk: `saved_models/<name>/` with `model.keras`, its card, labels, metrics and history.
+
+The card is the model's contract. Nothing of a model file is interpreted before its SHA-256 matched the card, and it is
+then loaded with Keras's safe mode, which runs no code from the file.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from kerasface.models import layers  # noqa: F401 - registers the layers that saved models may hold
+
+DEFAULT_ROOT = "saved_models"
+CARD_FORMAT = 1
+# Bounds on what is read before anything is known about a file.
+_MAX_CARD_BYTES = 16 * 2**20
+_MAX_MODEL_BYTES = 2 * 2**30
+_REQUIRED = {"format": int, "name": str, "task": str, "input": dict, "model_sha256": str}
+
+
+class RunError(RuntimeError):
+    """A trained model cannot be listed, read or written."""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One folder of `saved_models`.
+
+    Attributes:
+        name: Name of the folder.
+        path: The folder.
+        card: The card, or `None` where it is broken.
+        problem: What is wrong with it in one sentence, or `None`.
+    """
+
+    name: str
+    path: Path
+    card: dict | None
+    problem: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A trained model, checked and loaded.
+
+    Attributes:
+        name: Its name.
+        card: Its card.
+        model: The Keras model.
+        labels: Names of the classes in the order of the model's outputs; empty where it has none.
+    """
+
+    name: str
+    card: dict
+    model: keras.Model
+    labels: tuple[str, ...]
+
+
+def list_runs(root: str | os.PathLike = DEFAULT_ROOT) -> list[RunSummary]:
+    """Lists the models under `root`, by name; broken ones too, with what is wrong. Reads cards only, not weights."""
+    root = Path(root)
+    if not root.is_dir():
+        return []
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [_summary(folder) for folder in folders]
+
+
+def load_run(root: str | os.PathLike, name: str) -> Run:
+    """Loads the model `root/name` after checking it against its card.
+
+    Raises:
+        RunError: If there is no such model, its card is broken, or `model.keras` is missing, altered or unreadable.
+    """
+    folder = _folder(root, name)
+    if not folder.is_dir():
+        names = ", ".join(summary.name for summary in list_runs(root)) or "none"
+        raise RunError(f"There is no model {name!r} in {Path(root)}. Present: {names}.")
+    card = _read_card(folder)
+    path = folder / "model.keras"
+    _check_model_file(path, card["model_sha256"])
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise RunError(f"{path} matches its card but does not load: {error}") from error
+    return Run(name, card, model, tuple(card.get("labels", ())))
+
+
+def write_run(
+    root: str | os.PathLike,
+    name: str,
+    *,
+    model: keras.Model,
+    card: dict,
+    metrics: dict,
+    history: Sequence[dict],
+    rejected: Sequence[tuple[str, str]] = (),
+) -> Path:
+    """Writes a run so that it is there whole or not at all.
+
+    Everything is written into a folder beside, synced to disk, and renamed into place. A run that had the name before
+    is kept as `.<name>.previous`.
+
+    Args:
+        root: Folder of the runs; made if missing.
+        name: Name of the run.
+        model: The model to save.
+        card: The card; `format`, `name` and `model_sha256` are filled in here.
+        metrics: Contents of `metrics.json`.
+        history: Rows of `history.csv`, all with the same keys.
+        rejected: `(file, reason)` of every file that was not used: `rejected.csv`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RunError: If `name` is no plain folder name, or the disk refuses.
+    """
+    folder = _folder(root, name)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=folder.parent))
+        try:
+            beside.chmod(0o755)
+            model.save(beside / "model.keras")
+            digest = _sha256(beside / "model.keras")
+            card = {"format": CARD_FORMAT, "name": name, **card, "model_sha256": digest}
+            _write_json(beside / "card.json", card)
+            _write_json(beside / "labels.json", card.get("labels", []))
+            _write_json(beside / "metrics.json", metrics)
+            _write_csv(beside / "history.csv", history)
+            _write_csv(beside / "rejected.csv", [{"file": file, "reason": why} for file, why in rejected])
+            _sync(beside)
+            _swap_in(beside, folder)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise RunError(f"The run {name!r} could not be written to {folder.parent}: {error}") from error
+    return folder
+
+
+def check_name(name: str) -> None:
+    """Refuses a run name that is no plain, visible folder name.
+
+    Raises:
+        RunError: If it is not.
+    """
+    if not name or name.startswith(".") or name != Path(name).name or any(ord(letter) < 32 for letter in name):
+        raise RunError(f"A model's name must be a plain folder name without a leading dot. Received: name={name!r}.")
+
+
+def _folder(root: str | os.PathLike, name: str) -> Path:
+    check_name(name)
+    return Path(root) / name
+
+
+def _summary(folder: Path) -> RunSummary:
+    try:
+        card = _read_card(folder)
+        if not (folder / "model.keras").is_file():
+            raise RunError(f"{folder / 'model.keras'} is missing.")
+    except RunError as error:
+        return RunSummary(folder.name, folder, None, str(error))
+    return RunSummary(folder.name, folder, card, None)
+
+
+def _read_card(folder: Path) -> dict:
+    path = folder / "card.json"
+    try:
+        if path.stat().st_size > _MAX_CARD_BYTES:
+            raise RunError(f"{path} is larger than {_MAX_CARD_BYTES} bytes: no card of KerasFace.")
+        card = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise RunError(f"{path} is not valid JSON: {error}.") from error
+    if not isinstance(card, dict):
+        raise RunError(f"{path} must hold a JSON object. Received: {type(card).__name__}.")
+    for key, kind in _REQUIRED.items():
+        if not isinstance(card.get(key), kind):
+            raise RunError(f"{path} lacks a valid {key!r} ({kind.__name__}). Received: {card.get(key)!r}.")
+    if card["format"] != CARD_FORMAT:
+        raise RunError(f"{path} has format {card['format']}; this version reads format {CARD_FORMAT}.")
+    return card
+
+
+def _refuse_constant(constant: str):
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _check_model_file(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise RunError(f"The model file {path} is missing.")
+    if (size := path.stat().st_size) > _MAX_MODEL_BYTES:
+        raise RunError(f"The model file {path} is larger than allowed: {size} > {_MAX_MODEL_BYTES} bytes.")
+    if (found := _sha256(path)) != expected:
+        raise RunError(f"The model file {path} was altered: its card expects SHA-256 {expected}, found {found}.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_json(path: Path, content) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _write_csv(path: Path, rows: Sequence[dict]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        if rows:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def _sync(folder: Path) -> None:
+    for path in (*folder.iterdir(), folder):
+        _sync_one(path)
+
+
+def _sync_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        # Windows cannot sync a folder or a file opened for reading; there the rename alone orders the writes.
+        with suppress(PermissionError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _swap_in(beside: Path, folder: Path) -> None:
+    if folder.exists():
+        previous = folder.with_name(f".{folder.name}.previous")
+        shutil.rmtree(previous, ignore_errors=True)
+        folder.rename(previous)
+    beside.rename(folder)
+    _sync_one(folder.parent)

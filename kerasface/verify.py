@@ -1,0 +1,212 @@
+"""Verification 1:1: do two photos show the same person?"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerasface.data.embeddings import embed_photos
+from kerasface.data.pairs import Pair
+from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
+from kerasface.faces.detection import Face
+from kerasface.faces.embedding import cosine_scores
+from kerasface.faces.operating_points import OperatingPoint, operating_point
+from kerasface.models.runtime import device_name
+
+DEFAULT_FMR = 0.001
+# Below this side in pixels a face is called too small to decide on; benchmarks/face_size.py shows why.
+MIN_FACE_SIDE = 32
+# A second face of at least this share of the largest one's area makes a photo ambiguous: which one is meant?
+_RIVAL_AREA = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class VerifiedFace:
+    """One face found in one of the two photos.
+
+    Attributes:
+        image: Name of the photo.
+        face: Where it is.
+        crop: Its aligned crop `(150, 150, 3)` uint8, RGB.
+        chosen: Whether this is the face that was compared.
+    """
+
+    image: str
+    face: Face
+    crop: np.ndarray
+    chosen: bool
+
+    def to_dict(self) -> dict:
+        """Returns the face as JSON-ready values, without the crop."""
+        return {"image": self.image, **self.face.to_dict(), "chosen": self.chosen}
+
+
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """The verdict on two photos, and everything it stands on.
+
+    Attributes:
+        decision: `"match"`, `"unknown"` (not shown to be the same person), `"ambiguous"` (a photo has several faces
+            and none stands out), `"low_quality"` (a face is too small) or `"no_face"`.
+        reason: The decision in one or two sentences, for people.
+        score: Cosine similarity in `[-1, 1]`, `None` where no two faces were compared.
+        threshold: Score from which two faces are called a match.
+        fmr: False match rate asked for: the share of pairs of different people that reach the threshold.
+        faces: All faces of both photos, largest first in each.
+        device: Where the networks ran.
+        precision: In which precision the embedder ran.
+        seconds: Time it took.
+        operating_point: What was measured at the threshold, and on what.
+    """
+
+    decision: str
+    reason: str
+    score: float | None
+    threshold: float
+    fmr: float
+    faces: tuple[VerifiedFace, ...]
+    device: str
+    precision: str
+    seconds: float
+    operating_point: OperatingPoint
+
+    def to_dict(self) -> dict:
+        """Returns the verdict as JSON-ready values."""
+        return {
+            "decision": self.decision,
+            "reason": self.reason,
+            "score": self.score,
+            "threshold": self.threshold,
+            "fmr": self.fmr,
+            "operating_point": self.operating_point.to_dict(),
+            "faces": [face.to_dict() for face in self.faces],
+            "device": self.device,
+            "precision": self.precision,
+            "seconds": self.seconds,
+        }
+
+
+def verify(
+    image_a: np.ndarray,
+    image_b: np.ndarray,
+    analyzer: FaceAnalyzer,
+    *,
+    fmr: float = DEFAULT_FMR,
+    names: tuple[str, str] = ("first photo", "second photo"),
+) -> Verification:
+    """Decides whether two photos show the same person.
+
+    In each photo the largest face is compared; where another one is at least half as large in area, the photo is
+    ambiguous and no score is given. Match means `score >= threshold`; the threshold is the one at which the false
+    match rate was measured to be `fmr`.
+
+    Args:
+        image_a: RGB photo `(height, width, 3)` uint8.
+        image_b: The other one.
+        analyzer: The face front end.
+        fmr: False match rate to decide at, a fraction.
+        names: What to call the photos.
+
+    Raises:
+        ValueError: If no threshold was measured for `fmr`.
+    """
+    started = time.perf_counter()
+    point = operating_point(analyzer.embedder.fingerprint, fmr)
+    analyzed = analyzer.analyze([image_a, image_b])
+    problems = [_problem(name, faces) for name, faces in zip(names, analyzed, strict=True)]
+    refusals = [problem for problem in problems if problem and problem[0] != "low_quality"]
+    score = None
+    if not refusals:
+        score = float(cosine_scores(analyzed[0][0].embedding[None], analyzed[1][0].embedding[None])[0, 0])
+    decision, reason = _decide(score, point, [problem for problem in problems if problem])
+    faces = tuple(
+        VerifiedFace(name, entry.face, entry.crop, chosen=index == 0 and score is not None)
+        for name, entries in zip(names, analyzed, strict=True)
+        for index, entry in enumerate(entries)
+    )
+    return Verification(
+        decision=decision,
+        reason=reason,
+        score=score,
+        threshold=point.threshold,
+        fmr=fmr,
+        faces=faces,
+        device=device_name(),
+        precision=analyzer.embedder.precision,
+        seconds=time.perf_counter() - started,
+        operating_point=point,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredPairs:
+    """The scores of labelled pairs.
+
+    Attributes:
+        pairs: The pairs that could be scored.
+        scores: Their scores, float64, shape `(len(pairs),)`.
+        failed: `(pair, reason)` of the others.
+    """
+
+    pairs: list[Pair]
+    scores: np.ndarray
+    failed: list[tuple[Pair, str]]
+
+
+def score_pairs(
+    pairs: Sequence[Pair], analyzer: FaceAnalyzer, *, on_progress: Callable[[int, int], None] | None = None
+) -> ScoredPairs:
+    """Scores labelled pairs of photo files; each photo is read once, its face nearest the centre counts.
+
+    Args:
+        pairs: The pairs.
+        analyzer: The face front end.
+        on_progress: Called with the number of photos done and their total.
+    """
+    paths = sorted({path for pair in pairs for path in (pair.path_a, pair.path_b)})
+    embedded = embed_photos(paths, analyzer, central_only=True, on_progress=on_progress)
+    embedding_of = dict(zip(embedded.paths, embedded.embeddings, strict=True))
+    reason_of = dict(embedded.rejected)
+    scored, failed = [], []
+    for pair in pairs:
+        lost = [path for path in (pair.path_a, pair.path_b) if path in reason_of]
+        if lost:
+            failed.append((pair, "; ".join(reason_of[path] for path in lost)))
+        else:
+            scored.append(pair)
+    scores = np.array([np.dot(embedding_of[pair.path_a], embedding_of[pair.path_b]) for pair in scored])
+    return ScoredPairs(scored, scores.astype(np.float64), failed)
+
+
+def _problem(name: str, faces: list[AnalyzedFace]) -> tuple[str, str] | None:
+    """Returns why this photo cannot be decided on, as decision and sentence; `None` if it can."""
+    if not faces:
+        return "no_face", f"No face was found in {name}."
+    if len(faces) > 1 and faces[1].face.area >= _RIVAL_AREA * faces[0].face.area:
+        boxes = " and ".join(_place(entry.face) for entry in faces[:2])
+        return (
+            "ambiguous",
+            f"{name} shows {len(faces)} faces and none stands out ({boxes}); crop it to the one you mean.",
+        )
+    width, height = faces[0].face.box[2:]
+    if min(width, height) < MIN_FACE_SIDE:
+        place = _place(faces[0].face)
+        return "low_quality", f"The face in {name} is too small ({place}); at least {MIN_FACE_SIDE} pixels are needed."
+    return None
+
+
+def _decide(score, point: OperatingPoint, problems: list[tuple[str, str]]) -> tuple[str, str]:
+    # The graver problem names the decision; all of them are said.
+    gravity = ("no_face", "ambiguous", "low_quality")
+    if problems:
+        decision = min((kind for kind, _ in problems), key=gravity.index)
+        return decision, " ".join(sentence for _, sentence in problems)
+    if score >= point.threshold:
+        return "match", f"The faces match: score {score:.3f}, threshold {point.threshold:.3f}."
+    return "unknown", f"The faces were not found to match: score {score:.3f}, threshold {point.threshold:.3f}."
+
+
+def _place(face: Face) -> str:
+    x, y, width, height = face.box
+    return f"{width:.0f} x {height:.0f} pixels at {x:.0f}, {y:.0f}"

@@ -1,0 +1,61 @@
+"""Models that the pages share between reruns and sessions. Only models: a photo never enters a cache."""
+
+import streamlit as st
+
+from kerasface import runs
+from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.models.pretrained import ModelFileError
+from kerasface.recognise import FaceClassifier
+from pages._photos import plain
+
+TRAIN_COMMAND = "python -m kerasface.train classify DATA --name NAME"
+
+
+@st.cache_resource(show_spinner="Loading the face models. The first time takes a few seconds.")
+def _analyzer() -> FaceAnalyzer:
+    return FaceAnalyzer()
+
+
+@st.cache_resource(show_spinner="Loading the model.", max_entries=3)
+def _classifier(root: str, name: str, sha256: str) -> FaceClassifier:
+    """Loads a classifier; the hash is part of the key, so a model that was trained again is loaded again."""
+    return FaceClassifier(runs.load_run(root, name), _analyzer())
+
+
+def analyzer_or_stop() -> FaceAnalyzer:
+    """The detector and embedder; where their weights are missing or altered, the page says so and ends here."""
+    try:
+        return _analyzer()
+    except ModelFileError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        st.stop()
+
+
+def show_broken_runs(summaries: list[runs.RunSummary]):
+    """Names every folder that holds no usable model, with the reason, so that none is hidden."""
+    for summary in summaries:
+        if summary.problem:
+            st.warning(
+                plain(f"The model {summary.name} cannot be used: {summary.problem}"), icon=":material/broken_image:"
+            )
+
+
+def choose_classifier(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary | None:
+    """Lets the user pick a trained classifier; where there is none, says how to make one and returns None."""
+    summaries = runs.list_runs(root)
+    show_broken_runs(summaries)
+    usable = {summary.name: summary for summary in summaries if summary.card and summary.card["task"] == "classify"}
+    if not usable:
+        st.info("No model is trained yet: faces are found, but nobody can be named. Make one from a folder per person:")
+        st.code(TRAIN_COMMAND, language="bash", wrap_lines=True)
+        return None
+    return usable[st.selectbox("Model", list(usable), key="model")]
+
+
+def classifier_or_stop(chosen: runs.RunSummary) -> FaceClassifier:
+    """The chosen classifier; where it or the face models cannot be loaded, the page says so and ends here."""
+    try:
+        return _classifier(str(chosen.path.parent), chosen.name, chosen.card["model_sha256"])
+    except (runs.RunError, ModelFileError) as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        st.stop()

@@ -1,0 +1,72 @@
+"""How a page gets photos (upload, camera, sample) and how it writes text that came from a user."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from kerasface.images import ImageError, decode
+
+SOURCES = ("Upload", "Camera", "Sample")
+# Browsers that know no MIME type for HEIC or AVIF need the suffixes. Hostile or broken files are refused by `decode`.
+FILE_TYPES = ["image", ".heic", ".heif", ".avif"]
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A decoded photo: its name as the user knows it, and its pixels, RGB uint8, shape `(H, W, 3)`."""
+
+    name: str
+    image: np.ndarray
+
+
+def plain(text: str) -> str:
+    """Escapes text from outside (file names, labels, messages) so that Markdown shows it letter by letter."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])", r"\\\1", " ".join(text.split()))
+
+
+def sample_portrait(*, close_up: bool = False) -> Photo:
+    """The public-domain portrait of an astronaut, whole or as a mirrored close-up: two photos of one person."""
+    from skimage.data import astronaut
+
+    image = astronaut()
+    if close_up:
+        return Photo("the same portrait, mirrored and cut", np.ascontiguousarray(image[:330, 60:390][:, ::-1]))
+    return Photo("the sample portrait", image)
+
+
+def decode_upload(upload) -> Photo | None:
+    """Decodes an uploaded file; writes a sentence on the page and returns None if it is no readable photo."""
+    try:
+        with st.spinner("Reading the photo"):
+            return Photo(upload.name, decode(upload.getvalue(), name=upload.name))
+    except ImageError as error:
+        st.error(plain(str(error)), icon=":material/broken_image:")
+        return None
+
+
+def choose_source(label: str, key: str) -> str:
+    """Asks where the photo comes from; returns one of `SOURCES`."""
+    return st.segmented_control(label, SOURCES, default="Upload", required=True, key=f"{key}_source", width="stretch")
+
+
+def photo_input(label: str, key: str, *, close_up: bool = False) -> Photo | None:
+    """One photo from the source the user picks.
+
+    Args:
+        label: What the photo is, for people: `Photo A`.
+        key: Prefix of the widgets' keys: `KEY_source`, `KEY_upload`, `KEY_camera`.
+        close_up: Whether the sample is the mirrored close-up instead of the whole portrait.
+
+    Returns:
+        The photo, or None while there is none or it cannot be read (then the page says why).
+    """
+    source = choose_source(label, key)
+    if source == "Sample":
+        return sample_portrait(close_up=close_up)
+    if source == "Camera":
+        upload = st.camera_input(f"{label} from the camera", key=f"{key}_camera", label_visibility="collapsed")
+    else:
+        upload = st.file_uploader(f"{label} from a file", FILE_TYPES, key=f"{key}_upload", label_visibility="collapsed")
+    return decode_upload(upload) if upload else None

@@ -1,0 +1,111 @@
+"""Verify: are two photos of the same person? The decision in words comes first, its evidence below."""
+
+import streamlit as st
+
+from kerasface.faces.drawing import draw_faces
+from kerasface.plotting import score_scale
+from kerasface.verify import Verification, verify
+from pages._charts import show_chart
+from pages._models import analyzer_or_stop
+from pages._navigation import enter_through_app
+from pages._photos import photo_input, plain
+
+HEADLINES = {
+    "match": ":green[:material/check_circle:] Match: the same person",
+    "unknown": ":red[:material/cancel:] No match: not shown to be the same person",
+    "ambiguous": ":orange[:material/help:] Ambiguous: no decision",
+    "low_quality": ":orange[:material/blur_on:] Photo quality too low: no decision",
+    "no_face": ":orange[:material/face_retouching_off:] No face found: no decision",
+}
+RATES = {0.01: "1 in 100", 0.001: "1 in 1,000"}
+
+
+def choose_samples():
+    st.session_state["a_source"] = st.session_state["b_source"] = "Sample"
+
+
+def show_question():
+    st.title("Are two photos of the same person?")
+    st.markdown("Choose photo A and photo B. They are compared on this machine and are not stored.")
+    st.button(
+        "Try the sample", icon=":material/science:", on_click=choose_samples, help="One portrait, two cuts of it."
+    )
+
+
+def error_rate_sentence(result: Verification) -> str:
+    """What the threshold means, with the data behind it."""
+    point = result.operating_point
+    interval = f"{_percent(point.fmr_low)} to {_percent(point.fmr_high)}"
+    return (
+        f"At this threshold about **{RATES[result.fmr]}** pairs of different people are accepted by mistake "
+        f"(95 % interval {interval}), and {_percent(point.fnmr)} of the pairs of one person are refused. "
+        f"Measured on {plain(point.data)}: {point.num_impostor:,} pairs of different people and "
+        f"{point.num_genuine:,} of one person."
+    )
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.2g} %"
+
+
+def show_verdict(result: Verification):
+    st.title(HEADLINES[result.decision])
+    st.markdown(plain(result.reason))
+    if result.decision in ("match", "unknown"):  # elsewhere a score decides nothing, and would look as if it did
+        show_chart(score_scale(result.score, result.threshold), key="scale")
+        st.markdown(error_rate_sentence(result))
+
+
+def show_evidence(result: Verification):
+    """The aligned crops that were compared, side by side at every width, and what the comparison cost."""
+    chosen = [face for face in result.faces if face.chosen]
+    if chosen:
+        st.subheader("What was compared")
+        with st.container(horizontal=True):
+            for face in chosen:
+                st.image(face.crop, caption=f"{face.image}, aligned", width=150)
+    st.caption(plain(f"{result.seconds * 1000:.0f} ms on {result.device}, {result.precision}"))
+
+
+enter_through_app()
+verdict = st.container()
+fmr = st.segmented_control(
+    "Different people who may be accepted by mistake",
+    list(RATES),
+    format_func=RATES.get,
+    default=0.001,
+    required=True,
+    key="fmr",
+)
+columns = st.columns(2, gap="medium")
+photos = []
+for column, name, key in zip(columns, ("Photo A", "Photo B"), ("a", "b"), strict=True):
+    with column:
+        photos.append(photo_input(name, key, close_up=key == "b"))
+evidence = st.container()
+
+if None in photos:
+    with verdict:
+        show_question()
+    for column, photo in zip(columns, photos, strict=True):
+        if photo:
+            column.image(draw_faces(photo.image, []), caption=plain(photo.name), output_format="JPEG", width="stretch")
+    st.stop()
+
+with verdict:
+    analyzer = analyzer_or_stop()
+    with st.spinner("Comparing the two faces"):
+        result = verify(photos[0].image, photos[1].image, analyzer, fmr=fmr, names=("Photo A", "Photo B"))
+    show_verdict(result)
+for column, name, photo in zip(columns, ("Photo A", "Photo B"), photos, strict=True):
+    found = [face for face in result.faces if face.image == name]
+    chosen = [index for index, face in enumerate(found) if face.chosen]
+    boxes = draw_faces(photo.image, [face.face for face in found], chosen=chosen)
+    column.image(
+        boxes,
+        caption=plain(f"{photo.name}: {len(found)} face{'' if len(found) == 1 else 's'} found"),
+        output_format="JPEG",
+        width="stretch",
+    )
+with evidence:
+    show_evidence(result)

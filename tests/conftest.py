@@ -1,0 +1,173 @@
+"""Fixtures that several tests share: data folders, the sample portrait, a dashboard, a browser with a webcam."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def _data_folder(name=""):
+    """The shared data folder or one of its parts; skips the test that asks for it where there is none."""
+    folder = Path(os.environ.get("KERASFACE_DATA", ROOT.parent / "shared" / "data")) / name
+    if not folder.is_dir():
+        pytest.skip(
+            f"This test reads photos from {folder}, which does not exist. Set KERASFACE_DATA to the data folder."
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """Folder with the development data."""
+    return _data_folder()
+
+
+@pytest.fixture(scope="session")
+def lfw_dir():
+    """Labeled Faces in the Wild: `images/<Identity>/<Identity>_NNNN.jpg` and `pairs.txt`."""
+    return _data_folder("lfw")
+
+
+@pytest.fixture(scope="session")
+def fasseg_dir():
+    """FASSEG: `train` and `validation`, each with `images` and `masks`."""
+    return _data_folder("fasseg")
+
+
+@pytest.fixture(scope="session")
+def portrait():
+    """Public-domain portrait with one frontal face, RGB uint8, shape `(512, 512, 3)`."""
+    from skimage.data import astronaut
+
+    image = astronaut()
+    image.flags.writeable = False
+    return image
+
+
+@pytest.fixture(scope="session")
+def portrait_files(portrait, tmp_path_factory):
+    """Two different photo files of the portrait's person: the whole photo, and a mirrored close-up."""
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("portrait")
+    whole, close_up = folder / "whole.png", folder / "close_up.jpg"
+    Image.fromarray(portrait).save(whole)
+    Image.fromarray(np.ascontiguousarray(portrait[:330, 60:390][:, ::-1])).save(close_up, quality=92)
+    return whole, close_up
+
+
+def _write_y4m(path, image, *, num_frames=10):
+    """Writes a still image as a 10 frames/s video that Chromium plays as its webcam.
+
+    Args:
+        path: File to write, YUV4MPEG2 with 4:2:0 chroma.
+        image: RGB uint8, shape `(H, W, 3)`; H and W even.
+        num_frames: Number of equal frames; Chromium repeats the file.
+    """
+    import cv2
+
+    height, width = image.shape[:2]
+    planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)  # (H * 3 / 2, W): Y, then quarter-size U, then V
+    frame = b"FRAME\n" + planes.tobytes()
+    path.write_bytes(f"YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420jpeg\n".encode() + frame * num_frames)
+
+
+@pytest.fixture(scope="session")
+def webcam_video(portrait, tmp_path_factory):
+    """Video file, 640x480, of the portrait's head and shoulders."""
+    import cv2
+
+    head = portrait[:384]  # (384, 512, 3), the 4:3 shape of a webcam
+    path = tmp_path_factory.mktemp("webcam") / "portrait.y4m"
+    _write_y4m(path, cv2.resize(head, (640, 480), interpolation=cv2.INTER_AREA))
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(webcam_video):
+    """Headless Chromium whose webcam plays the portrait and whose permission prompt answers yes."""
+    executable = next(filter(None, map(shutil.which, BROWSER_NAMES)), None)
+    if executable is None:
+        message = f"No browser found. Looked for: {', '.join(BROWSER_NAMES)}. Install one: apt-get install chromium."
+        if os.environ.get("KERASFACE_REQUIRE_BROWSER") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    webcam = (
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={webcam_video}",
+    )
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=[*BROWSER_FLAGS, *webcam])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A fresh browser window, 1280x900 pixels, that is allowed to use the webcam."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["camera"])
+    context.set_default_timeout(60_000)  # milliseconds; the first analysis builds the models
+    yield context.new_page()
+    context.close()
+
+
+def _free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def _wait_until_healthy(process, url, *, seconds=60):
+    """Waits for the dashboard's health page; fails with the server's exit code or after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"The dashboard stopped while starting. Received: exit code {process.returncode}.")
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1) as response:
+                if response.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"The dashboard did not answer within {seconds} s at {url}.")
+
+
+@pytest.fixture(scope="session")
+def app_server(tmp_path_factory):
+    """Address of a running dashboard that starts in an empty folder, so with no model trained."""
+    folder = tmp_path_factory.mktemp("dashboard")
+    port = _free_port()
+    options = {"server.port": port, "server.headless": "true", "server.fileWatcherType": "none"}
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    with open(folder / "server.log", "wb") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_until_healthy(process, url)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=20)

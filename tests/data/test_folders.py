@@ -1,0 +1,131 @@
+"""Folders of people: sorted, nothing dropped in silence, and a hold-out that leaves every identity some photos."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kerasface.data.folders import read_identity_folders, split_holdout
+
+
+def make(root, *files):
+    for file in files:
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).touch()
+    return root
+
+
+def test_identities_and_images_are_sorted(tmp_path):
+    make(tmp_path, "Zoë/b.JPG", "Zoë/a.png", "Ada/1.heic", "张伟/x.webp")
+    found = read_identity_folders(tmp_path)
+    assert found.identities == ("Ada", "Zoë", "张伟")
+    assert found.paths == [tmp_path / name for name in ("Ada/1.heic", "Zoë/a.png", "Zoë/b.JPG", "张伟/x.webp")]
+    assert found.labels.tolist() == [0, 1, 1, 2]
+    assert found.labels.dtype == np.int64
+    assert found.rejected == ()
+    assert found.left_out == {}
+
+
+def test_identities_with_few_images_are_left_out_and_listed(tmp_path):
+    make(tmp_path, "A/1.jpg", "A/2.jpg", "B/1.jpg", "C/1.jpg", "C/2.jpg", "C/3.jpg")
+    (tmp_path / "Empty").mkdir()
+    found = read_identity_folders(tmp_path, min_images=2)
+    assert found.identities == ("A", "C")
+    assert found.labels.tolist() == [0, 0, 1, 1, 1]
+    assert found.left_out == {"B": 1, "Empty": 0}
+
+
+def test_empty_folders_are_no_identities(tmp_path):
+    make(tmp_path, "A/1.jpg", "B/1.jpg", "OnlyText/notes.txt")
+    (tmp_path / "Empty").mkdir()
+    found = read_identity_folders(tmp_path)
+    assert found.identities == ("A", "B")
+    assert found.left_out == {"Empty": 0, "OnlyText": 0}
+
+
+def test_other_files_are_rejected_with_a_reason(tmp_path):
+    make(tmp_path, "A/1.jpg", "A/notes.txt", "A/README", "A/more/2.jpg", "B/1.jpg", "loose.jpg")
+    reasons = {
+        path.relative_to(tmp_path).as_posix(): reason for path, reason in read_identity_folders(tmp_path).rejected
+    }
+    assert reasons == {
+        "A/notes.txt": "Not an image by its suffix: .txt.",
+        "A/README": "Not an image by its suffix: none.",
+        "A/more": "A folder inside the folder of an identity.",
+        "loose.jpg": "Not inside the folder of an identity.",
+    }
+
+
+def test_hidden_files_and_folders_are_ignored(tmp_path):
+    make(tmp_path, "A/1.jpg", "A/.1.jpg", "A/.DS_Store", "B/1.jpg", ".cache/1.jpg", ".DS_Store")
+    found = read_identity_folders(tmp_path)
+    assert found.identities == ("A", "B")
+    assert len(found.samples) == 2
+    assert found.rejected == ()
+
+
+def test_folders_that_cannot_be_used(tmp_path):
+    with pytest.raises(ValueError, match="absent does not exist"):
+        read_identity_folders(tmp_path / "absent")
+    make(tmp_path, "file.jpg")
+    with pytest.raises(ValueError, match=r"file\.jpg is not a folder"):
+        read_identity_folders(tmp_path / "file.jpg")
+    with pytest.raises(ValueError, match="has no identity"):
+        read_identity_folders(tmp_path)
+    make(tmp_path, "Ada/1.jpg", "Ada/2.jpg")
+    with pytest.raises(ValueError, match="only one identity, 'Ada',"):
+        read_identity_folders(tmp_path)
+    make(tmp_path, "Bob/1.jpg")
+    with pytest.raises(ValueError, match=r"only one identity, 'Ada', with 2\+ images.*lower min_images"):
+        read_identity_folders(tmp_path, min_images=2)
+    with pytest.raises(ValueError, match="Received: min_images=0"):
+        read_identity_folders(tmp_path, min_images=0)
+
+
+def test_relative_roots_work(tmp_path, monkeypatch):
+    make(tmp_path, "people/A/1.jpg", "people/B/1.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert read_identity_folders("people").paths == [Path("people/A/1.jpg"), Path("people/B/1.jpg")]
+
+
+def test_holdout_counts():
+    labels = np.repeat([0, 1, 2, 3], [10, 3, 2, 1])
+    _, held_out = split_holdout(labels, 0.2, seed=0)
+    # 0.2 of 10 is 2; 0.6 and 0.4 round to 1 and 0, but two or more images give at least one; a single one stays.
+    assert np.bincount(labels[held_out], minlength=4).tolist() == [2, 1, 1, 0]
+    _, held_out = split_holdout(labels, 0.9, seed=0)
+    assert np.bincount(labels[held_out], minlength=4).tolist() == [9, 2, 1, 0]
+
+
+@given(
+    labels=st.lists(st.integers(0, 5), max_size=60),
+    fraction=st.floats(0.01, 0.99),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_holdout_leaves_every_identity_on_both_sides(labels, fraction, seed):
+    train, validation = split_holdout(labels, fraction, seed)
+    assert sorted([*train, *validation]) == list(range(len(labels)))
+    labels = np.array(labels, dtype=int)
+    counts = np.bincount(labels, minlength=6)
+    assert (np.bincount(labels[train], minlength=6)[counts >= 1] >= 1).all()
+    assert (np.bincount(labels[validation], minlength=6)[counts >= 2] >= 1).all()
+    for again, first in zip(split_holdout(labels, fraction, seed), (train, validation), strict=True):
+        np.testing.assert_array_equal(again, first)
+
+
+def test_holdout_depends_on_the_seed():
+    labels = np.repeat(np.arange(5), 20)
+    assert not np.array_equal(split_holdout(labels, 0.3, 1)[1], split_holdout(labels, 0.3, 2)[1])
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan")])
+def test_holdout_fraction_is_checked(fraction):
+    with pytest.raises(ValueError, match="Received: fraction="):
+        split_holdout([0, 0], fraction, seed=0)
+
+
+def test_holdout_shape_is_checked():
+    with pytest.raises(ValueError, match=r"shape \(2, 1\)"):
+        split_holdout([[0], [1]], 0.5, seed=0)

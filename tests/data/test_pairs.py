@@ -1,0 +1,107 @@
+"""The LFW pairs format: both headers, every bad line with its number, and missing images told apart from bad lines."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from kerasface.data.pairs import Pair, PairsError, missing_images, read_pairs
+
+TWO_FOLDS = "2\t1\nAda\t1\t2\nAda\t1\tBob\t12\nBob\t3\t4\nBob\t3\tEve\t1\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_text(text):
+        path = tmp_path / "pairs.txt"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return write_text
+
+
+def test_view_2(write):
+    photos = Path("photos")
+    assert read_pairs(write(TWO_FOLDS), "photos") == [
+        Pair(photos / "Ada/Ada_0001.jpg", photos / "Ada/Ada_0002.jpg", same=True, fold=0, line=2),
+        Pair(photos / "Ada/Ada_0001.jpg", photos / "Bob/Bob_0012.jpg", same=False, fold=0, line=3),
+        Pair(photos / "Bob/Bob_0003.jpg", photos / "Bob/Bob_0004.jpg", same=True, fold=1, line=4),
+        Pair(photos / "Bob/Bob_0003.jpg", photos / "Eve/Eve_0001.jpg", same=False, fold=1, line=5),
+    ]
+
+
+def test_view_1_is_one_fold(write):
+    pairs = read_pairs(write("2\nAda\t1\t2\nAda\t2\t3\nAda\t1\tBob\t1\nAda\t1\tEve\t1\n"), "photos")
+    assert [pair.same for pair in pairs] == [True, True, False, False]
+    assert {pair.fold for pair in pairs} == {0}
+
+
+def test_line_ends_byte_order_mark_blanks_and_empty_lines(write):
+    plain = read_pairs(write(TWO_FOLDS), "photos")
+    assert read_pairs(write("\ufeff" + TWO_FOLDS.replace("\n", "\r\n")), "photos") == plain
+    assert read_pairs(write(TWO_FOLDS.replace("\t", " ")), "photos") == plain
+    spaced = read_pairs(write(TWO_FOLDS.replace("2\t1\n", "2\t1\n\n", 1) + "\n\n"), "photos")
+    assert [pair.line for pair in spaced] == [3, 4, 5, 6]
+
+
+def test_names_with_blanks_and_other_letters(write):
+    (pair, _) = read_pairs(write("1\t1\nZoë de Vries\t1\t10000\nZoë de Vries\t1\t张伟\t1\n"), "photos")
+    assert pair.path_b == Path("photos/Zoë de Vries/Zoë de Vries_10000.jpg")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "The file is empty"),
+        ("ten\t300\n", "line 1: A whole number from 1 .* Received: 'ten'"),
+        ("0\t1\n", "line 1: A whole number"),
+        ("1\t1\t1\n", "line 1: The header is"),
+        ("1\t1\nAda\t1\t2\n", r"line 1: The header promises 1 x 2 x 1 = 2 pairs\. Received: 1, the last on line 2"),
+        (TWO_FOLDS + "Ada\t1\t2\n", "promises .* = 4 pairs. Received: 5, the last on line 6"),
+        ("1\t1\nAda\t1\tBob\t2\nAda\t1\tBob\t1\n", "line 2: A genuine pair is: name i j"),
+        ("1\t1\nAda\t1\t2\nAda\t1\t2\n", "line 3: An impostor pair is: name i name j"),
+        ("1\t1\nAda\t1\t2\n\nAda\t1\tAda\t2\n", "line 4: An impostor pair names two identities"),
+        ("1\t1\nAda\t1\t-2\nAda\t1\tBob\t2\n", "line 2: .* Received: '-2'"),
+        ("1\t1\nAda\t1\t0\nAda\t1\tBob\t2\n", "line 2: .* Received: '0'"),
+        ("1\t1\nAda\t1\t²\nAda\t1\tBob\t2\n", "line 2: .* Received: '²'"),
+        ("1\t1\n..\t1\t2\nAda\t1\tBob\t2\n", "line 2: A name is the name of one folder"),
+        ("1\t1\nAda\t1\t2\nAda\t1\t../Bob\t2\n", "line 3: A name is the name of one folder"),
+        (b"1\t1\nAd\xe9\t1\t2\n", r"Not UTF-8 text \(byte 6\)"),
+    ],
+)
+def test_bad_lists(write, text, message):
+    with pytest.raises(PairsError, match=message) as caught:
+        read_pairs(write(text), "photos")
+    assert "pairs.txt" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_list_that_cannot_be_read(tmp_path):
+    with pytest.raises(PairsError, match=r"absent\.txt: Cannot be read"):
+        read_pairs(tmp_path / "absent.txt", "photos")
+    with pytest.raises(PairsError, match="Cannot be read"):
+        read_pairs(tmp_path, "photos")
+
+
+def test_missing_images_are_listed_by_line(write, tmp_path):
+    (tmp_path / "Ada").mkdir()
+    (tmp_path / "Ada" / "Ada_0001.jpg").touch()
+    missing = missing_images(read_pairs(write(TWO_FOLDS), tmp_path))
+    assert [(line, path.name) for line, path in missing] == [
+        (2, "Ada_0002.jpg"),
+        (3, "Bob_0012.jpg"),
+        (4, "Bob_0003.jpg"),
+        (4, "Bob_0004.jpg"),
+        (5, "Bob_0003.jpg"),
+        (5, "Eve_0001.jpg"),
+    ]
+
+
+@pytest.mark.data
+def test_lfw_itself(lfw_dir):
+    pairs = read_pairs(lfw_dir / "pairs.txt", lfw_dir / "images")
+    assert Counter((pair.fold, pair.same) for pair in pairs) == {
+        (fold, same): 300 for fold in range(5) for same in (True, False)
+    }
+    assert missing_images(pairs) == []
+    assert all((pair.path_a.parent == pair.path_b.parent) == pair.same for pair in pairs)

@@ -1,0 +1,245 @@
+"""Error rates, each derived again with plain NumPy or from its definition."""
+
+import json
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerasface.evaluation.verification import (
+    evaluate_verification,
+    fmr_at,
+    fnmr_at,
+    roc,
+    threshold_at_fmr,
+    wilson_interval,
+)
+
+score_lists = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=60)
+
+
+def overlapping_pairs(num_folds=5, per_half=60, seed=0):
+    """Scores of two overlapping normal distributions, two decimals so that ties occur."""
+    generator = np.random.default_rng(seed)
+    same = np.tile(np.repeat([True, False], per_half), num_folds)
+    scores = np.where(same, generator.normal(0.6, 0.15, same.size), generator.normal(0.1, 0.2, same.size)).round(2)
+    return scores, same, np.repeat(np.arange(num_folds), 2 * per_half)
+
+
+@given(scores=score_lists, thresholds=st.tuples(st.floats(-1.5, 1.5), st.floats(-1.5, 1.5)))
+def test_fmr_falls_and_fnmr_rises_with_the_threshold(scores, thresholds):
+    low, high = sorted(thresholds)
+    assert fmr_at(scores, low) >= fmr_at(scores, high)
+    assert fnmr_at(scores, low) <= fnmr_at(scores, high)
+    assert fmr_at(scores, low) + fnmr_at(scores, low) == pytest.approx(1)  # the same scores: accepted or refused
+
+
+def test_a_score_at_the_threshold_is_accepted():
+    assert fmr_at([0.1, 0.5, 0.9], 0.5) == pytest.approx(2 / 3)
+    assert fnmr_at([0.1, 0.5, 0.9], 0.5) == pytest.approx(1 / 3)
+
+
+@given(scores=score_lists, fmr=st.floats(0, 1), dtype=st.sampled_from([np.float32, np.float64]))
+def test_threshold_at_fmr_is_the_smallest_that_keeps_the_target(scores, fmr, dtype):
+    scores = np.array(scores, dtype)
+    threshold = threshold_at_fmr(scores, fmr)
+    assert fmr_at(scores, threshold) <= fmr
+    assert np.mean(scores >= threshold) <= fmr  # compared in the precision of the scores
+    below = np.nextafter(dtype(threshold), dtype(-np.inf))
+    assert fmr_at(scores, below) > fmr or threshold == scores.min()
+
+
+@given(num_impostor=st.integers(1, 200), data=st.data())
+def test_threshold_at_fmr_uses_the_whole_allowance(num_impostor, data):
+    allowed = data.draw(st.integers(0, num_impostor))
+    scores = np.random.default_rng(0).permutation(num_impostor) / 1000  # distinct
+    assert fmr_at(scores, threshold_at_fmr(scores, allowed / num_impostor)) == allowed / num_impostor
+
+
+def test_threshold_at_fmr_with_ties():
+    # Accepting one 0.5 means accepting all three: 3 / 5 exceeds 0.4, so all three must be refused.
+    threshold = threshold_at_fmr([0.1, 0.2, 0.5, 0.5, 0.5], 0.4)
+    assert threshold == np.nextafter(0.5, 1)
+
+
+def test_wilson_interval_solves_its_equation():
+    # Wilson's ends are the proportions p with |share - p| = z * sqrt(p * (1 - p) / n).
+    for successes, total in [(1, 10), (37, 100), (2990, 3000)]:
+        for end in wilson_interval(successes, total):
+            z = abs(successes / total - end) / math.sqrt(end * (1 - end) / total)
+            assert z == pytest.approx(1.959964, abs=1e-5)
+
+
+def test_wilson_interval_at_the_ends():
+    # With no success, p / (1 - p) = z^2 / n.
+    assert wilson_interval(0, 50) == (0.0, pytest.approx(1.959964**2 / (50 + 1.959964**2), abs=1e-6))
+    assert wilson_interval(50, 50) == (pytest.approx(50 / (50 + 1.959964**2), abs=1e-6), 1.0)
+    low, high = wilson_interval(5, 50, confidence=0.5)
+    assert wilson_interval(5, 50)[0] < low < 0.1 < high < wilson_interval(5, 50)[1]
+
+
+@pytest.mark.parametrize("arguments", [(1, 0), (-1, 5), (6, 5), (1, 5, 1.0), (1, 5, 0.0)])
+def test_wilson_interval_checks_its_arguments(arguments):
+    with pytest.raises(ValueError, match=f"Received: successes={arguments[0]}"):
+        wilson_interval(*arguments)
+
+
+def test_roc_agrees_with_counting():
+    scores, same, _ = overlapping_pairs()
+    curve = roc(scores, same)
+    np.testing.assert_allclose(curve.fmr, [np.mean(scores[~same] >= t) for t in curve.thresholds])
+    np.testing.assert_allclose(curve.tar, [np.mean(scores[same] >= t) for t in curve.thresholds])
+    assert np.isfinite(curve.thresholds).all()
+    assert (np.diff(curve.thresholds) < 0).all()
+    assert (curve.fmr[0], curve.tar[0], curve.fmr[-1], curve.tar[-1]) == (0, 0, 1, 1)
+
+
+def test_auc_is_the_chance_that_a_genuine_score_is_higher():
+    scores, same, folds = overlapping_pairs()
+    difference = scores[same][:, None] - scores[~same][None, :]
+    expected = np.mean((difference > 0) + 0.5 * (difference == 0))
+    assert evaluate_verification(scores, same, folds).auc == pytest.approx(expected)
+
+
+def test_eer_by_hand():
+    # Refused genuine 1 of 4 and accepted impostors 1 of 4 at every threshold in (0.4, 0.6].
+    scores = np.tile([0.3, 0.7, 0.8, 0.9, 0.1, 0.2, 0.25, 0.6], 2)
+    same = np.tile(np.repeat([True, False], 4), 2)
+    assert evaluate_verification(scores, same, np.repeat([0, 1], 8)).eer == pytest.approx(0.25)
+
+
+def test_eer_is_where_both_errors_meet():
+    scores, same, folds = overlapping_pairs()
+    eer = evaluate_verification(scores, same, folds).eer
+    errors = [(fmr_at(scores[~same], t), fnmr_at(scores[same], t)) for t in np.arange(-1, 2, 0.005)]
+    assert max(min(pair) for pair in errors) <= eer <= min(max(pair) for pair in errors)
+
+
+def test_fold_accuracy_agrees_with_trying_every_threshold():
+    scores, same, folds = overlapping_pairs()
+    report = evaluate_verification(scores, same, folds)
+    assert len(report.fold_accuracies) == 5
+    for fold, accuracy in enumerate(report.fold_accuracies):
+        inside = folds == fold
+        tried = np.arange(-1, 2, 0.0025)  # the scores have two decimals
+        right = [np.mean((scores[~inside] >= t) == same[~inside]) for t in tried]
+        reachable = [np.mean((scores[inside] >= t) == same[inside]) for t in tried[np.isclose(right, max(right))]]
+        assert np.isclose(reachable, accuracy).any()
+    assert report.accuracy_mean == pytest.approx(np.mean(report.fold_accuracies))
+    # The report of LFW: sigma over 10 folds with 9 in the denominator, divided by the root of 10.
+    spread = math.sqrt(sum((a - report.accuracy_mean) ** 2 for a in report.fold_accuracies) / 4)
+    assert report.accuracy_se == pytest.approx(spread / math.sqrt(5))
+
+
+def test_the_threshold_of_a_fold_comes_from_the_other_folds():
+    # Each fold is separable by itself, at 0.5 and at 0.0; with the other fold's threshold half of each is wrong.
+    scores = [0.9, 0.9, 0.1, 0.1, 0.05, 0.05, -0.9, -0.9]
+    same = [True, True, False, False] * 2
+    report = evaluate_verification(scores, same, [1, 1, 1, 1, 2, 2, 2, 2])
+    assert report.fold_accuracies == (0.5, 0.5)
+    assert report.threshold == pytest.approx((0.5 + (0.05 - 0.9) / 2) / 2)
+
+
+@given(
+    genuine=st.lists(st.floats(0.8, 1), min_size=6, max_size=30),
+    impostor=st.lists(st.floats(0, 0.2), min_size=6, max_size=30),
+    num_folds=st.integers(2, 5),
+)
+@settings(deadline=None)
+def test_separated_scores_give_no_error(genuine, impostor, num_folds):
+    # Any threshold found lies midway: between (0 + 0.8) / 2 and (0.2 + 1) / 2, so it separates the other folds too.
+    folds = [i % num_folds for i in (*range(len(genuine)), *range(len(impostor)))]
+    same = [True] * len(genuine) + [False] * len(impostor)
+    report = evaluate_verification(genuine + impostor, same, folds, bootstrap=20)
+    assert (report.accuracy_mean, report.accuracy_se, report.eer) == (1, 0, 0)
+    assert report.auc == pytest.approx(1)
+    assert report.tar_at_fmr["0.001"].value == report.tar_at_fmr["0.001"].low == 1
+
+
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=20, deadline=None)
+def test_the_order_of_pairs_does_not_matter(seed):
+    scores, same, folds = overlapping_pairs(num_folds=3, per_half=20)
+    order = np.random.default_rng(seed).permutation(len(scores))
+    first = evaluate_verification(scores, same, folds, bootstrap=50)
+    assert evaluate_verification(scores[order], same[order], folds[order], bootstrap=50) == first
+
+
+def test_tar_at_fmr_agrees_with_its_definition():
+    scores, same, folds = overlapping_pairs(per_half=400)
+    for name, point in evaluate_verification(scores, same, folds).tar_at_fmr.items():
+        candidates = [t for t in np.arange(-1, 2, 0.005) if np.mean(scores[~same] >= t) <= float(name)]
+        assert point.value == np.mean(scores[same] >= min(candidates))
+        assert point.low <= point.value <= point.high
+        assert fmr_at(scores[~same], point.threshold) <= float(name)
+
+
+def test_bootstrap_agrees_with_drawing_pairs():
+    scores, same, folds = overlapping_pairs(per_half=100)
+    genuine, impostor = scores[same], scores[~same]
+    generator = np.random.default_rng(1)
+    drawn = [
+        np.mean(generator.choice(genuine, 500) >= threshold_at_fmr(generator.choice(impostor, 500), 0.01))
+        for _ in range(2000)
+    ]
+    point = evaluate_verification(scores, same, folds, bootstrap=20_000).tar_at_fmr["0.01"]
+    assert point.low == pytest.approx(np.quantile(drawn, 0.025), abs=0.02)
+    assert point.high == pytest.approx(np.quantile(drawn, 0.975), abs=0.02)
+
+
+@pytest.mark.parametrize(("num_impostor", "supported"), [(2998, False), (3000, True)])
+def test_rule_of_three(num_impostor, supported):
+    # No false match in n pairs speaks for an FMR below 3 / n: 0.001 needs 3,000 impostor pairs, 0.01 needs 300.
+    scores = np.r_[np.linspace(0, 0.2, num_impostor), 0.9, 0.9]
+    same = np.r_[np.zeros(num_impostor, bool), True, True]
+    report = evaluate_verification(scores, same, np.arange(len(scores)) % 2)
+    assert report.tar_at_fmr["0.001"].supported is supported
+    assert report.tar_at_fmr["0.01"].supported is True
+
+
+def test_failed_pairs_count_as_wrong():
+    scores, same, folds = [0.9, 0.9, 0.1, 0.1] * 2, [True, True, False, False] * 2, [0] * 4 + [1] * 4
+    report = evaluate_verification(scores, same, folds, num_failed=2)
+    assert report.accuracy_mean == pytest.approx(8 / 10)
+    assert (report.num_pairs, report.num_failed, report.num_genuine, report.num_impostor) == (10, 2, 4, 4)
+
+
+def test_report_is_plain_json():
+    report = evaluate_verification(*overlapping_pairs()).to_dict()
+    again = json.loads(json.dumps(report, allow_nan=False))
+    assert {"accuracy_mean", "accuracy_se", "auc", "eer", "num_pairs", "num_failed", "threshold"} < set(again)
+    assert set(again["tar_at_fmr"]) == {"0.01", "0.001"}
+    assert set(again["tar_at_fmr"]["0.01"]) == {"value", "low", "high", "threshold", "supported"}
+
+
+def test_six_thousand_pairs_take_less_than_two_seconds():
+    pairs = overlapping_pairs(num_folds=10, per_half=300)
+    start = time.perf_counter()
+    evaluate_verification(*pairs)
+    assert time.perf_counter() - start < 2
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match=r"Received: 1 of 4 NaN or infinite.*num_failed"):
+        evaluate_verification([0.1, np.nan, 0.2, 0.3], [True, False] * 2, [0, 0, 1, 1])
+    with pytest.raises(ValueError, match="num_failed=-1"):
+        evaluate_verification([0.1, 0.2, 0.2, 0.3], [True, False] * 2, [0, 0, 1, 1], num_failed=-1)
+    with pytest.raises(ValueError, match="1 distinct, for 2 scores"):
+        evaluate_verification([0.1, 0.2], [True, False], [0, 0])
+    with pytest.raises(ValueError, match="folds of shape"):
+        evaluate_verification([0.1, 0.2], [True, False], [0, 1, 2])
+    with pytest.raises(ValueError, match="Received: 2 genuine, 0 impostor"):
+        roc([0.1, 0.2], [True, True])
+    with pytest.raises(ValueError, match="same of shape"):
+        roc([0.1, 0.2], [True])
+    with pytest.raises(ValueError, match="same must be True or False"):
+        roc([0.1, 0.2], [1, 2])
+    with pytest.raises(ValueError, match=r"shape \(0,\)"):
+        fmr_at([], 0.5)
+    with pytest.raises(ValueError, match=r"Received: fmr=1\.5"):
+        threshold_at_fmr([0.5], 1.5)
+    with pytest.raises(ValueError, match="NaN"):
+        threshold_at_fmr([np.nan], 0.5)

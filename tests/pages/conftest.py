@@ -1,0 +1,53 @@
+"""Opens a page of the dashboard without a browser, in an empty working folder."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+@pytest.fixture
+def open_page(tmp_path, monkeypatch):
+    """Function that opens `pages/NAME.py`; its working folder, and so `saved_models`, is `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+
+    def open_named(name):
+        # Seconds; the first page to be opened imports TensorFlow and builds the models.
+        return AppTest.from_file(APP, default_timeout=120).switch_page(f"pages/{name}.py").run()
+
+    return open_named
+
+
+@pytest.fixture
+def no_cached_models():
+    """Lets a test replace what the pages cache between runs; leaves none of its replacements behind."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def png(image):
+    """The bytes of an RGB image as a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def portrait_png(portrait):
+    return png(portrait)
+
+
+@pytest.fixture(scope="session")
+def faceless_png():
+    """A smooth gradient: nothing in it looks like a face."""
+    ramp = np.linspace(0, 255, 160).astype(np.uint8)
+    return png(np.stack([np.tile(ramp, (120, 1))] * 3, axis=-1))

@@ -1,0 +1,125 @@
+import dataclasses
+
+import pytest
+
+import kerasface.verify
+from kerasface.models.pretrained import ModelFileError
+from pages import _models
+
+QUESTION = "Are two photos of the same person?"
+JPEG_THAT_IS_TEXT = ("holiday.jpg", b"not a photo", "image/jpeg")
+
+
+def upload(page, key, content, name="photo.png"):
+    page.file_uploader(key=f"{key}_upload").set_value((name, content, "image/png"))
+
+
+def all_text(page):
+    return " ".join(element.value for element in [*page.title, *page.markdown, *page.caption])
+
+
+def test_first_start_asks_the_question(open_page):
+    page = open_page("verify")
+    assert not page.exception
+    assert not page.error
+    assert page.title[0].value == QUESTION
+    assert len(page.file_uploader) == 2
+
+
+def test_two_photos_of_one_person_match(open_page, portrait_files):
+    page = open_page("verify")
+    for key, file in zip("ab", portrait_files, strict=True):
+        upload(page, key, file.read_bytes(), file.name)
+    page.run()
+    assert not page.exception
+    assert "Match" in page.title[0].value
+    assert "1 in 1,000" in all_text(page)
+    assert "95 % interval" in all_text(page)
+
+
+def test_another_error_rate_moves_the_threshold(open_page):
+    page = open_page("verify")
+    page.button[0].click().run()
+    strict = all_text(page)
+    page.segmented_control(key="fmr").set_value(0.01).run()
+    assert not page.exception
+    assert "1 in 100**" in all_text(page)
+    assert all_text(page) != strict
+
+
+def test_the_sample_needs_no_file(open_page):
+    page = open_page("verify")
+    page.button[0].click().run()
+    assert not page.exception
+    assert "Match" in page.title[0].value
+
+
+def test_a_camera_photo_is_taken(open_page, portrait_files):
+    page = open_page("verify")
+    page.segmented_control(key="a_source").set_value("Sample")
+    page.segmented_control(key="b_source").set_value("Camera").run()
+    page.camera_input[0].set_value(("shot.jpg", portrait_files[1].read_bytes(), "image/jpeg")).run()
+    assert not page.exception
+    assert "Match" in page.title[0].value
+
+
+def test_a_bad_file_in_one_slot_is_one_sentence(open_page, portrait_png):
+    page = open_page("verify")
+    page.file_uploader(key="a_upload").set_value(JPEG_THAT_IS_TEXT)
+    upload(page, "b", portrait_png)
+    page.run()
+    assert not page.exception
+    assert page.title[0].value == QUESTION
+    assert len(page.error) == 1
+    assert r"holiday\.jpg" in page.error[0].value
+
+
+def test_a_photo_without_a_face_is_said_as_such(open_page, portrait_png, faceless_png):
+    page = open_page("verify")
+    upload(page, "a", faceless_png, "wall.png")
+    upload(page, "b", portrait_png)
+    page.run()
+    assert not page.exception
+    assert "No face" in page.title[0].value
+    assert "Photo A" in all_text(page)
+    assert "interval" not in all_text(page)  # no score, so no threshold that it could have passed
+
+
+@pytest.mark.parametrize(
+    ("decision", "word"), [("unknown", "No match"), ("ambiguous", "Ambiguous"), ("low_quality", "quality")]
+)
+def test_every_decision_has_its_words(open_page, monkeypatch, decision, word):
+    real = kerasface.verify.verify
+
+    def decided(*arguments, **options):
+        return dataclasses.replace(real(*arguments, **options), decision=decision)
+
+    monkeypatch.setattr(kerasface.verify, "verify", decided)
+    page = open_page("verify")
+    page.button[0].click().run()
+    assert not page.exception
+    assert word in page.title[0].value
+    assert len(page.get("plotly_chart")) == (
+        1 if decision == "unknown" else 0
+    )  # a score that decides nothing is not drawn
+
+
+@pytest.mark.usefixtures("no_cached_models")
+def test_missing_weights_are_a_sentence(open_page, monkeypatch):
+    def missing():
+        raise ModelFileError("The weight file x.dat is missing. Run: pip install x")
+
+    monkeypatch.setattr(_models, "FaceAnalyzer", missing)
+    page = open_page("verify")
+    page.button[0].click().run()
+    assert not page.exception
+    assert r"x\.dat is missing" in page.error[0].value
+
+
+def test_a_file_name_is_shown_letter_by_letter(open_page, portrait_png):
+    page = open_page("verify")
+    upload(page, "a", portrait_png, "[me](http://example.org) :red[x].png")
+    upload(page, "b", portrait_png)
+    page.run()
+    captions = [caption for image in page.image for caption in image.captions]
+    assert r"\[me\]\(http\://example\.org\) \:red\[x\]\.png" in captions[0]
