@@ -87,7 +87,7 @@ def decode(
         RGB pixels, uint8, shape `(height, width, 3)`.
 
     Raises:
-        ImageError: If the file cannot be read, is too large, is not an image in one of `FORMATS`, or is damaged.
+        ImageError: If the file cannot be read, is too large, is a single pixel, is not an image in one of `FORMATS`, or is damaged.
         TypeError: If `source` is neither bytes nor a path.
 
     Example:
@@ -198,8 +198,8 @@ def _plugin(file_format: str) -> type[ImageFile.ImageFile]:
 
 def _check_size_in_pixels(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
-    if width < 1 or height < 1:
-        raise ImageError(f"The image has no pixels. Received: {width} x {height}.")
+    if width * height < 2:
+        raise ImageError(f"An image has at least two pixels. Received: {width} x {height}.")
     if width * height > max_pixels:
         raise ImageError(
             f"An image has at most {max_pixels / 1e6:g} megapixels. "

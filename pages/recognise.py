@@ -13,6 +13,9 @@ from pages._models import analyzer_or_stop, choose_classifier, classifier_or_sto
 from pages._navigation import enter_through_app
 from pages._photos import FILE_TYPES, Photo, choose_source, decode_upload, plain, sample_portrait
 
+BESIDE = 2  # faces that are shown beside their photo; more of them stand below it
+PER_ROW = 3
+
 
 def choose_uploads(source: str) -> list:
     """The files or the camera photo that the user gave; still encoded."""
@@ -25,16 +28,21 @@ def choose_uploads(source: str) -> list:
 
 
 def show_photo(photo: Photo, number: int, find_faces: Callable[[list], list[list]]):
-    """The photo with numbered boxes, and beside it each face with its most probable names if `find_faces` names any."""
+    """The photo with numbered boxes, and each face with its most probable names if `find_faces` names any."""
     with st.spinner("Looking for faces"):
         found = find_faces([photo.image])[0]
-    left, right = st.columns([3, 2], gap="medium")
+    if len(found) <= BESIDE:
+        left, right = st.columns([3, 2], gap="medium")
+        cells = [right] * max(len(found), 1)
+    else:
+        left = st.container()
+        cells = [cell for _ in range(0, len(found), PER_ROW) for cell in st.columns(PER_ROW)]
     boxes = draw_faces(photo.image, [entry.face for entry in found])
     left.image(boxes, caption=plain(photo.name), output_format="JPEG", width="stretch")
-    with right:
-        if not found:
-            st.warning("No face was found in this photo.", icon=":material/face_retouching_off:")
-        for index, entry in enumerate(found):
+    if not found:
+        cells[0].warning("No face was found in this photo.", icon=":material/face_retouching_off:")
+    for index, (cell, entry) in enumerate(zip(cells, found, strict=False)):  # the last row may have cells to spare
+        with cell:
             show_face(entry, index + 1, key=f"photo_{number}_face_{index + 1}")
 
 
@@ -43,10 +51,10 @@ def show_face(entry: RecognisedFace | AnalyzedFace, number: int, key: str):
     width, height = entry.face.box[2:]
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.image(entry.crop, width=96, alt=f"Face {number}")
+            st.image(entry.crop, width=80, alt=f"Face {number}")
             st.markdown(
-                f"**Face {number}**  \n{width:.0f} x {height:.0f} pixels  \n"
-                f"detection score {entry.face.detection_score:.3f}",
+                f"**Face {number}**  \n:small[{width:.0f} x {height:.0f} pixels]  \n"
+                f":small[detection score {entry.face.detection_score:.3f}]",
                 width="content",
             )
         if hasattr(entry, "top"):  # by its name: after an edit of the library a cached model still has the old class

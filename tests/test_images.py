@@ -331,8 +331,10 @@ def test_limit_on_pixels_is_inclusive():
         decode(content, max_pixels=99)
 
 
-def test_one_pixel():
-    assert decode(encoded(np.uint8([[[1, 2, 3]]]), "PNG")).tolist() == [[[1, 2, 3]]]
+def test_one_pixel_is_no_picture():
+    with pytest.raises(ImageError, match="at least two pixels. Received: 1 x 1"):
+        decode(encoded(np.uint8([[[1, 2, 3]]]), "PNG"))
+    assert decode(encoded(np.uint8([[[1, 2, 3], [4, 5, 6]]]), "PNG")).tolist() == [[[1, 2, 3], [4, 5, 6]]]
 
 
 def test_malformed_metadata_does_not_warn():

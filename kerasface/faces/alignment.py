@@ -5,7 +5,7 @@ import math
 import cv2
 import numpy as np
 
-# Where the 150 x 150 crops of `face_resnet` have left eye, right eye, nose and the corners of the mouth: x, y in pixels.
+# Where the 150 x 150 crops of `face_resnet` have left eye, right eye, nose, left and right corner of the mouth: x, y.
 FACE_RESNET_TEMPLATE = np.array(
     [(47.55, 45.49), (100.84, 45.45), (73.97, 77.43), (50.66, 103.89), (97.57, 103.96)], dtype=np.float64
 )

@@ -70,7 +70,7 @@ def _draw_tag(
     canvas: np.ndarray, corner: tuple[int, int], number: str, colour: tuple[int, int, int], line: int
 ) -> None:
     """Draws a filled tag with `number` on top of the box's upper left corner, moved inside the picture where needed."""
-    font_scale = max(0.4, max(canvas.shape[:2]) / 900)
+    font_scale = max(0.4, max(canvas.shape[:2]) / 1200)
     thickness = max(1, round(2 * font_scale))
     (width, height), _ = cv2.getTextSize(number, cv2.FONT_HERSHEY_SIMPLEX, font_scale, thickness)
     pad = max(2, height // 3)
