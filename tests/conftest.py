@@ -171,3 +171,47 @@ def app_server(tmp_path_factory):
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Keeps crops and features that tests compute out of the user's cache, in child processes too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERASFACE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def analyzer():
+    """The face front end with its defaults, in float32 on every machine."""
+    from kerasface.faces.analyzer import FaceAnalyzer
+    from kerasface.faces.embedding import FaceEmbedder
+
+    return FaceAnalyzer(embedder=FaceEmbedder(precision="float32"))
+
+
+@pytest.fixture(scope="session")
+def detector(analyzer):
+    """MTCNN with its defaults."""
+    return analyzer.detector
+
+
+@pytest.fixture(scope="session")
+def embedder(analyzer):
+    """`face_resnet`, mirrored averaging, float32."""
+    return analyzer.embedder
+
+
+@pytest.fixture(scope="session")
+def portrait_face(detector, portrait):
+    """The portrait's face."""
+    (face,) = detector.detect([portrait])[0]
+    return face
+
+
+@pytest.fixture(scope="session")
+def portrait_crop(embedder, portrait, portrait_face):
+    """The portrait's aligned crop, RGB uint8, shape `(150, 150, 3)`."""
+    crop = embedder.crop(portrait, portrait_face)
+    crop.flags.writeable = False
+    return crop

@@ -116,10 +116,20 @@ class FaceDetector:
         for shape, indices in by_shape.items():
             step = max(1, _STACK_PIXELS // (shape[0] * shape[1]))
             for some in (indices[start : start + step] for start in range(0, len(indices), step)):
-                outputs = self._pnet(np.stack([pyramids[index][0] for index in some]))
+                outputs = self._maps(np.stack([pyramids[index][0] for index in some]))
                 for index, probability, offsets in zip(some, *outputs, strict=True):
                     windows[index] = self._windows(images[index], pyramids[index][1], probability, offsets)
         return windows
+
+    def _maps(self, canvases: np.ndarray) -> tuple[np.ndarray, ...]:
+        """P-Net's outputs, computed in overlapping strips where one canvas alone would take too much memory."""
+        height, width = canvases.shape[1:3]
+        rows = max(_GRID, 4 * _STACK_PIXELS // width // _GRID * _GRID)
+        if height <= rows:
+            return self._pnet(canvases)
+        overlap = mtcnn.PNET_CELL - mtcnn.PNET_STRIDE
+        strips = [self._pnet(canvases[:, top : top + rows + overlap]) for top in range(0, height, rows)]
+        return tuple(np.concatenate(maps, axis=1) for maps in zip(*strips, strict=True))
 
     def _windows(self, image, places, probability, offsets) -> np.ndarray:
         """Reads one photo's windows off P-Net's maps; `places` are x, y, width, height of each level on the canvas."""
