@@ -91,7 +91,10 @@ def load_run(root: str | os.PathLike, name: str) -> Run:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise RunError(f"{path} matches its card but does not load: {error}") from error
-    return Run(name, card, model, tuple(card.get("labels", ())))
+    labels = tuple(card.get("labels", ()))
+    if card["task"] == "classify" and len(labels) != model.output_shape[-1]:
+        raise RunError(f"The card of {name!r} names {len(labels)} classes; its model has {model.output_shape[-1]}.")
+    return Run(name, card, model, labels)
 
 
 def write_run(

@@ -46,10 +46,13 @@ def compile_network(model: keras.Model, *, max_batch: int = 64, precision: str =
     def forward(batch):
         return tuple(tf.nest.flatten(model(tf.cast(batch, tf.float32), training=False)))
 
+    # Called directly, the one graph can never be traced again.
+    graph = forward.get_concrete_function()
+
     def network(images: np.ndarray) -> tuple[np.ndarray, ...]:
         results = []
         for part in _slices(images, max_batch):
-            outputs = forward(_padded(part))
+            outputs = graph(tf.constant(_padded(part)))
             results.append([output.numpy()[: len(part)] for output in outputs])
         return tuple(np.concatenate(arrays) for arrays in zip(*results, strict=True))
 

@@ -19,8 +19,8 @@ def build_classifier():
 MODELS = {
     "face_resnet": (lambda: build_face_resnet(weights=None), (150, 150), [(128,)]),
     "classifier": (build_classifier, (150, 150), [(7,)]),
-    # One output per 12 x 12 window at every second pixel: (48 - 12) / 2 + 1 = 19 and (61 - 12) // 2 + 1 = 25.
-    "pnet": (lambda: build_pnet(weights=None), (48, 61), [(19, 25), (19, 25, 4)]),
+    # Three valid 3x3 convolutions around a halving that keeps the odd one out: ceil((n - 2) / 2) - 4.
+    "pnet": (lambda: build_pnet(weights=None), (48, 61), [(19, 26), (19, 26, 4)]),
     "rnet": (lambda: build_rnet(weights=None), (24, 24), [(), (4,)]),
     "onet": (lambda: build_onet(weights=None), (48, 48), [(), (4,), (10,)]),
 }

@@ -2,6 +2,7 @@
 
 import io
 
+import cv2
 import joblib
 import numpy as np
 import pytest
@@ -40,8 +41,11 @@ def softmax(x):
 
 def forward(name, image, arrays):
     """The network as the paper's figure 2 draws it; `arrays` in the order of the file."""
-    arrays = iter([array.astype(np.float64) for array in arrays])
-    take = lambda count: [next(arrays) for _ in range(count)]  # noqa: E731
+    remaining = iter([array.astype(np.float64) for array in arrays])
+
+    def take(count):
+        return [next(remaining) for _ in range(count)]
+
     x = (image.astype(np.float64) - 127.5) / 128
     pools = {
         "pnet": [(2, True), None, None],
@@ -65,8 +69,6 @@ def forward(name, image, arrays):
 @pytest.mark.parametrize(("name", "size"), [("pnet", (31, 44)), ("rnet", (24, 24)), ("onet", (48, 48))])
 def test_network_equals_numpy(name, size, portrait):
     """Order of the weights, PReLU, pooling at the border, columns before rows: all of it shows in the outputs."""
-    import cv2
-
     image = cv2.resize(portrait[60:180, 170:280], size[::-1], interpolation=cv2.INTER_AREA)
     arrays = joblib.load(io.BytesIO(read_verified(weight_file(f"mtcnn_{name}"))))
     expected = forward(name, image, arrays)
@@ -116,8 +118,6 @@ def test_number_of_parameters(name):
 
 def test_a_face_is_told_from_a_wall(portrait):
     """O-Net on the portrait's face, found by eye at rows 60-170 and columns 170-280, and on its plain corner."""
-    import cv2
-
     windows = [portrait[60:170, 170:280], portrait[:40, :40]]
     onet = mtcnn.build_onet()
     face, wall = np.asarray(onet(np.stack([cv2.resize(window, (48, 48)) for window in windows]))[0])
