@@ -87,7 +87,8 @@ def decode(
         RGB pixels, uint8, shape `(height, width, 3)`.
 
     Raises:
-        ImageError: If the file cannot be read, is too large, is a single pixel, is not an image in one of `FORMATS`, or is damaged.
+        ImageError: If the file cannot be read, is too large, is a single pixel, is not an image in one of
+            `FORMATS`, or is damaged.
         TypeError: If `source` is neither bytes nor a path.
 
     Example:
