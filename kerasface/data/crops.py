@@ -24,7 +24,7 @@ class CroppedFaces:
         keys: Key of each usable photo's crop, in the order of `positions`.
         positions: For each key, the position of its photo among the paths asked for.
         rejected: `(path, reason)` of the photos without a crop.
-        num_computed: How many were computed now; the others were there already.
+        num_computed: Of how many photos the face was looked for now; the others were known or cannot be decoded.
     """
 
     store: RecordStore
@@ -51,7 +51,7 @@ def crop_faces(
         on_progress: Called with the number of photos done and their total.
     """
     report = on_progress or (lambda done, total: None)
-    fingerprint = f"crops-{embedder.name}-{detector.fingerprint}"
+    fingerprint = f"crops-{embedder.alignment}-{detector.fingerprint}"
     with RecordStore(cache / fingerprint, (*embedder.image_size, 3), "uint8") as store:
         keys, problems = _content_keys(paths)
         todo = [position for position, key in enumerate(keys) if key is not None and key not in store]
@@ -66,6 +66,7 @@ def crop_faces(
             )
             done += len(batch)
             report(done, len(paths))
+    num_computed = sum(position not in problems for position in todo)
     for position, key in enumerate(keys):
         if position not in problems and not store.has_record(key):
             problems[position] = f"{paths[position]}: {store.note(key)['problem']}"
@@ -75,7 +76,7 @@ def crop_faces(
         keys=[keys[position] for position in usable],
         positions=np.array(usable, dtype=np.int64),
         rejected=[(paths[position], problems[position]) for position in sorted(problems)],
-        num_computed=len(todo),
+        num_computed=num_computed,
     )
 
 

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 
 # Where the 150 x 150 crops of `face_resnet` have left eye, right eye, nose, left and right corner of the mouth: x, y.
+# Median over 767 photos of where our landmarks fall in the chips that dlib itself cuts of the same faces.
 FACE_RESNET_TEMPLATE = np.array(
-    [(47.55, 45.49), (100.84, 45.45), (73.97, 77.43), (50.66, 103.89), (97.57, 103.96)], dtype=np.float64
+    [(47.31, 45.39), (101.71, 45.32), (74.29, 77.67), (50.44, 105.20), (98.10, 105.16)], dtype=np.float64
 )
 
 
@@ -31,7 +32,7 @@ def similarity_transform(points: np.ndarray, template: np.ndarray) -> np.ndarray
     source, target = points @ (1, 1j), template @ (1, 1j)
     centred = source - source.mean()
     spread = np.vdot(centred, centred).real
-    if spread == 0:
+    if spread <= (1e-9 * np.abs(source).max()) ** 2:  # equal but for rounding
         raise ValueError(f"Alignment needs landmarks at different places. Received: points={points.tolist()}.")
     turn = np.vdot(centred, target - target.mean()) / spread
     shift = target.mean() - turn * source.mean()
@@ -55,7 +56,7 @@ def align(image: np.ndarray, landmarks: np.ndarray, template: np.ndarray, image_
     """
     matrix = similarity_transform(landmarks.astype(np.float64), template)
     pixels_per_pixel = 1 / math.hypot(*matrix[:, 0])
-    finer = max(1, math.ceil(pixels_per_pixel))
+    finer = max(1, math.ceil(pixels_per_pixel - 1e-6))  # a scale of 1 stays 1 whatever the rounding
     # Pixel (u, v) of the finer grid has its centre at ((u + 0.5) / finer - 0.5) of the crop.
     matrix = finer * matrix
     matrix[:, 2] += (finer - 1) / 2

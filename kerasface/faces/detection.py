@@ -82,7 +82,7 @@ class FaceDetector:
     def fingerprint(self) -> str:
         """Settings in one string: crops are comparable, and caches valid, where it is equal."""
         smallest = "auto" if self.min_face_size is None else f"{self.min_face_size:g}"
-        return f"mtcnn-{smallest}-" + "-".join(f"{value:g}" for value in self.thresholds)
+        return f"mtcnn-2-{smallest}-" + "-".join(f"{value:g}" for value in self.thresholds)
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """Finds all faces of every photo.
@@ -188,11 +188,13 @@ def _automatic_min_face_size(image: np.ndarray) -> float:
 
 def _pyramid(image: np.ndarray, min_face_size: float) -> list[np.ndarray]:
     """Returns the photo at the scales at which faces from `min_face_size` up to its own size fill P-Net's window."""
-    levels = []
+    levels: list[np.ndarray] = []
     scale = mtcnn.PNET_CELL / min_face_size
     while min(extents := [round(extent * scale) for extent in image.shape[:2]]) >= mtcnn.PNET_CELL:
-        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        levels.append(cv2.resize(image, extents[::-1], interpolation=interpolation))
+        # Averaging areas of a level about twice as large costs a fraction of starting from the photo each time.
+        source = next((level for level in reversed(levels) if min(level.shape[:2]) >= 1.9 * min(extents)), image)
+        interpolation = cv2.INTER_AREA if extents[0] < source.shape[0] else cv2.INTER_LINEAR
+        levels.append(cv2.resize(source, extents[::-1], interpolation=interpolation))
         scale *= PYRAMID_FACTOR
     return levels
 

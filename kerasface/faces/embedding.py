@@ -1,5 +1,7 @@
 """From aligned crops to unit embeddings, and from embeddings to scores."""
 
+import hashlib
+
 import numpy as np
 
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
@@ -34,8 +36,9 @@ class FaceEmbedder:
         self.embedding_dim = EMBEDDING_DIM
         self.image_size = IMAGE_SIZE
         averaging = "mirrored" if mirror else "plain"
-        self.alignment = "face_resnet-five_points-150x150"
-        self.fingerprint = f"face_resnet-{weight_file('face_resnet').sha256[:12]}-five_points-{averaging}"
+        template = hashlib.sha256(FACE_RESNET_TEMPLATE.tobytes()).hexdigest()[:6]
+        self.alignment = f"face_resnet-five_points-{template}"
+        self.fingerprint = f"face_resnet-{weight_file('face_resnet').sha256[:12]}-five_points-{template}-{averaging}"
         self._network = compile_network(build_face_resnet(), precision=self.precision)
 
     def crop(self, image: np.ndarray, face: Face) -> np.ndarray:

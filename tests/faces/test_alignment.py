@@ -37,7 +37,7 @@ def test_no_other_similarity_fits_better(seed):
     least = np.sum((moved(points, found) - template) ** 2)
     a, b, x, y = found[0, 0], found[1, 0], *found[:, 2]
     for change in 0.01 * np.vstack([np.eye(4), -np.eye(4)]):
-        other_a, other_b, other_x, other_y = (a, b, x, y) + change
+        other_a, other_b, other_x, other_y = np.add((a, b, x, y), change)
         other = np.array([(other_a, -other_b, other_x), (other_b, other_a, other_y)])
         assert np.sum((moved(points, other) - template) ** 2) >= least
 
@@ -47,9 +47,10 @@ def test_mirrored_points_do_not_give_a_reflection():
     assert np.linalg.det(matrix[:, :2]) > 0
 
 
-def test_coinciding_points_are_refused():
+@pytest.mark.parametrize("place", [0.0, 7.0, 0.1, 4321.7])
+def test_coinciding_points_are_refused(place):
     with pytest.raises(ValueError, match="landmarks at different places"):
-        similarity_transform(np.full((5, 2), 7.0), FACE_RESNET_TEMPLATE)
+        similarity_transform(np.full((5, 2), place), FACE_RESNET_TEMPLATE)
 
 
 def test_landmarks_on_the_template_leave_the_image_as_it_is():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kerasface.faces import detection
 from kerasface.faces.detection import Face, FaceDetector, _packed, _pyramid, _suppress, central_face
 
 # The portrait's head with hair and some shoulder: rows 20-240, columns 130-310; its face is about 86 x 110 pixels.
@@ -125,6 +126,17 @@ def test_noise_and_flat_photos_have_no_faces(detector):
     assert detector.detect([noise, *flat]) == [[]] * 4
 
 
+def test_a_canvas_computed_in_strips_gives_the_same_faces(mosaic, monkeypatch):
+    """Strips of 32 rows, the lowest there are, against the whole canvas at once."""
+    detector = FaceDetector(40)
+    whole = detector.detect([mosaic[0]])[0]
+    monkeypatch.setattr(detection, "_STACK_PIXELS", 1)
+    strips = detector.detect([mosaic[0]])[0]
+    assert len(strips) == len(whole)
+    for face, same in zip(strips, whole, strict=True):
+        np.testing.assert_allclose(face.box, same.box, atol=1e-3)
+
+
 def test_no_photos_give_no_lists(detector):
     assert detector.detect([]) == []
 
@@ -143,7 +155,7 @@ def test_a_face_that_the_border_cuts_keeps_its_box_inside(portrait, detector, ro
 
 def test_the_last_threshold_is_the_score_from_which_faces_are_given(portrait, portrait_face):
     score = portrait_face.detection_score
-    just_below, just_above = score - 1e-3, score + 1e-3
+    just_below, just_above = 2 * score - 1, (1 + score) / 2  # as far below as 1 is above, and halfway to 1
     assert len(FaceDetector(thresholds=(0.6, 0.7, just_below)).detect([portrait])[0]) == 1
     assert FaceDetector(thresholds=(0.6, 0.7, just_above)).detect([portrait])[0] == []
 
@@ -210,7 +222,7 @@ def test_suppression_equals_the_plain_algorithm(boxes, max_overlap, by_smaller, 
     """Take the most probable box that is left, drop what overlaps it too much, repeat; in whole numbers, so exact."""
     scores = [index / 100 for index in range(1, len(boxes) + 1)]
     random.shuffle(scores)
-    rows = [(x, y, x + w, y + h, score, index) for index, ((x, y, w, h), score) in enumerate(zip(boxes, scores))]  # noqa: B905
+    rows = [(x, y, x + w, y + h, scores[index], index) for index, (x, y, w, h) in enumerate(boxes)]
     left, expected = sorted(rows, key=lambda row: -row[4]), []
     while left:
         best, *left = left

@@ -76,5 +76,5 @@ def test_a_rate_that_was_not_measured_is_refused(fmr):
 
 
 def test_an_unknown_embedder_has_no_thresholds():
-    with pytest.raises(ValueError, match="No error rates were measured.*'another'"):
+    with pytest.raises(ValueError, match=r"No error rates were measured.*'another'"):
         operating_point("another", 0.001)
