@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from kerasface.models import layers  # noqa: F401 - registers the layers that saved models may hold
 
@@ -125,9 +126,12 @@ def write_run(
         The folder.
 
     Raises:
-        RunError: If `name` is no plain folder name, or the disk refuses.
+        RunError: If `name` is no plain folder name, a weight is NaN or infinite, or the disk refuses.
+        ValueError: If the card or the metrics hold NaN or infinity.
     """
     folder = _folder(root, name)
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise RunError(f"The run {name!r} was not written: the model has weights that are NaN or infinite.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=folder.parent))
@@ -184,13 +188,16 @@ def _read_card(folder: Path) -> dict:
         card = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is not valid JSON: {error}.") from error
     if not isinstance(card, dict):
         raise RunError(f"{path} must hold a JSON object. Received: {type(card).__name__}.")
     for key, kind in _REQUIRED.items():
         if not isinstance(card.get(key), kind):
             raise RunError(f"{path} lacks a valid {key!r} ({kind.__name__}). Received: {card.get(key)!r}.")
+    labels = card.get("labels", [])
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise RunError(f"{path} must hold its labels as a list of names. Received: labels={labels!r}.")
     if card["format"] != CARD_FORMAT:
         raise RunError(f"{path} has format {card['format']}; this version reads format {CARD_FORMAT}.")
     return card
@@ -246,5 +253,11 @@ def _swap_in(beside: Path, folder: Path) -> None:
         previous = folder.with_name(f".{folder.name}.previous")
         shutil.rmtree(previous, ignore_errors=True)
         folder.rename(previous)
-    beside.rename(folder)
+        try:
+            beside.rename(folder)
+        except BaseException:
+            previous.rename(folder)
+            raise
+    else:
+        beside.rename(folder)
     _sync_one(folder.parent)

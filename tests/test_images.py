@@ -332,7 +332,7 @@ def test_limit_on_pixels_is_inclusive():
 
 
 def test_one_pixel_is_no_picture():
-    with pytest.raises(ImageError, match="at least two pixels. Received: 1 x 1"):
+    with pytest.raises(ImageError, match="at least two pixels"):
         decode(encoded(np.uint8([[[1, 2, 3]]]), "PNG"))
     assert decode(encoded(np.uint8([[[1, 2, 3], [4, 5, 6]]]), "PNG")).tolist() == [[[1, 2, 3], [4, 5, 6]]]
 

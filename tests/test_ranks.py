@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RANKS = (
     {"kerasface"},
     {"images"},
-    {"losses", "evaluation", "plotting"},
+    {"losses", "evaluation"},
+    {"plotting"},
     {"models"},
     {"faces", "gallery"},
     {"data"},

@@ -5,6 +5,7 @@ to the one process that wrote it: any number of processes may add at the same ti
 most the record it was writing.
 """
 
+import contextlib
 import json
 import os
 import uuid
@@ -19,6 +20,56 @@ def default_cache_folder() -> Path:
     if chosen := os.environ.get("KERASFACE_CACHE"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerasface"
+
+
+class StoredArray:
+    """Records of a store as one array that stays on disk: indexing it with integers or a slice reads those records.
+
+    Files are mapped for the time of one reading only. Pages of a mapping that stays count as resident memory, so an
+    epoch over a data set larger than memory would seem to fill it.
+
+    Args:
+        files: Files of raw records.
+        file_of_record: Index into `files` for each record, shape `(num_records,)`.
+        rows: Row of each record in its file, shape `(num_records,)`.
+        shape: Shape of one record.
+        dtype: Dtype of the records.
+    """
+
+    def __init__(
+        self, files: Sequence[Path], file_of_record: np.ndarray, rows: np.ndarray, shape: tuple[int, ...], dtype
+    ):
+        self._files = list(files)
+        self._file_of_record = np.asarray(file_of_record, dtype=np.int32)
+        self._rows = np.asarray(rows, dtype=np.int64)
+        self.shape = (len(self._rows), *shape)
+        self.dtype = np.dtype(dtype)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, indices: np.ndarray | slice) -> np.ndarray:
+        """Reads records in the order of `indices`, `(num_indices, *record_shape)`."""
+        file_of_record, rows = self._file_of_record[indices], self._rows[indices]
+        result = np.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
+        for file in np.unique(file_of_record):
+            chosen = file_of_record == file
+            mapped = self._map(self._files[file])
+            if chosen.all():
+                # "clip" because take copies the result once more where it must check; the rows are known to exist.
+                np.take(mapped, rows, axis=0, out=result, mode="clip")
+            else:
+                result[chosen] = mapped[rows[chosen]]
+        return result
+
+    def part(self, indices: np.ndarray) -> "StoredArray":
+        """Returns the records at `indices` as an array of their own that stays on disk too."""
+        return StoredArray(self._files, self._file_of_record[indices], self._rows[indices], self.shape[1:], self.dtype)
+
+    def _map(self, file: Path) -> np.ndarray:
+        """Maps the whole records of a file; one that a killed process did not finish is left out."""
+        record_bytes = int(np.prod(self.shape[1:])) * self.dtype.itemsize
+        return np.memmap(file, dtype=self.dtype, mode="r", shape=(file.stat().st_size // record_bytes, *self.shape[1:]))
 
 
 class RecordStore:
@@ -67,40 +118,47 @@ class RecordStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / f"{uuid.uuid4().hex}.bin"
             self._writing = (path, path.open("wb"), path.with_suffix(".jsonl").open("w", encoding="utf-8"))
-        path, records, index = self._writing
-        row = None
-        if record is not None:
-            # The record before its index line: a line without a record never exists.
-            records.write(record.tobytes())
-            records.flush()
-            row, self._rows = self._rows, self._rows + 1
-        index.write(json.dumps({"key": key, "row": row, "note": note or {}}) + "\n")
-        index.flush()
+        path = self._writing[0]
+        try:
+            row = self._write(key, record, note or {})
+        except OSError:
+            # A disk that is full leaves a torn record behind; whatever follows it would be read from the wrong place.
+            with contextlib.suppress(OSError):
+                self.close()
+            raise
         self._entries[key] = (path, row, note or {})
+
+    def array(self, keys: Sequence[str]) -> StoredArray:
+        """Returns the records of `keys`, in that order, as an array that stays on disk.
+
+        Raises:
+            KeyError: If a key is not stored, or with a note alone.
+        """
+        files: dict[Path, int] = {}
+        places = np.empty((len(keys), 2), dtype=np.int64)
+        for position, key in enumerate(keys):
+            path, row, _ = self._entries[key]
+            if row is None:
+                raise KeyError(key)
+            places[position] = files.setdefault(path, len(files)), row
+        return StoredArray(list(files), places[:, 0], places[:, 1], self.shape, self.dtype)
 
     def read(self, keys: Sequence[str]) -> np.ndarray:
         """Returns the records of `keys` in that order, `(len(keys), *shape)`.
 
         Raises:
-            KeyError: If a key is not stored.
+            KeyError: If a key is not stored, or with a note alone.
         """
-        result = np.empty((len(keys), *self.shape), dtype=self.dtype)
-        maps: dict[Path, np.ndarray] = {}
-        for position, key in enumerate(keys):
-            path, row, _ = self._entries[key]
-            if path not in maps:
-                maps[path] = np.memmap(path, dtype=self.dtype, mode="r").reshape(-1, *self.shape)
-            result[position] = maps[path][row]
-        return result
+        return self.array(keys)[:]
 
     def close(self) -> None:
         """Ends the shard that this process writes; reading goes on to work."""
         if self._writing is not None:
             _, records, index = self._writing
-            records.close()
-            index.close()
             self._writing = None
             self._rows = 0
+            with contextlib.closing(index), contextlib.closing(records):
+                pass
 
     def __enter__(self) -> "RecordStore":
         return self
@@ -108,9 +166,24 @@ class RecordStore:
     def __exit__(self, *error) -> None:
         self.close()
 
+    def _num_records(self, path: Path) -> int:
+        return path.stat().st_size // self._record_bytes if path.is_file() else 0
+
+    def _write(self, key: str, record: np.ndarray | None, note: dict) -> int | None:
+        """Writes the record, then its index line, so that a line without a record never exists; returns the row."""
+        _, records, index = self._writing
+        row = None
+        if record is not None:
+            records.write(record.tobytes())
+            records.flush()
+            row, self._rows = self._rows, self._rows + 1
+        index.write(json.dumps({"key": key, "row": row, "note": note}) + "\n")
+        index.flush()
+        return row
+
     def _load(self, index: Path) -> None:
         path = index.with_suffix(".bin")
-        stored = path.stat().st_size // self._record_bytes if path.is_file() else 0
+        stored = self._num_records(path)
         for line in index.read_text(encoding="utf-8").splitlines():
             try:
                 entry = json.loads(line)

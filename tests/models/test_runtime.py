@@ -62,8 +62,9 @@ def test_padding_and_splitting_do_not_show(count):
 def test_any_batch_sizes_meet_few_shapes_and_one_trace():
     """Powers of two up to 64: seven of them."""
     recorder = ShapeRecorder()
-    network = compile_network(small_model(recorder), max_batch=64)
+    model = small_model(recorder)
     recorder.traces = 0
+    network = compile_network(model, max_batch=64)
     for count in (*range(0, 70), 127, 128, 129, 200):
         network(images(count))
     assert recorder.batch_sizes == {1, 2, 4, 8, 16, 32, 64}
@@ -73,8 +74,9 @@ def test_any_batch_sizes_meet_few_shapes_and_one_trace():
 def test_photos_of_many_sizes_are_traced_once():
     recorder = ShapeRecorder()
     inputs = keras.Input((None, None, 3))
-    network = compile_network(keras.Model(inputs, keras.layers.Conv2D(2, 3)(recorder(inputs))))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 3)(recorder(inputs)))
     recorder.traces = 0
+    network = compile_network(model)
     for side in range(3, 20):
         assert network(np.zeros((1, side, 2 * side, 3), dtype=np.uint8))[0].shape == (1, side - 2, 2 * side - 2, 2)
     assert recorder.traces == 1

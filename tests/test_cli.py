@@ -1,0 +1,351 @@
+"""The command line: exit codes, one line per problem, JSON that other tools can read, and nothing else on stdout."""
+
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from dataclasses import replace
+
+import click
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from kerasface import __version__
+from kerasface.cli import main
+from kerasface.models import pretrained
+from kerasface.runs import write_run
+
+BAD_FILES = {
+    "cut.jpg": "truncated",
+    "empty.jpg": "empty (0 bytes)",
+    "text.jpg": "Not an image",
+    "huge.png": "60,000 x 60,000",
+    "dot.png": "1 x 1",
+    "absent.jpg": "No such file",
+}
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+@pytest.fixture(scope="module")
+def photos(portrait, tmp_path_factory):
+    """`face.png`, `close.jpg` (the same person), `wall.png` (no face), and `BAD_FILES`; `absent.jpg` is absent."""
+    folder = tmp_path_factory.mktemp("photos")
+    Image.fromarray(portrait).save(folder / "face.png")
+    Image.fromarray(np.ascontiguousarray(portrait[:330, 60:390][:, ::-1])).save(folder / "close.jpg", quality=92)
+    Image.new("RGB", (80, 60), "grey").save(folder / "wall.png")
+    Image.new("RGB", (1, 1)).save(folder / "dot.png")
+    whole = (folder / "close.jpg").read_bytes()
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.jpg").touch()
+    (folder / "text.jpg").write_text("not an image")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))  # 8-bit RGB
+    (folder / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")))
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Function that runs the command line in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(main, [str(word) for word in words])
+
+
+def run_alone(*words, module="kerasface"):
+    """Runs the command line in a process of its own, as a user does."""
+    command = [sys.executable, "-m", module, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def commands(group, path=()):
+    """Yields the words of every command and group below `group`."""
+    for name, command in group.commands.items():
+        yield (*path, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+@pytest.mark.parametrize("words", list(commands(main)), ids=" ".join)
+def test_every_command_has_help(run, words):
+    for option in ("--help", "-h"):
+        result = run(*words, option)
+        assert result.exit_code == 0
+        assert result.stdout.startswith("Usage: ")
+
+
+@pytest.mark.parametrize("words", [words for words in commands(main) if words not in (("train",), ("evaluate",))])
+def test_every_command_speaks_json(run, words):
+    assert "--json" in run(*words, "--help").stdout
+
+
+def test_the_version(run):
+    assert run("--version").stdout == f"kerasface, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["recognize"],
+        ["detect"],
+        ["verify", "a.jpg"],
+        ["detect", "a.jpg", "--min-face-size", "11"],
+        ["predict", "a.jpg"],
+        ["predict", "a.jpg", "--model", "m", "--top", "0"],
+        ["embed", "folder"],
+        ["train", "classify", "folder"],
+        ["verify", "a.jpg", "b.jpg", "--fmr", "often"],
+    ],
+    ids=" ".join,
+)
+def test_usage_errors_exit_with_2(run, words):
+    assert run(*words).exit_code == 2
+
+
+def test_help_is_quick_and_loads_nothing_heavy():
+    script = (
+        "import sys, kerasface.cli\n"
+        "try:\n"
+        "    kerasface.cli.main(['--help'])\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 0\n"
+        "print(sorted({'tensorflow', 'keras', 'streamlit', 'numpy', 'cv2', 'PIL'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_bad_photos_cost_a_line_each_and_the_rest_goes_on(photos):
+    """One process, as a user runs it: pure JSON on stdout, one line per bad file on stderr, exit code 1."""
+    names = [*BAD_FILES, "wall.png", "face.png"]
+    done = run_alone("detect", "--json", *(photos / name for name in names))
+    assert done.returncode == 1
+    results = json.loads(done.stdout)
+    assert [result["image"] for result in results] == [str(photos / name) for name in names]
+    errors = [result for result in results if "error" in result]
+    for result, (name, reason), line in zip(errors, BAD_FILES.items(), done.stderr.splitlines(), strict=True):
+        assert reason in result["error"]
+        assert line == f"Error: {result['error']}"
+        assert name in line
+    assert results[-2]["faces"] == []
+    (face,) = results[-1]["faces"]
+    assert set(face) == {"box", "landmarks", "detection_score"}
+
+
+def test_verify_prints_one_json_object_and_no_noise(photos):
+    done = run_alone("verify", photos / "face.png", photos / "close.jpg", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    verdict = json.loads(done.stdout)
+    keys = {"decision", "score", "threshold", "fmr", "faces", "device", "precision", "seconds"}
+    assert keys <= set(verdict)
+    assert verdict["decision"] == "match"
+    assert verdict["fmr"] == 0.001
+    assert [face["image"] for face in verdict["faces"]] == [str(photos / "face.png"), str(photos / "close.jpg")]
+    for face in verdict["faces"]:
+        assert {"image", "box", "landmarks", "detection_score"} <= set(face)
+
+
+def test_detect_says_it_in_words(run, photos, portrait_face):
+    result = run("detect", photos / "face.png", photos / "wall.png")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"{photos / 'face.png'}: 1 face"
+    x, y, width, height = portrait_face.box
+    assert lines[1].startswith(f"  face at {x:.0f},{y:.0f} {width:.0f}x{height:.0f}, score ")
+    assert lines[2:] == [f"{photos / 'wall.png'}: no faces"]
+
+
+def test_detect_looks_for_faces_of_the_size_asked_for(run, photos):
+    result = run("detect", photos / "face.png", "--min-face-size", "300", "--json")
+    assert json.loads(result.stdout) == [{"image": str(photos / "face.png"), "faces": []}]
+
+
+def test_verify_says_it_in_words(run, photos):
+    result = run("verify", photos / "face.png", photos / "wall.png", "--fmr", "0.01")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"NO FACE: No face was found in {photos / 'wall.png'}.")
+    assert "1.00% of pairs of different people match" in result.stdout
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_verify_cannot_go_on_without_a_photo(run, photos, name):
+    result = run("verify", photos / "face.png", photos / name)
+    assert result.exit_code == 1
+    assert len(result.output.splitlines()) == 1
+    assert result.output.startswith(f"Error: {photos / name}: ")
+
+
+def test_verify_refuses_an_error_rate_that_was_not_measured(run, photos):
+    result = run("verify", photos / "face.png", photos / "face.png", "--fmr", "0.9")
+    assert result.exit_code == 1
+    assert "Received: fmr=0.9" in result.output
+
+
+def test_embed_writes_what_numpy_reads_without_pickle(run, photos, tmp_path):
+    out = tmp_path / "new" / "faces.npz"
+    result = run("embed", photos, "--out", out, "--json")
+    assert result.exit_code == 0
+    summary = json.loads(result.stdout)
+    # Eight of the files are there; the one that is absent cannot be found in the folder.
+    assert (summary["num_photos"], summary["num_faces"]) == (8, 2)
+    rejected = {entry["image"].rpartition("/")[2] for entry in summary["rejected"]}
+    assert rejected == {"cut.jpg", "dot.png", "empty.jpg", "huge.png", "text.jpg", "wall.png"}
+    with np.load(out, allow_pickle=False) as arrays:
+        assert [path.rpartition("/")[2] for path in arrays["paths"]] == ["close.jpg", "face.png"]
+        assert arrays["boxes"].shape == (2, 4)
+        assert arrays["embeddings"].shape == (2, 128)
+        assert arrays["embeddings"].dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(arrays["embeddings"], axis=1), 1, atol=1e-5)
+        assert str(arrays["embedder"]) == summary["embedder"]
+    assert [path.name for path in out.parent.iterdir()] == ["faces.npz"]
+
+
+def test_embed_without_photos_or_with_a_bad_target(run, photos, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = run("embed", tmp_path / "empty", "--out", tmp_path / "faces.npz")
+    assert (result.exit_code, len(result.output.splitlines())) == (1, 1)
+    assert "holds no image file" in result.output
+    assert not (tmp_path / "faces.npz").exists()
+
+
+@pytest.fixture
+def saved_models(tmp_path, embedder):
+    """A folder with a model that finds everybody equally likely, and a broken one."""
+    inputs = keras.Input((150, 150, 3))
+    x = keras.layers.GlobalAveragePooling2D()(inputs)
+    outputs = keras.layers.Dense(3, activation="softmax", kernel_initializer="zeros")(x)
+    card = {"task": "classify", "input": {"alignment": embedder.alignment}, "labels": ["Ada", "Bea", "Cleo"]}
+    root = tmp_path / "saved_models"
+    model = keras.Model(inputs, outputs)
+    for name in ("anybody", "broken"):
+        write_run(root, name, model=model, card=card, metrics={}, history=[])
+    (root / "broken" / "card.json").write_text("{")
+    return root
+
+
+def test_predict_names_the_faces_of_every_photo(run, photos, saved_models):
+    result = run("predict", photos / "face.png", photos / "text.jpg", "--model", "anybody", "--top", "2", "--json")
+    assert result.exit_code == 1  # of the text
+    face, text = json.loads(result.stdout)
+    assert "Not an image" in text["error"]
+    ((entry,), path) = face["faces"], face["image"]
+    assert path == str(photos / "face.png")
+    assert len(entry["box"]) == 4
+    assert [line["label"] for line in entry["top"]] == ["Ada", "Bea"]
+    assert [line["probability"] for line in entry["top"]] == pytest.approx([1 / 3, 1 / 3])
+
+
+@pytest.mark.parametrize("name", ["broken", "absent", "../photos"])
+def test_predict_with_a_model_that_cannot_be_used(run, photos, saved_models, name):
+    result = run("predict", photos / "face.png", "--model", name, "--runs", saved_models)
+    assert (result.exit_code, len(result.output.splitlines())) == (1, 1)
+    assert result.output.startswith("Error: ")
+
+
+def test_models_lists_weights_and_runs_broken_ones_too(run, saved_models):
+    listed = json.loads(run("models", "--json").stdout)
+    assert [entry["state"] for entry in listed["pretrained"]] == ["installed"] * 4
+    assert all(entry["licence"] and entry["training_data"] for entry in listed["pretrained"])
+    anybody, broken = listed["trained"]
+    assert (anybody["name"], anybody["task"], anybody["problem"]) == ("anybody", "classify", None)
+    assert (broken["name"], broken["task"]) == ("broken", None)
+    assert "not valid JSON" in broken["problem"]
+    text = run("models").stdout
+    assert "broken" in text
+    assert broken["problem"] in text
+
+
+def test_models_without_any_says_how_to_make_one(run):
+    assert "kerasface train classify DATA --name NAME" in run("models").stdout
+
+
+def test_doctor_tells_device_precision_and_versions(run):
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("device ")
+    assert "precision " in result.stdout
+    assert f"kerasface {__version__}" in result.stdout
+    report = json.loads(run("doctor", "--json").stdout)
+    assert {"device", "precision", "versions", "missing", "pretrained"} <= set(report)
+
+
+def test_altered_weights_stop_every_command_with_file_and_hashes(run, photos, monkeypatch):
+    """As if another file had been published: what is installed does not have the ledger's hash."""
+    ledger = [replace(entry, sha256="0" * 64) for entry in pretrained.LEDGER]
+    monkeypatch.setattr(pretrained, "LEDGER", tuple(ledger))
+    for words in (["detect", photos / "face.png"], ["verify", photos / "face.png", photos / "face.png"]):
+        result = run(*words)
+        assert (result.exit_code, len(result.output.splitlines())) == (1, 1)
+        assert "pnet.lz4" in result.output
+        assert "0" * 64 in result.output
+        assert pretrained.LEDGER[1].remedy in result.output
+
+
+def test_evaluate_verification_prints_what_others_read(run, photos, portrait, tmp_path):
+    """Two people in two folds; all are photos of the portrait, so the impostors score high: no matter here."""
+    for name in ("Ada", "Bea"):
+        (tmp_path / "lfw" / name).mkdir(parents=True)
+        for number in (1, 2):
+            image = portrait[: 500 - 40 * number, 20 * number :]
+            Image.fromarray(image).save(tmp_path / "lfw" / name / f"{name}_{number:04d}.jpg")
+    pairs = tmp_path / "pairs.txt"
+    genuine_then_impostor = ["Ada\t1\t2", "Ada\t1\tBea\t2", "Bea\t1\t2", "Ada\t1\tBea\t9"]
+    pairs.write_text("\n".join(["2\t1", *genuine_then_impostor]) + "\n")
+    result = run("evaluate", "verification", "--images", tmp_path / "lfw", "--pairs", pairs, "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    keys = {"accuracy_mean", "accuracy_se", "auc", "eer", "tar_at_fmr", "num_pairs", "num_failed", "threshold"}
+    assert keys | {"seconds", "failed"} <= set(report)
+    assert set(report["tar_at_fmr"]) == {"0.01", "0.001"}
+    assert all({"value", "low", "high"} <= set(entry) for entry in report["tar_at_fmr"].values())
+    assert report["num_failed"] == 1
+    assert "Bea_0009.jpg" in report["failed"][0]["reason"]
+    assert report["failed"][0]["line"] == 5
+
+
+def test_evaluate_verification_names_the_bad_line(run, tmp_path):
+    (tmp_path / "pairs.txt").write_text("1\t1\nAda\t1\t2\nAda\t1\tAda\t2\n")
+    result = run("evaluate", "verification", "--images", tmp_path, "--pairs", tmp_path / "pairs.txt")
+    assert (result.exit_code, len(result.output.splitlines())) == (1, 1)
+    assert "line 3" in result.output
+
+
+def test_train_classify_from_the_command_line(photos, portrait, tmp_path):
+    """As `python -m kerasface.train`: JSON alone on stdout; the bars on stderr."""
+    for name, channels in (("Ada", np.s_[..., :]), ("Bea", np.s_[..., ::-1])):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for index in range(3):
+            image = np.ascontiguousarray(portrait[10 * index : 300, 80:350][channels])
+            Image.fromarray(image).save(tmp_path / "data" / name / f"{index}.png")
+    (tmp_path / "data" / "Ada" / "text.jpg").write_text("not an image")
+    options = ["--name", "friends", "--runs", tmp_path / "runs", "--cache", tmp_path / "cache", "--epochs", "3"]
+    done = run_alone("classify", tmp_path / "data", *options, "--json", module="kerasface.train")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads(done.stdout)
+    promised = {"top1", "top5", "num_classes", "num_train", "num_validation", "num_rejected", "seconds"}
+    assert promised <= set(metrics)
+    assert (metrics["num_classes"], metrics["num_rejected"]) == (2, 1)
+    assert metrics["run"] == str(tmp_path / "runs" / "friends")
+    assert "faces" in done.stderr
+    assert "tensorflow" not in done.stderr.lower()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--name", "../friends"], "plain folder name"),
+        (["--name", "friends", "--holdout", "2"], "holdout=2.0"),
+        (["--name", "friends"], "does not exist"),
+    ],
+)
+def test_train_errors_are_one_line(run, tmp_path, options, message):
+    result = run("train", "classify", tmp_path / "absent", *options)
+    assert result.exit_code == 1
+    (line,) = [line for line in result.output.splitlines() if line.strip()]
+    assert line.startswith("Error: ")
+    assert message in line

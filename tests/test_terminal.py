@@ -1,0 +1,49 @@
+"""What goes to the terminal besides results: progress bars, and nothing of TensorFlow's."""
+
+import subprocess
+import sys
+
+
+def run(script):
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+
+def test_tensorflow_starts_without_a_word_and_stderr_works_afterwards():
+    done = run(
+        "import sys\n"
+        "from kerasface.terminal import start_tensorflow\n"
+        "start_tensorflow()\n"
+        "assert 'tensorflow' in sys.modules\n"
+        "print('heard', file=sys.stderr)\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "heard\n")
+
+
+def test_a_tensorflow_that_does_not_start_is_heard():
+    done = run(
+        "import os, sys, types\n"
+        "class Broken(types.ModuleType):\n"
+        "    def __getattr__(self, name):\n"
+        "        os.write(2, b'the library says why\\n')\n"
+        "        raise ImportError('libfoo.so is missing')\n"
+        "sys.modules['tensorflow'] = Broken('tensorflow')\n"
+        "from kerasface.terminal import start_tensorflow\n"
+        "start_tensorflow()\n"
+    )
+    assert done.returncode != 0
+    assert "the library says why" in done.stderr
+    assert "libfoo.so is missing" in done.stderr
+
+
+def test_progress_bars_are_on_stderr():
+    done = run(
+        "from kerasface.terminal import progress_bars\n"
+        "with progress_bars() as report:\n"
+        "    for done in range(4):\n"
+        "        report('faces', done, 3)\n"
+        "    report('head', 5, 5)\n"
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "faces" in done.stderr
+    assert "3/3" in done.stderr
+    assert "5/5" in done.stderr
