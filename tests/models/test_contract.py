@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from kerasface.models import layers
 from kerasface.models.face_resnet import build_face_resnet
 from kerasface.models.heads import build_classifier_head, join
-from kerasface.models.layers import PaddedAdd
+from kerasface.models.layers import CosineLogits, DropBlock2D, Maxout, PaddedAdd, ReverseChannels
 from kerasface.models.mtcnn import build_onet, build_pnet, build_rnet
 
 
@@ -24,9 +25,17 @@ MODELS = {
     "rnet": (lambda: build_rnet(weights=None), (24, 24), [(), (4,)]),
     "onet": (lambda: build_onet(weights=None), (48, 48), [(), (4,), (10,)]),
 }
-# name: (layer, shapes of its inputs, shape of its output)
+# name: (builder, shape of its input or a list of them, shape of its output)
 LAYERS = {
-    "PaddedAdd": (lambda: PaddedAdd(name="add"), [(2, 5, 7, 3), (2, 6, 4, 8)], (2, 6, 7, 8)),
+    "PaddedAdd": (PaddedAdd, [(2, 5, 7, 3), (2, 6, 4, 8)], (2, 6, 7, 8)),
+    "Maxout": (lambda **options: Maxout(pieces=3, **options), (2, 4, 5, 12), (2, 4, 5, 4)),
+    "DropBlock2D": (
+        lambda **options: DropBlock2D(rate=0.2, block_size=3, seed=1, **options),
+        (2, 9, 8, 3),
+        (2, 9, 8, 3),
+    ),
+    "CosineLogits": (lambda **options: CosineLogits(num_classes=5, scale=16.0, **options), (3, 8), (3, 5)),
+    "ReverseChannels": (ReverseChannels, (2, 4, 5, 3), (2, 4, 5, 3)),
 }
 
 
@@ -97,32 +106,47 @@ def test_mixed_precision_computes_about_the_same(case):
 
 @pytest.fixture(params=LAYERS)
 def layer_case(request):
-    """A layer's builder, inputs for it, and the shape of its output."""
-    build, input_shapes, output_shape = LAYERS[request.param]
+    """A layer's builder, its input or list of inputs, and the shape of its output."""
+    build, shapes, output_shape = LAYERS[request.param]
     generator = np.random.default_rng(2)
-    return build, [generator.normal(size=shape).astype(np.float32) for shape in input_shapes], output_shape
+    inputs = keras.tree.map_shape_structure(lambda shape: generator.normal(size=shape).astype(np.float32), shapes)
+    return build, inputs, output_shape
 
 
 def test_a_layer_knows_its_output_shape(layer_case):
     build, inputs, output_shape = layer_case
-    symbolic = build()([keras.KerasTensor((None, *array.shape[1:])) for array in inputs])
+    symbolic = build()(keras.tree.map_structure(lambda array: keras.KerasTensor((None, *array.shape[1:])), inputs))
     assert symbolic.shape == (None, *output_shape[1:])
     assert np.asarray(build()(inputs)).shape == output_shape
-    assert tuple(build().compute_output_shape([array.shape for array in inputs])) == output_shape
+    shapes = keras.tree.map_structure(lambda array: array.shape, inputs)
+    assert tuple(build().compute_output_shape(shapes)) == output_shape
 
 
 def test_a_layer_comes_back_from_its_config(layer_case):
     build, inputs, _ = layer_case
     layer = build()
+    expected = np.asarray(layer(inputs))
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer), safe_mode=True)
     assert type(copy) is type(layer)
     assert copy.get_config() == layer.get_config()
-    np.testing.assert_array_equal(np.asarray(copy(inputs)), np.asarray(layer(inputs)))
+    copy(inputs)
+    copy.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(np.asarray(copy(inputs)), expected)
 
 
 def test_a_layer_computes_in_mixed_precision(layer_case):
     build, inputs, output_shape = layer_case
-    layer = type(build())(dtype="mixed_bfloat16")
-    output = layer(inputs)
+    exact, rough = build(), build(dtype="mixed_bfloat16")
+    expected, output = np.asarray(exact(inputs)), rough(inputs)
     assert keras.backend.standardize_dtype(output.dtype) == "bfloat16"
     assert output.shape == output_shape
+    rough.set_weights(exact.get_weights())
+    found = np.asarray(keras.ops.cast(rough(inputs), "float32"))
+    assert np.abs(found - expected).max() <= 0.05 * max(1.0, np.abs(expected).max())
+
+
+def test_every_layer_of_ours_keeps_the_contract():
+    ours = {
+        name for name, found in vars(layers).items() if isinstance(found, type) and found.__module__ == layers.__name__
+    }
+    assert ours == set(LAYERS)

@@ -2,8 +2,9 @@
 
 import keras
 import numpy as np
+import pytest
 
-from kerasface.models.heads import build_classifier_head, join
+from kerasface.models.heads import build_classifier_head, build_cosine_head, join, to_vector
 
 
 def small_backbone():
@@ -38,3 +39,36 @@ def test_joined_is_backbone_then_head_and_the_backbone_is_frozen():
     assert [variable.path for variable in model.trainable_variables] == [
         variable.path for variable in head.get_layer("probabilities").variables
     ]
+
+
+def test_the_cosine_head_scales_the_cosines_before_the_softmax():
+    """Against NumPy, on standardised features; under `losses.ArcFace(scale=16)` the cosines are what is trained."""
+    features = np.random.default_rng(0).normal(3, 2, (50, 5)).astype(np.float32)
+    head = build_cosine_head(features, num_classes=4, scale=16.0)
+    standard = (features - features.mean(axis=0)) / features.std(axis=0)
+    directions = np.asarray(head.get_layer("cosines").directions)
+    cosines = standard @ directions / np.outer(np.linalg.norm(standard, axis=1), np.linalg.norm(directions, axis=0))
+    expected = np.exp(16 * cosines) / np.exp(16 * cosines).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(np.asarray(head(features)), expected, atol=1e-5)
+    trained = keras.Model(head.input, head.get_layer("cosines").output)
+    np.testing.assert_allclose(np.asarray(trained(features)), cosines, atol=1e-5)
+
+
+def test_a_map_becomes_a_vector_by_averaging_or_flattening():
+    maps = keras.Input((4, 6, 5))
+    assert to_vector(maps).shape == (None, 5)
+    assert to_vector(maps, head="flatten").shape == (None, 4 * 6 * 5)
+    values = np.random.default_rng(0).random((2, 4, 6, 5), dtype=np.float32)
+    averaged = keras.Model(maps, to_vector(maps, dropout=0.5))
+    np.testing.assert_allclose(np.asarray(averaged(values)), values.mean(axis=(1, 2)), rtol=1e-5)
+    assert averaged.get_layer("head_dropout").rate == 0.5
+
+
+def test_a_vector_stays_a_vector():
+    vector = keras.Input((5,))
+    assert to_vector(vector, head="flatten") is vector
+
+
+def test_an_unknown_head_is_refused():
+    with pytest.raises(ValueError, match=r"'gap' or 'flatten'.*'max'"):
+        to_vector(keras.Input((4, 4, 5)), head="max")

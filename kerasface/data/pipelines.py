@@ -1,0 +1,133 @@
+"""Images on disk to batches for training and evaluation.
+
+Order and augmentation are functions of seed, epoch and step alone. A training that was stopped at any step goes on with
+exactly the batches it would have had.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from kerasface.data.augmentation import batch_key, build_augmentation, move_images
+from kerasface.data.store import StoredArray
+
+_AHEAD = 4  # batches made before they are asked for: 256 images of 112 pixels are 10 MB
+
+
+def num_steps(num_images: int, batch_size: int) -> int:
+    """Returns the number of batches of an epoch; the last one may be smaller."""
+    return -(-num_images // batch_size)
+
+
+def training_batches(
+    images: np.ndarray | StoredArray,
+    labels: np.ndarray,
+    *,
+    batch_size: int,
+    num_classes: int,
+    policy: str = "none",
+    mix: str = "none",
+    flip: bool = True,
+    seed: int,
+    epoch: int,
+    start_step: int = 0,
+) -> tf.data.Dataset:
+    """Makes the batches of one epoch: every image once, in an order of its own, augmented.
+
+    Args:
+        images: RGB uint8, shape `(num_images, height, width, 3)`. A `StoredArray` is read batch by batch, so that the
+            data may be larger than memory.
+        labels: Label of each image, integers from 0 to `num_classes - 1`, shape `(num_images,)`.
+        batch_size: Images per batch; the last batch holds the rest.
+        num_classes: Length of the one-hot labels.
+        policy: Augmentation, one of `augmentation.POLICIES`.
+        mix: One of `augmentation.MIXES`.
+        flip: Whether mirroring is part of the augmentation, see `move_images`.
+        seed: Seed of the training, 0 or more.
+        epoch: Number of the epoch, from 0.
+        start_step: First batch to make; the batches from there on are those of the whole epoch.
+
+    Returns:
+        Batches of images `(batch_size, height, width, 3)` uint8 from 0 to 255 and labels `(batch_size, num_classes)`
+        float32. Give them to `fit` with `shuffle=False`.
+
+    Raises:
+        ValueError: If an argument is out of range or the numbers of images and labels differ.
+
+    Example:
+        >>> images = np.zeros((10, 8, 8, 3), dtype=np.uint8)
+        >>> labels = np.arange(10) % 2
+        >>> batches = training_batches(images, labels, batch_size=4, num_classes=2, seed=0, epoch=0)
+        >>> [batch.shape[0] for batch, _ in batches]
+        [4, 4, 2]
+    """
+    labels = _checked_labels(images, labels, batch_size, num_classes)
+    steps = num_steps(len(labels), batch_size)
+    if seed < 0 or epoch < 0:
+        raise ValueError(f"seed and epoch must not be negative. Received: seed={seed}, epoch={epoch}.")
+    if not 0 <= start_step <= steps:
+        raise ValueError(f"start_step must lie between 0 and {steps}. Received: start_step={start_step}.")
+    augment = build_augmentation(policy, mix)
+    order = np.random.default_rng((seed, epoch)).permutation(len(labels))
+
+    def read(step):
+        rows = order[step * batch_size : (step + 1) * batch_size]
+        key = batch_key(seed, epoch, int(step))
+        return move_images(np.asarray(images[rows]), policy, key, flip=flip), labels[rows], key
+
+    def load(step):
+        # Python steps of several batches run side by side: reading and resampling release the interpreter lock.
+        batch, batch_labels, key = tf.numpy_function(read, [step], [tf.uint8, tf.int32, tf.int64])
+        batch, one_hot = _shaped(batch, batch_labels, images.shape, num_classes)
+        return augment(batch, one_hot, tf.ensure_shape(key, [2]))
+
+    return _pipeline(tf.data.Dataset.range(start_step, steps), load)
+
+
+def evaluation_batches(
+    images: np.ndarray | StoredArray, labels: np.ndarray, *, batch_size: int, num_classes: int
+) -> tf.data.Dataset:
+    """Makes batches of all images in their order, unchanged; shapes and errors as `training_batches` has them."""
+    labels = _checked_labels(images, labels, batch_size, num_classes)
+
+    def read(step):
+        rows = slice(int(step) * batch_size, (int(step) + 1) * batch_size)
+        return np.asarray(images[rows]), labels[rows]
+
+    def load(step):
+        batch, batch_labels = tf.numpy_function(read, [step], [tf.uint8, tf.int32])
+        return _shaped(batch, batch_labels, images.shape, num_classes)
+
+    return _pipeline(tf.data.Dataset.range(num_steps(len(labels), batch_size)), load)
+
+
+def _pipeline(steps: tf.data.Dataset, load) -> tf.data.Dataset:
+    return steps.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(_AHEAD)
+
+
+def _shaped(batch, labels, shape: tuple[int, ...], num_classes: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Restores the shapes that a Python step loses; expands labels only here, as 7,000 classes are 28 kB an image."""
+    batch = tf.ensure_shape(batch, [None, *shape[1:]])
+    return batch, tf.one_hot(tf.ensure_shape(labels, [None]), num_classes)
+
+
+def _checked_labels(images, labels, batch_size: int, num_classes: int) -> np.ndarray:
+    """Checks what both kinds of batches need; returns the labels as int32."""
+    labels = np.asarray(labels)
+    if len(images.shape) != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
+        raise ValueError(
+            "images must be uint8 of shape (num_images, height, width, 3). "
+            f"Received: {images.dtype} of shape {tuple(images.shape)}."
+        )
+    if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"labels must be integers of shape ({len(images)},), one per image. "
+            f"Received: {labels.dtype} of shape {labels.shape}."
+        )
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1. Received: batch_size={batch_size}.")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < num_classes:
+        raise ValueError(
+            f"labels must lie between 0 and num_classes - 1 = {num_classes - 1}. "
+            f"Received: labels from {labels.min()} to {labels.max()}."
+        )
+    return labels.astype(np.int32)

@@ -1,0 +1,156 @@
+"""Batches: every image once, the same again, and the same from the middle on."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasface.data.augmentation import POLICIES
+from kerasface.data.pipelines import evaluation_batches, num_steps, training_batches
+from kerasface.data.store import RecordStore
+
+COUNT, SIZE, CLASSES = 22, 12, 5
+IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE, 3), dtype=np.uint8)
+LABELS = np.arange(COUNT) % CLASSES
+SETTINGS = {"batch_size": 4, "num_classes": CLASSES, "seed": 7, "epoch": 3}
+
+
+def collected(dataset):
+    return [(images.numpy(), labels.numpy()) for images, labels in dataset]
+
+
+def assert_equal_batches(ones, others):
+    assert len(ones) == len(others)
+    for (images, labels), (other_images, other_labels) in zip(ones, others, strict=True):
+        np.testing.assert_array_equal(images, other_images)
+        np.testing.assert_array_equal(labels, other_labels)
+
+
+def contents(batches):
+    """The images as bytes, and each one's label."""
+    return [
+        (image.tobytes(), int(label.argmax()))
+        for images, labels in batches
+        for image, label in zip(images, labels, strict=True)
+    ]
+
+
+def test_every_image_comes_once_with_its_label():
+    batches = collected(training_batches(IMAGES, LABELS, **SETTINGS))
+    assert [len(images) for images, _ in batches] == [4, 4, 4, 4, 4, 2]
+    assert len(batches) == num_steps(COUNT, 4)
+    expected = [(image.tobytes(), label) for image, label in zip(IMAGES, LABELS, strict=True)]
+    assert sorted(contents(batches)) == sorted(expected)
+    assert contents(batches) != expected
+    images, labels = batches[0]
+    assert images.dtype == np.uint8
+    assert labels.dtype == np.float32
+    np.testing.assert_array_equal(labels.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "mix"), [*((policy, "none") for policy in POLICIES), ("strong", "mixup"), ("none", "cutmix")]
+)
+def test_batches_from_any_step_are_those_of_the_whole_epoch(policy, mix):
+    whole = collected(training_batches(IMAGES, LABELS, policy=policy, mix=mix, **SETTINGS))
+    for start in range(len(whole) + 1):
+        rest = training_batches(IMAGES, LABELS, policy=policy, mix=mix, start_step=start, **SETTINGS)
+        assert_equal_batches(collected(rest), whole[start:])
+
+
+@pytest.mark.parametrize("change", [{"seed": 8}, {"epoch": 4}])
+def test_another_seed_or_epoch_has_another_order_and_other_changes(change):
+    one = collected(training_batches(IMAGES, LABELS, **SETTINGS))
+    other = collected(training_batches(IMAGES, LABELS, **SETTINGS | change))
+    assert contents(one) != contents(other)
+    # The same images in every batch, so that only the augmentation can differ.
+    same = np.repeat(IMAGES[:1], COUNT, axis=0)
+    one = collected(training_batches(same, LABELS, policy="standard", **SETTINGS))
+    other = collected(training_batches(same, LABELS, policy="standard", **SETTINGS | change))
+    assert sorted(image for image, _ in contents(one)) != sorted(image for image, _ in contents(other))
+
+
+def test_two_batches_of_an_epoch_are_changed_differently():
+    same = np.repeat(IMAGES[:1], 8, axis=0)
+    first, second = collected(training_batches(same, LABELS[:8], policy="light", **SETTINGS))
+    assert (first[0] != second[0]).any()
+
+
+def test_policies_differ():
+    results = [collected(training_batches(IMAGES, LABELS, policy=policy, **SETTINGS))[0][0] for policy in POLICIES]
+    for index, one in enumerate(results):
+        assert all((one != other).any() for other in results[index + 1 :])
+
+
+def test_a_store_on_disk_gives_the_batches_of_the_array(tmp_path):
+    for half in (range(0, 11), range(11, COUNT)):  # two shards
+        with RecordStore(tmp_path, (SIZE, SIZE, 3), "uint8") as store:
+            for index in half:
+                store.add(str(index), IMAGES[index])
+    stored = RecordStore(tmp_path, (SIZE, SIZE, 3), "uint8").array([str(index) for index in range(COUNT)])
+    for make, arguments in (
+        (training_batches, SETTINGS),
+        (evaluation_batches, {"batch_size": 4, "num_classes": CLASSES}),
+    ):
+        assert_equal_batches(collected(make(stored, LABELS, **arguments)), collected(make(IMAGES, LABELS, **arguments)))
+
+
+def test_a_memory_map_will_do(tmp_path):
+    np.save(tmp_path / "images.npy", IMAGES)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    assert_equal_batches(
+        collected(training_batches(mapped, LABELS, **SETTINGS)), collected(training_batches(IMAGES, LABELS, **SETTINGS))
+    )
+
+
+def test_evaluation_keeps_order_and_images():
+    batches = collected(evaluation_batches(IMAGES, LABELS, batch_size=8, num_classes=CLASSES))
+    np.testing.assert_array_equal(np.concatenate([images for images, _ in batches]), IMAGES)
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches]), np.eye(CLASSES)[LABELS])
+
+
+def test_the_shapes_are_known_before_the_first_batch():
+    images, labels = training_batches(IMAGES, LABELS, policy="strong", mix="mixup", **SETTINGS).element_spec
+    assert images.shape.as_list() == [None, SIZE, SIZE, 3]
+    assert labels.shape.as_list() == [None, CLASSES]
+
+
+def test_a_model_trains_on_the_batches():
+    model = keras.Sequential(
+        [
+            keras.Input((SIZE, SIZE, 3)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(CLASSES, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    batches = training_batches(IMAGES, LABELS, policy="light", mix="mixup", **SETTINGS)
+    history = model.fit(
+        batches,
+        shuffle=False,  # Keras warns otherwise that it will not shuffle a dataset
+        validation_data=evaluation_batches(IMAGES, LABELS, batch_size=4, num_classes=CLASSES),
+        verbose=0,
+    )
+    assert np.isfinite(history.history["loss"]).all()
+    assert np.isfinite(history.history["val_loss"]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"num_classes": 4}, "labels from 0 to 4"),
+        ({"start_step": 7}, "between 0 and 6. Received: start_step=7"),
+        ({"start_step": -1}, "start_step=-1"),
+        ({"seed": -1}, "seed=-1"),
+        ({"epoch": -1}, "epoch=-1"),
+        ({"policy": "medium"}, "policy='medium'"),
+        ({"labels": LABELS[:-1]}, r"Received: int64 of shape \(21,\)"),
+        ({"labels": np.eye(CLASSES)[LABELS]}, "labels must be integers"),
+        ({"images": IMAGES.astype(np.float32)}, "images must be uint8"),
+        ({"images": IMAGES[..., 0]}, "images must be uint8 of shape"),
+    ],
+)
+def test_wrong_arguments_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        training_batches(**{"images": IMAGES, "labels": LABELS} | SETTINGS | change)
