@@ -8,7 +8,10 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+import numpy as np
 import plotly.graph_objects as go
+
+from kerasface.evaluation.classification import Calibration
 
 ACCEPT = "#2a9d7f"
 REJECT = "#d97757"
@@ -101,6 +104,80 @@ def top_bars(top: Sequence[tuple[str, float]]) -> go.Figure:
     figure.update_xaxes(range=[0, 1], visible=False, fixedrange=True)
     figure.update_layout(height=42 * len(top) + 8, barmode="overlay", showlegend=False)
     figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 4})
+    return figure
+
+
+def training_curves(history: Sequence[dict]) -> go.Figure:
+    """Draws loss and accuracy over the epochs of all stages, training beside validation.
+
+    Args:
+        history: One record per epoch, in order, with `loss`, `val_loss` and, where measured, `accuracy` and
+            `val_accuracy`.
+
+    Raises:
+        ValueError: If `history` is empty.
+    """
+    if not history:
+        raise ValueError("Curves need at least one epoch. Received: history=[].")
+    epochs = list(range(1, len(history) + 1))
+    figure = go.Figure()
+    for key, name, colour, axis in (
+        ("loss", "training loss", QUIET, "y"),
+        ("val_loss", "validation loss", REJECT, "y"),
+        ("accuracy", "training accuracy", QUIET, "y2"),
+        ("val_accuracy", "validation accuracy", ACCEPT, "y2"),
+    ):
+        values = [record.get(key) for record in history]
+        if any(value is not None for value in values):
+            figure.add_trace(go.Scatter(x=epochs, y=values, name=name, yaxis=axis, line={"color": colour}))
+    figure.update_xaxes(title="epoch")
+    figure.update_layout(
+        yaxis={"title": "loss", "domain": [0, 0.46], "rangemode": "tozero"},
+        yaxis2={"title": "accuracy", "domain": [0.54, 1], "anchor": "x", "tickformat": ".0%"},
+        height=460,
+        margin={"l": 60, "r": 18, "t": 10, "b": 40},
+        legend={"orientation": "h", "y": -0.12},
+        hovermode="x unified",
+    )
+    return figure
+
+
+def reliability_diagram(before: Calibration, after: Calibration) -> go.Figure:
+    """Draws accuracy against confidence, before and after temperature scaling; on the diagonal both agree."""
+    figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], name="ideal", mode="lines", line={"color": QUIET, "dash": "dot"}))
+    for result, name, colour in ((before, "before", REJECT), (after, "after temperature", ACCEPT)):
+        figure.add_trace(
+            go.Scatter(
+                x=[part.confidence for part in result.bins],
+                y=[part.accuracy for part in result.bins],
+                text=[f"{part.count} predictions" for part in result.bins],
+                name=f"{name}: ECE {result.ece:.1%}",
+                mode="lines+markers",
+                marker={"size": [6 + 3 * np.log10(part.count) for part in result.bins]},
+                line={"color": colour},
+            )
+        )
+    figure.update_xaxes(title="confidence", range=[0, 1.02], tickformat=".0%")
+    figure.update_yaxes(title="accuracy", range=[0, 1.02], tickformat=".0%")
+    figure.update_layout(height=420, margin={"l": 60, "r": 18, "t": 10, "b": 40})
+    figure.update_layout(legend={"orientation": "h", "y": -0.2})
+    return figure
+
+
+def confusion_heatmap(matrix: np.ndarray, labels: Sequence[str]) -> go.Figure:
+    """Draws how often each class (rows) was taken for each (columns).
+
+    Args:
+        matrix: Counts, `(num_classes, num_classes)`.
+        labels: Names of the classes.
+    """
+    names = [html.escape(label) for label in labels]
+    hover = "%{y} taken for %{x}: %{z}<extra></extra>"
+    figure = go.Figure(go.Heatmap(z=matrix, x=names, y=names, colorscale="Teal", hovertemplate=hover, showscale=False))
+    few = len(names) <= 60
+    figure.update_xaxes(title="named", showticklabels=few)
+    figure.update_yaxes(title="true", showticklabels=few, autorange="reversed")
+    figure.update_layout(height=620, margin={"l": 60, "r": 18, "t": 10, "b": 60})
     return figure
 
 

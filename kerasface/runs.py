@@ -107,6 +107,7 @@ def write_run(
     metrics: dict,
     history: Sequence[dict],
     rejected: Sequence[tuple[str, str]] = (),
+    report: str | None = None,
 ) -> Path:
     """Writes a run so that it is there whole or not at all.
 
@@ -121,6 +122,7 @@ def write_run(
         metrics: Contents of `metrics.json`.
         history: Rows of `history.csv`, all with the same keys.
         rejected: `(file, reason)` of every file that was not used: `rejected.csv`.
+        report: Contents of `report.html`, if there is one.
 
     Returns:
         The folder.
@@ -145,6 +147,8 @@ def write_run(
             _write_json(beside / "metrics.json", metrics)
             _write_csv(beside / "history.csv", history)
             _write_csv(beside / "rejected.csv", [{"file": file, "reason": why} for file, why in rejected])
+            if report is not None:
+                (beside / "report.html").write_text(report, encoding="utf-8")
             _sync(beside)
             _swap_in(beside, folder)
         except BaseException:

@@ -3,6 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kerasface import plotting
+from kerasface.evaluation.classification import calibration
 from kerasface.plotting import ACCEPT, REJECT, score_scale, top_bars
 
 scores = st.floats(-1, 1)
@@ -54,3 +56,26 @@ def test_a_label_cannot_bring_its_own_markup():
 def test_bars_of_nothing_are_refused():
     with pytest.raises(ValueError, match="at least one label"):
         top_bars([])
+
+
+def test_curves_hold_the_history():
+    history = [{"loss": 2.0, "val_loss": 2.5, "accuracy": 0.2}, {"loss": 1.0, "val_loss": 1.5, "accuracy": 0.6}]
+    figure = plotting.training_curves(history)
+    assert {trace.name: list(trace.y) for trace in figure.data} == {
+        "training loss": [2.0, 1.0],
+        "validation loss": [2.5, 1.5],
+        "training accuracy": [0.2, 0.6],
+    }
+    with pytest.raises(ValueError, match="at least one epoch"):
+        plotting.training_curves([])
+
+
+def test_reliability_diagram_and_confusions_show_the_records():
+    probabilities, labels = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8]]), np.array([0, 1, 1])
+    result = calibration(probabilities, labels, num_bins=10)
+    figure = plotting.reliability_diagram(result, result)
+    assert list(figure.data[1].x) == pytest.approx([0.7, 0.8, 0.9])
+    assert list(figure.data[1].y) == [0.0, 1.0, 1.0]
+    heatmap = plotting.confusion_heatmap(np.array([[1, 0], [1, 1]]), ["<b>Ada</b>", "Emmy"])
+    assert heatmap.data[0].z.tolist() == [[1, 0], [1, 1]]
+    assert "<b>" not in "".join(heatmap.data[0].x)

@@ -107,3 +107,28 @@ def join(backbone: keras.Model, head: keras.Model) -> keras.Model:
     for layer in head.layers[1:]:
         x = layer(x)
     return keras.Model(backbone.input, x, name="classifier")
+
+
+def cool(model: keras.Model, temperature: float) -> None:
+    """Divides a classifier's logits by `temperature`, in its weights: its probabilities become the calibrated ones.
+
+    Args:
+        model: Ends in a dense layer with softmax, in a dense layer and a softmax, or in the scaled cosines of
+            `build_cosine_head`.
+        temperature: Above 1 for less confidence, below 1 for more.
+
+    Raises:
+        ValueError: If the model ends otherwise.
+    """
+    for layer in model.layers[::-1]:
+        if isinstance(layer, layers.Dense):
+            layer.set_weights([weight / temperature for weight in layer.get_weights()])
+            return
+        if isinstance(layer, layers.Rescaling):
+            layer.scale = layer.scale / temperature
+            return
+        if not isinstance(layer, layers.Softmax):
+            break
+    raise ValueError(
+        f"{model.name} does not end in logits and a softmax. Received: last layer {model.layers[-1].name}."
+    )

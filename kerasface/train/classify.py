@@ -22,9 +22,10 @@ from kerasface.evaluation.classification import top_k_accuracy
 from kerasface.faces.detection import FaceDetector
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.models.face_resnet import build_face_resnet
-from kerasface.models.heads import build_classifier_head, join
+from kerasface.models.heads import build_classifier_head, cool, join
 from kerasface.models.pretrained import weight_file
 from kerasface.runs import DEFAULT_ROOT, check_name, write_run
+from kerasface.train.report import Predictions, Temperature, cross_fitted_temperature, write_report
 
 # Stage, done, total: "faces" (photos), "features" (crops), "head" (epochs).
 StageProgress = Callable[[str, int, int], None]
@@ -74,11 +75,12 @@ class TrainedRun:
 
 @dataclass(frozen=True, eq=False)
 class _Samples:
-    """Features with their labels, in two parts; `labels` name the classes."""
+    """Features with their labels, in two parts; `held_out` are the positions of the validation crops among all."""
 
     names: list[str]
     train: tuple[np.ndarray, np.ndarray]
     validation: tuple[np.ndarray, np.ndarray]
+    held_out: np.ndarray
     left_out: dict[str, int]
 
 
@@ -123,9 +125,13 @@ def train_classifier(
     head_seconds = time.perf_counter() - head_started
     rejected = [(str(path), reason) for path, reason in [*folders.rejected, *crops.rejected]]
     probabilities = head.predict(samples.validation[0], batch_size=1024, verbose=0)
+    temperature = cross_fitted_temperature(probabilities, samples.validation[1])
+    cool(head, temperature.value)
     metrics = {
         "top1": top_k_accuracy(probabilities, samples.validation[1], 1),
         "top5": top_k_accuracy(probabilities, samples.validation[1], 5),
+        "ece_before": temperature.before.ece,
+        "ece": temperature.after.ece,
         "num_classes": len(samples.names),
         "num_train": len(samples.train[1]),
         "num_validation": len(samples.validation[1]),
@@ -139,10 +145,18 @@ def train_classifier(
         runs,
         name,
         model=join(build_face_resnet(), head),
-        card=_card(samples, recipe, metrics, embedder, detector, Path(data)),
+        card=_card(samples, recipe, metrics, temperature, embedder, detector, Path(data)),
         metrics=metrics,
         history=history,
         rejected=rejected,
+        report=write_report(
+            name,
+            metrics,
+            history,
+            _predictions(probabilities, samples, folders, crops),
+            temperature,
+            _notes(samples, rejected, recipe),
+        ),
     )
     return TrainedRun(folder, metrics, rejected, samples.left_out)
 
@@ -177,14 +191,21 @@ def _split(folders: IdentityFolders, crops: CroppedFaces, features: np.ndarray, 
             f"Training needs at least two people with {recipe.min_images} usable photos each. Received: {len(kept)} in "
             f"{folders.root}; {len(crops.rejected)} photos could not be used, {len(left_out)} people were left out."
         )
-    features, labels = features[np.isin(labels, kept)], np.searchsorted(kept, labels[np.isin(labels, kept)])
+    rows = np.flatnonzero(np.isin(labels, kept))
+    features, labels = features[rows], np.searchsorted(kept, labels[rows])
     train, validation = split_holdout(labels, recipe.holdout, recipe.seed)
     if len(validation) == 0:
         raise ValueError(
             f"No photo can be held out: every person in {folders.root} has one usable photo. "
             "Give at least one of them a second one."
         )
-    return _Samples(names, (features[train], labels[train]), (features[validation], labels[validation]), left_out)
+    return _Samples(
+        names=names,
+        train=(features[train], labels[train]),
+        validation=(features[validation], labels[validation]),
+        held_out=rows[validation],
+        left_out=left_out,
+    )
 
 
 def _train_head(samples: _Samples, recipe: ClassifyRecipe, report) -> tuple[keras.Model, list[dict]]:
@@ -221,7 +242,30 @@ def _train_head(samples: _Samples, recipe: ClassifyRecipe, report) -> tuple[kera
     return head, [{"epoch": epoch, **dict(zip(curves, row, strict=True))} for epoch, row in enumerate(rows, start=1)]
 
 
-def _card(samples: _Samples, recipe: ClassifyRecipe, metrics: dict, embedder, detector, data: Path) -> dict:
+def _predictions(
+    probabilities: np.ndarray, samples: _Samples, folders: IdentityFolders, crops: CroppedFaces
+) -> Predictions:
+    return Predictions(
+        probabilities=probabilities,
+        labels=samples.validation[1],
+        names=samples.names,
+        files=[str(folders.paths[crops.positions[row]].relative_to(folders.root)) for row in samples.held_out],
+        pictures=crops.store.array([crops.keys[row] for row in samples.held_out]),
+    )
+
+
+def _notes(samples: _Samples, rejected: list, recipe: ClassifyRecipe) -> list[str]:
+    notes = ["Closed set: the model names one of these people for every face; strangers are not told apart yet."]
+    if samples.left_out:
+        notes.append(f"{len(samples.left_out)} people left out: fewer than {recipe.min_images} usable photos.")
+    if rejected:
+        notes.append(f"{len(rejected)} files not used; the reasons are in rejected.csv.")
+    return notes
+
+
+def _card(
+    samples: _Samples, recipe: ClassifyRecipe, metrics: dict, temperature: Temperature, embedder, detector, data: Path
+) -> dict:
     weights = weight_file(embedder.name)
     return {
         "task": "classify",
@@ -234,6 +278,13 @@ def _card(samples: _Samples, recipe: ClassifyRecipe, metrics: dict, embedder, de
         "backbone": embedder.name,
         "labels": samples.names,
         "metrics": metrics,
+        "calibration": {
+            "temperature": temperature.value,
+            "applied": True,
+            "ece_before": temperature.before.ece,
+            "ece": temperature.after.ece,
+            "num_images": len(samples.validation[1]),
+        },
         "recipe": asdict(recipe),
         "data": {"folder": data.resolve().name, "num_left_out": len(samples.left_out)},
         "weights": [{"name": weights.name, "licence": weights.licence, "sha256": weights.sha256}],

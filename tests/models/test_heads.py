@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasface.models.heads import build_classifier_head, build_cosine_head, join, to_vector
+from kerasface.models.heads import build_classifier_head, build_cosine_head, cool, join, to_vector
 
 
 def small_backbone():
@@ -72,3 +72,24 @@ def test_a_vector_stays_a_vector():
 def test_an_unknown_head_is_refused():
     with pytest.raises(ValueError, match=r"'gap' or 'flatten'.*'max'"):
         to_vector(keras.Input((4, 4, 5)), head="max")
+
+
+@pytest.mark.parametrize("build", [build_classifier_head, build_cosine_head])
+def test_cooling_divides_the_logits(build):
+    """Probabilities p become p ** (1 / T), summing to 1 again."""
+    features = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
+    head = build(features, 4) if build is build_classifier_head else build(features, 4, scale=4.0)
+    before = np.asarray(head(features), dtype=np.float64)
+    cool(head, 2.5)
+    powers = before ** (1 / 2.5)
+    np.testing.assert_allclose(head(features), powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
+
+
+def test_cooling_refuses_a_model_without_logits():
+    with pytest.raises(ValueError, match="does not end in logits"):
+        cool(small_backbone_without_dense(), 2.0)
+
+
+def small_backbone_without_dense():
+    inputs = keras.Input((4, 4, 3), name="image")
+    return keras.Model(inputs, keras.layers.GlobalAveragePooling2D(name="pool")(inputs), name="pooled")
