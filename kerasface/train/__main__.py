@@ -54,6 +54,8 @@ def classify(data, name, runs, cache, json, **settings) -> None:
         f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%} on {metrics['num_validation']} held-out photos "
         f"({metrics['num_train']} trained on)"
     )
+    click.echo(f"calibration error {metrics['ece']:.1%} (before temperature scaling {metrics['ece_before']:.1%})")
+    click.echo(f"curves, mistakes and confusions: {trained.folder / 'report.html'}")
     if trained.left_out:
         click.echo(f"{len(trained.left_out)} people left out: fewer than {settings['min_images']} usable photos.")
     if trained.rejected:
