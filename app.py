@@ -1,5 +1,8 @@
 """The dashboard: `streamlit run app.py`. Settings: .streamlit/config.toml. The list of pages: pages/_navigation.py."""
 
+import importlib
+import sys
+
 import streamlit as st
 
 from pages._navigation import mark_app_as_run, navigate
@@ -7,4 +10,8 @@ from pages._navigation import mark_app_as_run, navigate
 st.set_page_config(page_title="KerasFace", page_icon=":material/face:", layout="wide")
 page = navigate()
 mark_app_as_run()
+if "keras" not in sys.modules:
+    # The pages import it anyway; here the wait has a sign.
+    with st.spinner("Starting Keras and TensorFlow: some seconds, once after each start."):
+        importlib.import_module("keras")
 page.run()
