@@ -1,12 +1,12 @@
 """Photos to aligned crops and features, each computed once per file content."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from kerasface.data.image_cache import content_keys
 from kerasface.data.photos import Photo, read_photos
 from kerasface.data.store import RecordStore
 from kerasface.faces.detection import FaceDetector, central_face
@@ -53,7 +53,7 @@ def crop_faces(
     report = on_progress or (lambda done, total: None)
     fingerprint = f"crops-{embedder.alignment}-{detector.fingerprint}"
     with RecordStore(cache / fingerprint, (*embedder.image_size, 3), "uint8") as store:
-        keys, problems = _content_keys(paths)
+        keys, problems = content_keys(paths)
         todo = [position for position, key in enumerate(keys) if key is not None and key not in store]
         done = len(paths) - len(todo)
         report(done, len(paths))
@@ -95,20 +95,6 @@ def embed_crops(
                 store.add(key, embedding)
         report(len(todo), len(todo))
         return store.read(crops.keys)
-
-
-def _content_keys(paths: Sequence[Path]) -> tuple[list[str | None], dict[int, str]]:
-    """Returns the SHA-256 of every file, `None` where it cannot be read, and the problems by position."""
-    keys: list[str | None] = []
-    problems = {}
-    for position, path in enumerate(paths):
-        try:
-            with open(path, "rb") as file:
-                keys.append(hashlib.file_digest(file, "sha256").hexdigest())
-        except OSError as error:
-            keys.append(None)
-            problems[position] = f"{path}: cannot be read: {error.strerror}."
-    return keys, problems
 
 
 def _store_crops(batch: list[Photo], keys, detector: FaceDetector, embedder: FaceEmbedder, store: RecordStore) -> None:

@@ -1,9 +1,9 @@
 """MTCNN: from photos to faces with five landmarks.
 
 The cascade of Zhang et al. 2016 (arXiv:1604.02878): an image pyramid through P-Net, the surviving windows through
-R-Net and O-Net, with corrections and non-maximum suppression after each. Photos of any sizes go together: pyramid
-levels are padded to a coarse grid of sizes and stacked with those of the other photos, so a stream of differently
-sized photos meets few shapes.
+R-Net and O-Net, with corrections and non-maximum suppression after each. Photos of any sizes go together: the
+levels of each photo's pyramid lie on one canvas, canvases come in a coarse grid of sizes, and those of one size are
+stacked, so a stream of differently sized photos meets few shapes.
 """
 
 import math
