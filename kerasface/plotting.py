@@ -142,6 +142,46 @@ def training_curves(history: Sequence[dict]) -> go.Figure:
     return figure
 
 
+def learning_rate_search(rates: np.ndarray, losses: np.ndarray, smoothed: np.ndarray, suggestion: float) -> go.Figure:
+    """Draws the loss under a rising learning rate, and the rate that is suggested.
+
+    Args:
+        rates: Learning rate of each step, above 0; drawn on a logarithmic axis.
+        losses: Loss of each batch, one per rate.
+        smoothed: Their moving average, one per rate. The loss axis ends a little above its range: single batches
+            may run away further.
+        suggestion: A rate.
+
+    Raises:
+        ValueError: If there is no step, or the numbers of values differ.
+    """
+    if not len(rates) == len(losses) == len(smoothed) > 0:
+        raise ValueError(
+            "A search has a loss and a smoothed loss for each of its rates. "
+            f"Received: {len(rates)} rates, {len(losses)} losses, {len(smoothed)} smoothed."
+        )
+    figure = go.Figure()
+    figure.add_trace(
+        go.Scatter(x=rates, y=losses, name="loss of the batch", mode="markers", marker={"color": QUIET, "size": 5})
+    )
+    figure.add_trace(go.Scatter(x=rates, y=smoothed, name="smoothed", line={"color": REJECT}))
+    figure.add_vline(x=suggestion, line={"width": 2, "color": ACCEPT, "dash": "dot"})
+    place = np.log10(suggestion)  # annotations on a logarithmic axis stand at the logarithm
+    share = np.interp(place, np.log10([rates[0], rates[-1]]), [0, 1])
+    text = f"<b>suggested {suggestion:.2g}</b>"
+    figure.add_annotation(
+        x=place, y=1, yref="paper", yanchor="bottom", text=text, showarrow=False, xanchor=_anchor(share)
+    )
+    low, high = float(np.min(smoothed)), float(np.max(smoothed))
+    room = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
+    figure.update_xaxes(title="learning rate", type="log", exponentformat="power", dtick=1)
+    figure.update_yaxes(title="loss", range=[low - room, high + room])
+    figure.update_layout(
+        height=380, margin={"l": 60, "r": 18, "t": 30, "b": 40}, legend={"orientation": "h", "y": -0.2}
+    )
+    return figure
+
+
 def reliability_diagram(before: Calibration, after: Calibration) -> go.Figure:
     """Draws accuracy against confidence, before and after temperature scaling; on the diagonal both agree."""
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], name="ideal", mode="lines", line={"color": QUIET, "dash": "dot"}))

@@ -70,6 +70,20 @@ def test_curves_hold_the_history():
         plotting.training_curves([])
 
 
+def test_a_search_shows_its_losses_and_the_suggestion_on_a_logarithmic_axis():
+    rates, losses, smoothed = np.geomspace(1e-4, 1, 5), np.array([2.0, 1.8, 1.0, 1.2, 9.0]), np.linspace(2, 1, 5)
+    figure = plotting.learning_rate_search(rates, losses, smoothed, 0.01)
+    assert figure.layout.xaxis.type == "log"
+    assert [list(trace.x) for trace in figure.data] == [list(rates), list(rates)]
+    assert [list(trace.y) for trace in figure.data] == [list(losses), list(smoothed)]
+    assert (figure.layout.shapes[0].x0, figure.layout.shapes[0].x1) == (0.01, 0.01)
+    (label,) = figure.layout.annotations
+    assert (label.x, label.text) == (pytest.approx(-2), "<b>suggested 0.01</b>")
+    assert figure.layout.yaxis.range == pytest.approx((0.9, 2.1))  # of the smoothed losses, with a tenth of room
+    with pytest.raises(ValueError, match="5 rates, 4 losses, 5 smoothed"):
+        plotting.learning_rate_search(rates, losses[:4], smoothed, 0.01)
+
+
 def test_reliability_diagram_and_confusions_show_the_records():
     probabilities, labels = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8]]), np.array([0, 1, 1])
     result = calibration(probabilities, labels, num_bins=10)
