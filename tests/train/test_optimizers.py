@@ -117,12 +117,12 @@ def test_only_variables_of_more_than_one_dimension_decay(name):
         np.testing.assert_allclose(values([variable])[0], share * before[variable.path], rtol=1e-6)
 
 
-def test_layers_move_in_fit_by_their_factors():
+def test_layers_move_by_their_factors():
     """A first step of Adam is the rate in every weight whose gradient is not tiny."""
     model = build_model()
     model.compile(build_optimizer("adamw", 1e-3, rate_of=lambda path: 0.1 if path.startswith("early") else 1.0), "mse")
     before = values([model.get_layer(name).kernel for name in ("early", "late")])
-    model.fit(*batches(1)[0], batch_size=8, epochs=1, verbose=0)
+    train(model, batches(1))
     after = values([model.get_layer(name).kernel for name in ("early", "late")])
     for old, new, rate in zip(before, after, (1e-4, 1e-3), strict=True):
         np.testing.assert_allclose(np.abs(new - old), rate, rtol=1e-2)
@@ -194,22 +194,18 @@ def test_without_an_average_the_weights_stay():
 
 
 def test_fit_leaves_the_weights_and_not_their_average():
-    """Keras's own average would replace the weights at the end of each `fit`."""
-    data = [np.concatenate(arrays) for arrays in zip(*batches(4), strict=True)]
+    """Keras's own average would replace the weights at the end of each `fit`, and these would be their average."""
     model, history = build_model(), []
     model.compile(build_optimizer("adamw", 0.05, ema=0.9), "mse")
-    after_batch = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: history.append(values(model.trainable_variables))
-    )
-    for _ in range(2):
-        model.fit(*data, batch_size=8, verbose=0, callbacks=[after_batch])
-        assert_equal(values(model.trainable_variables), history[-1])
-    average = history[0]
-    for current in history[1:]:
-        average = [0.9 * old + 0.1 * new for old, new in zip(average, current, strict=True)]
+    for batch in batches(2):
+        model.fit(*batch, verbose=0)
+        history.append(values(model.trainable_variables))
+    average = [0.9 * first + 0.1 * second for first, second in zip(*history, strict=True)]
     with averaged(model):
-        for found, expected in zip(values(model.trainable_variables), average, strict=True):
+        for found, expected, weight in zip(values(model.trainable_variables), average, history[-1], strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+            assert np.abs(found - weight).max() > 1e-3
+    assert_equal(values(model.trainable_variables), history[-1])
 
 
 def test_before_the_first_step_the_average_is_the_weights():
@@ -275,16 +271,31 @@ def test_the_rate_can_be_lowered_between_epochs():
     np.testing.assert_allclose(values(weights.variables)[0], expected, rtol=1e-5)
 
 
-def test_half_precision_has_an_average_too():
-    """`compile` wraps the optimizer of such a model, to scale its loss."""
+def test_the_average_is_found_behind_the_scaling_of_a_loss_in_half_precision():
+    """`compile` wraps the optimizer of such a model."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = build_model()
+    finally:
+        keras.config.set_dtype_policy(before)
+    optimizer = build_optimizer("sgd", 0.1, ema=0.9)
+    model.compile(optimizer, "mse")
+    assert model.optimizer is not optimizer
+    optimizer.build(model.trainable_variables)
+    for _ in range(2):
+        optimizer.apply([keras.ops.ones(variable.shape) for variable in model.trainable_variables])
+    weights = values(model.trainable_variables)
+    with averaged(model):
+        # The second step of 0.1 counts by a tenth.
+        for found, weight in zip(values(model.trainable_variables), weights, strict=True):
+            np.testing.assert_allclose(found, weight + 0.09, rtol=1e-4, atol=1e-6)
+
+
+def test_only_own_optimizers_have_an_average():
     model = build_model()
-    half = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype="mixed_float16")])
-    half.compile(build_optimizer("sgd", 0.1, ema=0.5), "mse")
-    before = values(half.variables)
-    with averaged(half):
-        assert_equal(values(half.variables), before)
     model.compile("sgd", "mse")
-    with pytest.raises(ValueError, match=r"Only optimizers of build_optimizer"), averaged(model):
+    with pytest.raises(ValueError, match="Only optimizers of build_optimizer"), averaged(model):
         pass
 
 
