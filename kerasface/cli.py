@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from kerasface import __version__
-from kerasface.terminal import progress_bars, start_tensorflow
+from kerasface.terminal import progress_bars, start_tensorflow, turned_away
 from kerasface.train.__main__ import train
 
 _IMAGES = click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -21,6 +21,9 @@ _MIN_FACE = click.option(
     type=click.FloatRange(min=12),
     help="Side in pixels of the smallest face looked for.  [default: 20, more in large photos]",
 )
+
+_EXPORT_FORMATS = ("saved_model", "litert", "onnx")  # those of kerasface.models.formats, which is too heavy to import
+_EXPECTED_ERRORS = (ValueError, OSError, RuntimeError)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -145,6 +148,40 @@ def predict(images, model, top, runs, as_json) -> None:
             ),
             as_json,
         )
+
+
+@main.command()
+@click.argument("name")
+@click.option(
+    "--format", "to_format", required=True, type=click.Choice(_EXPORT_FORMATS), help="litert was called TFLite before."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write; a folder for saved_model.")
+@click.option("--images", type=click.Path(path_type=Path), help="Photos to compare on.  [default: the sample portrait]")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier export.")
+@_RUNS
+@_JSON
+def export(name, to_format, out, images, overwrite, runs, as_json) -> None:
+    """Write the trained model NAME as a file for other programs.
+
+    The file is opened again and compared with Keras on the same images; one that does not agree is removed. What other
+    programs must know (input, labels, hashes, differences) is written beside it: OUT.certificate.json.
+    """
+    with _errors():
+        from kerasface.export import certificate_path, export_run
+        from kerasface.runs import load_run
+
+        run = load_run(runs, name)
+        with turned_away(1, 2, expected=_EXPECTED_ERRORS):
+            certificate = export_run(run, to_format, out, images=images, overwrite=overwrite)
+    if as_json:
+        _print_json({"out": str(out), "certificate": str(certificate_path(out)), **certificate.to_dict()})
+        return
+    click.echo(
+        f"{out}: agrees with Keras on {certificate.num_images} images: largest difference of a probability "
+        f"{certificate.max_difference:.1e} ({certificate.tolerance:.0e} is allowed), "
+        f"same most probable class on {certificate.equal_top1:.1%}"
+    )
+    click.echo(f"{certificate_path(out)}: input, labels, hashes, versions")
 
 
 @main.group()
@@ -286,7 +323,7 @@ def _errors() -> Iterator[None]:
     start_tensorflow()
     try:
         yield
-    except (ValueError, OSError, RuntimeError) as error:
+    except _EXPECTED_ERRORS as error:
         raise click.ClickException(" ".join(str(error).split())) from error
 
 

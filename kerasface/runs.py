@@ -239,10 +239,11 @@ def _write_csv(path: Path, rows: Sequence[dict]) -> None:
 
 def _sync(folder: Path) -> None:
     for path in (*folder.iterdir(), folder):
-        _sync_one(path)
+        sync_path(path)
 
 
-def _sync_one(path: Path) -> None:
+def sync_path(path: Path) -> None:
+    """Waits until the file or folder `path` is on disk, so that a rename afterwards never shows half of it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         # Windows cannot sync a folder or a file opened for reading; there the rename alone orders the writes.
@@ -264,4 +265,4 @@ def _swap_in(beside: Path, folder: Path) -> None:
             raise
     else:
         beside.rename(folder)
-    _sync_one(folder.parent)
+    sync_path(folder.parent)

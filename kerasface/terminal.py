@@ -1,4 +1,4 @@
-"""What the command lines share: progress bars, and a backend that keeps quiet."""
+"""What the command lines share: progress bars, and a backend and converters that keep quiet."""
 
 import os
 import sys
@@ -13,21 +13,46 @@ def start_tensorflow() -> None:
     The messages come from its libraries before any log level applies, so the file descriptor itself is turned away.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as messages:
-        os.dup2(messages.fileno(), 2)
-        try:
-            import tensorflow as tf
+    with turned_away(2):
+        import tensorflow as tf
 
-            tf.function(lambda x: x + 1)(tf.constant(1))
+        tf.function(lambda x: x + 1)(tf.constant(1))
+
+
+@contextmanager
+def turned_away(*descriptors: int, expected: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Keeps what is written inside the block off file descriptors; it is shown on stderr if the block fails.
+
+    Args:
+        descriptors: 1 for stdout, 2 for stderr.
+        expected: Errors that speak for themselves: nothing is shown for them.
+    """
+    _flush()
+    kept = {descriptor: os.dup(descriptor) for descriptor in descriptors}
+    messages = b""
+    with tempfile.TemporaryFile() as file:
+        for descriptor in descriptors:
+            os.dup2(file.fileno(), descriptor)
+        try:
+            yield
+        except expected:
+            raise
         except BaseException:
-            messages.seek(0)
-            os.write(kept, messages.read())
+            _flush()
+            file.seek(0)
+            messages = file.read()
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            _flush()
+            for descriptor, copy in kept.items():
+                os.dup2(copy, descriptor)
+                os.close(copy)
+            os.write(2, messages)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
 
 
 @contextmanager

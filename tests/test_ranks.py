@@ -17,7 +17,7 @@ RANKS = (
     {"faces", "gallery"},
     {"data"},
     {"runs"},
-    {"verify", "recognise", "environment", "inspection", "unlock", "terminal"},
+    {"verify", "recognise", "environment", "inspection", "unlock", "terminal", "export"},
     {"train"},
     {"cli", "__main__"},
     {"pages"},

@@ -47,3 +47,36 @@ def test_progress_bars_are_on_stderr():
     assert "faces" in done.stderr
     assert "3/3" in done.stderr
     assert "5/5" in done.stderr
+
+
+def turned_away_script(ending, expected="()"):
+    """A process that writes to both descriptors, its own `print` included, and ends the block with `ending`."""
+    return (
+        "import os\n"
+        "from kerasface.terminal import turned_away\n"
+        "print('before')\n"
+        f"with turned_away(1, 2, expected={expected}):\n"
+        "    print('chatter')\n"
+        "    os.write(2, b'noise\\n')\n"
+        f"    {ending}\n"
+        "print('after')\n"
+    )
+
+
+def test_what_is_turned_away_is_not_seen_and_the_terminal_works_afterwards():
+    done = run(turned_away_script("pass"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "before\nafter\n", "")
+
+
+def test_what_was_turned_away_is_shown_if_the_block_fails():
+    done = run(turned_away_script("raise KeyError('unforeseen')"))
+    assert (done.returncode, done.stdout) == (1, "before\n")
+    assert done.stderr.startswith("chatter\nnoise\nTraceback")
+    assert "unforeseen" in done.stderr
+
+
+def test_an_expected_error_speaks_for_itself():
+    done = run(turned_away_script("raise OSError('disk full')", expected="(OSError,)"))
+    assert (done.returncode, done.stdout) == (1, "before\n")
+    assert done.stderr.startswith("Traceback")
+    assert "disk full" in done.stderr
