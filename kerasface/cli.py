@@ -47,8 +47,8 @@ def detect(images, min_face_size, as_json) -> None:
         detector = FaceDetector(min_face_size)
         _run_photos(
             images,
-            lambda batch: [[face.to_dict() for face in faces] for faces in detector.detect(batch)],
-            lambda face: f"face at {_box(face)}, score {face['detection_score']:.3f}",
+            lambda batch: [{"faces": [face.to_dict() for face in faces]} for faces in detector.detect(batch)],
+            lambda photo: _face_lines(photo["faces"], lambda face: f", score {face['detection_score']:.3f}"),
             as_json,
         )
 
@@ -129,25 +129,31 @@ def embed(folder, out, mirror, as_json) -> None:
 @_RUNS
 @_JSON
 def predict(images, model, top, runs, as_json) -> None:
-    """Name the people in IMAGES with a trained MODEL.
+    """Name the people in IMAGES, or the pictures as a whole, with a trained MODEL.
 
-    The model must choose among the people it was trained on: a stranger gets one of their names too.
+    Where the model has a threshold for it, strangers are called unknown. Otherwise it must choose among the classes it
+    was trained on: a stranger gets one of their names too.
     """
     with _errors():
         from kerasface.faces.analyzer import FaceAnalyzer
-        from kerasface.recognise import FaceClassifier
+        from kerasface.recognise import build_classifier, unknown_note
         from kerasface.runs import load_run
 
-        classifier = FaceClassifier(load_run(runs, model), FaceAnalyzer())
-        _run_photos(
-            images,
-            lambda batch: [[face.to_dict() for face in faces] for faces in classifier.recognise(batch, top=top)],
-            lambda face: (
-                f"face at {_box(face)}: "
-                + ", ".join(f"{entry['label']} {entry['probability']:.1%}" for entry in face["top"])
-            ),
-            as_json,
-        )
+        classifier = build_classifier(load_run(runs, model), FaceAnalyzer)
+
+        def recognise(batch: list) -> list[dict]:
+            found = classifier.recognise(batch, top=top)
+            return [
+                {"faces": [face.to_dict() for face in entry]} if isinstance(entry, list) else entry.to_dict()
+                for entry in found
+            ]
+
+        def lines(photo: dict) -> list[str]:
+            if "faces" in photo:
+                return _face_lines(photo["faces"], lambda face: f": {_answer(face)}")
+            return [_answer(photo)]
+
+        _run_photos(images, recognise, lines, as_json, note=unknown_note(classifier.run.card))
 
 
 @main.command()
@@ -289,9 +295,10 @@ def doctor(as_json) -> None:
 
 def _run_photos(
     paths: tuple[Path, ...],
-    work: Callable[[list], list[list[dict]]],
-    line: Callable[[dict], str],
+    work: Callable[[list], list[dict]],
+    lines: Callable[[dict], list[str]],
     as_json: bool,
+    note: str = "",
 ) -> None:
     """Decodes `paths`, runs `work` on them in batches, and prints; ends with exit code 1 if a file was unusable."""
     from kerasface.data.photos import read_photos
@@ -305,16 +312,28 @@ def _run_photos(
                 results.append({"image": str(photo.path), "error": photo.problem})
                 click.echo(f"Error: {photo.problem}", err=True)
                 continue
-            faces = next(found)
-            results.append({"image": str(photo.path), "faces": faces})
+            result = next(found)
+            results.append({"image": str(photo.path), **result})
             if not as_json:
-                click.echo(f"{photo.path}: {len(faces) or 'no'} face{'s' * (len(faces) != 1)}")
-                for face in faces:
-                    click.echo(f"  {line(face)}")
+                first, *others = lines(result)
+                click.echo("\n  ".join([f"{photo.path}: {first}", *others]))
     if as_json:
         _print_json(results)
+    elif note:
+        click.echo(note)
     if any("error" in result for result in results):
         raise SystemExit(1)
+
+
+def _face_lines(faces: list[dict], behind: Callable[[dict], str]) -> list[str]:
+    number = f"{len(faces) or 'no'} face{'s' * (len(faces) != 1)}"
+    return [number, *(f"face at {_box(face)}{behind(face)}" for face in faces)]
+
+
+def _answer(entry: dict) -> str:
+    """Says who or what it is: the most probable names, behind the word unknown where that is the decision."""
+    names = ", ".join(f"{line['label']} {line['probability']:.1%}" for line in entry["top"])
+    return f"unknown, score {entry['score']:.3f} (most alike: {names})" if entry["decision"] == "unknown" else names
 
 
 @contextmanager

@@ -18,6 +18,7 @@ REJECT = "#d97757"
 BAR = "#2a9d8f"
 QUIET = "rgba(128, 140, 138, 0.55)"
 _TRACK = "rgba(128, 140, 138, 0.14)"
+_LONGEST_NAME = 32  # letters beside a percentage in the narrowest card of the dashboard
 
 
 def score_scale(score: float, threshold: float) -> go.Figure:
@@ -70,13 +71,15 @@ def score_scale(score: float, threshold: float) -> go.Figure:
     return figure
 
 
-def top_bars(top: Sequence[tuple[str, float]]) -> go.Figure:
-    """Draws the most probable names of one face: each name above its bar, the first on top.
+def top_bars(top: Sequence[tuple[str, float]], *, decided: bool = True) -> go.Figure:
+    """Draws the most probable names of one face or picture: each name above its bar, the first on top.
 
-    Names stand above the bars and not beside them, so a long one takes nothing from the bars on a narrow screen.
+    Names stand above the bars and not beside them, so a long one takes nothing from the bars on a narrow screen; one
+    that would run into its percentage is cut.
 
     Args:
         top: Pairs of (label, probability in `[0, 1]`), most probable first.
+        decided: Whether the first name is the answer and stands out; not so where the answer is `unknown`.
 
     Returns:
         A figure of 42 pixels a name.
@@ -86,19 +89,22 @@ def top_bars(top: Sequence[tuple[str, float]]) -> go.Figure:
     """
     if not top:
         raise ValueError("Bars need at least one label. Received: top=[]. Ask the model for top >= 1.")
-    labels = [html.escape(label) for label, _ in top]  # Plotly reads tags in text
+    shortened = [label if len(label) <= _LONGEST_NAME else f"{label[: _LONGEST_NAME - 1]}…" for label, _ in top]
+    labels = [html.escape(label) for label in shortened]  # Plotly reads tags in text
     probabilities = [probability for _, probability in top]
     rows = list(range(len(top)))
+    colours = [BAR if decided else QUIET] + [QUIET] * (len(top) - 1)
     bar = {"y": rows, "orientation": "h", "width": 0.28, "hoverinfo": "skip"}
     figure = go.Figure(
         [
             go.Bar(x=[1.0] * len(top), marker={"color": _TRACK, "cornerradius": 4}, **bar),
-            go.Bar(x=probabilities, marker={"color": [BAR] + [QUIET] * (len(top) - 1), "cornerradius": 4}, **bar),
+            go.Bar(x=probabilities, marker={"color": colours, "cornerradius": 4}, **bar),
         ]
     )
     above = {"y": 0, "yshift": 6, "yanchor": "bottom", "showarrow": False}
     for row, (label, probability) in enumerate(zip(labels, probabilities, strict=True)):
-        figure.add_annotation(**above | {"y": row}, x=0, xanchor="left", text=f"<b>{label}</b>" if row == 0 else label)
+        name = f"<b>{label}</b>" if decided and row == 0 else label
+        figure.add_annotation(**above | {"y": row}, x=0, xanchor="left", text=name)
         figure.add_annotation(**above | {"y": row}, x=1, xanchor="right", text=_percent(probability))
     figure.update_yaxes(range=[len(top) - 0.7, -0.8], visible=False, fixedrange=True)
     figure.update_xaxes(range=[0, 1], visible=False, fixedrange=True)

@@ -26,6 +26,15 @@ CARD_FORMAT = 1
 _MAX_CARD_BYTES = 16 * 2**20
 _MAX_MODEL_BYTES = 2 * 2**30
 _REQUIRED = {"format": int, "name": str, "task": str, "input": dict, "model_sha256": str}
+_OPEN_SET_SCORES = ("cosine", "probability")
+_OPEN_SET_NUMBERS = (
+    "threshold",
+    "unknown_accepted",
+    "unknown_accepted_high",
+    "known_accepted",
+    "num_unknown",
+    "num_known",
+)
 
 
 class RunError(RuntimeError):
@@ -204,7 +213,20 @@ def _read_card(folder: Path) -> dict:
         raise RunError(f"{path} must hold its labels as a list of names. Received: labels={labels!r}.")
     if card["format"] != CARD_FORMAT:
         raise RunError(f"{path} has format {card['format']}; this version reads format {CARD_FORMAT}.")
+    _check_open_set(path, card.get("open_set"))
     return card
+
+
+def _check_open_set(path: Path, open_set) -> None:
+    """Refuses a threshold for the unknown without its score or the error rates that must be shown beside it."""
+    if open_set is None:
+        return
+    numbers = [open_set.get(key) for key in _OPEN_SET_NUMBERS] if isinstance(open_set, dict) else [None]
+    if not all(isinstance(number, int | float) for number in numbers) or open_set.get("score") not in _OPEN_SET_SCORES:
+        raise RunError(
+            f"{path} must hold the threshold for the unknown with a score of {_OPEN_SET_SCORES} and the numbers "
+            f"{', '.join(_OPEN_SET_NUMBERS)}. Received: open_set={open_set!r}."
+        )
 
 
 def _refuse_constant(constant: str):

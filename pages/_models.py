@@ -5,7 +5,7 @@ import streamlit as st
 from kerasface import runs
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.models.pretrained import ModelFileError
-from kerasface.recognise import FaceClassifier
+from kerasface.recognise import FaceClassifier, ImageClassifier, build_classifier
 from pages._photos import plain
 
 TRAIN_COMMAND = "python -m kerasface.train classify DATA --name NAME"
@@ -17,9 +17,9 @@ def _analyzer() -> FaceAnalyzer:
 
 
 @st.cache_resource(show_spinner="Loading the model.", max_entries=3)
-def _classifier(root: str, name: str, sha256: str) -> FaceClassifier:
+def _classifier(root: str, name: str, sha256: str) -> FaceClassifier | ImageClassifier:
     """Loads a classifier; the hash is part of the key, so a model that was trained again is loaded again."""
-    return FaceClassifier(runs.load_run(root, name), _analyzer())
+    return build_classifier(runs.load_run(root, name), _analyzer)
 
 
 def analyzer_or_stop() -> FaceAnalyzer:
@@ -52,7 +52,7 @@ def choose_classifier(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary | None:
     return usable[st.selectbox("Model", list(usable), key="model")]
 
 
-def classifier_or_stop(chosen: runs.RunSummary) -> FaceClassifier:
+def classifier_or_stop(chosen: runs.RunSummary) -> FaceClassifier | ImageClassifier:
     """The chosen classifier; where it or the face models cannot be loaded, the page says so and ends here."""
     try:
         return _classifier(str(chosen.path.parent), chosen.name, chosen.card["model_sha256"])

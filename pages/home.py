@@ -32,7 +32,7 @@ def show_runs(summaries: list[runs.RunSummary]):
     usable = [summary for summary in summaries if summary.card]
     if usable:
         rows = [(item.name, item.card["task"], len(item.card.get("labels", ()))) for item in usable]
-        st.dataframe([dict(zip(("name", "task", "people"), row, strict=True)) for row in rows], hide_index=True)
+        st.dataframe([dict(zip(("name", "task", "classes"), row, strict=True)) for row in rows], hide_index=True)
     elif not summaries:
         st.markdown("No model is trained yet. Verify works without one.")
     show_broken_runs(summaries)

@@ -79,7 +79,9 @@ def test_every_command_has_help(run, words):
         assert result.stdout.startswith("Usage: ")
 
 
-@pytest.mark.parametrize("words", [words for words in commands(main) if words not in (("train",), ("evaluate",))])
+@pytest.mark.parametrize(
+    "words", [words for words in commands(main) if words not in (("train",), ("evaluate",))]
+)
 def test_every_command_speaks_json(run, words):
     assert "--json" in run(*words, "--help").stdout
 
@@ -214,18 +216,37 @@ def test_embed_without_photos_or_with_a_bad_target(run, photos, tmp_path):
 
 
 @pytest.fixture
-def saved_models(tmp_path, embedder):
+def save_model(tmp_path, embedder):
+    """Function that saves a model that finds all of three classes equally likely, whatever it sees."""
+
+    def save(name, kind="face", threshold=None):
+        side = 150 if kind == "face" else 8
+        inputs = keras.Input((side, side, 3))
+        x = keras.layers.GlobalAveragePooling2D()(inputs)
+        outputs = keras.layers.Dense(3, activation="softmax", kernel_initializer="zeros")(x)
+        numbers = {"num_unknown": 1364, "num_known": 420}
+        rates = {"unknown_accepted": 0.009, "unknown_accepted_high": 0.014, "known_accepted": 0.93}
+        card = {
+            "task": "classify",
+            "input": {"kind": kind, "image_size": [side, side]},
+            "labels": ["Ada", "Bea", "Cleo"],
+            "open_set": threshold and {"score": "probability", "threshold": threshold, **numbers, **rates},
+        }
+        if kind == "face":
+            card["input"]["alignment"] = embedder.alignment
+        model = keras.Model(inputs, outputs)
+        return write_run(tmp_path / "saved_models", name, model=model, card=card, metrics={}, history=[])
+
+    return save
+
+
+@pytest.fixture
+def saved_models(save_model):
     """A folder with a model that finds everybody equally likely, and a broken one."""
-    inputs = keras.Input((150, 150, 3))
-    x = keras.layers.GlobalAveragePooling2D()(inputs)
-    outputs = keras.layers.Dense(3, activation="softmax", kernel_initializer="zeros")(x)
-    card = {"task": "classify", "input": {"alignment": embedder.alignment}, "labels": ["Ada", "Bea", "Cleo"]}
-    root = tmp_path / "saved_models"
-    model = keras.Model(inputs, outputs)
-    for name in ("anybody", "broken"):
-        write_run(root, name, model=model, card=card, metrics={}, history=[])
-    (root / "broken" / "card.json").write_text("{")
-    return root
+    save_model("anybody")
+    folder = save_model("broken")
+    (folder / "card.json").write_text("{")
+    return folder.parent
 
 
 def test_predict_names_the_faces_of_every_photo(run, photos, saved_models):
@@ -238,6 +259,40 @@ def test_predict_names_the_faces_of_every_photo(run, photos, saved_models):
     assert len(entry["box"]) == 4
     assert [line["label"] for line in entry["top"]] == ["Ada", "Bea"]
     assert [line["probability"] for line in entry["top"]] == pytest.approx([1 / 3, 1 / 3])
+    assert (entry["decision"], entry["score"]) == (None, None)
+
+
+def test_predict_says_unknown_first_and_how_far_to_believe_it(run, photos, save_model):
+    save_model("strict", threshold=0.5)
+    words = ("predict", photos / "face.png", "--model", "strict", "--top", "1")
+    _, face, note = run(*words).stdout.splitlines()
+    assert face.endswith(": unknown, score 0.333 (most alike: Ada 33.3%)")
+    assert "0.9 % of strangers are taken for somebody known (up to 1.4 % at 95 % confidence)" in note
+    (entry,) = json.loads(run(*words, "--json").stdout)[0]["faces"]
+    assert (entry["decision"], entry["score"]) == ("unknown", pytest.approx(1 / 3))
+    assert [line["label"] for line in entry["top"]] == ["Ada"]
+
+
+def test_predict_names_a_known_face_at_once(run, photos, save_model):
+    save_model("lenient", threshold=0.3)
+    result = run("predict", photos / "face.png", photos / "cut.jpg", "--model", "lenient", "--top", "2")
+    assert result.exit_code == 1  # of the cut one; what a name is worth is said all the same
+    assert ": Ada 33.3%, Bea 33.3%" in result.stdout.splitlines()[1]
+    assert "counts as known from a probability of 0.300 on" in result.stdout.splitlines()[-1]
+
+
+def test_predict_judges_pictures_without_the_face_front_end(run, photos, save_model, monkeypatch):
+    """The weights of the detector are not even there."""
+    monkeypatch.setattr(pretrained, "LEDGER", ())
+    save_model("shapes", kind="image")
+    words = ("predict", photos / "wall.png", photos / "face.png", "--model", "shapes", "--top", "2")
+    wall, face = json.loads(run(*words, "--json").stdout)
+    assert set(wall) == {"image", "top", "decision", "score"}
+    assert (wall["image"], wall["decision"]) == (str(photos / "wall.png"), None)
+    assert [line["label"] for line in face["top"]] == ["Ada", "Bea"]
+    lines = run(*words).stdout.splitlines()
+    assert lines[0] == f"{photos / 'wall.png'}: Ada 33.3%, Bea 33.3%"
+    assert lines[2:] == ["This model names one of its 3 classes for every picture, whatever it shows."]
 
 
 @pytest.mark.parametrize("name", ["broken", "absent", "../photos"])

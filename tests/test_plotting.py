@@ -53,6 +53,18 @@ def test_a_label_cannot_bring_its_own_markup():
     )
 
 
+def test_a_name_that_would_run_into_its_percentage_is_cut():
+    assert texts(top_bars([("A" * 32, 0.5), ("B" * 33, 0.3)]))[::2] == [f"<b>{'A' * 32}</b>", "B" * 31 + "…"]
+
+
+def test_no_name_stands_out_where_the_answer_is_unknown():
+    top = [("Ada", 0.5), ("Grace", 0.3), ("Mary", 0.2)]
+    decided, undecided = top_bars(top), top_bars(top, decided=False)
+    assert len(set(decided.data[1].marker.color)) == 2
+    assert len(set(undecided.data[1].marker.color)) == 1
+    assert texts(undecided)[0] == "Ada"
+
+
 def test_bars_of_nothing_are_refused():
     with pytest.raises(ValueError, match="at least one label"):
         top_bars([])

@@ -273,3 +273,18 @@ def test_weights_that_are_no_numbers_are_not_written(model, tmp_path):
     with pytest.raises(RunError, match="NaN or infinite"):
         write(tmp_path, spoiled)
     assert names_in(tmp_path) == []
+
+
+def test_a_threshold_for_the_unknown_comes_with_its_error_rates(model, tmp_path):
+    rates = {"unknown_accepted": 0.01, "unknown_accepted_high": 0.02, "known_accepted": 0.9}
+    complete = {"score": "cosine", "threshold": 0.5, "num_unknown": 100, "num_known": 50, **rates}
+    folder = write(tmp_path, model, open_set=complete)
+    assert load_run(tmp_path, "friends").card["open_set"] == complete
+    change_card(folder, open_set=None)
+    assert load_run(tmp_path, "friends").card["open_set"] is None
+    without = [{key: value for key, value in complete.items() if key != left_out} for left_out in complete]
+    for wrong in ("often", 0.5, {**complete, "score": "distance"}, {**complete, "threshold": "0.5"}, *without):
+        change_card(folder, open_set=wrong)
+        with pytest.raises(RunError, match="threshold for the unknown"):
+            load_run(tmp_path, "friends")
+        assert "open_set=" in list_runs(tmp_path)[0].problem

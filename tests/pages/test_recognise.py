@@ -18,17 +18,53 @@ def alignment():
 
 
 @pytest.fixture
-def trained(tmp_path, alignment):
-    """A classifier of three people in `saved_models/friends`: it gives everyone 0.7, 0.2 and 0.1, whatever it sees."""
-    crops = keras.Input((150, 150, 3), dtype="uint8")
-    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(crops))
-    head = keras.layers.Dense(3, activation="softmax", kernel_initializer="zeros")
-    model = keras.Model(crops, head(pooled))
-    head.bias.assign(np.log([0.2, 0.7, 0.1]))
-    card = {"task": "classify", "labels": list(LABELS), "input": {"image_size": [150, 150], "alignment": alignment}}
-    root = tmp_path / "saved_models"
-    runs.write_run(root, "friends", model=model, card=card, metrics={}, history=[{"epoch": 1}])
-    return root / "friends"
+def save_model(tmp_path, alignment):
+    """Function that saves a classifier of three people that gives them 0.2, 0.7 and 0.1, whatever it sees."""
+
+    def save(name, kind="face", threshold=None):
+        side = 150 if kind == "face" else 16
+        pictures = keras.Input((side, side, 3), dtype="uint8")
+        pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pictures))
+        head = keras.layers.Dense(3, activation="softmax", kernel_initializer="zeros")
+        model = keras.Model(pictures, head(pooled))
+        head.bias.assign(np.log([0.2, 0.7, 0.1]))
+        numbers = {"num_unknown": 1364, "num_known": 420}
+        rates = {"unknown_accepted": 0.009, "unknown_accepted_high": 0.014, "known_accepted": 0.93}
+        card = {
+            "task": "classify",
+            "labels": list(LABELS),
+            "input": {"kind": kind, "image_size": [side, side]},
+            "open_set": threshold and {"score": "probability", "threshold": threshold, **numbers, **rates},
+        }
+        if kind == "face":
+            card["input"]["alignment"] = alignment
+        return runs.write_run(
+            tmp_path / "saved_models", name, model=model, card=card, metrics={}, history=[{"epoch": 1}]
+        )
+
+    return save
+
+
+@pytest.fixture
+def trained(save_model):
+    """A classifier of three people in `saved_models/friends` that has no threshold for strangers."""
+    return save_model("friends")
+
+
+def open_sample(open_page):
+    page = open_page("recognise")
+    page.segmented_control(key="photos_source").set_value("Sample").run()
+    assert not page.exception
+    return page
+
+
+def bar_texts(chart):
+    return [note["text"] for note in json.loads(chart.proto.spec)["layout"]["annotations"]]
+
+
+def said(page):
+    """All Markdown of the page, without its escapes."""
+    return " ".join(text.value for text in page.markdown).replace("\\", "")
 
 
 def faces_shown(page):
@@ -61,9 +97,56 @@ def test_every_face_of_every_photo_has_its_bars(open_page, portrait_files):
     assert faces_shown(page) == ["**Face 1**"] * 2
     charts = page.get("plotly_chart")
     assert len(charts) == 2
-    names = [note["text"] for note in json.loads(charts[0].proto.spec)["layout"]["annotations"]]
-    assert names == ["<b>Grace</b>", "70.0 %", "Ada", "20.0 %", "Mary", "10.0 %"]
-    assert any("3 people" in text.value and "a stranger gets a name too" in text.value for text in page.markdown)
+    assert bar_texts(charts[0]) == ["<b>Grace</b>", "70.0 %", "Ada", "20.0 %", "Mary", "10.0 %"]
+    assert "one of its 3 classes for every face: a stranger gets a name too" in said(page)
+    assert "nknown" not in said(page)
+
+
+def test_an_unknown_face_is_called_so_with_the_error_rate(open_page, save_model):
+    save_model("strict", threshold=0.75)
+    page = open_sample(open_page)
+    assert "**Unknown**" in said(page)
+    assert "**Known**" not in said(page)
+    assert "score 0.700" in said(page)
+    assert "0.9 % of strangers are taken for somebody known (up to 1.4 % at 95 % confidence)" in said(page)
+    (chart,) = page.get("plotly_chart")
+    assert bar_texts(chart)[0] == "Grace"  # not bold: it is no answer
+
+
+def test_a_known_face_is_called_so(open_page, save_model):
+    save_model("lenient", threshold=0.65)
+    page = open_sample(open_page)
+    assert "**Known**" in said(page)
+    assert "**Unknown**" not in said(page)
+    assert bar_texts(page.get("plotly_chart")[0])[0] == "<b>Grace</b>"
+
+
+@pytest.mark.usefixtures("no_cached_models")
+def test_a_model_of_pictures_needs_no_faces(open_page, save_model, monkeypatch, faceless_png):
+    def forbidden():
+        raise AssertionError("A model of pictures needs no face front end.")
+
+    save_model("shapes", kind="image")
+    monkeypatch.setattr(_models, "FaceAnalyzer", forbidden)
+    page = open_page("recognise")
+    assert page.title[0].value == "What is in these pictures?"
+    page.file_uploader(key="uploads").set_value([("wall.png", faceless_png, "image/png")]).run()
+    assert not page.exception
+    assert not page.warning
+    assert not faces_shown(page)
+    assert "16 x 16 pixels" in said(page)
+    assert "for every picture, whatever it shows" in said(page)
+    (chart,) = page.get("plotly_chart")
+    assert bar_texts(chart)[0] == "<b>Grace</b>"
+
+
+def test_a_threshold_without_error_rates_is_a_broken_model(open_page, trained):
+    path = trained / "card.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**card, "open_set": {"threshold": 0.5}}), encoding="utf-8")
+    page = open_page("recognise")
+    assert not page.exception
+    assert "threshold for the unknown" in page.warning[0].value
 
 
 def test_a_bad_file_does_not_stop_the_others(open_page, portrait_png, faceless_png):
