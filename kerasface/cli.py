@@ -239,6 +239,27 @@ def verification(images, pairs, mirror, as_json) -> None:
         click.echo(f"  line {line['line']}: {line['reason']}")
 
 
+@main.group()
+def sample() -> None:
+    """Write sample data to train on; nothing is downloaded."""
+
+
+@sample.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@_JSON
+def digits(folder, as_json) -> None:
+    """Write 1,797 handwritten digits of 32 x 32 pixels into FOLDER, new or empty, a folder per digit."""
+    with _errors(tensorflow=False):
+        from kerasface.data.samples import write_digits
+
+        written = write_digits(folder)
+    if as_json:
+        _print_json(written.to_dict())
+        return
+    click.echo(f"{written.folder}: {written.num_images:,} images of {len(written.classes)} classes")
+    click.echo(f"{written.source} ({written.licence})")
+
+
 @main.command()
 @_RUNS
 @_JSON
@@ -337,9 +358,10 @@ def _answer(entry: dict) -> str:
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
-    """Turns the library's errors into one line on stderr and exit code 1."""
-    start_tensorflow()
+def _errors(*, tensorflow: bool = True) -> Iterator[None]:
+    """Turns the library's errors into one line on stderr and exit code 1; starts TensorFlow where it is needed."""
+    if tensorflow:
+        start_tensorflow()
     try:
         yield
     except _EXPECTED_ERRORS as error:

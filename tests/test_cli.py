@@ -80,7 +80,7 @@ def test_every_command_has_help(run, words):
 
 
 @pytest.mark.parametrize(
-    "words", [words for words in commands(main) if words not in (("train",), ("evaluate",))]
+    "words", [words for words in commands(main) if words not in (("train",), ("evaluate",), ("sample",))]
 )
 def test_every_command_speaks_json(run, words):
     assert "--json" in run(*words, "--help").stdout
@@ -101,6 +101,7 @@ def test_the_version(run):
         ["predict", "a.jpg", "--model", "m", "--top", "0"],
         ["embed", "folder"],
         ["train", "classify", "folder"],
+        ["sample", "digits"],
         ["verify", "a.jpg", "b.jpg", "--fmr", "often"],
     ],
     ids=" ".join,
@@ -293,6 +294,18 @@ def test_predict_judges_pictures_without_the_face_front_end(run, photos, save_mo
     lines = run(*words).stdout.splitlines()
     assert lines[0] == f"{photos / 'wall.png'}: Ada 33.3%, Bea 33.3%"
     assert lines[2:] == ["This model names one of its 3 classes for every picture, whatever it shows."]
+
+
+def test_sample_digits_writes_a_folder_per_digit_once(run, tmp_path):
+    result = run("sample", "digits", tmp_path / "digits", "--json")
+    assert result.exit_code == 0, result.output
+    written = json.loads(result.stdout)
+    assert set(written) == {"folder", "num_images", "classes", "image_size", "source", "licence"}
+    assert (written["num_images"], written["image_size"]) == (1797, [32, 32])
+    assert (tmp_path / "digits" / "0" / "digit_0001.png").is_file()  # the first one shows a zero
+    again = run("sample", "digits", tmp_path / "digits")
+    assert (again.exit_code, len(again.output.splitlines())) == (1, 1)
+    assert "not empty" in again.output
 
 
 @pytest.mark.parametrize("name", ["broken", "absent", "../photos"])

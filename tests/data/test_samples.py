@@ -1,0 +1,57 @@
+"""Sample data: images as said, the same every time, and nothing of the user's is overwritten."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from kerasface.data.folders import read_identity_folders
+from kerasface.data.samples import write_digits
+from kerasface.images import decode
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    return write_digits(tmp_path_factory.mktemp("samples") / "new" / "digits")
+
+
+def test_the_folders_are_ready_to_train_on(digits):
+    found = read_identity_folders(digits.folder)
+    assert found.identities == digits.classes == tuple("0123456789")
+    assert len(found.samples) == digits.num_images == 1797
+    assert np.bincount(found.labels).tolist() == np.bincount(load_digits().target).tolist()
+    assert found.rejected == ()
+
+
+def test_an_image_is_dark_ink_on_white_paper(digits):
+    """Of every block of 4 x 4 pixels the mean is about the ink that was counted there: 16 is black."""
+    found = read_identity_folders(digits.folder)
+    names = [path.name for path in found.paths]
+    for index in (0, 7, 1796):
+        image = decode(found.paths[names.index(f"digit_{index + 1:04d}.png")])
+        assert image.shape == (*digits.image_size, 3)
+        assert (image == image[..., :1]).all()
+        blocks = image[..., 0].reshape(8, 4, 8, 4).mean(axis=(1, 3))  # (8, 8)
+        ink = load_digits().images[index]
+        assert np.corrcoef(blocks.ravel(), ink.ravel())[0, 1] < -0.95
+        assert blocks[ink == 0].mean() > 225
+
+
+def test_the_same_files_every_time(digits, tmp_path):
+    again = write_digits(tmp_path)
+    pairs = zip(*(read_identity_folders(folder).paths for folder in (digits.folder, again.folder)), strict=True)
+    assert all(first.read_bytes() == second.read_bytes() for first, second in pairs)
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="which is not empty"):
+        write_digits(tmp_path)
+    with pytest.raises(ValueError, match="which is a file"):
+        write_digits(tmp_path / "notes.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_licence_is_told(digits):
+    assert digits.licence == "CC BY 4.0"
+    assert "Alpaydin" in digits.source
+    assert digits.to_dict()["classes"] == list(digits.classes)
