@@ -1,9 +1,10 @@
 """MTCNN: from photos to faces with five landmarks.
 
 The cascade of Zhang et al. 2016 (arXiv:1604.02878): an image pyramid through P-Net, the surviving windows through
-R-Net and O-Net, with corrections and non-maximum suppression after each. Photos of any sizes go together: the
-levels of each photo's pyramid lie on one canvas, canvases come in a coarse grid of sizes, and those of one size are
-stacked, so a stream of differently sized photos meets few shapes.
+R-Net and O-Net, with corrections after each. Windows are suppressed after P-Net; all that pass R-Net go on to O-Net,
+and what it says of one face from different windows is averaged. Photos of any sizes go together: the levels of each
+photo's pyramid lie on one canvas, canvases come in a coarse grid of sizes, and those of one size are stacked, so a
+stream of differently sized photos meets few shapes.
 """
 
 import math
@@ -83,7 +84,7 @@ class FaceDetector:
     def fingerprint(self) -> str:
         """Settings in one string: crops are comparable, and caches valid, where it is equal."""
         smallest = "auto" if self.min_face_size is None else f"{self.min_face_size:g}"
-        return f"mtcnn-5-{smallest}-" + "-".join(f"{value:g}" for value in self.thresholds)
+        return f"mtcnn-6-{smallest}-" + "-".join(f"{value:g}" for value in self.thresholds)
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """Finds all faces of every photo.
@@ -157,7 +158,8 @@ class FaceDetector:
         probability, offsets = self._rnet(patches)
         corrected = np.column_stack([_corrected(squares, offsets), probability])
         passed = probability > self.thresholds[1]
-        return [_suppress(corrected[passed & (owners == index)], 0.7) for index in range(len(photos))]
+        # All of them, not the best alone: each is one more view of the face to average after O-Net.
+        return [corrected[passed & (owners == index)] for index in range(len(photos))]
 
     def _finish(self, photos, windows) -> list[list[Face]]:
         """O-Net: corrects the windows once more and places the landmarks."""
@@ -170,7 +172,7 @@ class FaceDetector:
         rows = np.column_stack([_corrected(squares, offsets), probability, points.reshape(-1, 10)])
         passed = probability > self.thresholds[2]
         return [
-            _faces(_suppress(rows[passed & (owners == index)], 0.7, by_smaller=True), halvings[0].shape)
+            _faces(_averaged(rows[passed & (owners == index)]), halvings[0].shape)
             for index, halvings in enumerate(photos)
         ]
 
@@ -310,17 +312,44 @@ def _suppress(rows: np.ndarray, max_overlap: float, by_smaller: bool = False) ->
     rows = rows[np.argsort(-rows[:, 4], kind="stable")]
     if len(rows) < 2:
         return rows
-    lower, upper = rows[:, :2], rows[:, 2:4]
-    areas = np.prod(upper - lower, axis=1)
-    sides = np.minimum(upper[:, None], upper) - np.maximum(lower[:, None], lower)
-    shared = np.maximum(sides[..., 0], 0) * np.maximum(sides[..., 1], 0)
-    whole = np.minimum(areas[:, None], areas) if by_smaller else areas[:, None] + areas - shared
-    overlaps = shared > max_overlap * whole
+    overlaps = _overlap(rows, rows, max_overlap, by_smaller)
     alive = np.ones(len(rows), dtype=bool)
     for index in range(len(rows)):
         if alive[index]:
             alive[index + 1 :] &= ~overlaps[index, index + 1 :]
     return rows[alive]
+
+
+def _overlap(rows: np.ndarray, others: np.ndarray, max_overlap: float, by_smaller: bool = False) -> np.ndarray:
+    """Tells which boxes overlap by more than `max_overlap`, shape `(len(rows), len(others))`; see `_suppress`."""
+    areas, other_areas = (np.prod(np.maximum(boxes[:, 2:4] - boxes[:, :2], 0), axis=1) for boxes in (rows, others))
+    lower = np.maximum(rows[:, None, :2], others[:, :2])
+    upper = np.minimum(rows[:, None, 2:4], others[:, 2:4])
+    shared = np.prod(np.maximum(upper - lower, 0), axis=2)
+    areas = areas[:, None]
+    whole = np.minimum(areas, other_areas) if by_smaller else areas + other_areas - shared
+    return shared > max_overlap * whole
+
+
+def _averaged(rows: np.ndarray) -> np.ndarray:
+    """Makes one row per face of all rows that O-Net gave: the mean of those that overlap the most probable one.
+
+    O-Net is sure of a face from every window near it, with probabilities such as 0.9993 and 0.9991 and boxes that
+    differ by a tenth of their side. Which of them comes first is chance; their mean, weighted by probability, is not.
+
+    Args:
+        rows: `(n, 5 or more)`: left, top, right, bottom, probability, and further positions.
+
+    Returns:
+        One row per face with its highest probability, most probable first.
+    """
+    faces = _suppress(rows, 0.7, by_smaller=True)
+    for face, same in zip(faces, _overlap(faces, rows, 0.5), strict=True):
+        if same.any():  # a box without area overlaps not even itself
+            score = face[4]
+            face[:] = np.average(rows[same], axis=0, weights=rows[same, 4])
+            face[4] = score
+    return faces
 
 
 def _faces(rows: np.ndarray, image_shape: tuple[int, ...]) -> list[Face]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kerasface.faces import detection
-from kerasface.faces.detection import Face, FaceDetector, _packed, _pyramid, _suppress, central_face
+from kerasface.faces.detection import Face, FaceDetector, _averaged, _packed, _pyramid, _suppress, central_face
 
 # The portrait's head with hair and some shoulder: rows 20-240, columns 130-310; its face is about 86 x 110 pixels.
 HEAD = np.s_[20:240, 130:310]
@@ -240,6 +240,30 @@ def overlaps_too_much(one, other, max_overlap, by_smaller):
     ]
     whole = min(map(len, cells)) if by_smaller else len(cells[0] | cells[1])
     return len(cells[0] & cells[1]) > max_overlap * whole
+
+
+def test_boxes_of_one_face_are_averaged_and_those_of_another_are_not():
+    """Weights 0.9 and 0.6: the left edge is (0.9 * 0 + 0.6 * 5) / 1.5 = 2, the landmark (0.9 * 4 + 0.6 * 9) / 1.5 = 6.
+
+    Of 100 x 100 the second box, 5 pixels aside, shares 95 x 100, more than half of the union; the third shares nothing;
+    the fourth, a quarter of the first and inside it, is dropped, but not averaged.
+    """
+    rows = np.array(
+        [
+            (0, 0, 100, 100, 0.9, 4),
+            (5, 0, 105, 100, 0.6, 9),
+            (300, 0, 400, 100, 0.8, 7),
+            (20, 20, 70, 70, 0.7, 8),
+        ]
+    )
+    averaged = _averaged(rows)
+    np.testing.assert_allclose(averaged, [(2, 0, 102, 100, 0.9, 6), (300, 0, 400, 100, 0.8, 7)])
+
+
+def test_averaging_takes_no_rows_and_boxes_turned_inside_out():
+    assert _averaged(np.zeros((0, 15))).shape == (0, 15)
+    inside_out = np.array([(10.0, 0.0, 5.0, 20.0, 0.9)])
+    np.testing.assert_array_equal(_averaged(inside_out), inside_out)
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.sampled_from([12.0, 20.0, 47.0]))
