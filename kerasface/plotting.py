@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from kerasface.evaluation.classification import Calibration
+from kerasface.evaluation.classification import Calibration, OpenSet, OpenSetCurve
 
 ACCEPT = "#2a9d7f"
 REJECT = "#d97757"
@@ -19,6 +19,8 @@ BAR = "#2a9d8f"
 QUIET = "rgba(128, 140, 138, 0.55)"
 _TRACK = "rgba(128, 140, 138, 0.14)"
 _LONGEST_NAME = 32  # letters beside a percentage in the narrowest card of the dashboard
+_MAX_NAMED = 60  # classes whose names have room on an axis
+_MAX_COUNTED = 20  # classes whose numbers have room in a heatmap, and whose names below it
 
 
 def score_scale(score: float, threshold: float) -> go.Figure:
@@ -105,7 +107,7 @@ def top_bars(top: Sequence[tuple[str, float]], *, decided: bool = True) -> go.Fi
     for row, (label, probability) in enumerate(zip(labels, probabilities, strict=True)):
         name = f"<b>{label}</b>" if decided and row == 0 else label
         figure.add_annotation(**above | {"y": row}, x=0, xanchor="left", text=name)
-        figure.add_annotation(**above | {"y": row}, x=1, xanchor="right", text=_percent(probability))
+        figure.add_annotation(**above | {"y": row}, x=1, xanchor="right", text=percent(probability))
     figure.update_yaxes(range=[len(top) - 0.7, -0.8], visible=False, fixedrange=True)
     figure.update_xaxes(range=[0, 1], visible=False, fixedrange=True)
     figure.update_layout(height=42 * len(top) + 8, barmode="overlay", showlegend=False)
@@ -118,7 +120,7 @@ def training_curves(history: Sequence[dict]) -> go.Figure:
 
     Args:
         history: One record per epoch, in order, with `loss`, `val_loss` and, where measured, `accuracy` and
-            `val_accuracy`.
+            `val_accuracy`; where their `stage` changes, a line is drawn.
 
     Raises:
         ValueError: If `history` is empty.
@@ -135,14 +137,17 @@ def training_curves(history: Sequence[dict]) -> go.Figure:
     ):
         values = [record.get(key) for record in history]
         if any(value is not None for value in values):
-            figure.add_trace(go.Scatter(x=epochs, y=values, name=name, yaxis=axis, line={"color": colour}))
-    figure.update_xaxes(title="epoch")
+            mode = "lines+markers" if len(history) <= 30 else "lines"  # one epoch alone has no line
+            figure.add_trace(go.Scatter(x=epochs, y=values, name=name, yaxis=axis, line={"color": colour}, mode=mode))
+    _mark_stages(figure, [record.get("stage") for record in history])
+    whole = {"dtick": 1} if len(history) <= 12 else {}  # else Plotly would number half epochs
+    figure.update_xaxes(title="epoch", **whole)
     figure.update_layout(
         yaxis={"title": "loss", "domain": [0, 0.46], "rangemode": "tozero"},
         yaxis2={"title": "accuracy", "domain": [0.54, 1], "anchor": "x", "tickformat": ".0%"},
         height=460,
-        margin={"l": 60, "r": 18, "t": 10, "b": 40},
-        legend={"orientation": "h", "y": -0.12},
+        margin={"l": 60, "r": 18, "t": 24, "b": 40},
+        legend={"orientation": "h", "y": -0.14},
         hovermode="x unified",
     )
     return figure
@@ -219,21 +224,136 @@ def confusion_heatmap(matrix: np.ndarray, labels: Sequence[str]) -> go.Figure:
     """
     names = [html.escape(label) for label in labels]
     hover = "%{y} taken for %{x}: %{z}<extra></extra>"
-    figure = go.Figure(go.Heatmap(z=matrix, x=names, y=names, colorscale="Teal", hovertemplate=hover, showscale=False))
-    few = len(names) <= 60
-    figure.update_xaxes(title="named", showticklabels=few)
-    figure.update_yaxes(title="true", showticklabels=few, autorange="reversed")
-    figure.update_layout(height=620, margin={"l": 60, "r": 18, "t": 10, "b": 60})
+    colours = [[0, "rgba(42, 157, 143, 0.06)"], [1, "rgba(42, 157, 143, 0.9)"]]
+    figure = go.Figure(go.Heatmap(z=matrix, x=names, y=names, colorscale=colours, hovertemplate=hover, showscale=False))
+    roomy = len(names) <= _MAX_COUNTED
+    if roomy:
+        figure.update_traces(text=[[count or "" for count in row] for row in np.asarray(matrix).tolist()])
+        figure.update_traces(texttemplate="%{text}")
+    # Names that are numbers are categories all the same. Columns have the order of the rows.
+    ticks = {"type": "category", "showgrid": False, "tickvals": names, "ticktext": [_short(label) for label in labels]}
+    figure.update_xaxes(title="named", showticklabels=roomy, **ticks)
+    figure.update_yaxes(title="true", showticklabels=len(names) <= _MAX_NAMED, autorange="reversed", **ticks)
+    figure.update_layout(height=620 if roomy else 900, margin={"l": 60, "r": 18, "t": 10, "b": 60})
     return figure
 
 
-def _percent(probability: float) -> str:
+def open_set_curve(curve: OpenSetCurve, chosen: OpenSet) -> go.Figure:
+    """Draws the share of known people accepted against the share of strangers, and where the chosen threshold stands.
+
+    Shares of strangers are on a logarithmic axis, since the small ones matter; none at all stands at its left end.
+
+    Args:
+        curve: Over all thresholds.
+        chosen: The threshold chosen, with its measured share and the upper bound of that.
+    """
+    part = curve.thinned()
+    some = part.false_accept[part.false_accept > 0]
+    left = float(min(some.min(), chosen.unknown_accepted_high)) / 2
+    figure = go.Figure()
+    for values, name, colour in (
+        (part.known_accepted, "known, accepted", QUIET),
+        (part.known_correct, "known, under their own name", ACCEPT),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=np.maximum(part.false_accept, left),
+                y=values,
+                customdata=np.stack([part.false_accept, part.threshold], axis=1),
+                name=name,
+                mode="lines",
+                line={"color": colour, "shape": "hv"},
+                hovertemplate="%{y:.1%} of the known with %{customdata[0]:.2%} of the strangers"
+                "<br>from a score of %{customdata[1]:.3f}<extra></extra>",
+            )
+        )
+    measured = max(chosen.unknown_accepted, left)
+    figure.add_trace(
+        go.Scatter(
+            x=[measured],
+            y=[chosen.known_correct],
+            error_x={"array": [chosen.unknown_accepted_high - measured], "arrayminus": [0], "color": REJECT},
+            name="chosen threshold, up to the 95 % bound",
+            mode="markers",
+            marker={"size": 11, "color": REJECT},
+            hovertemplate=f"{chosen.unknown_accepted:.2%} of the strangers, at most "
+            f"{chosen.unknown_accepted_high:.2%}<extra></extra>",
+        )
+    )
+    ticks = [tick for tick in (1e-4, 1e-3, 1e-2, 0.1, 1) if tick >= left]
+    figure.update_xaxes(
+        title="strangers accepted",
+        type="log",
+        range=[np.log10(left), 0.02],
+        tickvals=[left, *ticks],
+        ticktext=["none", *(f"{tick:.4g} %" for tick in 100 * np.array(ticks))],
+    )
+    figure.update_yaxes(title="known people", range=[0, 1.02], tickformat=".0%")
+    figure.update_layout(height=400, margin={"l": 60, "r": 18, "t": 10, "b": 40})
+    figure.update_layout(legend={"orientation": "h", "y": -0.2})
+    return figure
+
+
+def class_balance(balance: Sequence[dict]) -> go.Figure:
+    """Draws how many images the classes have: a bar each, or, of many classes, how many are how large.
+
+    Args:
+        balance: Per class `name`, `num_train` and `num_validation`.
+
+    Raises:
+        ValueError: If `balance` is empty.
+    """
+    if not balance:
+        raise ValueError("A balance needs at least one class. Received: balance=[].")
+    ordered = sorted(balance, key=lambda row: -row["num_train"])
+    figure = go.Figure()
+    if len(ordered) <= _MAX_NAMED:
+        names = [html.escape(row["name"]) for row in ordered]
+        for key, title, colour in (("num_train", "training", BAR), ("num_validation", "held out", QUIET)):
+            figure.add_trace(go.Bar(x=names, y=[row[key] for row in ordered], name=title, marker={"color": colour}))
+        figure.update_xaxes(tickvals=names, ticktext=[_short(row["name"]) for row in ordered], type="category")
+        figure.update_yaxes(title="images")
+    else:
+        # Sizes that double from bar to bar: up to 1, 2, 4, 8, ... images.
+        steps = np.ceil(np.log2([max(row["num_train"], 1) for row in ordered])).astype(int)
+        counts = np.bincount(steps)
+        lows = [2 ** (step - 1) + 1 if step else 1 for step in range(len(counts))]
+        names = [f"{low} to {2**step}" if low < 2**step else str(low) for step, low in enumerate(lows)]
+        figure.add_trace(go.Bar(x=names, y=counts, text=counts, marker={"color": BAR}, hoverinfo="skip"))
+        figure.update_xaxes(title="training images", type="category")
+        figure.update_yaxes(title="classes")
+    figure.update_layout(height=340, barmode="stack", margin={"l": 60, "r": 18, "t": 10, "b": 40})
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
+    return figure
+
+
+def percent(probability: float) -> str:
     """Probability as text; never rounds up to a certainty that the model does not claim."""
     if probability < 0.001:
         return "< 0.1 %"
     if 0.999 < probability < 1:
         return "> 99.9 %"
     return f"{probability:.1%}".replace("%", " %")
+
+
+def _mark_stages(figure: go.Figure, stages: Sequence[str | None]) -> None:
+    """Names the stages of a training above its curves, and draws a line where one ends, if there are several."""
+    starts = [epoch for epoch in range(len(stages)) if epoch == 0 or stages[epoch] != stages[epoch - 1]]
+    if len(starts) == 1:
+        return
+    for start in starts:
+        edge = start + 0.5 if start else 1  # epochs count from 1
+        if start:
+            line = {"width": 1, "color": QUIET, "dash": "dot"}
+            figure.add_shape(type="line", x0=edge, x1=edge, y0=0, y1=1, yref="paper", line=line)
+        name = html.escape(str(stages[start])).replace("_", "-")
+        above = {"y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "left", "showarrow": False}
+        figure.add_annotation(x=edge, text=name, **above)
+
+
+def _short(name: str) -> str:
+    """A name cut to what an axis has room for, escaped."""
+    return html.escape(name if len(name) <= 18 else f"{name[:17]}…")
 
 
 def _anchor(position: float) -> str:

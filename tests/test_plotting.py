@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasface import plotting
-from kerasface.evaluation.classification import calibration
+from kerasface.evaluation.classification import calibration, open_set, open_set_curve
 from kerasface.plotting import ACCEPT, REJECT, score_scale, top_bars
 
 scores = st.floats(-1, 1)
@@ -78,8 +78,56 @@ def test_curves_hold_the_history():
         "validation loss": [2.5, 1.5],
         "training accuracy": [0.2, 0.6],
     }
+    assert texts(figure) == []
     with pytest.raises(ValueError, match="at least one epoch"):
         plotting.training_curves([])
+
+
+def test_curves_mark_where_a_stage_ends():
+    history = [{"stage": stage, "loss": 1.0} for stage in ("head", "head", "fine_tune")]
+    figure = plotting.training_curves(history)
+    assert texts(figure) == ["head", "fine-tune"]
+    assert [shape.x0 for shape in figure.layout.shapes] == [2.5]
+    assert list(plotting.training_curves(history[:1]).data[0].x) == [1]
+    assert "markers" in plotting.training_curves(history[:1]).data[0].mode
+
+
+def test_open_set_curve_shows_the_curve_and_the_bound_of_the_chosen_threshold():
+    """Forty strangers, the threshold chosen on 20 of score 0; of the other 20, one has a score of 1."""
+    unknown = np.zeros(40)
+    unknown[1] = 1
+    known, correct = np.array([2.0, 2.0, 0.5, 0.0]), np.array([True, False, True, True])
+    chosen = open_set(known, correct, unknown, np.arange(40))
+    figure = plotting.open_set_curve(open_set_curve(known, correct, unknown), chosen)
+    accepted, named, point = figure.data
+    # No stranger (above 1), one (above 0), all; none has a place on the logarithmic axis too.
+    assert list(accepted.x) == pytest.approx([1 / 80, 1 / 40, 1])
+    assert list(accepted.y) == [0.5, 0.75, 1.0]
+    assert list(named.y) == [0.25, 0.5, 0.75]
+    assert (point.x[0], point.y[0]) == (1 / 20, 0.5)
+    assert point.x[0] + point.error_x.array[0] == pytest.approx(chosen.unknown_accepted_high)
+    assert figure.layout.xaxis.ticktext == ("none", "10 %", "100 %")
+
+
+def test_a_threshold_that_accepts_no_stranger_has_its_place():
+    unknown, known = np.zeros(40), np.ones(3)
+    chosen = open_set(known, known > 0, unknown, np.arange(40))
+    figure = plotting.open_set_curve(open_set_curve(known, known > 0, unknown), chosen)
+    left = 10 ** figure.layout.xaxis.range[0]
+    assert figure.data[2].x[0] == pytest.approx(left)
+    assert 0 < left < chosen.unknown_accepted_high
+
+
+def test_class_balance_names_few_classes_and_counts_many():
+    rows = [{"name": f"<b>{size}</b>", "num_train": size, "num_validation": 1} for size in range(2, 7)]
+    few = plotting.class_balance(rows)
+    assert [list(trace.y) for trace in few.data] == [[6, 5, 4, 3, 2], [1] * 5]
+    assert few.data[0].x[0] == "&lt;b&gt;6&lt;/b&gt;"
+    many = plotting.class_balance([*rows * 20, rows[0] | {"num_train": 17}])
+    assert list(many.data[0].x) == ["1", "2", "3 to 4", "5 to 8", "9 to 16", "17 to 32"]
+    assert list(many.data[0].y) == [0, 20, 40, 40, 0, 1]
+    with pytest.raises(ValueError, match="at least one class"):
+        plotting.class_balance([])
 
 
 def test_a_search_shows_its_losses_and_the_suggestion_on_a_logarithmic_axis():
@@ -104,4 +152,5 @@ def test_reliability_diagram_and_confusions_show_the_records():
     assert list(figure.data[1].y) == [0.0, 1.0, 1.0]
     heatmap = plotting.confusion_heatmap(np.array([[1, 0], [1, 1]]), ["<b>Ada</b>", "Emmy"])
     assert heatmap.data[0].z.tolist() == [[1, 0], [1, 1]]
-    assert "<b>" not in "".join(heatmap.data[0].x)
+    assert "<b>" not in "".join(heatmap.data[0].x + heatmap.layout.xaxis.ticktext)
+    assert [list(row) for row in heatmap.data[0].text] == [[1, ""], [1, 1]]

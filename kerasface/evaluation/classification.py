@@ -1,6 +1,6 @@
 """Error rates and calibration of classification. Arrays in, records out."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
@@ -42,6 +42,25 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Temperature:
+    """The temperature of a model and what it does, measured on samples it was not fitted on.
+
+    Attributes:
+        value: Fitted on all samples.
+        before: Calibration without it.
+        after: Calibration with temperatures fitted on the other half of the samples each time.
+    """
+
+    value: float
+    before: Calibration
+    after: Calibration
+
+    def apply(self, probabilities: np.ndarray) -> np.ndarray:
+        """Returns the probabilities `(num_samples, num_classes)` of the model at this temperature."""
+        return apply_temperature(probabilities, self.value)
+
+
+@dataclass(frozen=True)
 class OpenSet:
     """What a threshold on the score does to known and unknown people.
 
@@ -49,23 +68,60 @@ class OpenSet:
         threshold: Score from which a face is accepted as somebody known.
         false_accept_asked: Share of unknown people asked to be accepted at most.
         unknown_accepted: Share accepted, measured on unknown people other than those the threshold was chosen on.
+        unknown_accepted_high: Where that share ends with 95 % confidence (Clopper-Pearson, one-sided), if the faces
+            are independent of each other: one of each person.
         known_accepted: Share of known people accepted, whatever name they get.
         known_correct: Share of known people accepted under their own name.
         num_unknown: Faces of unknown people measured.
         num_known: Faces of known people measured.
+        num_chosen_on: Unknown people that the threshold was chosen on.
+        supported: Whether these are enough for the share asked: at least 3 divided by it. That is the rule of three:
+            of `n` people of whom none is accepted, it follows with 95 % confidence that fewer than `3 / n` are.
     """
 
     threshold: float
     false_accept_asked: float
     unknown_accepted: float
+    unknown_accepted_high: float
     known_accepted: float
     known_correct: float
     num_unknown: int
     num_known: int
+    num_chosen_on: int
+    supported: bool
 
     def to_dict(self) -> dict:
         """Returns the record as JSON-ready values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class OpenSetCurve:
+    """What every threshold on the score does, from the strictest to the one that accepts everybody.
+
+    Attributes:
+        threshold: Scores, falling, `(num_points,)`.
+        false_accept: Share of unknown people's faces accepted from there, rising.
+        known_accepted: Share of known people's faces accepted, whatever name they get, rising.
+        known_correct: Share of them accepted under their own name, rising.
+    """
+
+    threshold: np.ndarray
+    false_accept: np.ndarray
+    known_accepted: np.ndarray
+    known_correct: np.ndarray
+
+    def thinned(self, num_points: int = 200) -> "OpenSetCurve":
+        """Returns at most `num_points` of the points, first and last among them, densest where few are accepted."""
+        count = len(self.threshold)
+        kept = (
+            np.unique(np.geomspace(1, count, num_points).round().astype(int)) - 1 if count > num_points else slice(None)
+        )
+        return OpenSetCurve(*(getattr(self, part.name)[kept] for part in fields(self)))
+
+    def to_dict(self) -> dict:
+        """Returns the record as JSON-ready values: lists of floats."""
+        return {part.name: getattr(self, part.name).tolist() for part in fields(self)}
 
 
 def top_k_accuracy(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
@@ -138,20 +194,47 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     from scipy.optimize import minimize_scalar
 
     probabilities, labels = _checked(probabilities, labels)
+    logits = _logits(probabilities)
+    true = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
 
     def log_loss(log_temperature: float) -> float:
-        cooled = apply_temperature(probabilities, float(np.exp(log_temperature)))
-        true = np.take_along_axis(cooled, labels[:, None], axis=1)
-        return float(-np.log(np.maximum(true, 1e-12)).mean())
+        temperature = float(np.exp(log_temperature))
+        cooled_true = np.exp(true / temperature) / np.exp(logits / temperature).sum(axis=1)
+        return float(-np.log(np.maximum(cooled_true, 1e-12)).mean())
 
     return float(np.exp(minimize_scalar(log_loss, bounds=np.log([0.05, 20]), method="bounded").x))
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Divides the logits behind softmax probabilities by `temperature`: `p ** (1 / T)`, summing to 1 again."""
-    logits = np.log(np.maximum(probabilities, 1e-30)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    powers = np.exp(_logits(probabilities) / temperature)
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers
+
+
+def cross_fitted_temperature(probabilities: np.ndarray, labels: np.ndarray) -> Temperature:
+    """Fits the temperature and judges it fairly: on each half of the samples with the one fitted on the other half.
+
+    Args:
+        probabilities: Shape `(num_samples, num_classes)`, rows summing to 1, of samples not trained on. Fewer than
+            four are not split: the temperature is then judged as if there were none.
+        labels: Index of the true class of each sample, shape `(num_samples,)`.
+
+    Raises:
+        ValueError: If the shapes do not fit or there is no sample.
+    """
+    probabilities, labels = _checked(probabilities, labels)
+    halves = np.arange(len(labels)) % 2
+    cooled = np.array(probabilities)
+    if len(labels) >= 4:
+        for half in (0, 1):
+            temperature = fit_temperature(probabilities[halves != half], labels[halves != half])
+            cooled[halves == half] = apply_temperature(probabilities[halves == half], temperature)
+    return Temperature(
+        value=fit_temperature(probabilities, labels),
+        before=calibration(probabilities, labels),
+        after=calibration(cooled, labels),
+    )
 
 
 def open_set(
@@ -185,15 +268,74 @@ def open_set(
     allowed = int(false_accept * len(ordered))
     threshold = float(np.nextafter(ordered[allowed], np.inf))
     accepted = np.asarray(known_scores) >= threshold
+    unknown_accepted = np.asarray(unknown_scores)[~chosen_on] >= threshold
+    num_chosen_on = len(groups[::2])
     return OpenSet(
         threshold=threshold,
         false_accept_asked=false_accept,
-        unknown_accepted=float(np.mean(unknown_scores[~chosen_on] >= threshold)),
+        unknown_accepted=float(np.mean(unknown_accepted)),
+        unknown_accepted_high=_upper_bound(int(np.sum(unknown_accepted)), len(unknown_accepted)),
         known_accepted=float(np.mean(accepted)),
         known_correct=float(np.mean(accepted & np.asarray(known_correct))),
-        num_unknown=int(np.sum(~chosen_on)),
+        num_unknown=len(unknown_accepted),
         num_known=len(known_scores),
+        num_chosen_on=num_chosen_on,
+        supported=num_chosen_on * false_accept >= 3,
     )
+
+
+def open_set_curve(known_scores: np.ndarray, known_correct: np.ndarray, unknown_scores: np.ndarray) -> OpenSetCurve:
+    """Measures all thresholds: for every share of unknown people accepted, the most known people that come with it.
+
+    Args:
+        known_scores: Scores of held-out faces of known people, shape `(num_known,)`; higher is surer.
+        known_correct: Whether each got its own name, shape `(num_known,)`.
+        unknown_scores: Scores of faces of unknown people, shape `(num_unknown,)`.
+
+    Raises:
+        ValueError: If there is no known or no unknown face.
+    """
+    known, correct, unknown = (
+        np.asarray(known_scores),
+        np.asarray(known_correct, dtype=bool),
+        np.asarray(unknown_scores),
+    )
+    if len(known) == 0 or len(unknown) == 0:
+        raise ValueError(
+            "A curve needs faces of known and of unknown people. "
+            f"Received: {len(known)} known faces, {len(unknown)} unknown ones."
+        )
+    # Just above each score of a stranger, where that one is refused; and below them all.
+    above = np.nextafter(np.unique(unknown)[::-1], np.inf)
+    threshold = np.append(above, min(known.min(), unknown.min()))
+
+    def accepted(scores: np.ndarray) -> np.ndarray:
+        return len(scores) - np.searchsorted(np.sort(scores), threshold)  # scores >= threshold
+
+    return OpenSetCurve(
+        threshold=threshold,
+        false_accept=accepted(unknown) / len(unknown),
+        known_accepted=accepted(known) / len(known),
+        known_correct=accepted(known[correct]) / len(known),
+    )
+
+
+def _upper_bound(accepted: int, count: int) -> float:
+    """Share that is not exceeded with 95 % confidence where `accepted` of `count` were accepted.
+
+    Reference:
+        Clopper and Pearson, "The use of confidence or fiducial limits", Biometrika 1934.
+    """
+    from scipy.stats import beta
+
+    return float(beta.ppf(0.95, accepted + 1, count - accepted)) if accepted < count else 1.0
+
+
+def _logits(probabilities: np.ndarray) -> np.ndarray:
+    """Logits behind softmax probabilities, 0 for the largest of each row."""
+    logits = np.log(np.maximum(probabilities, 1e-30))
+    logits -= logits.max(axis=1, keepdims=True)
+    return logits
 
 
 def _checked(probabilities, labels) -> tuple[np.ndarray, np.ndarray]:
