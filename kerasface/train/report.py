@@ -1,212 +1,337 @@
-"""The report of a classification training: one HTML file with its figures and the pictures behind its errors."""
+"""The report of a classification training: one HTML file with its figures and the pictures behind its errors.
+
+Its size is bounded, however many classes and mistakes there are: plotly.js takes 4.5 MB, a thumbnail about 4 kB.
+"""
 
 import base64
 import html
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
 
 from kerasface import plotting
-from kerasface.evaluation.classification import (
-    Calibration,
-    apply_temperature,
-    calibration,
-    fit_temperature,
-)
+from kerasface.train.prepare import PreparedData
+from kerasface.train.records import Confusion, Records
 
-_MAX_CELLS = 20  # confusion cells shown with their pictures
-_MAX_PICTURES = 8  # pictures shown of one cell
+_MAX_CELLS = 20  # confusions shown with their pictures
+_MAX_BEHIND = 8  # pictures shown of one confusion
 _MAX_MISTAKES = 24
-_MAX_HEATMAP = 60  # classes
-_THUMBNAIL = 72  # pixels
+_MAX_STRANGERS = 24
+_MAX_PAIRS = 12  # duplicates shown
+_MAX_HEATMAP = 60  # classes; a cell of a larger matrix is too small to be seen
+_MAX_ROWS = 1000  # classes listed
+_THUMBNAIL = 104  # pixels
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem;
-       color: #16211f; background: #fff; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .25rem .75rem .25rem 0; }
-td { border-top: 1px solid #dde5e2; vertical-align: top; } td.number { font-variant-numeric: tabular-nums; }
-img { border-radius: 4px; margin: 2px; } figure { display: inline-block; margin: 4px; font-size: 12px; width: 8.5rem; }
-.facts { display: flex; flex-wrap: wrap; gap: 2rem; } .facts b { display: block; font-size: 1.6rem; }
+_STYLE = f"""
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem;
+       color: #16211f; background: #fff; color-scheme: light; overflow-wrap: anywhere; }}
+h1 {{ line-height: 1.2; margin-bottom: 1rem; }} h2 {{ margin: 2.75rem 0 .5rem; }}
+h3 {{ margin: 1.25rem 0 .25rem; font-size: 1rem; }}
+p {{ max-width: 46rem; }} small, .quiet {{ color: #5d6b68; }} summary {{ cursor: pointer; }}
+.table {{ overflow-x: auto; }} table {{ border-collapse: collapse; width: 100%; overflow-wrap: break-word; }}
+th, td {{ text-align: left; vertical-align: top; padding: .25rem 0 .25rem 1rem; }}
+th {{ vertical-align: bottom; line-height: 1.25; }} td {{ border-top: 1px solid #dde5e2; }}
+th:first-child, td:first-child {{ padding-left: 0; min-width: 6rem; }}
+.number {{ text-align: right; font-variant-numeric: tabular-nums; }} td.number {{ white-space: nowrap; }}
+figure {{ margin: 0; font-size: 12px; line-height: 1.35; width: {_THUMBNAIL}px; }}
+figcaption small {{ display: block; }}
+img {{ border-radius: 4px; display: block; margin-bottom: .25rem; width: {_THUMBNAIL}px; height: {_THUMBNAIL}px; }}
+.pictures {{ display: flex; flex-wrap: wrap; gap: 1rem .9rem; margin: .5rem 0; }}
+.pair {{ display: flex; gap: 4px; padding: .5rem; border: 1px solid #dde5e2; border-radius: 6px; }}
+.facts {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); gap: 1rem 1.25rem; }}
+.facts b {{ display: block; font-size: 1.6rem; line-height: 1.3; white-space: nowrap; }}
+.notes {{ background: #f3f6f5; border-radius: 6px; padding: .6rem 1rem .6rem 2rem; margin: 1.5rem 0; }}
 """
 
 
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """What a model says about the held-out images.
-
-    Attributes:
-        probabilities: `(num_samples, num_classes)`, before temperature scaling.
-        labels: True classes `(num_samples,)`.
-        names: Names of the classes.
-        files: File of each sample.
-        pictures: `(num_samples, height, width, 3)` uint8; read only where a picture is shown.
-    """
-
-    probabilities: np.ndarray
-    labels: np.ndarray
-    names: Sequence[str]
-    files: Sequence[str]
-    pictures: np.ndarray
-
-
-@dataclass(frozen=True)
-class Temperature:
-    """The temperature of a model and what it does, measured on samples it was not fitted on.
-
-    Attributes:
-        value: Fitted on all held-out samples.
-        before: Calibration without it.
-        after: Calibration with temperatures fitted on the other half of the samples each time.
-    """
-
-    value: float
-    before: Calibration
-    after: Calibration
-
-
-def cross_fitted_temperature(probabilities: np.ndarray, labels: np.ndarray) -> Temperature:
-    """Fits the temperature and judges it fairly: on each half of the samples with the one fitted on the other half."""
-    halves = np.arange(len(labels)) % 2
-    cooled = np.array(probabilities, dtype=np.float64)
-    if len(labels) >= 4:
-        for half in (0, 1):
-            temperature = fit_temperature(probabilities[halves != half], labels[halves != half])
-            cooled[halves == half] = apply_temperature(probabilities[halves == half], temperature)
-    return Temperature(
-        value=fit_temperature(probabilities, labels),
-        before=calibration(probabilities, labels),
-        after=calibration(cooled, labels),
-    )
-
-
-def per_class(predictions: Predictions) -> list[dict]:
-    """Returns per class: `name`, `num_validation`, `recall`, `precision` (`None` where nothing was named so)."""
-    named = predictions.probabilities.argmax(axis=1)
-    rows = []
-    for label, name in enumerate(predictions.names):
-        true, said = predictions.labels == label, named == label
-        right = int(np.sum(true & said))
-        rows.append(
-            {
-                "name": name,
-                "num_validation": int(true.sum()),
-                "recall": right / int(true.sum()) if true.any() else None,
-                "precision": right / int(said.sum()) if said.any() else None,
-            }
-        )
-    return rows
-
-
-def write_report(
-    title: str,
-    metrics: dict,
-    history: Sequence[dict],
-    predictions: Predictions,
-    temperature: Temperature,
-    notes: Sequence[str],
-) -> str:
+def write_report(title: str, records: Records) -> str:
     """Returns the report as one HTML document that needs no network.
 
     Args:
         title: Its heading.
-        metrics: The run's metrics.
-        history: The run's history.
-        predictions: On the held-out images.
-        temperature: The calibration.
-        notes: What else must be said: rejected files, people left out.
+        records: What the training found out.
     """
-    named = predictions.probabilities.argmax(axis=1)
-    count = len(predictions.names)
-    matrix = np.bincount(predictions.labels * count + named, minlength=count**2).reshape(count, count)
-    parts = [
-        f"<h1>{html.escape(title)}</h1>",
-        _facts(metrics, temperature),
-        *(f"<p>{html.escape(note)}</p>" for note in notes),
-        "<h2>Training</h2>",
-        _figure(plotting.training_curves(history), first=True),
-        "<h2>Most confident mistakes</h2>",
-        _mistakes(predictions, named),
-        "<h2>Confusions</h2>",
-        # A cell of a larger matrix is too small to be seen; the table below names the confusions.
-        *([_figure(plotting.confusion_heatmap(matrix, predictions.names))] if count <= _MAX_HEATMAP else []),
-        _cells(predictions, named),
-        "<h2>Can its confidence be believed?</h2>",
-        _figure(plotting.reliability_diagram(temperature.before, temperature.after)),
-        "<h2>Classes</h2>",
-        f"<details><summary>All {count} classes, the worst first</summary>{_classes(per_class(predictions))}</details>",
-    ]
-    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>'
+    sections = {
+        "": [_facts(records), _notes(records.notes)],
+        "Training": [_training(records.history)],
+        "Frozen or fine-tuned": [_comparison(records.comparison)] if records.comparison else [],
+        "Most confident mistakes": [_mistakes(records)],
+        "Confusions": [_confusions(records)],
+        "Strangers": [_strangers(records)],
+        "Can its confidence be believed?": [_calibration(records)],
+        "Classes": [_classes(records)],
+        "Doubtful pictures": [_leaks(records.prepared)],
+        "Settings": [_settings(records.prepared)],
+    }
+    body = "".join(
+        (f"<h2>{heading}</h2>" if heading else "") + "".join(parts) for heading, parts in sections.items() if parts
+    )
+    head = (
+        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{_text(title)}</title><style>{_STYLE}</style><script>{get_plotlyjs()}</script>"
+    )
+    return f'<!doctype html><html lang="en"><head>{head}</head><body><h1>{_text(title)}</h1>{body}</body></html>'
 
 
-def _facts(metrics: dict, temperature: Temperature) -> str:
+def _facts(records: Records) -> str:
+    metrics, chosen = records.metrics, records.open_set
     facts = {
-        "top-1": f"{metrics['top1']:.2%}",
-        "top-5": f"{metrics['top5']:.2%}",
-        "calibration error": f"{temperature.after.ece:.1%}",
+        "top-1": _share(metrics["top1"], 2),
+        "top-5": _share(metrics["top5"], 2),
+        "calibration error (ECE)": _share(records.temperature.after.ece),
+    }
+    if chosen:
+        facts[f"strangers accepted, at most {_share(chosen.unknown_accepted_high)}"] = _share(chosen.unknown_accepted)
+    facts |= {
         "classes": f"{metrics['num_classes']:,}",
-        "trained on": f"{metrics['num_train']:,} images",
-        "judged on": f"{metrics['num_validation']:,} images",
+        "images trained on": f"{metrics['num_train']:,}",
+        "images held out": f"{metrics['num_validation']:,}",
     }
     cells = "".join(f"<div><b>{value}</b>{name}</div>" for name, value in facts.items())
     return f'<div class="facts">{cells}</div>'
 
 
-def _mistakes(predictions: Predictions, named: np.ndarray) -> str:
-    wrong = np.flatnonzero(named != predictions.labels)
-    if len(wrong) == 0:
-        return "<p>None: every held-out image was named rightly.</p>"
-    confidence = predictions.probabilities.max(axis=1)
-    order = wrong[np.argsort(-confidence[wrong])][:_MAX_MISTAKES]
-    return "".join(
-        _picture(
-            predictions,
-            index,
-            f"{predictions.names[predictions.labels[index]]} taken for {predictions.names[named[index]]} "
-            f"({confidence[index]:.0%})",
+def _notes(notes: Sequence[str]) -> str:
+    lines = "".join(f"<li>{_text(note)}</li>" for note in notes)
+    return f'<ul class="notes">{lines}</ul>' if notes else ""
+
+
+def _training(history: Sequence[dict]) -> str:
+    if not history:
+        return (
+            "<p>Nothing was trained: the classes are the mean directions of their images, taken from the frozen "
+            "backbone.</p>"
         )
-        for index in order
-    )
-
-
-def _cells(predictions: Predictions, named: np.ndarray) -> str:
-    wrong = np.flatnonzero(named != predictions.labels)
-    cells = Counter((int(predictions.labels[index]), int(named[index])) for index in wrong)
     rows = []
-    for (true, said), number in cells.most_common(_MAX_CELLS):
-        behind = [index for index in wrong if (predictions.labels[index], named[index]) == (true, said)]
-        pictures = "".join(_picture(predictions, index, predictions.files[index]) for index in behind[:_MAX_PICTURES])
-        names = f"{html.escape(predictions.names[true])} taken for {html.escape(predictions.names[said])}"
-        rows.append(f"<tr><td>{names}</td><td class='number'>{number}</td><td>{pictures}</td></tr>")
-    return f"<table><tr><th>confusion</th><th>times</th><th>pictures</th></tr>{''.join(rows)}</table>" if rows else ""
+    for stage in dict.fromkeys(row["stage"] for row in history):
+        epochs = [row for row in history if row["stage"] == stage]
+        speed = np.median([row["images_per_second"] for row in epochs])
+        seconds = sum(row["seconds"] for row in epochs)
+        best = min(epochs, key=lambda row: row["val_loss"])
+        rows.append([stage, len(epochs), best["epoch"], f"{best['val_loss']:.3f}", f"{seconds:,.1f}", f"{speed:,.0f}"])
+    heads = ["stage", "epochs", "best epoch", "its validation loss", "seconds", "images per second"]
+    return _figure(plotting.training_curves(history)) + _table(heads, rows)
 
 
-def _picture(predictions: Predictions, index: int, caption: str) -> str:
-    (picture,) = predictions.pictures[index : index + 1]  # a slice: they may be on disk
-    small = cv2.resize(picture, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
-    _, content = cv2.imencode(".jpg", small[..., ::-1])
-    source = f"data:image/jpeg;base64,{base64.b64encode(content.tobytes()).decode('ascii')}"
-    text = html.escape(caption, quote=True)
-    return f'<figure><img src="{source}" alt="{text}"><figcaption>{text}</figcaption></figure>'
+def _comparison(comparison: dict) -> str:
+    rows = []
+    for key, name in (("frozen", "frozen backbone"), ("fine_tuned", "fine-tuned")):
+        kept = comparison["fine_tuned_kept"] == (key == "fine_tuned")
+        judged = comparison[key]
+        rows.append(
+            [f"{name} (kept)" if kept else name, _share(judged["top1"], 2), _share(judged["unknown_accepted"], 2)]
+        )
+    return _table(["", "top-1", "strangers accepted where 95 % of the known are"], rows)
 
 
-def _classes(rows: Sequence[dict]) -> str:
-    def share(value):
-        return "-" if value is None else f"{value:.1%}"
-
-    worst_first = sorted(rows, key=lambda row: (row["recall"] is None, row["recall"]))
-    lines = "".join(
-        f"<tr><td>{html.escape(row['name'])}</td><td class='number'>{row['num_validation']}</td>"
-        f"<td class='number'>{share(row['recall'])}</td><td class='number'>{share(row['precision'])}</td></tr>"
-        for row in worst_first
+def _mistakes(records: Records) -> str:
+    if len(records.mistakes) == 0:
+        return "<p>None: every held-out image was named rightly.</p>"
+    shown = records.mistakes[:_MAX_MISTAKES]
+    return _shown(shown, records.mistakes, "wrong names, the surest first.") + _held_out(
+        records,
+        shown,
+        [
+            f"{_name(records, records.judged.labels[sample])} taken for {_name(records, records.named[sample])}, "
+            f"{_sure(records.confidence[sample])}"
+            for sample in shown
+        ],
     )
-    return f"<table><tr><th>class</th><th>held out</th><th>recall</th><th>precision</th></tr>{lines}</table>"
 
 
-def _figure(figure: go.Figure, first: bool = False) -> str:
+def _confusions(records: Records) -> str:
+    names, confusions = records.prepared.names, records.confusions()
+    parts = []
+    if len(names) <= _MAX_HEATMAP:
+        parts.append(_figure(plotting.confusion_heatmap(records.confusion_matrix(), names)))
+    shown = confusions[:_MAX_CELLS]
+    parts.append(
+        _shown(shown, confusions, "pairs of names confused, the most frequent first.") if shown else "<p>None.</p>"
+    )
+    return "".join([*parts, *(_behind(records, confusion) for confusion in shown)])
+
+
+def _behind(records: Records, confusion: Confusion) -> str:
+    names = records.prepared.names
+    times = f"{len(confusion.samples)} times" if len(confusion.samples) > 1 else "once"
+    shown = confusion.samples[:_MAX_BEHIND]
+    captions = [_sure(records.confidence[sample]) for sample in shown]
+    heading = f"{_text(names[confusion.true])} taken for {_text(names[confusion.named])}, {times}"
+    return f"<h3>{heading}</h3>{_held_out(records, shown, captions)}"
+
+
+def _strangers(records: Records) -> str:
+    chosen = records.open_set
+    if chosen is None:
+        return "<p>Not measured: that takes images of at least four strangers. Every image gets one of the names.</p>"
+    measured, high = _share(chosen.unknown_accepted, 2), _share(chosen.unknown_accepted_high, 2)
+    words = (
+        f"<p>From a {records.judged.score} of {chosen.threshold:.3f} an image counts as known. This was chosen on "
+        f"{chosen.num_chosen_on:,} strangers so that at most {_share(chosen.false_accept_asked)} of their images are "
+        f"accepted. Of {chosen.num_unknown:,} images of other strangers it accepts {measured}, with 95 % confidence "
+        f"at most {high}; of {chosen.num_known:,} held-out images of known people {_share(chosen.known_accepted)}, and "
+        f"{_share(chosen.known_correct)} under their own name.</p>"
+    )
+    if not chosen.supported:
+        words += (
+            f"<p>{chosen.num_chosen_on:,} strangers are too few to promise {_share(chosen.false_accept_asked)}: that "
+            f"takes {np.ceil(3 / chosen.false_accept_asked):,.0f}, even if none of them is accepted.</p>"
+        )
+    return words + _figure(plotting.open_set_curve(records.curve, chosen)) + _accepted_strangers(records)
+
+
+def _accepted_strangers(records: Records) -> str:
+    judged, prepared = records.cooled, records.prepared
+    accepted = np.flatnonzero(judged.unknown_scores >= records.open_set.threshold)
+    if len(accepted) == 0:
+        return "<p>No stranger was accepted.</p>"
+    shown = accepted[np.argsort(-judged.unknown_scores[accepted], kind="stable")][:_MAX_STRANGERS]
+    named = judged.unknown_probabilities[shown].argmax(axis=1)
+    captions = [
+        f"taken for {_name(records, label)}, {judged.score} {score:.3f}"
+        for label, score in zip(named, judged.unknown_scores[shown], strict=True)
+    ]
+    return (
+        f"<h3>Accepted strangers</h3>{_shown(shown, accepted, 'images, the highest scores first.')}"
+        f"{_pictures(prepared, prepared.unknown[shown], captions)}"
+    )
+
+
+def _calibration(records: Records) -> str:
+    temperature = records.temperature
+    return (
+        "<p>Of the answers given with a confidence of 90 %, nine of ten should be right. The model's logits are "
+        f"divided by {temperature.value:.2f}, which takes the mean distance between confidence and accuracy from "
+        f"{_share(temperature.before.ece)} to {_share(temperature.after.ece)}, measured on images that the divisor was "
+        "not fitted on.</p>"
+    ) + _figure(plotting.reliability_diagram(temperature.before, temperature.after))
+
+
+def _classes(records: Records) -> str:
+    classes = records.per_class()
+    sizes = [row["num_train"] for row in classes]
+    worst_first = sorted(classes, key=lambda row: (row["recall"] is None, row["recall"], row["name"]))[:_MAX_ROWS]
+    rows = [
+        [row["name"], row["num_train"], row["num_validation"], _share(row["recall"]), _share(row["precision"])]
+        for row in worst_first
+    ]
+    count = "All" if len(rows) == len(classes) else f"{len(rows):,} of"
+    table = _table(["class", "training", "held out", "recall", "precision"], rows)
+    return (
+        f"<p>Training images per class: {min(sizes):,} to {max(sizes):,}, median {np.median(sizes):,.0f}.</p>"
+        f"{_figure(plotting.class_balance(classes))}"
+        f"<details><summary>{count} {len(classes):,} classes, the worst first</summary>{table}</details>"
+    )
+
+
+def _leaks(prepared: PreparedData) -> str:
+    leaks = prepared.leaks
+    two_names = np.concatenate([leaks.two_labels_exact, leaks.two_labels_near])
+    sentences = [
+        (len(prepared.moved), "Held-out images moved to the training side, which has equal or nearly equal ones"),
+        (len(leaks.exact), "Held-out images equal to a training image"),
+        (len(leaks.near), "Held-out images nearly equal to a training image"),
+        (len(two_names), "Pictures under two names, equal or nearly so, so that one name may be wrong"),
+        (len(leaks.shared_labels), "Persons on both sides of the split"),
+        (len(prepared.rejected), "Files not used, for the reasons in rejected.csv"),
+        (len(prepared.left_out), "Classes left out, which have too few images"),
+    ]
+    found = "".join(f"<li>{what}: {count:,}</li>" for count, what in sentences if count)
+    if not found:
+        return "<p>None: no picture stands on both sides of the split or under two names, and every file was used.</p>"
+    return (
+        f"<ul>{found}</ul>"
+        + _pairs(prepared, "Under two names", two_names)
+        + _pairs(prepared, "On both sides", np.concatenate([leaks.exact, leaks.near]))
+    )
+
+
+def _pairs(prepared: PreparedData, heading: str, pairs: np.ndarray) -> str:
+    shown = [
+        f'<div class="pair">{_figures(prepared, pair, [_label(prepared, index) for index in pair])}</div>'
+        for pair in pairs[:_MAX_PAIRS]
+    ]
+    return f'<h3>{heading}</h3><div class="pictures">{"".join(shown)}</div>' if shown else ""
+
+
+def _settings(prepared: PreparedData) -> str:
+    kind = "Faces, found and aligned" if prepared.input.get("kind") == "face" else "Whole pictures"
+    height, width = prepared.images.shape[1:3]
+    return (
+        f"<p>{kind}, {width} x {height} pixels. Beside this file stand the settings, "
+        "<a href='recipe.toml'>recipe.toml</a>, every epoch, <a href='history.csv'>history.csv</a>, and all that is "
+        "shown here in full, <a href='records.json'>records.json</a>.</p>"
+    )
+
+
+def _name(records: Records, label: int) -> str:
+    return records.prepared.names[label]
+
+
+def _label(prepared: PreparedData, index: int) -> str:
+    return prepared.names[prepared.labels[index]] if prepared.labels[index] >= 0 else "a stranger"
+
+
+def _held_out(records: Records, samples: np.ndarray, captions: Sequence[str]) -> str:
+    return _pictures(records.prepared, records.prepared.validation[samples], captions)
+
+
+def _pictures(prepared: PreparedData, indices: np.ndarray, captions: Sequence[str]) -> str:
+    return f'<div class="pictures">{_figures(prepared, indices, captions)}</div>'
+
+
+def _figures(prepared: PreparedData, indices: np.ndarray, captions: Sequence[str]) -> str:
+    """The pictures at `indices` of all images, each with its caption and its file."""
+    shown = []
+    for index, picture, caption in zip(indices, prepared.images[indices], captions, strict=True):
+        text, file = _text(caption), _text(prepared.files[index])
+        shown.append(
+            f'<figure><img src="{_source(picture)}" alt="{text}">'
+            f"<figcaption>{text}<small>{file}</small></figcaption></figure>"
+        )
+    return "".join(shown)
+
+
+def _source(picture: np.ndarray) -> str:
+    """A picture as the address of a thumbnail; a picture that is smaller stays as it is."""
+    if max(picture.shape[:2]) > _THUMBNAIL:
+        picture = cv2.resize(picture, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
+    _, content = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 88])
+    return f"data:image/jpeg;base64,{base64.b64encode(content.tobytes()).decode('ascii')}"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence]) -> str:
+    """A table whose first column is text and whose others are numbers."""
+
+    def line(tag: str, cells: Sequence) -> str:
+        first, *others = (_text(str(cell)) for cell in cells)
+        return f"<tr><{tag}>{first}</{tag}>{''.join(f'<{tag} class=number>{cell}</{tag}>' for cell in others)}</tr>"
+
+    return f"<div class='table'><table>{line('th', heads)}{''.join(line('td', row) for row in rows)}</table></div>"
+
+
+def _figure(figure: go.Figure) -> str:
     figure.update_layout(template="plotly_white")
-    return figure.to_html(full_html=False, include_plotlyjs=first, config={"displaylogo": False})
+    return figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True})
+
+
+def _share(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def _sure(probability: float) -> str:
+    return plotting.percent(probability).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _shown(shown: Sequence, found: Sequence, what: str) -> str:
+    """Says how many of what was found are shown."""
+    count = "All" if len(shown) == len(found) else f"{len(shown):,} of"
+    return f'<p class="quiet">{count} {len(found):,} {what}</p>'
+
+
+def _text(text: str) -> str:
+    """Escapes text; names of files need not be valid Unicode, but a document must."""
+    return html.escape(text.encode("utf-8", "backslashreplace").decode("utf-8"))
