@@ -1,8 +1,6 @@
 """The command line: parse, call the library, print. Nothing heavy is imported before a command needs it."""
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,6 +98,7 @@ def embed(folder, out, mirror, as_json) -> None:
         from kerasface.data.embeddings import embed_photos, image_files
         from kerasface.faces.analyzer import FaceAnalyzer
         from kerasface.faces.embedding import FaceEmbedder
+        from kerasface.runs import write_atomically
 
         files = image_files(folder)
         analyzer = FaceAnalyzer(embedder=FaceEmbedder(mirror=mirror))
@@ -111,7 +110,7 @@ def embed(folder, out, mirror, as_json) -> None:
             "embeddings": faces.embeddings,
             "embedder": np.array(analyzer.embedder.fingerprint),
         }
-        _write_atomically(out, lambda file: np.savez(file, **arrays))
+        write_atomically(out, lambda file: np.savez(file, **arrays))
     rejected = [{"image": str(path), "reason": reason} for path, reason in faces.rejected]
     if as_json:
         summary = {"out": str(out), "num_photos": len(files), "num_faces": len(faces.paths), "rejected": rejected}
@@ -376,21 +375,6 @@ def _stopwatch() -> Iterator[Callable[[], float]]:
     started, stopped = time.perf_counter(), []
     yield lambda: (stopped[0] if stopped else time.perf_counter()) - started
     stopped.append(time.perf_counter())
-
-
-def _write_atomically(path: Path, write: Callable) -> None:
-    """Lets `write` fill a file beside `path`, syncs it and renames it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
 
 
 def _box(face: dict) -> str:

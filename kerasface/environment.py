@@ -46,9 +46,7 @@ def report() -> dict:
         `versions`, `device`, `precision`, `gpus` (names), `embedding_seconds` (one face, warm; `None` if it cannot
         run), `pretrained` (the ledger with states) and `missing` (sentences that say what to do).
     """
-    import tensorflow as tf
-
-    from kerasface.models.runtime import best_precision, device_name
+    from kerasface.models.runtime import accelerators, best_precision, device_name
 
     found = versions()
     pretrained = [describe(entry) for entry in LEDGER]
@@ -58,7 +56,7 @@ def report() -> dict:
         "versions": found,
         "device": device_name(),
         "precision": best_precision(),
-        "gpus": [device.name for device in tf.config.list_physical_devices("GPU")],
+        "gpus": accelerators(),
         "embedding_seconds": None if missing else _embedding_seconds(),
         "pretrained": pretrained,
         "missing": missing,

@@ -1,5 +1,7 @@
 """Losses that Keras itself does not have."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -58,8 +60,8 @@ class ArcFace(_AngularMargin):
         # Away from +-1, where the derivative of the angle is infinite.
         angles = ops.arccos(ops.clip(cosines, -1 + 1e-6, 1 - 1e-6))
         turned = ops.cos(angles + self.margin)
-        lowered = cosines - self.margin * float(ops.sin(self.margin))
-        return ops.where(angles + self.margin < 3.141592653589793, turned, lowered)
+        lowered = cosines - self.margin * math.sin(self.margin)
+        return ops.where(angles + self.margin < math.pi, turned, lowered)
 
 
 @keras.saving.register_keras_serializable(package="kerasface")

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +116,7 @@ def write_run(
     metrics: dict,
     history: Sequence[dict],
     rejected: Sequence[tuple[str, str]] = (),
-    report: str | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Path:
     """Writes a run so that it is there whole or not at all.
 
@@ -129,9 +129,9 @@ def write_run(
         model: The model to save.
         card: The card; `format`, `name` and `model_sha256` are filled in here.
         metrics: Contents of `metrics.json`.
-        history: Rows of `history.csv`, all with the same keys.
+        history: Rows of `history.csv`.
         rejected: `(file, reason)` of every file that was not used: `rejected.csv`.
-        report: Contents of `report.html`, if there is one.
+        files: Further text files of the run, by name: `report.html` and the like.
 
     Returns:
         The folder.
@@ -156,8 +156,8 @@ def write_run(
             _write_json(beside / "metrics.json", metrics)
             _write_csv(beside / "history.csv", history)
             _write_csv(beside / "rejected.csv", [{"file": file, "reason": why} for file, why in rejected])
-            if report is not None:
-                (beside / "report.html").write_text(report, encoding="utf-8")
+            for file, text in (files or {}).items():
+                (beside / file).write_text(text, encoding="utf-8")
             _sync(beside)
             _swap_in(beside, folder)
         except BaseException:
@@ -166,6 +166,29 @@ def write_run(
     except OSError as error:
         raise RunError(f"The run {name!r} could not be written to {folder.parent}: {error}") from error
     return folder
+
+
+def write_atomically(path: Path, content: bytes | Callable) -> None:
+    """Writes a file beside `path`, syncs it and renames it into place, so that it is there whole or not at all.
+
+    Args:
+        path: The file; its folder is made if missing.
+        content: Its bytes, or a function that writes them to a binary file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
 
 
 def check_name(name: str) -> None:
@@ -254,7 +277,7 @@ def _write_json(path: Path, content) -> None:
 def _write_csv(path: Path, rows: Sequence[dict]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         if rows:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
             writer.writeheader()
             writer.writerows(rows)
 

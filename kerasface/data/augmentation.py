@@ -191,6 +191,15 @@ def build_augmentation(policy: str, mix: str = "none") -> Augmentation:
     return augment
 
 
+def augment_image(image: np.ndarray, policy: str, key: np.ndarray, *, flip: bool = True) -> np.ndarray:
+    """Augments one image, `(height, width, 3)` uint8, by both halves of a policy, without mixing."""
+    moved = move_images(image[None], policy, key, flip=flip)
+    if not _appearance_layers(POLICIES[policy] or Policy(0, 0)):
+        return moved[0]
+    changed, _ = build_augmentation(policy)(tf.constant(moved), tf.zeros((1, 1)), tf.constant(key))
+    return changed[0].numpy()
+
+
 def preview_sheet(
     images: np.ndarray,
     labels: np.ndarray,

@@ -101,6 +101,46 @@ def split_holdout(labels: Sequence[int] | np.ndarray, fraction: float, seed: int
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
+def split_groups(
+    labels: Sequence[int] | np.ndarray, groups: Sequence[int] | np.ndarray, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Holds whole groups out for validation: for labels that are no people, such as head poses of several persons.
+
+    Groups are taken in random order until `fraction` of all images is reached; one that would take the last training
+    image of a label is passed over.
+
+    Args:
+        labels: One label per image, integers, shape `(num_images,)`.
+        groups: Number of the group of each image, integers, shape `(num_images,)`.
+        fraction: Share of the images to hold out, in `(0, 1)`.
+        seed: The same seed gives the same split.
+
+    Returns:
+        `(train_indices, validation_indices)`: ascending, int64, together every index once; no group on both sides.
+
+    Raises:
+        ValueError: If `fraction` is outside `(0, 1)`, the shapes differ, or no group can be held out.
+    """
+    labels, groups = np.asarray(labels), np.asarray(groups)
+    if labels.ndim != 1 or labels.shape != groups.shape:
+        raise ValueError(f"Every image has a label and a group. Received: shapes {labels.shape} and {groups.shape}.")
+    if not 0 < fraction < 1:
+        raise ValueError(f"fraction must lie between 0 and 1, exclusive. Received: fraction={fraction}.")
+    held_out = np.zeros(len(labels), dtype=bool)
+    for group in np.random.default_rng(seed).permutation(np.unique(groups)):
+        tried = held_out | (groups == group)
+        if len(np.unique(labels[~tried])) == len(np.unique(labels)):
+            held_out = tried
+        if held_out.mean() >= fraction:
+            break
+    if not held_out.any():
+        raise ValueError(
+            f"No group can be held out: each has the only images of some label. Received: {len(np.unique(groups))} "
+            "groups. Check the pattern that names them, or add images."
+        )
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
 def _images_by_identity(root: Path) -> tuple[dict[str, list[Path]], list[tuple[Path, str]]]:
     images, rejected = {}, []
     for entry in _visible_entries(root):

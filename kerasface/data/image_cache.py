@@ -86,6 +86,26 @@ def cache_images(
     )
 
 
+def cache_resized(images: StoredArray, keys: Sequence[str], image_size: int, folder: str | os.PathLike) -> StoredArray:
+    """Resizes square images that are stored already, and stores the result, unless it is there.
+
+    Args:
+        images: `(num_images, side, side, 3)` RGB uint8.
+        keys: Key of each image.
+        image_size: Height and width wanted, in pixels.
+        folder: The store goes beside this folder, whose name states how the images were made.
+
+    Returns:
+        `(num_images, image_size, image_size, 3)` RGB uint8.
+    """
+    folder = Path(folder)
+    with RecordStore(folder.with_name(f"{folder.name}-{image_size}"), (image_size, image_size, 3), "uint8") as store:
+        for index, key in enumerate(keys):
+            if key not in store:
+                store.add(key, fit_square(images[index : index + 1][0], image_size))
+    return store.array(keys)
+
+
 def content_keys(paths: Sequence[Path]) -> tuple[list[str | None], dict[int, str]]:
     """Returns the SHA-256 of every file, `None` where it cannot be read, and the problems by position."""
     keys: list[str | None] = []

@@ -4,6 +4,8 @@ Order and augmentation are functions of seed, epoch and step alone. A training t
 exactly the batches it would have had.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -16,6 +18,11 @@ _AHEAD = 4  # batches made before they are asked for: 256 images of 112 pixels a
 def num_steps(num_images: int, batch_size: int) -> int:
     """Returns the number of batches of an epoch; the last one may be smaller."""
     return -(-num_images // batch_size)
+
+
+def epoch_order(num_images: int, seed: int, epoch: int) -> np.ndarray:
+    """Returns the order of an epoch: a permutation of all indices, `(num_images,)` int64."""
+    return np.random.default_rng((seed, epoch)).permutation(num_images)
 
 
 def training_batches(
@@ -67,7 +74,7 @@ def training_batches(
     if not 0 <= start_step <= steps:
         raise ValueError(f"start_step must lie between 0 and {steps}. Received: start_step={start_step}.")
     augment = build_augmentation(policy, mix)
-    order = np.random.default_rng((seed, epoch)).permutation(len(labels))
+    order = epoch_order(len(labels), seed, epoch)
 
     def read(step):
         rows = order[step * batch_size : (step + 1) * batch_size]
@@ -81,6 +88,58 @@ def training_batches(
         return augment(batch, one_hot, tf.ensure_shape(key, [2]))
 
     return _pipeline(tf.data.Dataset.range(start_step, steps), load)
+
+
+def feature_batches(
+    features: Sequence[np.ndarray | StoredArray],
+    labels: np.ndarray,
+    *,
+    batch_size: int,
+    num_classes: int,
+    seed: int,
+    epoch: int,
+    start_step: int = 0,
+) -> tf.data.Dataset:
+    """Makes the batches of one epoch over features that were computed before: every sample once.
+
+    Args:
+        features: Of each augmented copy an array `(num_samples, dim)` float32; the copy is drawn per sample and epoch.
+        labels: Label of each sample, integers from 0 to `num_classes - 1`, shape `(num_samples,)`.
+        batch_size: Samples per batch; the last batch holds the rest.
+        num_classes: Length of the one-hot labels.
+        seed: Seed of the training.
+        epoch: Number of the epoch, from 0.
+        start_step: First batch to make.
+
+    Returns:
+        Batches of features `(batch_size, dim)` and labels `(batch_size, num_classes)`, both float32.
+    """
+    order = epoch_order(len(labels), seed, epoch)
+    copies = np.random.default_rng((seed, epoch, 1)).integers(len(features), size=len(labels))
+    labels = np.asarray(labels, dtype=np.int32)
+    dim = features[0].shape[1]
+
+    def read(step):
+        rows = order[step * batch_size : (step + 1) * batch_size]
+        batch = np.empty((len(rows), dim), dtype=np.float32)
+        for copy, array in enumerate(features):
+            chosen = copies[rows] == copy
+            batch[chosen] = array[rows[chosen]]
+        return batch, labels[rows]
+
+    def load(step):
+        batch, batch_labels = tf.numpy_function(read, [step], [tf.float32, tf.int32])
+        return _shaped(batch, batch_labels, features[0].shape, num_classes)
+
+    return _pipeline(tf.data.Dataset.range(start_step, num_steps(len(labels), batch_size)), load)
+
+
+def with_class_weights(batches: tf.data.Dataset, weights: np.ndarray | None) -> tf.data.Dataset:
+    """Gives every sample its class's weight of `weights`, `(num_classes,)`; a soft label gets the mean of its classes'."""
+    if weights is None:
+        return batches
+    weights = tf.constant(weights, dtype=tf.float32)
+    return batches.map(lambda images, labels: (images, labels, tf.linalg.matvec(labels, weights)))
 
 
 def evaluation_batches(

@@ -247,6 +247,10 @@ def open_set(
 ) -> OpenSet:
     """Chooses the score from which a face counts as known, on half of the unknown people, and measures it on the rest.
 
+    It is the lowest score at which the upper bound of 95 % confidence on the share accepted is what was asked, not the
+    share itself: of the thresholds that just reach the share on one half, every other one exceeds it on the rest. Where
+    the half is too small for that, none of it is accepted.
+
     Args:
         known_scores: Scores of held-out faces of known people, shape `(num_known,)`; higher is surer.
         known_correct: Whether each got its own name, shape `(num_known,)`.
@@ -265,7 +269,10 @@ def open_set(
         )
     chosen_on = np.isin(unknown_groups, groups[::2])
     ordered = np.sort(unknown_scores[chosen_on])[::-1]
-    allowed = int(false_accept * len(ordered))
+    allowed = max(
+        (k for k in range(int(false_accept * len(ordered)) + 1) if _upper_bound(k, len(ordered)) <= false_accept),
+        default=0,
+    )
     threshold = float(np.nextafter(ordered[allowed], np.inf))
     accepted = np.asarray(known_scores) >= threshold
     unknown_accepted = np.asarray(unknown_scores)[~chosen_on] >= threshold

@@ -195,6 +195,14 @@ def freeze(backbone: Backbone, trainable_blocks: int) -> list[FreezeRecord]:
     ]
 
 
+def weights_fingerprint(model: keras.Model) -> str:
+    """Returns the SHA-256 over all weights and their paths: features computed with equal weights are equal."""
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        digest.update(f"{weight.path} {_digest(weight)}\n".encode())
+    return digest.hexdigest()
+
+
 def frozen_state(model: keras.Model) -> dict[str, dict[str, str]]:
     """Fingerprints what must not move in training: the weights, statistics included, of layers that are not trainable.
 

@@ -7,13 +7,18 @@ from keras import layers
 from kerasface.models.layers import CosineLogits
 
 
-def build_classifier_head(features: np.ndarray, num_classes: int) -> keras.Model:
-    """Builds a linear softmax classifier for standardised features.
+def build_classifier_head(
+    mean: np.ndarray, variance: np.ndarray, num_classes: int, *, dropout: float = 0.0, scale: float | None = None
+) -> keras.Model:
+    """Builds a linear classifier for standardised features, or one of cosines for features as they are.
 
     Args:
-        features: `(n, dim)` training features: each dimension is standardised by their mean and variance, which are
-            stored in the head.
+        mean: Mean of the training features, shape `(dim,)`; it is stored in the head.
+        variance: Their variance, shape `(dim,)`.
         num_classes: Number of classes.
+        dropout: Share of the standardised features dropped while training.
+        scale: For cosines, see `to_probabilities`; directions are what an embedder was trained to compare, so the
+            features are not standardised then.
 
     Input shape:
         `(batch, dim)`.
@@ -21,38 +26,13 @@ def build_classifier_head(features: np.ndarray, num_classes: int) -> keras.Model
     Output shape:
         `(batch, num_classes)` probabilities.
     """
-    inputs = keras.Input((features.shape[1],), name="features")
-    # A dimension that never varies would divide by zero; its standardised value is 0 anyway.
-    variance = np.maximum(features.var(axis=0), 1e-12)
-    x = layers.Normalization(mean=features.mean(axis=0), variance=variance, name="standardise")(inputs)
-    outputs = layers.Dense(num_classes, activation="softmax", name="probabilities")(x)
-    return keras.Model(inputs, outputs, name="head")
-
-
-def build_cosine_head(features: np.ndarray, num_classes: int, *, scale: float = 64.0) -> keras.Model:
-    """Builds a head for angular-margin losses: one direction per class, scored by the cosine.
-
-    Train `cosines` with `losses.ArcFace(scale=scale)` or `losses.CosFace(scale=scale)`; the margin stays in the loss,
-    so the head's own output is what the trained model believes without it.
-
-    Args:
-        features: `(n, dim)` training features, for standardisation as in `build_classifier_head`.
-        num_classes: Number of classes.
-        scale: Factor on the cosines before the softmax; that of the loss.
-
-    Input shape:
-        `(batch, dim)`.
-
-    Output shape:
-        `(batch, num_classes)` probabilities; the layer `cosines` gives `(batch, num_classes)` in `[-1, 1]`.
-    """
-    inputs = keras.Input((features.shape[1],), name="features")
-    variance = np.maximum(features.var(axis=0), 1e-12)
-    x = layers.Normalization(mean=features.mean(axis=0), variance=variance, name="standardise")(inputs)
-    x = CosineLogits(num_classes, dtype="float32", name="cosines")(x)
-    x = layers.Rescaling(scale, dtype="float32", name="logits")(x)
-    outputs = layers.Softmax(dtype="float32", name="probabilities")(x)
-    return keras.Model(inputs, outputs, name="cosine_head")
+    x = inputs = keras.Input((len(mean),), name="features")
+    if scale is None:
+        # A dimension that never varies would divide by zero; its standardised value is 0 anyway.
+        variance = np.maximum(variance, 1e-12)
+        x = layers.Normalization(mean=mean, variance=variance, name="head_standardise")(x)
+    x = layers.Dropout(dropout, name="head_dropout")(x) if dropout else x
+    return keras.Model(inputs, to_probabilities(x, num_classes, scale=scale), name="head")
 
 
 def to_vector(features, *, head: str = "gap", dropout: float = 0.0):
@@ -79,24 +59,32 @@ def to_vector(features, *, head: str = "gap", dropout: float = 0.0):
     return layers.Dropout(dropout, name="head_dropout")(features) if dropout else features
 
 
-def to_probabilities(features, num_classes: int):
-    """Puts a linear softmax classifier on a vector, in float32 also under mixed precision.
+def to_probabilities(features, num_classes: int, *, scale: float | None = None):
+    """Puts a softmax classifier on a vector, in float32 also under mixed precision.
 
     Args:
         features: Tensor `(batch, dim)`.
         num_classes: Number of classes.
+        scale: Where given, one direction per class is learned, and the logits are the cosines to them times `scale`.
+            Train the layer `head_cosines` with `losses.ArcFace(scale=scale)` or `losses.CosFace(scale=scale)`: the
+            margin stays in the loss, so the output is what the trained model believes without it.
 
     Returns:
         Tensor `(batch, num_classes)`; the layer `head_logits` gives it before the softmax.
     """
-    logits = layers.Dense(num_classes, dtype="float32", name="head_logits")(features)
+    if scale is None:
+        logits = layers.Dense(num_classes, dtype="float32", name="head_logits")(features)
+    else:
+        cosines = CosineLogits(num_classes, dtype="float32", name="head_cosines")(features)
+        logits = layers.Rescaling(scale, dtype="float32", name="head_logits")(cosines)
     return layers.Softmax(dtype="float32", name="head_probabilities")(logits)
 
 
 def join(backbone: keras.Model, head: keras.Model) -> keras.Model:
-    """Puts `head` behind `backbone` as one flat functional model with the frozen backbone's layers in it.
+    """Puts a copy of `head` behind `backbone` as one flat functional model with the frozen backbone's layers in it.
 
-    Flat, because a model nested in another hides its layers from inspection.
+    Flat, because a model nested in another hides its layers from inspection. A copy, because a layer in two graphs has
+    two outputs, and Keras would give that of the first.
 
     Args:
         backbone: Images to features.
@@ -105,7 +93,9 @@ def join(backbone: keras.Model, head: keras.Model) -> keras.Model:
     backbone.trainable = False
     x = backbone.output
     for layer in head.layers[1:]:
-        x = layer(x)
+        copy = layer.__class__.from_config(layer.get_config())
+        x = copy(x)
+        copy.set_weights(layer.get_weights())
     return keras.Model(backbone.input, x, name="classifier")
 
 
@@ -113,8 +103,7 @@ def cool(model: keras.Model, temperature: float) -> None:
     """Divides a classifier's logits by `temperature`, in its weights: its probabilities become the calibrated ones.
 
     Args:
-        model: Ends in a dense layer with softmax, in a dense layer and a softmax, or in the scaled cosines of
-            `build_cosine_head`.
+        model: Ends in logits and a softmax, as `to_probabilities` makes them.
         temperature: Above 1 for less confidence, below 1 for more.
 
     Raises:

@@ -40,20 +40,13 @@ def compile_network(model: keras.Model, *, max_batch: int = 64, precision: str =
     if max_batch < 1 or max_batch & (max_batch - 1):
         raise ValueError(f"max_batch must be a power of two. Received: max_batch={max_batch}.")
     if precision == "bfloat16":
-        model = _bfloat16_copy(model)
-
-    @tf.function(input_signature=[tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.uint8)], autograph=False)
-    def forward(batch):
-        return tuple(tf.nest.flatten(model(tf.cast(batch, tf.float32), training=False)))
-
-    # Called directly, the one graph can never be traced again.
-    graph = forward.get_concrete_function()
+        model = with_dtype_policy(model, "mixed_bfloat16")
+    graph = _jax_graph(model) if keras.backend.backend() == "jax" else _tensorflow_graph(model)
 
     def network(images: np.ndarray) -> tuple[np.ndarray, ...]:
         results = []
         for part in _slices(images, max_batch):
-            outputs = graph(tf.constant(_padded(part)))
-            results.append([output.numpy()[: len(part)] for output in outputs])
+            results.append([np.asarray(output)[: len(part)] for output in graph(_padded(part))])
         return tuple(np.concatenate(arrays) for arrays in zip(*results, strict=True))
 
     return network
@@ -61,18 +54,47 @@ def compile_network(model: keras.Model, *, max_batch: int = 64, precision: str =
 
 def best_precision() -> str:
     """Returns `"bfloat16"` where this machine's processor or accelerator multiplies it natively, else `"float32"`."""
-    if tf.config.list_physical_devices("GPU"):
+    if accelerators():
         return "float32"
     return "bfloat16" if _processor_flags() & {"avx512_bf16", "amx_bf16"} else "float32"
 
 
 def device_name() -> str:
     """Returns the device on which the networks run, such as `"CPU"` or `"GPU (NVIDIA H100)"`."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return "CPU"
-    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name")
-    return f"GPU ({name})" if name else "GPU"
+    found = accelerators()
+    return f"GPU ({found[0]})" if found else "CPU"
+
+
+def accelerators() -> list[str]:
+    """Returns the models of the GPUs that Keras's backend computes on."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
+    details = tf.config.experimental.get_device_details
+    return [details(gpu).get("device_name", "unknown model") for gpu in tf.config.list_physical_devices("GPU")]
+
+
+def with_dtype_policy(model: keras.Model, policy: str) -> keras.Model:
+    """Rebuilds a functional model with another dtype policy, with the same weights.
+
+    Args:
+        model: Functional, without models nested in it.
+        policy: Such as `"mixed_bfloat16"` or `"float32"`. Layers that give the model's outputs, and those that were
+            told to compute in float32 whatever the policy, are float32.
+    """
+    outputs = {tensor._keras_history.operation.name for tensor in model.outputs}
+    mixed = any(layer.compute_dtype != "float32" for layer in model.layers)
+
+    def rebuilt(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if layer.name not in outputs and not (mixed and layer.compute_dtype == "float32"):
+            config["dtype"] = policy
+        return layer.__class__.from_config(config)
+
+    copy = keras.models.clone_model(model, clone_function=rebuilt)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def _slices(images: np.ndarray, max_batch: int) -> Iterator[np.ndarray]:
@@ -89,19 +111,30 @@ def _padded(images: np.ndarray) -> np.ndarray:
     return padded
 
 
-def _bfloat16_copy(model: keras.Model) -> keras.Model:
-    """Rebuilds `model` with bfloat16 computation in every layer but those that give its outputs."""
-    outputs = {tensor._keras_history.operation.name for tensor in model.outputs}
+def _tensorflow_graph(model: keras.Model) -> Callable:
+    @tf.function(input_signature=[tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.uint8)], autograph=False)
+    def forward(batch):
+        return tuple(tf.nest.flatten(model(tf.cast(batch, tf.float32), training=False)))
 
-    def rebuilt(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        if layer.name not in outputs:
-            config["dtype"] = "mixed_bfloat16"
-        return layer.__class__.from_config(config)
+    # Called directly, the one graph can never be traced again.
+    graph = forward.get_concrete_function()
+    return lambda batch: graph(tf.constant(batch))
 
-    copy = keras.models.clone_model(model, clone_function=rebuilt)
-    copy.set_weights(model.get_weights())
-    return copy
+
+def _jax_graph(model: keras.Model) -> Callable:
+    import jax
+
+    @jax.jit
+    def forward(trainable, others, batch):
+        outputs, _ = model.stateless_call(trainable, others, keras.ops.cast(batch, "float32"), training=False)
+        return tuple(keras.tree.flatten(outputs))
+
+    def graph(batch):
+        # As arguments, because values that the function closes over would be frozen into it.
+        variables = model.trainable_variables, model.non_trainable_variables
+        return forward(*([variable.value for variable in part] for part in variables), batch)
+
+    return graph
 
 
 def _processor_flags() -> set[str]:

@@ -1,59 +1,47 @@
-"""Trains a classifier of people: a folder per identity in, a run out.
+"""Trains a classifier: a folder per class in, a run out.
 
-Transfer learning in its cheapest form: the backbone is frozen, so the features of every crop are computed once and
-cached, and only a softmax head is trained on them.
+Pretrained backbones are trained in two stages: a head on the frozen backbone's features, which are computed once, and
+then, if epochs are given, the last blocks with it. Without pretrained weights the network is trained from scratch.
 """
 
 import datetime
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from kerasface import __version__
-from kerasface.data.crops import CroppedFaces, crop_faces, embed_crops
-from kerasface.data.folders import IdentityFolders, read_identity_folders, split_holdout
 from kerasface.data.store import default_cache_folder
-from kerasface.evaluation.classification import top_k_accuracy
-from kerasface.faces.detection import FaceDetector
-from kerasface.faces.embedding import FaceEmbedder
-from kerasface.models.face_resnet import build_face_resnet
-from kerasface.models.heads import build_classifier_head, cool, join
+from kerasface.environment import versions
+from kerasface.evaluation.classification import OpenSet, Temperature, cross_fitted_temperature, top_k_accuracy
+from kerasface.models.backbones import build_backbone
+from kerasface.models.heads import cool
 from kerasface.models.pretrained import weight_file
+from kerasface.models.runtime import device_name, with_dtype_policy
 from kerasface.runs import DEFAULT_ROOT, check_name, write_run
-from kerasface.train.report import Predictions, Temperature, cross_fitted_temperature, write_report
+from kerasface.train.defaults import resolve
+from kerasface.train.judging import Judged, is_better, judge_features, judge_images, measures, score_name
+from kerasface.train.loop import run_stage
+from kerasface.train.prepare import PreparedData, prepare
+from kerasface.train.recipe import ClassifyRecipe, write_recipe
+from kerasface.train.records import Records
+from kerasface.train.report import write_report
+from kerasface.train.session import Session
+from kerasface.train.stages import (
+    FrozenFeatures,
+    build_head,
+    dtype_policy,
+    fine_tune_stage,
+    head_stage,
+    image_stage,
+    joined,
+    scratch_model,
+    training_context,
+)
 
-# Stage, done, total: "faces" (photos), "features" (crops), "head" (epochs).
+# Stage, done, total: "images", "features" (images), "head", "fine_tune", "train" (steps).
 StageProgress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class ClassifyRecipe:
-    """The settings of a training.
-
-    Attributes:
-        min_images: Identities with fewer images are left out.
-        holdout: Share of each identity's images held out for validation, at least one.
-        epochs: Passes over the features.
-        batch_size: Features per step.
-        learning_rate: Highest rate of AdamW; a cosine brings it to zero.
-        weight_decay: AdamW's.
-        label_smoothing: Share of the target's probability spread over all classes, in `[0, 1)`.
-        seed: Seed of split, initial weights and shuffling.
-    """
-
-    min_images: int = 2
-    holdout: float = 0.2
-    epochs: int = 60
-    batch_size: int = 128
-    learning_rate: float = 0.01
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.1
-    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,24 +52,29 @@ class TrainedRun:
         folder: The run's folder.
         metrics: Contents of its `metrics.json`.
         rejected: `(file, reason)` of every file that was not used.
-        left_out: Identities left out: name to number of usable images.
+        left_out: Classes left out: name to number of usable images.
+        notes: What must be said about the run, in sentences.
+        stopped: Whether it was stopped before its end; it can be resumed then.
     """
 
     folder: Path
     metrics: dict
     rejected: list[tuple[str, str]]
     left_out: dict[str, int]
+    notes: list[str]
+    stopped: bool
 
 
-@dataclass(frozen=True, eq=False)
-class _Samples:
-    """Features with their labels, in two parts; `held_out` are the positions of the validation crops among all."""
+@dataclass(eq=False)
+class _Trained:
+    """A trained classifier of images, before it is calibrated."""
 
-    names: list[str]
-    train: tuple[np.ndarray, np.ndarray]
-    validation: tuple[np.ndarray, np.ndarray]
-    held_out: np.ndarray
-    left_out: dict[str, int]
+    model: keras.Model
+    judged: Judged
+    history: list[dict]
+    seconds: dict[str, float]
+    stopped: bool
+    comparison: dict | None = None  # fine-tuning against the frozen backbone
 
 
 def train_classifier(
@@ -92,202 +85,304 @@ def train_classifier(
     runs: str | Path = DEFAULT_ROOT,
     cache: str | Path | None = None,
     on_progress: StageProgress | None = None,
+    on_event: Callable[[dict], None] | None = None,
 ) -> TrainedRun:
-    """Trains a classifier on a folder of people and writes the run `runs/name`.
+    """Trains a classifier on a folder of classes and writes the run `runs/name`.
+
+    While it runs, `runs/.name.running` holds its log and checkpoints; see `session.py`.
 
     Args:
-        data: Folder with one folder of photos per identity. Of a photo with several faces, the one nearest the
-            centre is taken.
+        data: Folder with one folder of images per class. Of a photo with several faces, the one nearest the centre
+            is taken.
         name: Name of the run; one of the same name is replaced, and kept as `.<name>.previous`.
         recipe: The settings.
         runs: Folder of the runs.
-        cache: Folder for crops and features; `default_cache_folder()` if not given.
+        cache: Folder for images and features; `default_cache_folder()` if not given.
         on_progress: Called with stage, done and total.
+        on_event: Called with every event that goes into the log.
 
     Raises:
-        ValueError: If the folder does not hold two identities with enough usable photos, or a setting is out of range.
+        ValueError: If the folder does not hold two classes with enough usable images, or a setting is out of range
+            or contradicts another.
         ModelFileError: If a pretrained weight file is missing or altered.
-        RunError: If the name is no folder name or the run cannot be written.
+        RunError: If the name is no folder name, a training of that name was interrupted, or the run cannot be written.
+        TrainingDivergedError: If the loss became NaN or infinite.
     """
-    recipe = recipe or ClassifyRecipe()
-    report = on_progress or (lambda stage, done, total: None)
+    recipe = resolve(recipe or ClassifyRecipe())
     check_name(name)
-    _check(recipe)
-    started = time.perf_counter()
-    folders = read_identity_folders(data, min_images=recipe.min_images)
-    detector, embedder = FaceDetector(), FaceEmbedder(mirror=False, precision="float32")
+    _check_buildable(recipe)
+    session = Session.start(runs, name, recipe, data, on_event)
+    try:
+        return _run(session, runs, cache, on_progress)
+    except BaseException:
+        if session.read_checkpoint() is None:  # nothing to go on from
+            session.remove()
+        raise
+
+
+def resume_classifier(
+    name: str,
+    *,
+    runs: str | Path = DEFAULT_ROOT,
+    cache: str | Path | None = None,
+    on_progress: StageProgress | None = None,
+    on_event: Callable[[dict], None] | None = None,
+) -> TrainedRun:
+    """Goes on with a training that was stopped or killed, from its last checkpoint; arguments as `train_classifier`.
+
+    On the same machine it ends with the weights that an uninterrupted training would have.
+
+    Raises:
+        RunError: If there is no such training, its checkpoint is damaged, or the images changed meanwhile.
+    """
+    return _run(Session.resume(runs, name, on_event), runs, cache, on_progress)
+
+
+def _run(session: Session, runs, cache, on_progress) -> TrainedRun:
+    report = on_progress or (lambda stage, done, total: None)
+    recipe = session.recipe
     cache = Path(cache) if cache else default_cache_folder()
-    crops = crop_faces(folders.paths, detector, embedder, cache, lambda *counts: report("faces", *counts))
-    features = embed_crops(crops, embedder, cache, lambda *counts: report("features", *counts))
-    samples = _split(folders, crops, features, recipe)
-    head_started = time.perf_counter()
-    head, history = _train_head(samples, recipe, lambda *counts: report("head", *counts))
-    head_seconds = time.perf_counter() - head_started
-    rejected = [(str(path), reason) for path, reason in [*folders.rejected, *crops.rejected]]
-    probabilities = head.predict(samples.validation[0], batch_size=1024, verbose=0)
-    temperature = cross_fitted_temperature(probabilities, samples.validation[1])
-    cool(head, temperature.value)
-    metrics = {
-        "top1": top_k_accuracy(probabilities, samples.validation[1], 1),
-        "top5": top_k_accuracy(probabilities, samples.validation[1], 5),
-        "ece_before": temperature.before.ece,
-        "ece": temperature.after.ece,
-        "num_classes": len(samples.names),
-        "num_train": len(samples.train[1]),
-        "num_validation": len(samples.validation[1]),
-        "num_rejected": len(rejected),
-        "num_left_out": len(samples.left_out),
-        "num_crops_computed": crops.num_computed,
-        "head_seconds": round(head_seconds, 3),
-        "seconds": round(time.perf_counter() - started, 3),
-    }
+    prepared = prepare(session.facts["data"], recipe, cache, lambda *counts: report("images", *counts))
+    session.check_data(prepared.fingerprint)
+    session.event(
+        "start",
+        name=session.name,
+        recipe=asdict(recipe),
+        device=device_name(),
+        precision=dtype_policy(recipe.precision),
+        num_classes=len(prepared.names),
+        num_train=len(prepared.train),
+        num_validation=len(prepared.validation),
+        num_unknown=len(prepared.unknown),
+        num_rejected=len(prepared.rejected),
+    )
+    with training_context(recipe):
+        train = _train_pretrained if recipe.pretrained else _train_from_scratch
+        trained = train(prepared, recipe, session, cache, report)
+    return _write(trained, prepared, session, runs)
+
+
+def _train_pretrained(
+    prepared: PreparedData, recipe: ClassifyRecipe, session: Session, cache: Path, report: StageProgress
+) -> _Trained:
+    """The frozen stage, then the fine-tuning if epochs are given; the better of both is kept."""
+    features = FrozenFeatures(prepared, recipe, cache, lambda *counts: report("features", *counts))
+    head = build_head(features, prepared, recipe)
+    found = session.read_checkpoint()
+    past_head = found is not None and found[1]["stage"] == "fine_tune"
+    judge_head, labels = judge_features(head), prepared.labels[prepared.validation]
+    if past_head:
+        head.set_weights(found[0]["kept/head"])
+        history, seconds, stopped = found[1]["extra"]["history"], found[1]["extra"]["seconds"], False
+    elif recipe.head_epochs:
+        stage = head_stage(
+            head, features, prepared, recipe, lambda: measures(judge_head(features.validation)[0], labels)
+        )
+        result = run_stage(stage, session, on_progress=report)
+        history, seconds, stopped = result.history, result.seconds, result.stopped
+    else:
+        history, seconds, stopped = [], 0.0, False
+    before = _judged(judge_head, features.validation, features.unknown, prepared, score_name(head))
+    model = joined(features, head)
+    if stopped or recipe.epochs == 0:
+        return _Trained(model, before, history, {"head_seconds": seconds}, stopped)
+    frozen = model.get_weights()
+    judge = judge_images(model)
+    validation = prepared.images.part(prepared.validation)
+    stage, freeze_map = fine_tune_stage(
+        features.backbone, model, prepared, recipe, lambda: measures(judge(validation)[0], labels)
+    )
+    session.event("freeze_map", blocks=freeze_map)
+    result = run_stage(
+        stage,
+        session,
+        kept={"head": head.get_weights()},
+        extra={"history": history, "seconds": seconds},
+        on_progress=report,
+    )
+    after = _judged(judge, validation, prepared.images.part(prepared.unknown), prepared, score_name(model))
+    kept = is_better(after, before)
+    comparison = {"frozen": before.summary(), "fine_tuned": after.summary(), "fine_tuned_kept": kept}
+    session.event("comparison", **comparison)
+    if not kept:
+        model.set_weights(frozen)
+    return _Trained(
+        model,
+        after if kept else before,
+        history + result.history,
+        {"head_seconds": seconds, "fine_tune_seconds": result.seconds},
+        result.stopped,
+        comparison,
+    )
+
+
+def _train_from_scratch(
+    prepared: PreparedData, recipe: ClassifyRecipe, session: Session, cache: Path, report: StageProgress
+) -> _Trained:
+    model = scratch_model(prepared, recipe)
+    judge = judge_images(model)
+    validation, labels = prepared.images.part(prepared.validation), prepared.labels[prepared.validation]
+    stage = image_stage("train", model, prepared, recipe, lambda: measures(judge(validation)[0], labels))
+    result = run_stage(stage, session, on_progress=report)
+    judged = _judged(judge, validation, prepared.images.part(prepared.unknown), prepared, score_name(model))
+    return _Trained(model, judged, result.history, {"train_seconds": result.seconds}, result.stopped)
+
+
+def _judged(judge, validation, unknown, prepared: PreparedData, score: str) -> Judged:
+    probabilities, scores = judge(validation)
+    # Without strangers: no rows of the same width.
+    unknown_probabilities, unknown_scores = judge(unknown) if len(prepared.unknown) else (probabilities[:0], scores[:0])
+    return Judged(
+        probabilities=probabilities,
+        labels=prepared.labels[prepared.validation],
+        scores=scores,
+        unknown_probabilities=unknown_probabilities,
+        unknown_scores=unknown_scores,
+        unknown_groups=prepared.groups[prepared.unknown],
+        score=score,
+    )
+
+
+def _write(trained: _Trained, prepared: PreparedData, session: Session, runs) -> TrainedRun:
+    """Calibrates the model and writes the run; the folder of the training in progress goes if it came to its end."""
+    recipe, judged = session.recipe, trained.judged
+    temperature = cross_fitted_temperature(judged.probabilities, judged.labels)
+    model = with_dtype_policy(trained.model, "float32")
+    cool(model, temperature.value)
+    strangers = judged.cooled(temperature).open_set()
+    metrics = _metrics(trained, prepared, temperature, strangers, session)
+    notes = _notes(trained, prepared, strangers, recipe)
+    records = Records(
+        metrics=metrics,
+        history=trained.history,
+        judged=judged,
+        temperature=temperature,
+        open_set=strangers,
+        prepared=prepared,
+        comparison=trained.comparison,
+        notes=notes,
+    )
+    session.event("end", stopped=trained.stopped, metrics=metrics)
     folder = write_run(
         runs,
-        name,
-        model=join(build_face_resnet(), head),
-        card=_card(samples, recipe, metrics, temperature, embedder, detector, Path(data)),
+        session.name,
+        model=model,
+        card=_card(prepared, recipe, metrics, temperature, strangers, session, judged.score),
         metrics=metrics,
-        history=history,
-        rejected=rejected,
-        report=write_report(
-            name,
-            metrics,
-            history,
-            _predictions(probabilities, samples, folders, crops),
-            temperature,
-            _notes(samples, rejected, recipe),
-        ),
+        history=trained.history,
+        rejected=prepared.rejected,
+        files={
+            "report.html": write_report(session.name, records),
+            "recipe.toml": write_recipe(recipe),
+            "events.jsonl": (session.folder / "events.jsonl").read_text(encoding="utf-8"),
+            "records.json": records.to_json(),
+        },
     )
-    return TrainedRun(folder, metrics, rejected, samples.left_out)
+    if not trained.stopped:
+        session.remove()
+    return TrainedRun(folder, metrics, prepared.rejected, prepared.left_out, notes, trained.stopped)
 
 
-def _check(recipe: ClassifyRecipe) -> None:
-    rules = {
-        "min_images": recipe.min_images >= 1,
-        "holdout": 0 < recipe.holdout < 1,
-        "epochs": recipe.epochs >= 1,
-        "batch_size": recipe.batch_size >= 1,
-        "learning_rate": recipe.learning_rate > 0,
-        "weight_decay": recipe.weight_decay >= 0,
-        "label_smoothing": 0 <= recipe.label_smoothing < 1,
-        "seed": 0 <= recipe.seed < 2**32,
+def _metrics(
+    trained: _Trained, prepared: PreparedData, temperature: Temperature, strangers: OpenSet | None, session: Session
+) -> dict:
+    judged = trained.judged
+    throughput = [row["images_per_second"] for row in trained.history]
+    return {
+        "top1": judged.top1,
+        "top5": top_k_accuracy(judged.probabilities, judged.labels, 5),
+        "ece_before": temperature.before.ece,
+        "ece": temperature.after.ece,
+        "known_accepted": strangers and strangers.known_accepted,
+        "unknown_accepted": strangers and strangers.unknown_accepted,
+        "num_classes": len(prepared.names),
+        "num_train": len(prepared.train),
+        "num_validation": len(prepared.validation),
+        "num_unknown": len(prepared.unknown),
+        "num_rejected": len(prepared.rejected),
+        "num_left_out": len(prepared.left_out),
+        "num_moved": len(prepared.moved),
+        "num_images_computed": prepared.num_computed,
+        "images_per_second": round(float(np.median(throughput)), 1) if throughput else None,
+        **{name: round(value, 3) for name, value in trained.seconds.items()},
+        "seconds": round(session.seconds(), 3),
     }
-    for field, holds in rules.items():
-        if not holds:
-            raise ValueError(f"{field} is out of range. Received: {field}={getattr(recipe, field)}.")
 
 
-def _split(folders: IdentityFolders, crops: CroppedFaces, features: np.ndarray, recipe: ClassifyRecipe) -> _Samples:
-    """Splits the usable crops; identities whose usable crops became too few are left out like those with few files."""
-    labels = folders.labels[crops.positions]
-    counts = np.bincount(labels, minlength=len(folders.identities))
-    kept = np.flatnonzero(counts >= recipe.min_images)
-    names = [folders.identities[label] for label in kept]
-    left_out = folders.left_out | {
-        name: int(count) for name, count in zip(folders.identities, counts, strict=True) if count < recipe.min_images
-    }
-    if len(kept) < 2:
-        raise ValueError(
-            f"Training needs at least two people with {recipe.min_images} usable photos each. Received: {len(kept)} in "
-            f"{folders.root}; {len(crops.rejected)} photos could not be used, {len(left_out)} people were left out."
+def _notes(trained: _Trained, prepared: PreparedData, strangers: OpenSet | None, recipe: ClassifyRecipe) -> list[str]:
+    notes = []
+    if trained.stopped:
+        notes.append("The training was stopped before its end; --resume goes on with it.")
+    if trained.comparison and not trained.comparison["fine_tuned_kept"]:
+        notes.append(
+            "Fine-tuning made it worse on held-out people or on strangers; the frozen backbone with its head was kept."
         )
-    rows = np.flatnonzero(np.isin(labels, kept))
-    features, labels = features[rows], np.searchsorted(kept, labels[rows])
-    train, validation = split_holdout(labels, recipe.holdout, recipe.seed)
-    if len(validation) == 0:
-        raise ValueError(
-            f"No photo can be held out: every person in {folders.root} has one usable photo. "
-            "Give at least one of them a second one."
+    if strangers is None:
+        notes.append(
+            "Strangers were not measured: every face gets one of the trained names. Classes with too few images, or a "
+            "folder given as `unknown`, serve as strangers."
         )
-    return _Samples(
-        names=names,
-        train=(features[train], labels[train]),
-        validation=(features[validation], labels[validation]),
-        held_out=rows[validation],
-        left_out=left_out,
-    )
-
-
-def _train_head(samples: _Samples, recipe: ClassifyRecipe, report) -> tuple[keras.Model, list[dict]]:
-    keras.utils.set_random_seed(recipe.seed)
-    head = build_classifier_head(samples.train[0], len(samples.names))
-    steps = -(-len(samples.train[1]) // recipe.batch_size) * recipe.epochs
-    head.compile(
-        optimizer=keras.optimizers.AdamW(
-            keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps), weight_decay=recipe.weight_decay
-        ),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy"],
-    )
-    one_hot = np.eye(len(samples.names), dtype=np.float32)
-    fitted = head.fit(
-        samples.train[0],
-        one_hot[samples.train[1]],
-        validation_data=(samples.validation[0], one_hot[samples.validation[1]]),
-        batch_size=recipe.batch_size,
-        epochs=recipe.epochs,
-        verbose=0,
-        callbacks=[
-            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report(epoch + 1, recipe.epochs)),
-            keras.callbacks.TerminateOnNaN(),
-        ],
-    )
-    curves = fitted.history
-    if not np.isfinite(curves["loss"]).all():
-        raise ValueError(
-            f"The loss became infinite in epoch {len(curves['loss'])}. Lower the learning rate. "
-            f"Received: learning_rate={recipe.learning_rate}."
+    if prepared.left_out:
+        notes.append(f"{len(prepared.left_out)} classes left out: fewer than {recipe.min_images} usable images.")
+    if prepared.rejected:
+        notes.append(f"{len(prepared.rejected)} files not used; the reasons are in rejected.csv.")
+    if len(prepared.moved):
+        notes.append(
+            f"{len(prepared.moved)} held-out images were moved to the training side: they show what a training image "
+            "shows."
         )
-    rows = zip(*curves.values(), strict=True)
-    return head, [{"epoch": epoch, **dict(zip(curves, row, strict=True))} for epoch, row in enumerate(rows, start=1)]
-
-
-def _predictions(
-    probabilities: np.ndarray, samples: _Samples, folders: IdentityFolders, crops: CroppedFaces
-) -> Predictions:
-    return Predictions(
-        probabilities=probabilities,
-        labels=samples.validation[1],
-        names=samples.names,
-        files=[str(folders.paths[crops.positions[row]].relative_to(folders.root)) for row in samples.held_out],
-        pictures=crops.store.array([crops.keys[row] for row in samples.held_out]),
-    )
-
-
-def _notes(samples: _Samples, rejected: list, recipe: ClassifyRecipe) -> list[str]:
-    notes = ["Closed set: the model names one of these people for every face; strangers are not told apart yet."]
-    if samples.left_out:
-        notes.append(f"{len(samples.left_out)} people left out: fewer than {recipe.min_images} usable photos.")
-    if rejected:
-        notes.append(f"{len(rejected)} files not used; the reasons are in rejected.csv.")
+    leaks = prepared.leaks
+    if conflicts := len(leaks.two_labels_exact) + len(leaks.two_labels_near):
+        notes.append(f"{conflicts} pictures stand under two names; see the report.")
+    if len(leaks.shared_labels):
+        notes.append(f"{len(leaks.shared_labels)} persons stand on both sides, through equal pictures.")
     return notes
 
 
 def _card(
-    samples: _Samples, recipe: ClassifyRecipe, metrics: dict, temperature: Temperature, embedder, detector, data: Path
+    prepared: PreparedData,
+    recipe: ClassifyRecipe,
+    metrics: dict,
+    temperature: Temperature,
+    strangers: OpenSet | None,
+    session: Session,
+    score: str,
 ) -> dict:
-    weights = weight_file(embedder.name)
     return {
         "task": "classify",
-        "input": {
-            "image_size": list(embedder.image_size),
-            "alignment": embedder.alignment,
-            "detector": detector.fingerprint,
-            "values": "RGB, 0 to 255",
-        },
-        "backbone": embedder.name,
-        "labels": samples.names,
+        "input": prepared.input,
+        "backbone": recipe.backbone,
+        "labels": prepared.names,
         "metrics": metrics,
         "calibration": {
             "temperature": temperature.value,
             "applied": True,
             "ece_before": temperature.before.ece,
             "ece": temperature.after.ece,
-            "num_images": len(samples.validation[1]),
+            "num_images": len(prepared.validation),
         },
+        "open_set": strangers and {"score": score, **strangers.to_dict()},
         "recipe": asdict(recipe),
-        "data": {"folder": data.resolve().name, "num_left_out": len(samples.left_out)},
-        "weights": [{"name": weights.name, "licence": weights.licence, "sha256": weights.sha256}],
-        "versions": {"kerasface": __version__, "keras": keras.version(), "numpy": version("numpy")},
+        "data": {"folder": prepared.root.resolve().name, "fingerprint": session.facts["fingerprint"]},
+        "weights": _weights(recipe),
+        "code": session.facts["code"],
+        "versions": versions() | {"backend": keras.backend.backend()},
+        "device": device_name(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def _weights(recipe: ClassifyRecipe) -> list[dict]:
+    if not recipe.pretrained:
+        return []
+    if recipe.backbone == "face_resnet":
+        entry = weight_file("face_resnet")
+        return [{"name": entry.name, "licence": entry.licence, "sha256": entry.sha256}]
+    licence = build_backbone(recipe.backbone, (recipe.image_size,) * 2, weights=None).licence
+    return [{"name": f"{recipe.backbone} (ImageNet)", "licence": licence}]
+
+
+def _check_buildable(recipe: ClassifyRecipe) -> None:
+    """Builds the backbone once before any image is read: a size that it cannot take, or weights that are missing."""
+    if recipe.pretrained and recipe.backbone != "face_resnet":
+        build_backbone(recipe.backbone, (recipe.image_size,) * 2, weights="pretrained")

@@ -77,6 +77,18 @@ def test_open_set_threshold_keeps_its_promise_on_the_people_it_was_chosen_on():
     assert (result.num_unknown, result.num_known, result.num_chosen_on) == (2000, 500, 2000)
 
 
+def test_the_rate_asked_for_holds_nineteen_times_in_twenty():
+    """Each time another 1,000 strangers; the true rate at the threshold is that of the normal distribution."""
+    rng = np.random.default_rng(2)
+    rates = []
+    for _ in range(200):
+        unknown = rng.normal(0, 1, 2000)
+        found = open_set(np.ones(1), np.ones(1, dtype=bool), unknown, np.arange(2000), false_accept=0.01)
+        rates.append(math.erfc(found.threshold / math.sqrt(2)) / 2)
+    assert np.mean(np.array(rates) <= 0.01) >= 0.9
+    assert np.mean(rates) > 0.003  # and is not simply far above everything
+
+
 def test_temperature_is_judged_on_the_other_half():
     rng = np.random.default_rng(1)
     logits = 2 * rng.normal(size=(4000, 4))

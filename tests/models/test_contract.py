@@ -13,7 +13,8 @@ from kerasface.models.mtcnn import build_onet, build_pnet, build_rnet
 
 def build_classifier():
     features = np.random.default_rng(0).normal(size=(20, 128)).astype(np.float32)
-    return join(build_face_resnet(weights=None), build_classifier_head(features, num_classes=7))
+    head = build_classifier_head(features.mean(axis=0), features.var(axis=0), num_classes=7)
+    return join(build_face_resnet(weights=None), head)
 
 
 # name: (builder with random weights, image size, output shapes without the batch)

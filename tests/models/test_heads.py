@@ -4,7 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from kerasface.models.heads import build_classifier_head, build_cosine_head, cool, join, to_vector
+from kerasface.models.heads import build_classifier_head, cool, join, to_vector
+
+
+def head_for(features, num_classes, **options):
+    return build_classifier_head(features.mean(axis=0), features.var(axis=0), num_classes, **options)
 
 
 def small_backbone():
@@ -16,8 +20,8 @@ def small_backbone():
 def test_the_head_standardises_and_classifies():
     """Against NumPy: softmax(((x - mean) / deviation) @ kernel + bias)."""
     features = np.random.default_rng(0).normal(3, 2, (50, 5)).astype(np.float32)
-    head = build_classifier_head(features, num_classes=4)
-    kernel, bias = (np.asarray(weight) for weight in head.get_layer("probabilities").get_weights())
+    head = head_for(features, 4)
+    kernel, bias = (np.asarray(weight) for weight in head.get_layer("head_logits").get_weights())
     logits = (features - features.mean(axis=0)) / features.std(axis=0) @ kernel + bias
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(np.asarray(head(features)), expected, atol=1e-5)
@@ -25,32 +29,31 @@ def test_the_head_standardises_and_classifies():
 
 def test_a_feature_that_never_varies_does_no_harm():
     features = np.ones((10, 3), dtype=np.float32)
-    assert np.isfinite(np.asarray(build_classifier_head(features, num_classes=2)(features))).all()
+    assert np.isfinite(np.asarray(head_for(features, 2)(features))).all()
 
 
 def test_joined_is_backbone_then_head_and_the_backbone_is_frozen():
     backbone = small_backbone()
     images = np.random.default_rng(1).random((6, 4, 4, 3), dtype=np.float32)
     features = np.asarray(backbone(images))
-    head = build_classifier_head(features, num_classes=3)
+    head = head_for(features, 3)
     model = join(backbone, head)
     np.testing.assert_allclose(np.asarray(model(images)), np.asarray(head(features)), atol=1e-6)
-    assert {layer.name for layer in model.layers} >= {"pool", "features", "standardise", "probabilities"}
+    assert {layer.name for layer in model.layers} >= {"pool", "features", "head_standardise", "head_probabilities"}
     assert [variable.path for variable in model.trainable_variables] == [
-        variable.path for variable in head.get_layer("probabilities").variables
+        variable.path for variable in head.get_layer("head_logits").variables
     ]
 
 
 def test_the_cosine_head_scales_the_cosines_before_the_softmax():
-    """Against NumPy, on standardised features; under `losses.ArcFace(scale=16)` the cosines are what is trained."""
+    """Against NumPy, on features as they are; under `losses.ArcFace(scale=16)` the cosines are what is trained."""
     features = np.random.default_rng(0).normal(3, 2, (50, 5)).astype(np.float32)
-    head = build_cosine_head(features, num_classes=4, scale=16.0)
-    standard = (features - features.mean(axis=0)) / features.std(axis=0)
-    directions = np.asarray(head.get_layer("cosines").directions)
-    cosines = standard @ directions / np.outer(np.linalg.norm(standard, axis=1), np.linalg.norm(directions, axis=0))
+    head = head_for(features, 4, scale=16.0)
+    directions = np.asarray(head.get_layer("head_cosines").directions)
+    cosines = features @ directions / np.outer(np.linalg.norm(features, axis=1), np.linalg.norm(directions, axis=0))
     expected = np.exp(16 * cosines) / np.exp(16 * cosines).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(np.asarray(head(features)), expected, atol=1e-5)
-    trained = keras.Model(head.input, head.get_layer("cosines").output)
+    trained = keras.Model(head.input, head.get_layer("head_cosines").output)
     np.testing.assert_allclose(np.asarray(trained(features)), cosines, atol=1e-5)
 
 
@@ -74,11 +77,11 @@ def test_an_unknown_head_is_refused():
         to_vector(keras.Input((4, 4, 5)), head="max")
 
 
-@pytest.mark.parametrize("build", [build_classifier_head, build_cosine_head])
-def test_cooling_divides_the_logits(build):
+@pytest.mark.parametrize("scale", [None, 4.0])
+def test_cooling_divides_the_logits(scale):
     """Probabilities p become p ** (1 / T), summing to 1 again."""
     features = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
-    head = build(features, 4) if build is build_classifier_head else build(features, 4, scale=4.0)
+    head = head_for(features, 4, scale=scale)
     before = np.asarray(head(features), dtype=np.float64)
     cool(head, 2.5)
     powers = before ** (1 / 2.5)

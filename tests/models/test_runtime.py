@@ -138,6 +138,7 @@ def test_a_batch_that_is_no_power_of_two_is_refused(max_batch):
 def test_the_best_precision_follows_the_hardware(monkeypatch, flags, gpus, expected):
     monkeypatch.setattr(runtime, "_processor_flags", lambda: flags)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {})
     assert best_precision() == expected
 
 

@@ -1,0 +1,61 @@
+"""Recipes: read, checked for types, written and read again."""
+
+from dataclasses import fields
+
+import pytest
+
+from kerasface.data.augmentation import MIXES, POLICIES
+from kerasface.train.recipe import CHOICES, ClassifyRecipe, build_recipe, read_recipe, write_recipe
+from kerasface.train.schedules import SCHEDULES
+
+
+def test_the_choices_are_those_of_the_library():
+    """They stand in the recipe a second time, because the command line must not import Keras."""
+    assert CHOICES["augment"] == tuple(POLICIES)
+    assert CHOICES["mix"] == MIXES
+    assert set(CHOICES["schedule"]) == set(SCHEDULES)
+
+
+def test_every_field_says_what_it_is():
+    assert all(entry.metadata["help"].endswith((".", "]")) for entry in fields(ClassifyRecipe))
+
+
+def test_a_recipe_comes_back_from_its_file(tmp_path):
+    recipe = ClassifyRecipe(backbone='a"b\\c', groups=r"p(\d+)", epochs=3, ema=0.5, faces=False, unfreeze=None)
+    (tmp_path / "recipe.toml").write_text(write_recipe(recipe), encoding="utf-8")
+    assert build_recipe(read_recipe(tmp_path / "recipe.toml")) == recipe
+
+
+def test_an_unknown_field_is_refused_with_the_nearest(tmp_path):
+    (tmp_path / "recipe.toml").write_text("learning_rat = 0.1", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"Received: learning_rat = 0\.1\. Did you mean 'learning_rate'\?"):
+        read_recipe(tmp_path / "recipe.toml")
+
+
+def test_what_is_no_toml_or_not_there_is_refused(tmp_path):
+    (tmp_path / "recipe.toml").write_text("epochs: 3", encoding="utf-8")
+    with pytest.raises(ValueError, match="not valid TOML"):
+        read_recipe(tmp_path / "recipe.toml")
+    with pytest.raises(ValueError, match=r"absent\.toml cannot be read"):
+        read_recipe(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({"epochs": "3"}, "int"),
+        ({"epochs": 3.5}, "int"),
+        ({"epochs": True}, "int"),
+        ({"faces": 1}, "bool"),
+        ({"ema": "much"}, "float"),
+        ({"backbone": 5}, "str"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(settings, kind):
+    name, value = next(iter(settings.items()))
+    with pytest.raises(ValueError, match=rf"{name} must be of type {kind}\. Received: {name}={value!r}"):
+        build_recipe(settings)
+
+
+def test_a_whole_number_is_a_fine_float():
+    assert build_recipe({"ema": 0}).ema == 0.0

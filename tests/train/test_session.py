@@ -1,0 +1,136 @@
+"""The folder of a training in progress: log, checkpoint, requests to stop."""
+
+import json
+
+import numpy as np
+import pytest
+
+from kerasface.runs import RunError
+from kerasface.train.recipe import ClassifyRecipe
+from kerasface.train.session import Session, ask_to_stop, read_events, session_folder, sessions_in_progress
+
+
+@pytest.fixture
+def session(tmp_path):
+    return Session.start(tmp_path / "runs", "faces", ClassifyRecipe(epochs=3), tmp_path)
+
+
+def test_a_session_is_a_hidden_folder_that_can_be_listed(session, tmp_path):
+    assert session.folder == tmp_path / "runs" / ".faces.running"
+    assert sessions_in_progress(tmp_path / "runs") == ["faces"]
+    session.remove()
+    assert sessions_in_progress(tmp_path / "runs") == []
+    assert not session.folder.exists()
+
+
+def test_events_are_handed_on_and_read_in_pieces(tmp_path):
+    seen = []
+    session = Session.start(tmp_path, "faces", ClassifyRecipe(), tmp_path, seen.append)
+    session.event("epoch", loss=0.5, name="ä", count=np.int64(3), bad=float("nan"), part=[np.float32(0.25)])
+    events, offset = read_events(session.folder / "events.jsonl")
+    assert events == seen
+    assert {key: value for key, value in events[0].items() if key != "time"} == {
+        "event": "epoch",
+        "loss": 0.5,
+        "name": "ä",
+        "count": 3,
+        "bad": None,
+        "part": [0.25],
+    }
+    session.event("epoch", loss=0.25)
+    later, end = read_events(session.folder / "events.jsonl", offset)
+    assert [event["loss"] for event in later] == [0.25]
+    assert read_events(session.folder / "events.jsonl", end) == ([], end)
+
+
+def test_a_line_that_is_being_written_waits(session):
+    log = session.folder / "events.jsonl"
+    log.write_bytes(b'{"event": "a"}\n{"event": "b')
+    events, offset = read_events(log)
+    assert [event["event"] for event in events] == ["a"]
+    with log.open("ab") as file:
+        file.write(b'"}\n')
+    assert [event["event"] for event in read_events(log, offset)[0]] == ["b"]
+
+
+def test_a_log_that_is_not_there_has_no_events(tmp_path):
+    assert read_events(tmp_path / "events.jsonl", 7) == ([], 7)
+
+
+def test_a_checkpoint_comes_back(session):
+    assert session.read_checkpoint() is None
+    arrays = {"model": [np.arange(6.0).reshape(2, 3), np.array(3)], "kept/head": [np.ones(2)], "best": []}
+    session.write_checkpoint(arrays, {"stage": "head", "epoch": 2})
+    found, progress = session.read_checkpoint()
+    assert progress == {"stage": "head", "epoch": 2}
+    assert list(found) == ["model", "kept/head"]
+    for name, values in found.items():
+        for before, after in zip(arrays[name], values, strict=True):
+            np.testing.assert_array_equal(after, before)
+
+
+def test_more_than_ten_arrays_keep_their_order(session):
+    session.write_checkpoint({"model": [np.array(index) for index in range(25)]}, {})
+    assert [int(value) for value in session.read_checkpoint()[0]["model"]] == list(range(25))
+
+
+def test_a_damaged_checkpoint_is_named(session):
+    (session.folder / "checkpoint.npz").write_bytes(b"PK\x03\x04 no archive")
+    with pytest.raises(RunError, match=r"checkpoint\.npz is damaged"):
+        session.read_checkpoint()
+
+
+def test_an_interrupted_training_is_not_overwritten(session, tmp_path):
+    session.write_checkpoint({"model": []}, {"stage": "head"})
+    with pytest.raises(RunError, match="--resume faces"):
+        Session.start(tmp_path / "runs", "faces", ClassifyRecipe(), tmp_path)
+
+
+def test_resuming_brings_recipe_and_facts_back(session, tmp_path):
+    session.check_data("abc")
+    again = Session.resume(tmp_path / "runs", "faces")
+    assert again.recipe == ClassifyRecipe(epochs=3)
+    assert again.facts["data"] == str(tmp_path.resolve())
+    again.check_data("abc")
+    with pytest.raises(RunError, match="not those that 'faces' was trained on"):
+        again.check_data("other")
+
+
+def test_resuming_what_is_not_there_names_what_is(session, tmp_path):
+    with pytest.raises(RunError, match=r"no interrupted training 'other'.*Interrupted: faces\."):
+        Session.resume(tmp_path / "runs", "other")
+
+
+def test_other_code_is_said(session, tmp_path):
+    facts = json.loads((session.folder / "session.json").read_text())
+    (session.folder / "session.json").write_text(json.dumps({**facts, "code": "older"}))
+    seen = []
+    Session.resume(tmp_path / "runs", "faces", seen.append)
+    assert [event["event"] for event in seen] == ["warning"]
+    assert "another version of the code" in seen[0]["text"]
+
+
+def test_a_damaged_session_is_named(session, tmp_path):
+    (session.folder / "session.json").write_text("{")
+    with pytest.raises(RunError, match="is damaged"):
+        Session.resume(tmp_path / "runs", "faces")
+
+
+def test_stopping_can_be_asked_from_outside(session, tmp_path):
+    assert not session.stop_is_asked()
+    ask_to_stop(tmp_path / "runs", "faces")
+    assert session.stop_is_asked()
+    assert not Session.resume(tmp_path / "runs", "faces").stop_is_asked()
+
+
+def test_a_name_that_leaves_the_folder_is_refused(tmp_path):
+    with pytest.raises(RunError, match="plain folder name"):
+        session_folder(tmp_path, "../faces")
+
+
+def test_checkpoints_take_no_more_than_their_share_of_the_time(tmp_path):
+    """With a pause of 0 seconds the next one waits for 20 times what the last one took."""
+    session = Session.start(tmp_path, "faces", ClassifyRecipe(checkpoint_seconds=0.0), tmp_path)
+    assert session.checkpoint_is_due()
+    session.write_checkpoint({"model": [np.zeros(300_000)]}, {})
+    assert not session.checkpoint_is_due()
