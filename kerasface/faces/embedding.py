@@ -39,7 +39,7 @@ class FaceEmbedder:
         template = hashlib.sha256(FACE_RESNET_TEMPLATE.tobytes()).hexdigest()[:6]
         self.alignment = f"face_resnet-five_points-{template}"
         self.fingerprint = f"face_resnet-{weight_file('face_resnet').sha256[:12]}-five_points-{template}-{averaging}"
-        self._network = compile_network(build_face_resnet(), precision=self.precision)
+        self._network = compile_network(build_face_resnet(mirror=mirror), precision=self.precision)
 
     def crop(self, image: np.ndarray, face: Face) -> np.ndarray:
         """Cuts the aligned crop that `embed` wants: `(150, 150, 3)` uint8, RGB."""
@@ -54,12 +54,7 @@ class FaceEmbedder:
         Returns:
             `(n, 128)` float32, each of length 1.
         """
-        (embeddings,) = self._network(crops)
-        if self.mirror:
-            (mirrored,) = self._network(crops[:, :, ::-1])
-            embeddings = embeddings + mirrored
-            embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-        return embeddings
+        return self._network(crops)[0]
 
 
 def cosine_scores(probes: np.ndarray, references: np.ndarray) -> np.ndarray:

@@ -124,7 +124,9 @@ def has_pretrained_weights(name: str) -> bool:
     return name in backbone_names() and name not in ARCHITECTURES
 
 
-def build_backbone(name: str, image_size: tuple[int, int], *, weights: str | None = "imagenet") -> Backbone:
+def build_backbone(
+    name: str, image_size: tuple[int, int], *, weights: str | None = "imagenet", mirror: bool = False
+) -> Backbone:
     """Builds a backbone.
 
     Args:
@@ -132,9 +134,10 @@ def build_backbone(name: str, image_size: tuple[int, int], *, weights: str | Non
         image_size: Height and width in pixels; `face_resnet` takes (150, 150) alone.
         weights: `None` for random weights, or the published ones: `"imagenet"` for `keras.applications`, which
             Keras downloads on first use, `"face_resnet"` for `face_resnet`, or for both `"pretrained"`.
+        mirror: Average over image and mirror image; `face_resnet` alone can.
 
     Raises:
-        ValueError: If the name is unknown, has no such weights, or cannot take images of this size.
+        ValueError: If the name is unknown, has no such weights, cannot take images of this size, or cannot mirror.
         ModelFileError: If a weight file is missing, altered, or cannot be downloaded: then it names the file and
             where to put it.
 
@@ -145,6 +148,8 @@ def build_backbone(name: str, image_size: tuple[int, int], *, weights: str | Non
             print(line)
         ```
     """
+    if mirror and name != "face_resnet":
+        raise ValueError(f"Only face_resnet averages over mirror images. Received: name={name!r}, mirror=True.")
     if name in ARCHITECTURES:
         _check_weights(name, weights, published=None)
         return _described(build_features(name, image_size), name, _OWN_BLOCK, licence=None)
@@ -152,7 +157,7 @@ def build_backbone(name: str, image_size: tuple[int, int], *, weights: str | Non
         _check_weights(name, weights, published="face_resnet")
         if tuple(image_size) != IMAGE_SIZE:
             raise ValueError(f"face_resnet takes images of {IMAGE_SIZE}. Received: image_size={image_size}.")
-        model = build_face_resnet("face_resnet" if weights else None)
+        model = build_face_resnet("face_resnet" if weights else None, mirror=mirror)
         return _described(model, name, _OWN_BLOCK, licence=weight_file(name).licence if weights else None)
     if name in APPLICATIONS:
         _check_weights(name, weights, published="imagenet")

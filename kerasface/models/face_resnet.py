@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers
 
 from kerasface.models.dlib_format import layer_records
-from kerasface.models.layers import PaddedAdd
+from kerasface.models.layers import AddMirrored, MeanOfMirrored, PaddedAdd
 from kerasface.models.pretrained import ModelFileError, read_verified, weight_file
 
 IMAGE_SIZE = (150, 150)
@@ -20,7 +20,7 @@ _MEAN = (122.782, 117.001, 104.298)
 _STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
 
 
-def build_face_resnet(weights: str | None = "face_resnet") -> keras.Model:
+def build_face_resnet(weights: str | None = "face_resnet", *, mirror: bool = False) -> keras.Model:
     """Builds the embedder.
 
     The affine layer behind each convolution of the original is folded into it, so the model has 29 convolutions with
@@ -28,6 +28,7 @@ def build_face_resnet(weights: str | None = "face_resnet") -> keras.Model:
 
     Args:
         weights: Name in the ledger of `pretrained.py`, or `None` for random weights.
+        mirror: Average the embeddings of the crop and of its mirror image: twice the work, fewer errors.
 
     Input shape:
         `(batch, 150, 150, 3)`, aligned crops in RGB, `uint8` or floats in `[0, 255]`: preprocessing is inside.
@@ -39,7 +40,8 @@ def build_face_resnet(weights: str | None = "face_resnet") -> keras.Model:
         ModelFileError: If the weight file is missing, altered or not of this architecture.
     """
     inputs = keras.Input((*IMAGE_SIZE, 3), name="crop")
-    x = layers.Rescaling(1 / 256, offset=[-mean / 256 for mean in _MEAN], name="preprocess")(inputs)
+    x = AddMirrored(name="add_mirrored")(inputs) if mirror else inputs
+    x = layers.Rescaling(1 / 256, offset=[-mean / 256 for mean in _MEAN], name="preprocess")(x)
     x = layers.Conv2D(32, 7, strides=2, name="stem_conv")(x)  # (72, 72, 32)
     x = layers.ReLU(name="stem_relu")(x)
     x = layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)  # (35, 35, 32)
@@ -50,6 +52,8 @@ def build_face_resnet(weights: str | None = "face_resnet") -> keras.Model:
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dense(EMBEDDING_DIM, use_bias=False, name="features")(x)
     outputs = layers.UnitNormalization(name="embedding")(x)
+    if mirror:
+        outputs = MeanOfMirrored(name="mean_of_mirrored")(outputs)
     model = keras.Model(inputs, outputs, name="face_resnet")
     if weights is not None:
         _fill(model, weights)

@@ -47,6 +47,45 @@ class ReverseChannels(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="kerasface")
+class AddMirrored(keras.layers.Layer):
+    """Appends the mirror image of every image to the batch; `MeanOfMirrored` brings both together again.
+
+    In the batch, so that the layers between the two are called once, and inspection finds one output of each.
+
+    Input shape:
+        `(batch, rows, cols, channels)`.
+
+    Output shape:
+        `(2 * batch, rows, cols, channels)`: the images, then their mirror images.
+    """
+
+    def call(self, inputs):
+        return ops.concatenate([inputs, ops.flip(inputs, axis=2)], axis=0)
+
+    def compute_output_shape(self, input_shape):
+        return _with_batch(input_shape, 2)
+
+
+@keras.saving.register_keras_serializable(package="kerasface")
+class MeanOfMirrored(keras.layers.Layer):
+    """Averages the unit embeddings of images and of their mirror images, and brings the mean to unit length again.
+
+    Input shape:
+        `(2 * batch, dim)`, as the layers behind `AddMirrored` make it.
+
+    Output shape:
+        `(batch, dim)`.
+    """
+
+    def call(self, inputs):
+        images, mirrored = ops.split(inputs, 2, axis=0)
+        return ops.normalize(images + mirrored, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return _with_batch(input_shape, 1 / 2)
+
+
+@keras.saving.register_keras_serializable(package="kerasface")
 class Maxout(keras.layers.Layer):
     """Keeps the largest of each group of neighbouring channels: an activation that is learned by the layer before it.
 
@@ -212,6 +251,10 @@ class CosineLogits(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "num_classes": self.num_classes, "scale": self.scale}
+
+
+def _with_batch(shape: tuple, factor: float) -> tuple:
+    return (None if shape[0] is None else int(shape[0] * factor), *shape[1:])
 
 
 def _pad_end(x, target: tuple[int, int, int]):

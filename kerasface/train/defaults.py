@@ -48,6 +48,7 @@ def resolve(recipe: ClassifyRecipe) -> ClassifyRecipe:
     resolved = replace(
         recipe,
         weights=weights,
+        mirror=recipe.mirror if recipe.mirror is not None else recipe.backbone == "face_resnet" and epochs == 0,
         epochs=epochs,
         classifier=classifier,
         head_epochs=head_epochs,
@@ -133,6 +134,7 @@ def _check_contradictions(asked: ClassifyRecipe, resolved: ClassifyRecipe) -> No
         f"face_resnet takes images of {IMAGE_SIZE[0]} pixels, not image_size={resolved.image_size}": (
             name == "face_resnet" and resolved.image_size != IMAGE_SIZE[0]
         ),
+        f"only face_resnet averages over mirror images, not {name}": resolved.mirror and name != "face_resnet",
         "epochs=0 trains nothing: without pretrained weights there is no frozen stage": (
             resolved.weights == "none" and not fine_tunes
         ),

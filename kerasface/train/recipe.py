@@ -40,6 +40,9 @@ class ClassifyRecipe:
     unknown: str | None = _setting(None, "Folder of strangers, to measure and limit their acceptance.")
     backbone: str = _setting("face_resnet", "face_resnet, an architecture of the zoo, or a name of keras.applications.")
     weights: str | None = _setting(None, "Start from `pretrained` weights or `none`. [pretrained where there are any]")
+    mirror: bool | None = _setting(
+        None, "Average over image and mirror image, in training and use: twice the work. [yes for face_resnet]"
+    )
     norm: str | None = _setting(None, "Normalisation: batch, layer, group, instance or none.")
     dropout: float | None = _setting(None, "Rate of dropout in front of the classifier.")
     dropblock: float | None = _setting(None, "Rate of DropBlock in the last blocks.")
@@ -56,7 +59,7 @@ class ClassifyRecipe:
         None, "Epochs on the frozen backbone's features, which are computed once. [0 for cosine, else 60]"
     )
     copies: int | None = _setting(
-        None, "Augmented copies of each image whose features are computed as well. [1 for cosine, else 0]"
+        None, "Augmented copies of each image whose features are computed as well. [1 for cosine on faces, else 0]"
     )
     epochs: int | None = _setting(None, "Epochs through the network. [0 for face_resnet, 30 from scratch, else 10]")
     unfreeze: int | None = _setting(None, "Blocks trained in fine-tuning, from the end. [by the number of images]")

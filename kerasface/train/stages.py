@@ -65,13 +65,16 @@ class FrozenFeatures:
         on_progress: Callable[[int, int], None] | None = None,
     ):
         side = recipe.image_size
-        self.backbone = build_backbone(recipe.backbone, (side, side), weights="pretrained")
+        self.backbone = build_backbone(
+            recipe.backbone, (side, side), weights="pretrained", mirror=recipe.mirror
+        )
         vector = to_vector(self.backbone.model.output, head=recipe.head or "gap")
         self.model = keras.Model(self.backbone.model.input, vector, name=self.backbone.model.name)
         network, dim = compile_network(self.model), vector.shape[-1]
         kind = "-".join(str(value) for name, value in sorted(prepared.input.items()) if name != "values")
         kind = kind.replace("[", "").replace("]", "").replace(", ", "x")
-        folder = Path(cache) / f"features-{kind}-{recipe.head or 'gap'}-{weights_fingerprint(self.model)[:16]}"
+        pooled = f"{recipe.head or 'gap'}{'-mirrored' if recipe.mirror else ''}"
+        folder = Path(cache) / f"features-{kind}-{pooled}-{weights_fingerprint(self.model)[:16]}"
 
         def computed(indices: np.ndarray, copy: int = 0) -> StoredArray:
             return cached_features(
@@ -168,7 +171,7 @@ def scratch_model(prepared: PreparedData, recipe: ClassifyRecipe) -> keras.Model
         features = build_features(recipe.backbone, size, options=options, mean=mean, variance=variance)
         vector = features.output
     else:
-        features = build_backbone(recipe.backbone, size, weights=None).model
+        features = build_backbone(recipe.backbone, size, weights=None, mirror=recipe.mirror).model
         vector = to_vector(features.output, head=recipe.head or "gap", dropout=recipe.dropout or 0.0)
     outputs = to_probabilities(vector, len(prepared.names), scale=scale)
     return keras.Model(features.input, outputs, name=recipe.backbone)

@@ -63,6 +63,15 @@ def test_embeddings_have_length_one(face_resnet, portrait_crop):
     np.testing.assert_allclose(lengths, 1, atol=1e-6)
 
 
+def test_mirrored_is_the_mean_over_both_images(face_resnet, portrait_crop):
+    crops = variants(portrait_crop)
+    both = np.asarray(face_resnet(crops)) + np.asarray(face_resnet(np.ascontiguousarray(crops[:, :, ::-1])))
+    expected = both / np.linalg.norm(both, axis=1, keepdims=True)
+    mirrored = build_face_resnet(mirror=True)
+    np.testing.assert_allclose(np.asarray(mirrored(crops)), expected, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(mirrored(crops[:1])), expected[:1], atol=1e-6)
+
+
 def test_number_of_parameters():
     """A block has two 3x3 convolutions with bias; the first block of a stage takes the channels of the one before."""
     expected = 7 * 7 * 3 * 32 + 32

@@ -1,0 +1,56 @@
+"""How well does each architecture of the course read scikit-learn's digits?
+
+    python benchmarks/digits.py
+    python benchmarks/digits.py --architectures linear mlp --seeds 3
+
+1,797 images of 32 x 32 pixels, 20 % of each class held out; every architecture is trained from scratch.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from machine import print_columns, print_header, print_row
+
+from kerasface.data.samples import write_digits
+from kerasface.models.zoo import ARCHITECTURES
+from kerasface.train.classify import train_classifier
+from kerasface.train.recipe import build_recipe, read_recipe
+
+RECIPE = Path(__file__).resolve().parent.parent / "configs" / "digits.toml"
+WANTED = {"linear": 0.95, "mlp": 0.97} | dict.fromkeys(
+    ("simple_cnn", "vgg_recipe", "resnet34", "inception", "mobilenet", "mobilenet_v2"), 0.985
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--architectures", nargs="+", default=[*WANTED], choices=[*ARCHITECTURES])
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each, every one with its own split")
+    arguments = parser.parse_args()
+    print_header()
+    print_columns("architecture", "seed", "top-1", "wanted", "ECE", "epochs", "images/s", "s")
+    with tempfile.TemporaryDirectory() as folder:
+        digits, runs, cache = (Path(folder) / name for name in ("digits", "runs", "cache"))
+        write_digits(digits)
+        for name in arguments.architectures:
+            for seed in range(arguments.seeds):
+                settings = read_recipe(RECIPE) | {"backbone": name, "seed": seed}
+                settings |= {"epochs": arguments.epochs} if arguments.epochs else {}
+                recipe = build_recipe(settings)
+                metrics = train_classifier(digits, name, recipe=recipe, runs=runs, cache=cache).metrics
+                print_row(
+                    name,
+                    seed,
+                    f"{metrics['top1']:.2%}",
+                    f"{WANTED[name]:.1%}" if name in WANTED else "",
+                    f"{metrics['ece']:.2%}",
+                    recipe.epochs,
+                    f"{metrics['images_per_second']:,.0f}",
+                    f"{metrics['seconds']:.0f}",
+                )
+
+
+if __name__ == "__main__":
+    main()
