@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -176,9 +177,10 @@ def write_atomically(path: Path, content: bytes | Callable) -> None:
         content: Its bytes, or a function that writes them to a binary file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    # Not by `tempfile`, whose files nobody but their owner may read.
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with beside.open("xb") as file:
             if callable(content):
                 content(file)
             else:
@@ -187,7 +189,7 @@ def write_atomically(path: Path, content: bytes | Callable) -> None:
             os.fsync(file.fileno())
         os.replace(beside, path)
     except BaseException:
-        Path(beside).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
 
 

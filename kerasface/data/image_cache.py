@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from kerasface.data.photos import read_photos
-from kerasface.data.store import RecordStore, StoredArray
+from kerasface.data.store import RecordStore, StoredArray, unwritable
 
 Progress = Callable[[int, int], None]
 
@@ -59,17 +59,9 @@ def cache_images(
     first = {key: position for position, key in reversed(list(enumerate(keys))) if key is not None}
     store = RecordStore(folder, (image_size, image_size, 3), "uint8")
     todo = sorted(position for key, position in first.items() if key not in store)
-    try:
-        _check_space(folder, len(todo) * image_size**2 * 3)
-        with store:
-            problems |= _store_images(paths, keys, todo, store, on_progress or (lambda done, total: None))
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"{error.strerror}. The image cache cannot be written; what it holds stays usable. "
-            "Free space on its disk or name another folder (KERASFACE_CACHE)",
-            str(folder),
-        ) from error
+    _check_space(folder, len(todo) * image_size**2 * 3)
+    with store:
+        problems |= _store_images(paths, keys, todo, store, on_progress or (lambda done, total: None))
     usable = []
     for position, key in enumerate(keys):
         if key in store:
@@ -182,6 +174,5 @@ def _check_space(folder: Path, needed: int) -> None:
     existing = next(parent for parent in [folder.absolute(), *folder.absolute().parents] if parent.exists())
     free = shutil.disk_usage(existing).free
     if needed > free:
-        raise OSError(
-            errno.ENOSPC, f"The images need {needed / 2**20:,.1f} MiB; {free / 2**20:,.1f} MiB are free", str(folder)
-        )
+        missing = f"The images need {needed / 2**20:,.1f} MiB; {free / 2**20:,.1f} MiB are free"
+        raise unwritable(folder, OSError(errno.ENOSPC, missing))

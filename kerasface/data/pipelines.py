@@ -135,7 +135,7 @@ def feature_batches(
 
 
 def with_class_weights(batches: tf.data.Dataset, weights: np.ndarray | None) -> tf.data.Dataset:
-    """Gives every sample its class's weight of `weights`, `(num_classes,)`; a soft label gets the mean of its classes'."""
+    """Gives every sample its class's weight in `weights`, `(num_classes,)`; a soft label gets its classes' mean."""
     if weights is None:
         return batches
     weights = tf.constant(weights, dtype=tf.float32)

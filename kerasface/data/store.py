@@ -22,6 +22,16 @@ def default_cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerasface"
 
 
+def unwritable(folder: str | os.PathLike, error: OSError) -> OSError:
+    """Returns an error that names the cache and says what to do, in place of the bare one of the disk."""
+    return OSError(
+        error.errno,
+        f"{error.strerror}. The cache cannot be written; what it holds stays usable. "
+        "Free space on its disk or name another folder (KERASFACE_CACHE)",
+        str(folder),
+    )
+
+
 class StoredArray:
     """Records of a store as one array that stays on disk: indexing it with integers or a slice reads those records.
 
@@ -108,24 +118,23 @@ class RecordStore:
 
         Raises:
             ValueError: If the record has another shape or dtype.
+            OSError: If the disk refuses; what was stored before stays usable.
         """
         if record is not None and (record.shape != self.shape or record.dtype != self.dtype):
             raise ValueError(
                 f"This store holds {self.dtype} records of shape {self.shape}. "
                 f"Received: {record.dtype}, {record.shape}."
             )
-        if self._writing is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path = self.folder / f"{uuid.uuid4().hex}.bin"
-            self._writing = (path, path.open("wb"), path.with_suffix(".jsonl").open("w", encoding="utf-8"))
-        path = self._writing[0]
         try:
+            if self._writing is None:
+                self._begin_shard()
+            path = self._writing[0]
             row = self._write(key, record, note or {})
-        except OSError:
+        except OSError as error:
             # A disk that is full leaves a torn record behind; whatever follows it would be read from the wrong place.
             with contextlib.suppress(OSError):
                 self.close()
-            raise
+            raise unwritable(self.folder, error) from error
         self._entries[key] = (path, row, note or {})
 
     def array(self, keys: Sequence[str]) -> StoredArray:
@@ -168,6 +177,11 @@ class RecordStore:
 
     def _num_records(self, path: Path) -> int:
         return path.stat().st_size // self._record_bytes if path.is_file() else 0
+
+    def _begin_shard(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{uuid.uuid4().hex}.bin"
+        self._writing = (path, path.open("wb"), path.with_suffix(".jsonl").open("w", encoding="utf-8"))
 
     def _write(self, key: str, record: np.ndarray | None, note: dict) -> int | None:
         """Writes the record, then its index line, so that a line without a record never exists; returns the row."""

@@ -25,7 +25,7 @@ def _recipe_options(command):
         if entry.default is not None and "[" not in text:
             default = {True: "yes", False: "no"}[entry.default] if isinstance(entry.default, bool) else entry.default
             text = f"{text.removesuffix('.')}.  [default: {default}]"
-        if entry.type is bool:
+        if "bool" in str(entry.type):
             option = click.option(f"--{name}/--no-{name}", entry.name, default=None, help=text)
         else:
             kind = next(kind for kind in (int, float, str) if kind.__name__ in str(entry.type))
@@ -56,8 +56,9 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **
     A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops after the current step with a usable
     model; --resume NAME goes on with it, also after a crash.
     """
-    if resume and (data or name or recipe or any(value is not None for value in settings.values())):
-        raise click.UsageError("--resume goes on as the training began: give it no data, name or settings.")
+    others = (data, name, recipe, preview, find_lr, *settings.values())
+    if resume and any(value is not None for value in others):
+        raise click.UsageError("--resume goes on as the training began: give it no data, name, look or settings.")
     if not resume and (data is None or (name is None and not (preview or find_lr))):
         raise click.UsageError("Give DATA and --name, or --resume NAME.")
     given = {
@@ -67,7 +68,7 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **
     start_tensorflow()
     try:
         if preview or find_lr:
-            _look(data, build_recipe(given), preview, find_lr, cache)
+            _look(data, build_recipe(given), preview, find_lr, cache, json)
             return
         with progress_bars() as report:
             options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
@@ -93,17 +94,21 @@ def _read(recipe: Path) -> dict:
         raise click.ClickException(str(error)) from error
 
 
-def _look(data: Path, recipe: ClassifyRecipe, preview: Path | None, find_lr: Path | None, cache) -> None:
+def _look(data: Path, recipe: ClassifyRecipe, preview: Path | None, find_lr: Path | None, cache, as_json: bool) -> None:
     """Writes what helps to choose settings, and trains nothing."""
     from kerasface.train.looking import search_learning_rate, write_preview
 
+    written, lines = {}, []
     with progress_bars() as report:
         if preview:
             write_preview(data, recipe, preview, cache=cache, on_progress=report)
-            click.echo(f"{preview}: augmented images with their soft labels")
+            written["preview"] = str(preview)
+            lines.append(f"{preview}: augmented images with their soft labels")
         if find_lr:
             suggestion = search_learning_rate(data, recipe, find_lr, cache=cache, on_progress=report)
-            click.echo(f"{find_lr}: the loss falls most steeply at learning rate {suggestion:.2g}")
+            written |= {"find_lr": str(find_lr), "learning_rate": suggestion}
+            lines.append(f"{find_lr}: the loss falls most steeply at learning rate {suggestion:.2g}")
+    click.echo(json_format.dumps(written) if as_json else "\n".join(lines))
 
 
 def _print_event(event: dict) -> None:

@@ -20,6 +20,7 @@ from kerasface.models.heads import cool
 from kerasface.models.pretrained import weight_file
 from kerasface.models.runtime import device_name, with_dtype_policy
 from kerasface.runs import DEFAULT_ROOT, check_name, write_run
+from kerasface.models.zoo import ARCHITECTURES
 from kerasface.train.defaults import resolve
 from kerasface.train.judging import Judged, is_better, judge_features, judge_images, measures, score_name
 from kerasface.train.loop import run_stage
@@ -383,6 +384,16 @@ def _weights(recipe: ClassifyRecipe) -> list[dict]:
 
 
 def _check_buildable(recipe: ClassifyRecipe) -> None:
-    """Builds the backbone once before any image is read: a size that it cannot take, or weights that are missing."""
-    if recipe.pretrained and recipe.backbone != "face_resnet":
-        build_backbone(recipe.backbone, (recipe.image_size,) * 2, weights="pretrained")
+    """Builds the backbone once before any image is read: a size that it cannot take, weights that are missing.
+
+    The architectures of the zoo take every size that a recipe may have; `face_resnet` has one.
+    """
+    if recipe.backbone in ARCHITECTURES or (recipe.backbone == "face_resnet" and recipe.unfreeze is None):
+        return
+    weights = "pretrained" if recipe.pretrained else None
+    backbone = build_backbone(recipe.backbone, (recipe.image_size,) * 2, weights=weights)
+    if (recipe.unfreeze or 0) > len(backbone.blocks):
+        raise ValueError(
+            f"{recipe.backbone} has {len(backbone.blocks)} blocks. Received: unfreeze={recipe.unfreeze}. "
+            f"Choose 1 to {len(backbone.blocks)}."
+        )

@@ -103,9 +103,9 @@ def prepare(data: str | Path, recipe: ClassifyRecipe, cache: Path, on_progress: 
         OSError: If the cache cannot be written.
     """
     known = read_identity_folders(data, min_images=recipe.min_images)
-    files = _listed(known, recipe)
+    files, unlisted = _listed(known, recipe)
     loaded = _load(files, recipe, cache, on_progress)
-    rejected = [(str(path), reason) for path, reason in [*known.rejected, *loaded.rejected]]
+    rejected = [(str(path), reason) for path, reason in [*unlisted, *loaded.rejected]]
     files = replace(files.part(loaded.positions), rows=np.arange(len(loaded.positions)))
     files, names, left_out = _enough_usable(files, known, recipe)
     images, keys = loaded.images.part(files.rows), [loaded.keys[row] for row in files.rows]
@@ -176,21 +176,26 @@ class _Loaded:
     input: dict
 
 
-def _listed(known: IdentityFolders, recipe: ClassifyRecipe) -> _Files:
-    """Lists the files of all classes and of the strangers: people left out, and those of the folder `unknown`."""
-    paths, labels = known.paths, list(known.labels)
+def _listed(known: IdentityFolders, recipe: ClassifyRecipe) -> tuple[_Files, list[tuple[Path, str]]]:
+    """Lists the files of all classes and of the strangers: people left out, and those of the folder `unknown`.
+
+    Returns:
+        The files, and `(path, reason)` of everything else in the folders.
+    """
+    paths, labels, rejected = known.paths, list(known.labels), list(known.rejected)
     persons = [f"class {label}" for label in labels]
     if recipe.groups is not None:
         persons = [_person(path, recipe.groups) for path in paths]
     roots = [known.root] * len(paths)
-    for root, strangers in _strangers(known, recipe):
+    for root, strangers, others in _strangers(known, recipe):
+        rejected += others
         for name, found in strangers:
             paths += found
             labels += [UNKNOWN_LABEL] * len(found)
             persons += [f"stranger {root} {name}"] * len(found)
             roots += [root] * len(found)
     groups = np.unique(np.array(persons, dtype=str), return_inverse=True)[1].reshape(-1)
-    return _Files(paths, roots, np.array(labels, dtype=np.int64), groups, np.arange(len(paths)))
+    return _Files(paths, roots, np.array(labels, dtype=np.int64), groups, np.arange(len(paths))), rejected
 
 
 def _person(path: Path, pattern: str) -> str:
@@ -201,7 +206,7 @@ def _person(path: Path, pattern: str) -> str:
 
 
 def _strangers(known: IdentityFolders, recipe: ClassifyRecipe):
-    """Yields root and `(name, files)` of the strangers, so that as many people as possible are among them."""
+    """Yields root, `(name, files)` of the strangers, as many people as possible among them, and what is no image."""
     sources = [(known.root, read_identity_folders(known.root, min_images=1))] if known.left_out else []
     if recipe.unknown:
         if Path(recipe.unknown).resolve() == known.root.resolve():
@@ -218,7 +223,7 @@ def _strangers(known: IdentityFolders, recipe: ClassifyRecipe):
         each = max(1, room // max(one_each, 1))
         chosen = [(name, found[:each]) for name, found in list(by_name.items())[:one_each]]
         room -= sum(len(found) for _, found in chosen)
-        yield root, chosen
+        yield root, chosen, folders.rejected if root != known.root else ()  # the root was read before
 
 
 def _load(files: _Files, recipe: ClassifyRecipe, cache: Path, on_progress: Progress | None) -> _Loaded:

@@ -36,20 +36,22 @@ class ClassifyRecipe:
     image_size: int | None = _setting(None, "Side of the training images in pixels. [150 for face_resnet, else 112]")
     min_images: int = _setting(2, "Classes with fewer images are left out of the training.")
     holdout: float = _setting(0.2, "Share of each class's images held out for validation.")
-    groups: str | None = _setting(None, "Pattern of file names whose first group names a person: persons are held out.")
-    unknown: str | None = _setting(None, "Folder of strangers, to measure and limit their acceptance.")
+    groups: str | None = _setting(
+        None, "Pattern of file names whose first group names a person, to hold persons out. [none]"
+    )
+    unknown: str | None = _setting(None, "Folder of strangers, to measure and limit their acceptance. [none]")
     backbone: str = _setting("face_resnet", "face_resnet, an architecture of the zoo, or a name of keras.applications.")
     weights: str | None = _setting(None, "Start from `pretrained` weights or `none`. [pretrained where there are any]")
     mirror: bool | None = _setting(
         None, "Average over image and mirror image, in training and use: twice the work. [yes for face_resnet]"
     )
-    norm: str | None = _setting(None, "Normalisation: batch, layer, group, instance or none.")
-    dropout: float | None = _setting(None, "Rate of dropout in front of the classifier.")
-    dropblock: float | None = _setting(None, "Rate of DropBlock in the last blocks.")
-    pooling: str | None = _setting(None, "How blocks halve the map: max, average or strided.")
-    head: str | None = _setting(None, "From map to vector: gap (global average pooling) or flatten.")
-    activation: str | None = _setting(None, "Activation: sigmoid, tanh, relu, leaky_relu, maxout or elu.")
-    num_layers: int | None = _setting(None, "Layers with weights of an mlp: 2 or 3.")
+    norm: str | None = _setting(None, "Normalisation: batch, layer, group, instance or none. [the architecture's own]")
+    dropout: float | None = _setting(None, "Rate of dropout in front of the classifier. [0.5 for alexnet, else 0]")
+    dropblock: float | None = _setting(None, "Rate of DropBlock in the last blocks. [0]")
+    pooling: str | None = _setting(None, "How blocks halve the map: max, average or strided. [max]")
+    head: str | None = _setting(None, "From map to vector: gap (global average pooling) or flatten. [gap]")
+    activation: str | None = _setting(None, "Activation: sigmoid, tanh, relu, leaky_relu, maxout or elu. [relu]")
+    num_layers: int | None = _setting(None, "Layers with weights of an mlp: 2 or 3. [2]")
     classifier: str | None = _setting(
         None, "softmax; cosine: from each class's mean direction; arcface or cosface. [cosine for face_resnet]"
     )

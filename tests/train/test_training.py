@@ -213,7 +213,7 @@ def test_nothing_is_left_behind_when_the_data_are_refused(tmp_path):
 def small_pretrained(monkeypatch):
     """Makes `MobileNetV2` a small network with random weights, as nothing can be downloaded here."""
 
-    def build(name, image_size, weights):
+    def build(name, image_size, weights, mirror=False):
         import keras
 
         keras.utils.set_random_seed(5)
