@@ -12,6 +12,7 @@ import tensorflow as tf
 from kerasface.data.augmentation import (
     MIXES,
     POLICIES,
+    augment_image,
     batch_key,
     build_augmentation,
     move_images,
@@ -169,6 +170,15 @@ def test_the_mirror_image_is_a_choice_but_the_rest_of_the_draws_stays():
     assert 0 < same.sum() < len(IMAGES)
 
 
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("flip", [True, False])
+def test_one_image_is_augmented_by_both_halves(policy, flip):
+    key = batch_key(4, 5, 6)
+    moved = move_images(IMAGES[:1], policy, key, flip=flip)
+    changed, _ = build_augmentation(policy)(tf.constant(moved), tf.zeros((1, 1)), tf.constant(key))
+    np.testing.assert_array_equal(augment_image(IMAGES[0], policy, key, flip=flip), changed[0])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(("medium", "none"), "policy='medium'"), (("light", "blend"), "mix='blend'")],
@@ -190,6 +200,7 @@ def test_the_sheet_shows_every_image_with_its_soft_label():
     assert mixed.shape == (3 * (36 + 128 + 8) + 8, 3 * (128 + 8) + 8, 3)
 
 
+@pytest.mark.slow
 def test_another_backend_gets_the_same_pictures():
     """Keras's layers must compute with TensorFlow inside tf.data whatever backend trains."""
     if importlib.util.find_spec("jax") is None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kerasface.data.folders import read_identity_folders, split_holdout
+from kerasface.data.folders import read_identity_folders, split_groups, split_holdout
 
 
 def make(root, *files):
@@ -129,3 +129,68 @@ def test_holdout_fraction_is_checked(fraction):
 def test_holdout_shape_is_checked():
     with pytest.raises(ValueError, match=r"shape \(2, 1\)"):
         split_holdout([[0], [1]], 0.5, seed=0)
+
+
+def test_whole_groups_are_held_out_until_the_fraction_is_reached():
+    """Ten groups of three images of one label each: a fifth of 30 is 6, two groups."""
+    labels, groups = np.tile([0, 1, 2], 10), np.repeat(np.arange(10), 3)
+    train, validation = split_groups(labels, groups, 0.2, seed=0)
+    assert len(validation) == 6
+    assert len(np.unique(groups[validation])) == 2
+    assert not np.intersect1d(groups[train], groups[validation]).size
+    assert len(split_groups(labels, groups, 0.21, seed=0)[1]) == 9  # 6 are too few
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 8)), min_size=1, max_size=60),
+    fraction=st.floats(0.01, 0.99),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_no_group_is_on_both_sides_and_no_label_lost(rows, fraction, seed):
+    labels, groups = np.array(rows).T
+    try:
+        train, validation = split_groups(labels, groups, fraction, seed)
+    except ValueError:
+        # Right only if every group has the only images of some label.
+        assert all(set(labels) - set(labels[groups != group]) for group in groups)
+        return
+    assert sorted([*train, *validation]) == list(range(len(rows)))
+    assert not np.intersect1d(groups[train], groups[validation]).size
+    assert set(labels[train]) == set(labels)
+    assert len(validation)
+    for group in np.unique(groups[validation]):
+        # Without the last group that was taken the fraction was not reached; it is one of those held out.
+        if (len(validation) - np.sum(groups == group)) / len(rows) < fraction:
+            break
+    else:
+        raise AssertionError("more groups than the fraction needs")
+    for again, first in zip(split_groups(labels, groups, fraction, seed), (train, validation), strict=True):
+        np.testing.assert_array_equal(again, first)
+
+
+def test_the_only_group_of_a_label_stays_for_training():
+    """Group 0 alone has label 1: of the two groups only group 1 can be held out, whatever the seed."""
+    for seed in range(5):
+        train, validation = split_groups([0, 1, 0], [0, 0, 1], 0.5, seed)
+        assert (train.tolist(), validation.tolist()) == ([0, 1], [2])
+
+
+def test_groups_depend_on_the_seed():
+    labels, groups = np.zeros(40, dtype=int), np.arange(40)
+    assert not np.array_equal(split_groups(labels, groups, 0.3, 1)[1], split_groups(labels, groups, 0.3, 2)[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([0, 0], [0, 1], 1.0), "Received: fraction=1.0"),
+        (([0, 0], [0], 0.5), r"shapes \(2,\) and \(1,\)"),
+        (([[0]], [[0]], 0.5), r"shapes \(1, 1\)"),
+        (([0, 1], [0, 1], 0.5), "No group can be held out.*Received: 2 groups"),
+        (([0, 0], [3, 3], 0.5), "No group can be held out.*Received: 1 groups"),
+        (([], [], 0.5), "Received: 0 groups"),
+    ],
+)
+def test_groups_that_cannot_be_split_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        split_groups(*arguments, seed=0)

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from kerasface.data import image_cache
-from kerasface.data.image_cache import cache_images, channel_statistics, fit_square
+from kerasface.data.image_cache import cache_images, cache_resized, channel_statistics, fit_square
 from kerasface.data.store import RecordStore
 from kerasface.images import decode
 
@@ -184,3 +184,32 @@ def test_statistics_of_nothing_are_refused():
 def test_resampling_a_square_of_the_same_size_changes_nothing():
     image = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
     np.testing.assert_array_equal(fit_square(image, SIZE), image)
+
+
+def test_stored_images_are_resized_once(files, tmp_path, monkeypatch):
+    """Beside the folder they came from, under its name and the size, keyed as before."""
+    found = cache_images(files, SIZE, tmp_path / "cache")
+    resized = cache_resized(found.images, found.keys, 7, tmp_path / "cache" / "squares")
+    assert (resized.shape, resized.dtype) == ((4, 7, 7, 3), np.uint8)
+    np.testing.assert_array_equal(resized[:], [fit_square(image, 7) for image in found.images[:]])
+    assert len(RecordStore(tmp_path / "cache" / "squares-7", (7, 7, 3), "uint8").read(found.keys[:1])) == 1
+    monkeypatch.setattr(image_cache, "fit_square", lambda *arguments: pytest.fail("resized again"))
+    again = cache_resized(found.images, found.keys, 7, tmp_path / "cache" / "squares")
+    np.testing.assert_array_equal(again[:], resized[:])
+
+
+def test_nothing_to_resize_is_an_empty_array(files, tmp_path):
+    found = cache_images([], SIZE, tmp_path / "cache")
+    assert cache_resized(found.images, [], 7, tmp_path / "cache" / "squares").shape == (0, 7, 7, 3)
+
+
+def test_sixteen_bits_and_print_colours_become_rgb(tmp_path):
+    """16 bits: 65535 / 2 is 127.5 of 255. CMYK without ink is white, with cyan alone it is (0, 255, 255)."""
+    Image.fromarray(np.full((4, 4), 32768, dtype=np.uint16)).save(tmp_path / "grey16.png")
+    Image.new("CMYK", (4, 4), (0, 0, 0, 0)).save(tmp_path / "white.tif")
+    Image.new("CMYK", (4, 4), (255, 0, 0, 0)).save(tmp_path / "cyan.tif")
+    files = [tmp_path / name for name in ("grey16.png", "white.tif", "cyan.tif")]
+    found = cache_images(files, 2, tmp_path / "cache")
+    assert found.rejected == []
+    expected = np.array([[128, 128, 128], [255, 255, 255], [0, 255, 255]])
+    np.testing.assert_array_equal(found.images[:], np.broadcast_to(expected[:, None, None], (3, 2, 2, 3)))

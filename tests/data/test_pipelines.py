@@ -3,9 +3,17 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasface.data.augmentation import POLICIES
-from kerasface.data.pipelines import evaluation_batches, num_steps, training_batches
+from kerasface.data.pipelines import (
+    epoch_order,
+    evaluation_batches,
+    feature_batches,
+    num_steps,
+    training_batches,
+    with_class_weights,
+)
 from kerasface.data.store import RecordStore
 
 COUNT, SIZE, CLASSES = 22, 12, 5
@@ -133,6 +141,90 @@ def test_a_model_trains_on_the_batches():
     )
     assert np.isfinite(history.history["loss"]).all()
     assert np.isfinite(history.history["val_loss"]).all()
+
+
+def test_an_epoch_has_an_order_of_its_own():
+    order = epoch_order(COUNT, 7, 3)
+    assert sorted(order) == list(range(COUNT))
+    np.testing.assert_array_equal(order, epoch_order(COUNT, 7, 3))
+    for other in (epoch_order(COUNT, 8, 3), epoch_order(COUNT, 7, 4)):
+        assert not np.array_equal(order, other)
+    first = next(iter(training_batches(IMAGES, LABELS, **SETTINGS)))
+    np.testing.assert_array_equal(first[0], IMAGES[order[:4]])  # what names the files of a batch
+
+
+def copies_of(count, num_copies=1, dim=3):
+    """Features that tell sample and copy: `sample + 1000 * copy` in every dimension, `(count, dim)` for each copy."""
+    return [np.tile(np.arange(count, dtype=np.float32)[:, None] + 1000 * copy, (1, dim)) for copy in range(num_copies)]
+
+
+def test_every_sample_comes_once_with_its_label_whichever_copy():
+    batches = collected(feature_batches(copies_of(COUNT, 3), LABELS, **SETTINGS))
+    assert [features.shape for features, _ in batches] == [(4, 3)] * 5 + [(2, 3)]
+    features = np.concatenate([part for part, _ in batches])
+    labels = np.concatenate([part for _, part in batches])
+    assert features.dtype == labels.dtype == np.float32
+    samples = features[:, 0].astype(int) % 1000
+    np.testing.assert_array_equal(samples, epoch_order(COUNT, 7, 3))
+    np.testing.assert_array_equal(labels, np.eye(CLASSES)[LABELS[samples]])
+    np.testing.assert_array_equal(features, np.repeat(features[:, :1], 3, axis=1))
+
+
+def test_copies_are_drawn_anew_each_epoch_and_all_of_them():
+    """Of 300 samples 100 are expected of each copy, with a standard deviation of 8.2; five of them are 41."""
+    draws = []
+    for epoch in (0, 1):
+        settings = SETTINGS | {"epoch": epoch, "batch_size": 128}
+        batches = collected(feature_batches(copies_of(300, 3, 1), np.zeros(300, dtype=int), **settings))
+        values = np.concatenate([features[:, 0] for features, _ in batches]).astype(int)
+        copies = np.empty(300, dtype=int)
+        copies[values % 1000] = values // 1000
+        counts = np.bincount(copies, minlength=3)
+        assert counts.sum() == 300
+        assert np.abs(counts - 100).max() <= 41
+        draws.append(copies)
+    assert 0.5 < np.mean(draws[0] != draws[1]) < 0.85  # two of three, if independent
+
+
+def test_feature_batches_from_any_step_are_those_of_the_whole_epoch():
+    features = copies_of(COUNT, 2)
+    whole = collected(feature_batches(features, LABELS, **SETTINGS))
+    for start in range(len(whole) + 1):
+        rest = feature_batches(features, LABELS, start_step=start, **SETTINGS)
+        assert_equal_batches(collected(rest), whole[start:])
+
+
+def test_features_on_disk_give_the_batches_of_those_in_memory(tmp_path):
+    (features,) = copies_of(COUNT)
+    with RecordStore(tmp_path, (3,), "float32") as store:
+        for index, feature in enumerate(features):
+            store.add(str(index), feature)
+    stored = store.array([str(index) for index in range(COUNT)])
+    assert_equal_batches(
+        collected(feature_batches([stored], LABELS, **SETTINGS)),
+        collected(feature_batches([features], LABELS, **SETTINGS)),
+    )
+
+
+def test_a_sample_weighs_what_its_class_does():
+    weights = np.array([1, 2, 3, 4, 5])
+    weighted = with_class_weights(feature_batches(copies_of(COUNT), LABELS, **SETTINGS), weights)
+    for _, labels, weight in weighted:
+        np.testing.assert_array_equal(weight, 1 + labels.numpy().argmax(axis=1))
+
+
+def test_a_soft_label_weighs_the_mean_of_its_classes():
+    """0.25 of a class of weight 2 and 0.75 of one of weight 6: 0.5 + 4.5 = 5."""
+    soft = np.array([[0.25, 0.75, 0], [0, 0, 1]], dtype=np.float32)
+    batches = tf.data.Dataset.from_tensors((np.zeros((2, 1), np.float32), soft))
+    ((_, labels, weight),) = with_class_weights(batches, np.array([2.0, 6.0, 0.5]))
+    np.testing.assert_array_equal(labels, soft)
+    np.testing.assert_allclose(weight, [5, 0.5])
+
+
+def test_without_weights_the_batches_stay_as_they_are():
+    batches = feature_batches(copies_of(COUNT), LABELS, **SETTINGS)
+    assert with_class_weights(batches, None) is batches
 
 
 @pytest.mark.parametrize(
