@@ -1,5 +1,6 @@
 """Reads a folder of people (one folder of photos per identity) and holds some of the photos out."""
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.images import SUFFIXES
+
+
+# A data folder may tell where its images come from: a JSON object with `source` and `licence`.
+ABOUT_FILE = ".about.json"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,18 @@ def read_identity_folders(root: str | os.PathLike, *, min_images: int = 1) -> Id
     _check_enough_identities(root, identities, left_out, min_images)
     samples = tuple((path, label) for label, name in enumerate(identities) for path in images[name])
     return IdentityFolders(root, identities, samples, left_out, tuple(rejected))
+
+
+def read_about(root: str | os.PathLike) -> dict[str, str]:
+    """Returns what the folder's `.about.json` says of its images: `source` and `licence`, as far as they are there."""
+    path = Path(root) / ABOUT_FILE
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # nobody has to write one
+    if not isinstance(about, dict):
+        return {}
+    return {key: about[key] for key in ("source", "licence") if isinstance(about.get(key), str)}
 
 
 def split_holdout(labels: Sequence[int] | np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

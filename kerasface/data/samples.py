@@ -1,5 +1,6 @@
 """Sample data that comes with an installed package: nothing is downloaded."""
 
+import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +10,10 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-_SIDE = 32  # pixels; the writers' strokes were scanned at this size and then counted in blocks of 4 x 4
+from kerasface.data.folders import ABOUT_FILE
+
+_SIDE = 32  # pixels of a picture
+_DIGIT = 22  # of them are the digit's
 _MOST_INK = 16  # of the 16 pixels of such a block
 
 
@@ -42,8 +46,10 @@ def write_digits(folder: str | os.PathLike) -> SampleData:
     """Writes 1,797 handwritten digits as images, a folder per digit: `folder/7/digit_0008.png`.
 
     The images that scikit-learn brings have 8 x 8 values of ink from 0 to 16. Here they are dark ink on white paper,
-    as a photographed digit is, RGB, and enlarged to 32 x 32 pixels by bicubic interpolation. The number in a file's
-    name is the image's place in the data, from 1. The same files are written every time.
+    as a photographed digit is, RGB, enlarged to 22 x 22 pixels by bicubic interpolation, in the middle of 32 x 32: who
+    writes or photographs a digit leaves a margin, and so does MNIST. The number in a file's
+    name is the image's place in the data, from 1. The same files are written every time. Source and licence stand in a hidden
+    file beside the folders, from which a training takes them into the card of its model.
 
     Args:
         folder: Made if missing; must be empty.
@@ -65,7 +71,7 @@ def write_digits(folder: str | os.PathLike) -> SampleData:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for number, (ink, label) in enumerate(zip(digits.images, digits.target, strict=True), start=1):
         Image.fromarray(_on_paper(ink)).save(folder / classes[label] / f"digit_{number:04d}.png")
-    return SampleData(
+    sample = SampleData(
         folder=str(folder),
         num_images=len(digits.images),
         classes=classes,
@@ -76,10 +82,16 @@ def write_digits(folder: str | os.PathLike) -> SampleData:
         ),
         licence="CC BY 4.0",
     )
+    about = {"source": sample.source, "licence": sample.licence}
+    (folder / ABOUT_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    return sample
 
 
 def _on_paper(ink: np.ndarray) -> np.ndarray:
     """Turns ink `(8, 8)` of 0 to 16 into a picture `(32, 32, 3)` uint8, RGB: 0 is white, 16 black."""
-    large = cv2.resize(ink, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)  # overshoots at the edges of strokes
+    large = cv2.resize(ink, (_DIGIT, _DIGIT), interpolation=cv2.INTER_CUBIC)  # overshoots at the edges of strokes
     grey = np.rint(255 * (1 - large / _MOST_INK).clip(0, 1)).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=-1)
+    page = np.full((_SIDE, _SIDE, 3), 255, dtype=np.uint8)
+    inside = slice((_SIDE - _DIGIT) // 2, (_SIDE + _DIGIT) // 2)
+    page[inside, inside] = grey[..., None]
+    return page

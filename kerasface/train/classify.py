@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kerasface.data.folders import read_about
 from kerasface.data.store import default_cache_folder
 from kerasface.environment import versions
 from kerasface.evaluation.classification import OpenSet, Temperature, cross_fitted_temperature, top_k_accuracy
@@ -19,8 +20,8 @@ from kerasface.models.backbones import build_backbone
 from kerasface.models.heads import cool
 from kerasface.models.pretrained import weight_file
 from kerasface.models.runtime import device_name, with_dtype_policy
-from kerasface.runs import DEFAULT_ROOT, check_name, write_run
 from kerasface.models.zoo import ARCHITECTURES
+from kerasface.runs import DEFAULT_ROOT, check_name, write_run
 from kerasface.train.defaults import resolve
 from kerasface.train.judging import Judged, is_better, judge_features, judge_images, measures, score_name
 from kerasface.train.loop import run_stage
@@ -364,7 +365,11 @@ def _card(
         },
         "open_set": strangers and {"score": score, **strangers.to_dict()},
         "recipe": asdict(recipe),
-        "data": {"folder": prepared.root.resolve().name, "fingerprint": session.facts["fingerprint"]},
+        "data": {
+            "folder": prepared.root.resolve().name,
+            "fingerprint": session.facts["fingerprint"],
+            **read_about(prepared.root),
+        },
         "weights": _weights(recipe),
         "code": session.facts["code"],
         "versions": versions() | {"backend": keras.backend.backend()},

@@ -89,6 +89,13 @@ def test_the_rate_asked_for_holds_nineteen_times_in_twenty():
     assert np.mean(rates) > 0.003  # and is not simply far above everything
 
 
+def test_no_mistake_in_so_many_is_no_certainty():
+    """Of 98 samples, all right and equally sure, one chance in 100 stays: p is 0.99 afterwards."""
+    probabilities = np.tile([0.8, 0.1, 0.1], (98, 1))
+    cooled = apply_temperature(probabilities, fit_temperature(probabilities, np.zeros(98, dtype=int)))
+    np.testing.assert_allclose(cooled[:, 0], 0.99, atol=1e-4)
+
+
 def test_temperature_is_judged_on_the_other_half():
     rng = np.random.default_rng(1)
     logits = 2 * rng.normal(size=(4000, 4))
