@@ -14,7 +14,6 @@ import keras
 from lfw import lfw_folder
 from machine import benchmark_parser, interleaved, print_columns, print_header, print_row
 
-from kerasface.data.pipelines import training_batches
 from kerasface.train.defaults import resolve
 from kerasface.train.prepare import prepare
 from kerasface.train.recipe import ClassifyRecipe
@@ -30,7 +29,12 @@ def main() -> None:
     print_header()
     recipe = resolve(
         ClassifyRecipe(
-            min_images=arguments.min_images, classifier="softmax", mirror=False, epochs=1, batch_size=128, augment="none"
+            min_images=arguments.min_images,
+            classifier="softmax",
+            mirror=False,
+            epochs=1,
+            batch_size=128,
+            augment="none",
         )
     )
     with tempfile.TemporaryDirectory() as folder, training_context(recipe):
