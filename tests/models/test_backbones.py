@@ -15,6 +15,7 @@ from kerasface.models.backbones import (
     freeze,
     frozen_state,
     has_pretrained_weights,
+    weights_fingerprint,
 )
 from kerasface.models.heads import to_probabilities, to_vector
 from kerasface.models.pretrained import ModelFileError
@@ -277,6 +278,38 @@ def test_a_wrong_argument_is_refused(arguments, message):
     name, size, *weights = arguments
     with pytest.raises(ValueError, match=message):
         build_backbone(name, size, **({"weights": weights[0]} if weights else {}))
+
+
+def test_equal_weights_have_equal_fingerprints(mobilenet):
+    """In another model too; one number in the last weight makes another fingerprint, one layer's name as well."""
+    first = weights_fingerprint(mobilenet.model)
+    copy = keras.models.clone_model(mobilenet.model)
+    copy.set_weights(mobilenet.model.get_weights())
+    assert weights_fingerprint(copy) == first
+    last = copy.weights[-1]
+    values = np.array(last)
+    values.flat[-1] += 1
+    last.assign(values)
+    assert weights_fingerprint(copy) != first
+    one, other = (keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name=name)]) for name in ("one", "other"))
+    other.set_weights(one.get_weights())
+    assert weights_fingerprint(one) != weights_fingerprint(other)
+
+
+@pytest.mark.parametrize("name", ["simple_cnn", "MobileNetV2"])
+def test_only_face_resnet_averages_over_mirror_images(name):
+    with pytest.raises(ValueError, match=rf"Only face_resnet .*Received: name='{name}', mirror=True"):
+        build_backbone(name, (32, 32), weights=None, mirror=True)
+
+
+def test_face_resnet_averages_over_mirror_images():
+    """Whatever its weights: an image and its mirror image get the same vector, and only if asked."""
+    crops = np.random.default_rng(0).integers(0, 256, (1, 150, 150, 3), dtype=np.uint8)
+    for mirror in (True, False):
+        keras.utils.set_random_seed(0)
+        backbone = build_backbone("face_resnet", (150, 150), weights=None, mirror=mirror)
+        (vectors,) = compile_network(backbone.model)(np.concatenate([crops, crops[:, :, ::-1]]))
+        assert np.allclose(vectors[0], vectors[1], atol=1e-5) == mirror
 
 
 def test_only_what_was_published_counts_as_pretrained():

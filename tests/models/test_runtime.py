@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from kerasface.models import runtime
 from kerasface.models.face_resnet import build_face_resnet
-from kerasface.models.runtime import best_precision, compile_network, device_name
+from kerasface.models.heads import to_probabilities, to_vector
+from kerasface.models.runtime import best_precision, compile_network, device_name, with_dtype_policy
 
 
 def small_model(*extra):
@@ -111,6 +112,63 @@ def test_bfloat16_keeps_embeddings(portrait_crop):
     cosines = (exact * rough).sum(axis=1) / np.linalg.norm(rough, axis=1)
     assert cosines.min() >= 0.9999
     assert not np.array_equal(exact, rough)  # it really computed in another precision
+
+
+@pytest.fixture
+def mixed_classifier():
+    """Function that builds a small classifier under mixed bfloat16, as on a GPU; one of cosines if asked."""
+    before = keras.config.dtype_policy()
+
+    def build(scale=None):
+        keras.utils.set_random_seed(0)
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        inputs = keras.Input((6, 5, 3))
+        x = keras.layers.Conv2D(4, 3, name="maps")(keras.layers.Rescaling(1 / 255)(inputs))
+        x = keras.layers.BatchNormalization(name="norm")(x)
+        model = keras.Model(inputs, to_probabilities(to_vector(x), 3, scale=scale))
+        keras.config.set_dtype_policy(before)
+        return model
+
+    yield build
+    keras.config.set_dtype_policy(before)
+
+
+def computed_in(model):
+    return {layer.name: layer.compute_dtype for layer in model.layers if layer.weights or layer.name[:4] == "head"}
+
+
+@pytest.mark.parametrize("scale", [None, 16.0])
+def test_a_model_trained_in_bfloat16_becomes_one_of_float32(mixed_classifier, scale):
+    """What is saved computes in float32 on every machine, with the weights of the training."""
+    mixed = mixed_classifier(scale)
+    plain = with_dtype_policy(mixed, "float32")
+    assert computed_in(mixed)["maps"] == "bfloat16"
+    assert set(computed_in(plain).values()) == {"float32"}
+    assert [weight.path for weight in plain.weights] == [weight.path for weight in mixed.weights]
+    for one, other in zip(mixed.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # bfloat16 has 8 bits of mantissa, so features are off by up to 2 ** -8 of themselves.
+    batch = images(5).astype(np.float32)
+    np.testing.assert_allclose(np.asarray(plain(batch)), np.asarray(mixed(batch)), atol=0.05)
+    assert (np.asarray(plain(batch)) != np.asarray(mixed(batch))).any()
+
+
+def test_there_and_back_again_nothing_is_lost():
+    model = small_model(keras.layers.BatchNormalization(name="norm"))
+    back = with_dtype_policy(with_dtype_policy(model, "mixed_bfloat16"), "float32")
+    for one, other in zip(model.get_weights(), back.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(model(images(3)), back(images(3)), strict=True):
+        np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [None, 16.0])
+def test_logits_stay_in_float32_whatever_the_policy(mixed_classifier, scale):
+    """Cosines times their scale, rounded to 8 bits, would be off by a tenth of a logit."""
+    again = computed_in(with_dtype_policy(mixed_classifier(scale), "mixed_bfloat16"))
+    assert again["maps"] == "bfloat16"
+    heads = {"head_logits", "head_probabilities"} | ({"head_cosines"} if scale else set())
+    assert {again[name] for name in heads} == {"float32"}
 
 
 @pytest.mark.parametrize("precision", ["float16", "int8", ""])
