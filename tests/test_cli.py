@@ -1,11 +1,13 @@
 """The command line: exit codes, one line per problem, JSON that other tools can read, and nothing else on stdout."""
 
 import json
+import shutil
 import struct
 import subprocess
 import sys
 import zlib
-from dataclasses import replace
+from dataclasses import fields, replace
+from types import SimpleNamespace
 
 import click
 import keras
@@ -18,6 +20,10 @@ from kerasface import __version__
 from kerasface.cli import main
 from kerasface.models import pretrained
 from kerasface.runs import write_run
+from kerasface.train import classify, looking
+from kerasface.train.defaults import resolve
+from kerasface.train.recipe import CHOICES, ClassifyRecipe
+from kerasface.train.session import Session
 
 BAD_FILES = {
     "cut.jpg": "truncated",
@@ -391,7 +397,7 @@ def test_train_classify_from_the_command_line(photos, portrait, tmp_path):
             image = np.ascontiguousarray(portrait[10 * index : 300, 80:350][channels])
             Image.fromarray(image).save(tmp_path / "data" / name / f"{index}.png")
     (tmp_path / "data" / "Ada" / "text.jpg").write_text("not an image")
-    options = ["--name", "friends", "--runs", tmp_path / "runs", "--cache", tmp_path / "cache", "--epochs", "3"]
+    options = ["--name", "friends", "--runs", tmp_path / "runs", "--cache", tmp_path / "cache"]
     done = run_alone("classify", tmp_path / "data", *options, "--json", module="kerasface.train")
     assert done.returncode == 0, done.stderr
     metrics = json.loads(done.stdout)
@@ -399,8 +405,16 @@ def test_train_classify_from_the_command_line(photos, portrait, tmp_path):
     assert promised <= set(metrics)
     assert (metrics["num_classes"], metrics["num_rejected"]) == (2, 1)
     assert metrics["run"] == str(tmp_path / "runs" / "friends")
-    assert "faces" in done.stderr
+    assert "features" in done.stderr
     assert "tensorflow" not in done.stderr.lower()
+
+
+def only_line(result):
+    """The one line that a command said, bars of progress aside, before it ended with exit code 1."""
+    assert result.exit_code == 1, result.output
+    (line,) = [line for line in result.output.splitlines() if line.strip() and "━" not in line]
+    assert line.startswith("Error: ")
+    return line
 
 
 @pytest.mark.parametrize(
@@ -409,11 +423,249 @@ def test_train_classify_from_the_command_line(photos, portrait, tmp_path):
         (["--name", "../friends"], "plain folder name"),
         (["--name", "friends", "--holdout", "2"], "holdout=2.0"),
         (["--name", "friends"], "does not exist"),
+        (["--preview", "sheet.png"], "does not exist"),
+        (["--find-lr", "search.html", "--ema", "1"], "ema=1.0"),
+        (["--name", "friends", "--backbone", "resnet"], "Did you mean"),
+        (["--name", "friends", "--groups", "person"], "must have a group in parentheses"),
     ],
 )
 def test_train_errors_are_one_line(run, tmp_path, options, message):
-    result = run("train", "classify", tmp_path / "absent", *options)
-    assert result.exit_code == 1
-    (line,) = [line for line in result.output.splitlines() if line.strip()]
-    assert line.startswith("Error: ")
+    assert message in only_line(run("train", "classify", tmp_path / "absent", *options))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ("epoch = 3", "Received: epoch = 3. Did you mean 'epochs'?"),
+        ("epochs = 'three'", "epochs must be of type int. Received: epochs='three'"),
+        ("classifier = 'softmax'\nhead_epochs = 0", "contradicts itself: head_epochs=0 and epochs=0 train nothing"),
+        ("backbone = 'simple_cnn'\nmix = 'mixup'\nclassifier = 'arcface'", "it does not go with mix=mixup"),
+        ("backbone = 'linear'\nweights = 'pretrained'", "linear has no pretrained weights"),
+        ("mix = 'blend'", "mix must be one of none, mixup, cutmix. Received: mix='blend'"),
+        ("epochs: 3", "not valid TOML"),
+        (None, "cannot be read: No such file"),
+    ],
+)
+def test_a_bad_recipe_is_one_line_before_the_data_are_looked_at(run, tmp_path, recipe, message):
+    if recipe is not None:
+        (tmp_path / "recipe.toml").write_text(recipe, encoding="utf-8")
+    line = only_line(run("train", "classify", "absent", "--name", "friends", "--recipe", tmp_path / "recipe.toml"))
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--backbone", "VGG16", "--weights", "none", "--no-faces", "--image-size", "16"], "at least 32x32"),
+        (["--epochs", "1", "--unfreeze", "99"], "Received: unfreeze=99. Choose 1 to 16."),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_refused_before_the_data_are_looked_at(run, options, message):
+    assert message in only_line(run("train", "classify", "absent", "--name", "friends", *options))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        ["data"],
+        ["--name", "friends"],
+        ["--recipe", "recipe.toml"],
+        ["--preview", "sheet.png"],
+        ["--find-lr", "search.html"],
+        ["--epochs", "3"],
+        ["--no-flip"],
+        ["--faces"],
+        ["--ema", "0"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_resumed_is_not_changed(run, others):
+    result = run("train", "classify", "--resume", "friends", *others)
+    assert result.exit_code == 2
+    assert "--resume goes on as the training began" in result.output
+
+
+@pytest.mark.parametrize("words", [[], ["data"], ["--name", "friends"], ["--preview", "sheet.png"]], ids=" ".join)
+def test_a_training_needs_data_and_a_name(run, words):
+    result = run("train", "classify", *words)
+    assert result.exit_code == 2
+    assert "Give DATA and --name" in result.output
+
+
+def test_every_field_of_the_recipe_is_a_flag_with_its_default_in_the_help():
+    options = {option.name: option for option in main.commands["train"].commands["classify"].params}
+    assert {entry.name for entry in fields(ClassifyRecipe)} <= set(options)
+    for entry in fields(ClassifyRecipe):
+        option = options[entry.name]
+        assert option.default is None or option.default is click.core.UNSET  # what was not given is the recipe's
+        assert option.help.rstrip(".").endswith("]")
+        (stated,) = [part.rstrip("].") for part in option.help.split("[")[1:]]
+        if entry.default is not None:
+            words = {True: "yes", False: "no"}[entry.default] if isinstance(entry.default, bool) else str(entry.default)
+            assert stated == f"default: {words}"
+        if entry.name in CHOICES:
+            assert tuple(option.type.choices) == CHOICES[entry.name]
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """What `train classify` asks the library for, which trains nothing here but says that it did."""
+    calls = {}
+    metrics = {"num_classes": 2, "num_train": 8, "num_validation": 2, "seconds": 1.5, "top1": 0.5, "top5": 1.0}
+    metrics |= {"ece": 0.125, "ece_before": 0.25, "unknown_accepted": 0.01, "known_accepted": 0.9, "num_unknown": 300}
+
+    def trained(*arguments, **options):
+        calls.update(options, arguments=arguments)
+        options["on_event"]({"event": "warning", "text": "something to know"})
+        options["on_progress"]("images", 10, 10)
+        return SimpleNamespace(
+            folder=tmp_path / "runs" / "friends",
+            metrics=metrics,
+            rejected=[("a.jpg", "a.jpg: Not an image.")],
+            notes=["A note."],
+            stopped=False,
+        )
+
+    monkeypatch.setattr(classify, "train_classifier", trained)
+    monkeypatch.setattr(classify, "resume_classifier", trained)
+    return calls
+
+
+def test_flags_go_before_the_recipe_and_the_recipe_before_the_defaults(run, asked, tmp_path):
+    recipe = 'backbone = "linear"\nepochs = 7\nfaces = false\nflip = true\nholdout = 0.3\n'
+    (tmp_path / "recipe.toml").write_text(recipe, encoding="utf-8")
+    words = ("--recipe", "recipe.toml", "--epochs", "3", "--no-flip", "--cache", "c", "--runs", "r")
+    result = run("train", "classify", "people", "--name", "friends", *words)
+    assert result.exit_code == 0, result.output
+    assert asked["recipe"] == ClassifyRecipe(backbone="linear", epochs=3, faces=False, flip=False, holdout=0.3)
+    assert ([str(value) for value in asked["arguments"]], asked["cache"], asked["runs"]) == (
+        ["people", "friends"],
+        "c",
+        "r",
+    )
+
+
+def test_without_flags_the_recipe_has_its_defaults(run, asked):
+    assert run("train", "classify", "people", "--name", "friends").exit_code == 0
+    assert asked["recipe"] == ClassifyRecipe()
+
+
+@pytest.mark.parametrize("words", [["people", "--name", "friends"], ["--resume", "friends"]], ids=" ".join)
+def test_a_training_prints_one_json_object_or_what_matters_in_words(run, asked, words):
+    result = run("train", "classify", *words, "--json")
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert summary["top1"] == 0.5
+    assert (summary["stopped"], summary["notes"]) == (False, ["A note."])
+    assert "something to know" in result.stderr
+    result = run("train", "classify", *words)
+    for text in (
+        "top-1 50.00%, top-5 100.00% on 2 held-out images (8 trained on)",
+        "calibration error 12.5% (before temperature scaling 25.0%)",
+        "strangers taken for somebody known 1.00%, known people recognised as known 90.0% (300 images",
+        "A note.",
+        "report.html",
+        "a.jpg: Not an image.",
+    ):
+        assert text in result.stdout
+
+
+@pytest.fixture
+def colours(tmp_path):
+    """Six classes of two small pictures each."""
+    for label in range(6):
+        (tmp_path / "colours" / f"colour{label}").mkdir(parents=True)
+        for index in range(2):
+            noise = np.random.default_rng([label, index]).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            picture = Image.fromarray(noise).resize((16, 16), Image.Resampling.NEAREST)
+            picture.save(tmp_path / "colours" / f"colour{label}" / f"{index}.png")
+    return tmp_path / "colours"
+
+
+IMAGES_OF_16 = ("--no-faces", "--image-size", "16", "--backbone", "linear", "--epochs", "1", "--augment", "none")
+
+
+def test_more_classes_than_images_in_a_batch_can_be_trained_on(run, colours):
+    """Two pictures of each class are one on each side, however small a share is held out."""
+    words = (*IMAGES_OF_16, "--batch-size", "4", "--holdout", "0.01", "--cache", "cache", "--json")
+    result = run("train", "classify", colours, "--name", "small", *words)
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert (summary["num_classes"], summary["num_train"], summary["num_validation"]) == (6, 6, 6)
+    assert "6 training and 6 held-out images of 6 classes" in result.stderr
+
+
+def test_a_preview_is_written_and_nothing_is_trained(run, colours, tmp_path):
+    words = ("train", "classify", colours, "--preview", "sheet.png", "--cache", "cache", *IMAGES_OF_16)
+    result = run(*words)
+    assert (result.exit_code, result.stdout) == (0, "sheet.png: augmented images with their soft labels\n")
+    with Image.open(tmp_path / "sheet.png") as image:
+        assert image.format == "PNG"
+    assert json.loads(run(*words, "--json").stdout) == {"preview": "sheet.png"}
+    assert not (tmp_path / "saved_models").exists()
+
+
+def test_a_search_prints_the_rate_it_found(run, tmp_path, monkeypatch):
+    calls = []
+
+    def search(data, recipe, path, **options):
+        calls.append((str(data), recipe.momentum, str(path)))
+        return 0.0123
+
+    monkeypatch.setattr(looking, "search_learning_rate", search)
+    words = ("train", "classify", "people", "--find-lr", "search.html", "--momentum", "0.5")
+    assert run(*words).stdout == "search.html: the loss falls most steeply at learning rate 0.012\n"
+    assert json.loads(run(*words, "--json").stdout) == {"find_lr": "search.html", "learning_rate": 0.0123}
+    assert calls == [("people", 0.5, "search.html")] * 2
+
+
+def test_other_data_or_nothing_cannot_be_resumed(run, colours, tmp_path):
+    """A session whose images were others; and a name of which there is none."""
+    recipe = resolve(ClassifyRecipe(faces=False, image_size=16, backbone="linear", epochs=1))
+    session = Session.start(tmp_path / "saved_models", "small", recipe, colours)
+    session.note({"fingerprint": "another"})
+    session.write_checkpoint({}, {"stage": "train"})
+    line = only_line(run("train", "classify", "--resume", "small", "--cache", tmp_path / "cache"))
+    assert "are not those that 'small' was trained on" in line
+    assert (session.folder / "checkpoint.npz").is_file()
+    assert "Interrupted: small." in only_line(run("train", "classify", "--resume", "big"))
+    line = only_line(run("train", "classify", colours, "--name", "small", *IMAGES_OF_16))
+    assert "Go on with --resume small" in line
+
+
+@pytest.mark.parametrize(
+    ("removed", "options", "message"),
+    [
+        (["*"], [], "has no identity"),
+        (["colour[1-5]"], [], "only one identity, 'colour0'"),
+        (["*/1.png"], [], "with 2+ images. Add photos or lower min_images: 6 identities have fewer images."),
+        (["*/1.png"], ["--min-images", "1"], "No image can be held out"),
+        ([], ["--unknown", "absent"], "absent does not exist"),
+        ([], ["--unknown", "colours"], "cannot be the people trained on"),
+        ([], ["--groups", r"person(\d+)"], "does not fit every file"),
+    ],
+    ids=[
+        "empty",
+        "one class",
+        "one image each",
+        "nothing to hold out",
+        "no strangers",
+        "known strangers",
+        "no persons",
+    ],
+)
+def test_data_that_cannot_be_trained_on_are_one_line(run, colours, tmp_path, removed, options, message):
+    for pattern in removed:
+        for path in list(colours.glob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    words = (*IMAGES_OF_16, "--cache", tmp_path / "cache", *options)
+    assert message in only_line(run("train", "classify", colours, "--name", "small", *words))
+    assert list((tmp_path / "saved_models").iterdir()) == []
+
+
+def test_a_full_disk_is_one_line(run, colours, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=1000, used=900, free=100))
+    words = (*IMAGES_OF_16, "--cache", tmp_path / "cache")
+    line = only_line(run("train", "classify", colours, "--name", "small", *words))
+    assert "are free" in line
+    assert "KERASFACE_CACHE" in line
