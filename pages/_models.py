@@ -8,6 +8,7 @@ from kerasface.models.pretrained import ModelFileError
 from kerasface.recognise import FaceClassifier, ImageClassifier, build_classifier
 from pages._photos import plain
 
+FACES_ONLY = "Only find faces"
 TRAIN_COMMAND = "python -m kerasface.train classify DATA --name NAME"
 
 
@@ -41,7 +42,10 @@ def show_broken_runs(summaries: list[runs.RunSummary]):
 
 
 def choose_classifier(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary | None:
-    """Lets the user pick a trained classifier; where there is none, says how to make one and returns None."""
+    """Lets the user pick a trained classifier, or none: then, and where there is none, None is returned.
+
+    Where no model names people, it is said how to make one.
+    """
     summaries = runs.list_runs(root)
     show_broken_runs(summaries)
     usable = {summary.name: summary for summary in summaries if summary.card and summary.card["task"] == "classify"}
@@ -49,7 +53,9 @@ def choose_classifier(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary | None:
         st.info("No model is trained yet: faces are found, but nobody can be named. Make one from a folder per person:")
         st.code(TRAIN_COMMAND, language="bash", wrap_lines=True)
         return None
-    return usable[st.selectbox("Model", list(usable), key="model")]
+    # People first: that is what the page is for.
+    names = sorted(usable, key=lambda name: usable[name].card["input"].get("kind", "face") != "face")
+    return usable.get(st.selectbox("Model", [*names, FACES_ONLY], key="model"))
 
 
 def classifier_or_stop(chosen: runs.RunSummary) -> FaceClassifier | ImageClassifier:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from kerasface.data.samples import draw_digit
 from kerasface.images import ImageError, decode
 
 SOURCES = ("Upload", "Camera", "Sample")
@@ -34,6 +35,11 @@ def sample_portrait(*, close_up: bool = False) -> Photo:
     if close_up:
         return Photo("the same portrait, mirrored and cut", np.ascontiguousarray(image[:330, 60:390][:, ::-1]))
     return Photo("the sample portrait", image)
+
+
+def sample_digit() -> Photo:
+    """A handwritten seven, for models that read digits."""
+    return Photo("a handwritten digit", draw_digit(7))
 
 
 def decode_upload(upload) -> Photo | None:

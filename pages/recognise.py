@@ -11,7 +11,15 @@ from kerasface.recognise import Recognition, unknown_note
 from pages._charts import show_chart
 from pages._models import analyzer_or_stop, choose_classifier, classifier_or_stop
 from pages._navigation import enter_through_app
-from pages._photos import FILE_TYPES, Photo, choose_source, decode_upload, plain, sample_portrait
+from pages._photos import (
+    FILE_TYPES,
+    Photo,
+    choose_source,
+    decode_upload,
+    plain,
+    sample_digit,
+    sample_portrait,
+)
 
 BESIDE = 2  # faces that are shown beside their photo; more of them stand below it
 PER_ROW = 3
@@ -83,7 +91,8 @@ if model:
     )
 source = choose_source("Photos", "photos")
 uploads = [] if source == "Sample" else choose_uploads(source)
-photos = [sample_portrait()] if source == "Sample" else uploads
+reads_digits = of_pictures and model.card.get("labels") == list("0123456789")
+photos = [sample_digit() if reads_digits else sample_portrait()] if source == "Sample" else uploads
 if not photos:
     st.caption("Choose photos, take one, or try the sample. They are looked at on this machine and are not stored.")
     st.stop()

@@ -10,7 +10,6 @@ import numpy as np
 
 from kerasface.images import SUFFIXES
 
-
 # A data folder may tell where its images come from: a JSON object with `source` and `licence`.
 ABOUT_FILE = ".about.json"
 

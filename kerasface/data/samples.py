@@ -47,9 +47,9 @@ def write_digits(folder: str | os.PathLike) -> SampleData:
 
     The images that scikit-learn brings have 8 x 8 values of ink from 0 to 16. Here they are dark ink on white paper,
     as a photographed digit is, RGB, enlarged to 22 x 22 pixels by bicubic interpolation, in the middle of 32 x 32: who
-    writes or photographs a digit leaves a margin, and so does MNIST. The number in a file's
-    name is the image's place in the data, from 1. The same files are written every time. Source and licence stand in a hidden
-    file beside the folders, from which a training takes them into the card of its model.
+    writes or photographs a digit leaves a margin, and so does MNIST. The number in a file's name is the image's place
+    in the data, from 1. The same files are written every time. Source and licence stand in a hidden file beside the
+    folders, from which a training takes them into the card of its model.
 
     Args:
         folder: Made if missing; must be empty.
@@ -85,6 +85,11 @@ def write_digits(folder: str | os.PathLike) -> SampleData:
     about = {"source": sample.source, "licence": sample.licence}
     (folder / ABOUT_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return sample
+
+
+def draw_digit(index: int) -> np.ndarray:
+    """Returns one of the digits that `write_digits` writes, `(32, 32, 3)` uint8, RGB; `index` from 0 to 1,796."""
+    return _on_paper(load_digits().images[index])
 
 
 def _on_paper(ink: np.ndarray) -> np.ndarray:

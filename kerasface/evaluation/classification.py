@@ -181,8 +181,8 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray, num_bins: int = 1
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Finds the temperature that makes the probabilities most likely given the labels.
 
-    A label counts as right but for one chance in n + 2, as Platt (1999, section 2.2) has it: n samples without a mistake
-    do not say that there are none, and without this they would be certain of everything.
+    A label counts as right but for one chance in n + 2, as Platt (1999, section 2.2) has it: n samples without a
+    mistake do not say that there are none, and without this they would be certain of everything.
 
     Args:
         probabilities: Shape `(num_samples, num_classes)`, rows summing to 1; best from samples not trained on.

@@ -8,7 +8,13 @@ from kerasface.models.layers import CosineLogits
 
 
 def build_classifier_head(
-    mean: np.ndarray, variance: np.ndarray, num_classes: int, *, dropout: float = 0.0, scale: float | None = None
+    mean: np.ndarray,
+    variance: np.ndarray,
+    num_classes: int,
+    *,
+    dropout: float = 0.0,
+    scale: float | None = None,
+    offsets: np.ndarray | None = None,
 ) -> keras.Model:
     """Builds a linear classifier for standardised features, or one of cosines for features as they are.
 
@@ -19,6 +25,7 @@ def build_classifier_head(
         dropout: Share of the standardised features dropped while training.
         scale: For cosines, see `to_probabilities`; directions are what an embedder was trained to compare, so the
             features are not standardised then.
+        offsets: For cosines, see `to_probabilities`.
 
     Input shape:
         `(batch, dim)`.
@@ -32,7 +39,7 @@ def build_classifier_head(
         variance = np.maximum(variance, 1e-12)
         x = layers.Normalization(mean=mean, variance=variance, name="head_standardise")(x)
     x = layers.Dropout(dropout, name="head_dropout")(x) if dropout else x
-    return keras.Model(inputs, to_probabilities(x, num_classes, scale=scale), name="head")
+    return keras.Model(inputs, to_probabilities(x, num_classes, scale=scale, offsets=offsets), name="head")
 
 
 def to_vector(features, *, head: str = "gap", dropout: float = 0.0):
@@ -59,7 +66,7 @@ def to_vector(features, *, head: str = "gap", dropout: float = 0.0):
     return layers.Dropout(dropout, name="head_dropout")(features) if dropout else features
 
 
-def to_probabilities(features, num_classes: int, *, scale: float | None = None):
+def to_probabilities(features, num_classes: int, *, scale: float | None = None, offsets: np.ndarray | None = None):
     """Puts a softmax classifier on a vector, in float32 also under mixed precision.
 
     Args:
@@ -68,6 +75,7 @@ def to_probabilities(features, num_classes: int, *, scale: float | None = None):
         scale: Where given, one direction per class is learned, and the logits are the cosines to them times `scale`.
             Train the layer `head_cosines` with `losses.ArcFace(scale=scale)` or `losses.CosFace(scale=scale)`: the
             margin stays in the loss, so the output is what the trained model believes without it.
+        offsets: Taken off each class's cosine before it is scaled, shape `(num_classes,)`.
 
     Returns:
         Tensor `(batch, num_classes)`; the layer `head_logits` gives it before the softmax.
@@ -76,6 +84,9 @@ def to_probabilities(features, num_classes: int, *, scale: float | None = None):
         logits = layers.Dense(num_classes, dtype="float32", name="head_logits")(features)
     else:
         cosines = CosineLogits(num_classes, dtype="float32", name="head_cosines")(features)
+        if offsets is not None:
+            ones = np.ones(num_classes, dtype=np.float32)
+            cosines = layers.Normalization(mean=offsets, variance=ones, dtype="float32", name="head_offsets")(cosines)
         logits = layers.Rescaling(scale, dtype="float32", name="head_logits")(cosines)
     return layers.Softmax(dtype="float32", name="head_probabilities")(logits)
 

@@ -33,8 +33,8 @@ def resolve(recipe: ClassifyRecipe) -> ClassifyRecipe:
     learning_rate = recipe.learning_rate
     if learning_rate is None:
         learning_rate = (1e-3 if scratch else 2e-4) * (1 if recipe.optimizer == "adamw" else 30)
-    # Measured on LFW: the mean direction of a person's embeddings beats every head trained on them, most of all with
-    # few photos each and against strangers (benchmarks/RESULTS.md).
+    # Measured on LFW: the mean direction of a person's embeddings beat every head trained on them, most of all with few
+    # photos each and against strangers (benchmarks/RESULTS.md).
     classifier = recipe.classifier or ("cosine" if recipe.backbone == "face_resnet" and not scratch else "softmax")
     margin = recipe.margin if recipe.margin is not None else _MARGINS.get(classifier)
     head_epochs = recipe.head_epochs
@@ -42,9 +42,6 @@ def resolve(recipe: ClassifyRecipe) -> ClassifyRecipe:
         head_epochs = 0
     elif head_epochs is None:
         head_epochs = 0 if classifier == "cosine" else 60
-    copies = recipe.copies
-    if copies is None:
-        copies = 1 if classifier == "cosine" and not scratch and recipe.augment != "none" else 0
     resolved = replace(
         recipe,
         weights=weights,
@@ -52,7 +49,6 @@ def resolve(recipe: ClassifyRecipe) -> ClassifyRecipe:
         epochs=epochs,
         classifier=classifier,
         head_epochs=head_epochs,
-        copies=copies,
         learning_rate=learning_rate,
         margin=margin,
         image_size=recipe.image_size or (IMAGE_SIZE[0] if recipe.backbone == "face_resnet" else 112),
@@ -78,7 +74,7 @@ def _check_ranges(recipe: ClassifyRecipe) -> None:
         "holdout": 0 < recipe.holdout < 1,
         "head_epochs": recipe.head_epochs is None or recipe.head_epochs >= 0,
         "epochs": recipe.epochs is None or recipe.epochs >= 0,
-        "copies": recipe.copies is None or recipe.copies >= 0,
+        "copies": recipe.copies >= 0,
         "unfreeze": recipe.unfreeze is None or recipe.unfreeze >= 1,
         "layer_decay": 0 < recipe.layer_decay <= 1,
         "margin": recipe.margin is None or 0 <= recipe.margin < 1.6,

@@ -60,9 +60,7 @@ class ClassifyRecipe:
     head_epochs: int | None = _setting(
         None, "Epochs on the frozen backbone's features, which are computed once. [0 for cosine, else 60]"
     )
-    copies: int | None = _setting(
-        None, "Augmented copies of each image whose features are computed as well. [1 for cosine on faces, else 0]"
-    )
+    copies: int = _setting(0, "Augmented copies of each image whose features are computed as well.")
     epochs: int | None = _setting(None, "Epochs through the network. [0 for face_resnet, 30 from scratch, else 10]")
     unfreeze: int | None = _setting(None, "Blocks trained in fine-tuning, from the end. [by the number of images]")
     layer_decay: float = _setting(0.75, "Factor on the learning rate from each block to the one before it.")

@@ -37,6 +37,7 @@ from kerasface.train.prepare import PreparedData
 from kerasface.train.recipe import ClassifyRecipe
 from kerasface.train.schedules import build_schedule
 
+_BLOCK = 1024  # features that are looked at together
 _IN_MEMORY = 512 * 2**20  # bytes of features that are read at once instead of batch by batch
 
 
@@ -65,9 +66,7 @@ class FrozenFeatures:
         on_progress: Callable[[int, int], None] | None = None,
     ):
         side = recipe.image_size
-        self.backbone = build_backbone(
-            recipe.backbone, (side, side), weights="pretrained", mirror=recipe.mirror
-        )
+        self.backbone = build_backbone(recipe.backbone, (side, side), weights="pretrained", mirror=recipe.mirror)
         vector = to_vector(self.backbone.model.output, head=recipe.head or "gap")
         self.model = keras.Model(self.backbone.model.input, vector, name=self.backbone.model.name)
         network, dim = compile_network(self.model), vector.shape[-1]
@@ -101,29 +100,56 @@ class FrozenFeatures:
 
 def build_head(features: FrozenFeatures, prepared: PreparedData, recipe: ClassifyRecipe) -> keras.Model:
     """Builds the head for frozen features; one of cosines begins at the mean direction of each class."""
-    labels = prepared.labels[prepared.train]
+    labels, num_classes = prepared.labels[prepared.train], len(prepared.names)
     mean, variance = _statistics(features.train[0])
-    cosine = recipe.classifier != "softmax"
+    if recipe.classifier == "softmax":
+        return build_classifier_head(mean, variance, num_classes, dropout=recipe.dropout or 0.0)
+    directions = class_directions(features.train, labels, num_classes)
     head = build_classifier_head(
         mean,
         variance,
-        len(prepared.names),
+        num_classes,
         dropout=recipe.dropout or 0.0,
-        scale=recipe.scale if cosine else None,
+        scale=recipe.scale,
+        offsets=hubness(features.train[0], labels, directions) / 2 if recipe.classifier == "cosine" else None,
     )
-    if cosine:
-        head.get_layer("head_cosines").set_weights([class_directions(features.train[0], labels, len(prepared.names))])
+    head.get_layer("head_cosines").set_weights([directions])
     return head
 
 
-def class_directions(features: np.ndarray | StoredArray, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Returns the mean of the unit features of each class, at unit length: `(dim, num_classes)` float32."""
-    sums = np.zeros((num_classes, features.shape[1]))
-    for start in range(0, len(labels), 4096):
-        block = np.asarray(features[start : start + 4096], dtype=np.float64)
-        block /= np.maximum(np.linalg.norm(block, axis=1, keepdims=True), 1e-12)
-        np.add.at(sums, labels[start : start + 4096], block)
-    return (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)).T.astype(np.float32)
+def class_directions(copies: Sequence[np.ndarray | StoredArray], labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Returns the mean of the unit features of each class over all copies, at unit length: `(dim, num_classes)`."""
+    sums = np.zeros((num_classes, copies[0].shape[1]))
+    for features in copies:
+        for start in range(0, len(labels), _BLOCK):
+            np.add.at(sums, labels[start : start + _BLOCK], _unit(features[start : start + _BLOCK]))
+    return _unit(sums).T.astype(np.float32)
+
+
+def hubness(features: np.ndarray | StoredArray, labels: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Measures how readily each class takes the images of others: a direction near everybody's is nearest to many.
+
+    Half of it, taken off a class's cosine, is the correction of cross-domain similarity local scaling, as far as it
+    changes the order of classes.
+
+    Args:
+        features: Training features, shape `(num_images, dim)`.
+        labels: Their classes, shape `(num_images,)`.
+        directions: Unit directions of the classes, shape `(dim, num_classes)`.
+
+    Returns:
+        Mean cosine of each direction to its ten nearest training features of other classes, `(num_classes,)`.
+
+    Reference:
+        Conneau et al., "Word Translation Without Parallel Data", ICLR 2018 (arXiv:1710.04087), section 2.3.
+    """
+    nearest = np.full((0, directions.shape[1]), 0.0)
+    for start in range(0, len(labels), _BLOCK):
+        cosines = _unit(features[start : start + _BLOCK]) @ directions
+        cosines[np.arange(len(cosines)), labels[start : start + _BLOCK]] = -np.inf
+        nearest = np.sort(np.concatenate([nearest, cosines]), axis=0)[-10:]
+    others = np.isfinite(nearest)  # there may be fewer than ten
+    return (np.where(others, nearest, 0).sum(axis=0) / np.maximum(others.sum(axis=0), 1)).astype(np.float32)
 
 
 def head_stage(
@@ -342,6 +368,11 @@ def _statistics(features: np.ndarray | StoredArray) -> tuple[np.ndarray, np.ndar
         sums += block.sum(axis=0), (block**2).sum(axis=0)
     mean, mean_square = sums / len(features)
     return mean.astype(np.float32), np.maximum(mean_square - mean**2, 0).astype(np.float32)
+
+
+def _unit(features) -> np.ndarray:
+    features = np.asarray(features, dtype=np.float64)
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
 
 def _in_memory(features: StoredArray) -> np.ndarray | StoredArray:

@@ -57,6 +57,17 @@ def test_the_cosine_head_scales_the_cosines_before_the_softmax():
     np.testing.assert_allclose(np.asarray(trained(features)), cosines, atol=1e-5)
 
 
+def test_offsets_are_taken_off_the_cosines_only():
+    """Probabilities are those of scale * (cosine - offset); the cosines themselves stay."""
+    features = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
+    offsets = np.array([0.0, 0.2, -0.1, 0.5], dtype=np.float32)
+    head = head_for(features, 4, scale=8.0, offsets=offsets)
+    cosines = np.asarray(keras.Model(head.input, head.get_layer("head_cosines").output)(features))
+    expected = np.exp(8 * (cosines - offsets))
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(np.asarray(head(features)), expected, atol=1e-5)
+
+
 def test_a_map_becomes_a_vector_by_averaging_or_flattening():
     maps = keras.Input((4, 6, 5))
     assert to_vector(maps).shape == (None, 5)

@@ -22,6 +22,7 @@ from kerasface.train.stages import (
     dtype_policy,
     fine_tune_stage,
     head_stage,
+    hubness,
     image_stage,
     joined,
     scratch_model,
@@ -72,7 +73,7 @@ def network():
 def test_a_class_s_direction_is_the_mean_of_its_unit_features():
     """(3, 4) and (0, 2) are (0.6, 0.8) and (0, 1) at unit length: together (0.6, 1.8), of length sqrt(3.6)."""
     features = np.array([[3, 4], [5, 0], [0, 2]], dtype=np.float32)
-    directions = class_directions(features, np.array([0, 1, 0]), 2)
+    directions = class_directions([features], np.array([0, 1, 0]), 2)
     expected = np.array([[0.6 / np.sqrt(3.6), 1], [1.8 / np.sqrt(3.6), 0]])
     assert directions.dtype == np.float32
     np.testing.assert_allclose(directions, expected, atol=1e-6)
@@ -90,7 +91,29 @@ def test_directions_in_blocks_are_those_of_all(tmp_path):
     sums = np.stack([unit[labels == label].sum(axis=0) for label in range(4)], axis=1)
     expected = sums / np.linalg.norm(sums, axis=0)
     for given in (features, store.array([str(index) for index in range(5000)])):
-        np.testing.assert_allclose(class_directions(given, labels, 4), expected, atol=1e-5)
+        np.testing.assert_allclose(class_directions([given], labels, 4), expected, atol=1e-5)
+
+
+def test_copies_count_like_images():
+    """Two copies of one image, at right angles: the direction lies between."""
+    directions = class_directions([np.array([[3.0, 0]]), np.array([[0, 2.0]])], np.array([0]), 1)
+    np.testing.assert_allclose(directions[:, 0], np.sqrt([0.5, 0.5]), atol=1e-6)
+
+
+def test_hubness_is_the_mean_of_the_ten_nearest_of_others(tmp_path):
+    """Against a full sort per class; features of the class itself do not count. 3,000 features are three blocks."""
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(size=(3000, 4)), rng.integers(0, 5, 3000)
+    directions = class_directions([features], labels, 5)
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    expected = [np.sort((unit @ directions)[labels != label, label])[-10:].mean() for label in range(5)]
+    np.testing.assert_allclose(hubness(features, labels, directions), expected, atol=1e-6)
+
+
+def test_fewer_than_ten_others_are_all_that_count():
+    directions = np.eye(2, dtype=np.float32)
+    found = hubness(np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]]), np.array([0, 1, 1]), directions)
+    np.testing.assert_allclose(found, [(0.6 + 0) / 2, 0], atol=1e-6)
 
 
 def test_rare_classes_weigh_more_and_all_images_together_as_many():
@@ -225,8 +248,16 @@ def test_a_softmax_head_standardises_by_the_training_features(prepared):
 def test_a_head_of_cosines_begins_at_the_mean_directions(prepared, classifier):
     features = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
     head = build_head(SimpleNamespace(train=[features]), prepared, recipe(classifier=classifier))
-    expected = class_directions(features, prepared.labels[prepared.train], 2)
+    labels = prepared.labels[prepared.train]
+    expected = class_directions([features], labels, 2)
     np.testing.assert_array_equal(head.get_layer("head_cosines").get_weights()[0], expected)
+    # Only what is not trained under a margin is corrected for hubs.
+    corrected = any(layer.name == "head_offsets" for layer in head.layers)
+    assert corrected == (classifier == "cosine")
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    offsets = hubness(features, labels, expected) / 2 if corrected else 0
+    logits = keras.Model(head.input, head.get_layer("head_logits").output)(features)
+    np.testing.assert_allclose(np.asarray(logits), 64 * (unit @ expected - offsets), atol=1e-4)
 
 
 @pytest.mark.parametrize(
