@@ -178,6 +178,7 @@ def test_the_same_seed_gives_the_same_model_from_the_caches(trained, again):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_model(trained, again):
     first = load_run(trained[0].folder.parent, "friends").model
     second = load_run(again(trained, seed=4).folder.parent, "friends").model

@@ -97,7 +97,9 @@ def small_pretrained(monkeypatch):
     "changes",
     [
         pytest.param({"epochs": 0}, marks=pytest.mark.slow),
-        {"epochs": 0, "classifier": "cosine", "class_weights": "balanced", "ema": 0.9},
+        pytest.param(
+            {"epochs": 0, "classifier": "cosine", "class_weights": "balanced", "ema": 0.9}, marks=pytest.mark.slow
+        ),
         pytest.param({"epochs": 1, "accumulate": 2, "schedule": "plateau"}, marks=pytest.mark.slow),
     ],
     ids=["head", "cosines", "fine-tuning"],

@@ -9,7 +9,7 @@ from PIL import Image
 
 from kerasface.models import backbones
 from kerasface.runs import RunError, load_run
-from kerasface.train import classify, stages
+from kerasface.train import classify, session, stages
 from kerasface.train.classify import resume_classifier, train_classifier
 from kerasface.train.loop import TrainingDivergedError
 from kerasface.train.recipe import ClassifyRecipe
@@ -128,26 +128,21 @@ def test_a_run_has_everything_that_was_promised(whole):
     assert [done for stage, done, total in progress if stage == "train" and total == STEPS] == list(range(1, STEPS + 1))
 
 
-@pytest.mark.parametrize("step", [1, 6, 11])
-def test_killed_and_resumed_ends_as_if_nothing_had_happened(whole, pictures, cache, tmp_path, step):
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 6, pytest.param(11, marks=pytest.mark.slow)])
+def test_killed_and_resumed_ends_as_if_nothing_had_happened(whole, pictures, cache, tmp_path, monkeypatch, step):
+    """The history too: the loss of the epoch that was interrupted is the mean of all of it, not of what was left."""
+    monkeypatch.setattr(session, "_MAX_CHECKPOINT_SHARE", np.inf)  # a checkpoint at each step, however slow the disk
     with pytest.raises(Killed):
         train_classifier(pictures, "colours", recipe=STATEFUL, runs=tmp_path, cache=cache, on_progress=killer(step))
     assert sessions_in_progress(tmp_path) == ["colours"]
     events = []
     resumed = resume_classifier("colours", runs=tmp_path, cache=cache, on_event=events.append)
-    assert "resumed" in [event["event"] for event in events]
+    (went_on,) = [(event["epoch"], event["step"]) for event in events if event["event"] == "resumed"]
+    assert went_on == ((step - 1) // 4 + 1, (step - 1) % 4)  # what the step killed at did is not in a checkpoint
     assert sessions_in_progress(tmp_path) == []
     assert_equal_weights(tmp_path, whole[1])
     for name in ("top1", "top5", "ece"):
         assert resumed.metrics[name] == pytest.approx(whole[0].metrics[name], abs=1e-6)
-
-
-def test_an_interrupted_epoch_keeps_its_measures(whole, pictures, cache, tmp_path):
-    """The history's loss is the mean over the whole epoch, not over what was left of it."""
-    with pytest.raises(Killed):
-        train_classifier(pictures, "colours", recipe=STATEFUL, runs=tmp_path, cache=cache, on_progress=killer(7))
-    events = []
-    resume_classifier("colours", runs=tmp_path, cache=cache, on_event=events.append)
     losses = [event["loss"] for event in events if event["event"] == "epoch"]
     expected = [event["loss"] for event in whole[2] if event["event"] == "epoch"]
     np.testing.assert_allclose(losses, expected[-len(losses) :], rtol=1e-5)
@@ -209,8 +204,8 @@ def test_nothing_is_left_behind_when_the_data_are_refused(tmp_path):
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-@pytest.fixture
-def small_pretrained(monkeypatch):
+@pytest.fixture(scope="module")
+def small_pretrained():
     """Makes `MobileNetV2` a small network with random weights, as nothing can be downloaded here."""
 
     def build(name, image_size, weights, mirror=False):
@@ -219,8 +214,10 @@ def small_pretrained(monkeypatch):
         keras.utils.set_random_seed(5)
         return backbones.build_backbone("simple_cnn", image_size, weights=None)
 
-    monkeypatch.setattr(stages, "build_backbone", build)
-    monkeypatch.setattr(classify, "build_backbone", build)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "build_backbone", build)
+        patch.setattr(classify, "build_backbone", build)
+        yield
 
 
 TWO_STAGES = ClassifyRecipe(
@@ -237,12 +234,17 @@ TWO_STAGES = ClassifyRecipe(
 )
 
 
-@pytest.fixture
-def two_stages(small_pretrained, pictures, cache, tmp_path):
+@pytest.fixture(scope="module")
+def two_stages(small_pretrained, pictures, cache, tmp_path_factory):
     """A training in two stages and its events."""
     events = []
     trained = train_classifier(
-        pictures, "colours", recipe=TWO_STAGES, runs=tmp_path / "whole", cache=cache, on_event=events.append
+        pictures,
+        "colours",
+        recipe=TWO_STAGES,
+        runs=tmp_path_factory.mktemp("two_stages"),
+        cache=cache,
+        on_event=events.append,
     )
     return trained, events
 
