@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--holdout", type=float, default=0.2, help="share of each person's photos held out")
     parser.add_argument("--classifier", help="cosine (the default), softmax, arcface, cosface")
     parser.add_argument("--epochs", type=int, help="epochs of fine-tuning")
-    parser.add_argument("--copies", type=int, help="augmented copies per photo")
+    parser.add_argument("--copies", type=int, default=0, help="augmented copies per photo")
     parser.add_argument("--seeds", type=int, default=5, help="how many trainings")
     parser.add_argument("--cache", type=Path, help="folder of the caches")
     arguments = parser.parse_args()

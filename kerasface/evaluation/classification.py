@@ -181,8 +181,8 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray, num_bins: int = 1
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Finds the temperature that makes the probabilities most likely given the labels.
 
-    A label counts as right but for one chance in n + 2, as Platt (1999, section 2.2) has it: n samples without a
-    mistake do not say that there are none, and without this they would be certain of everything.
+    The mean confidence is held at (n + 1) / (n + 2) at most, Laplace's rule of succession: n samples without a mistake
+    do not say that there are none, and the most likely temperature would make the model certain of everything.
 
     Args:
         probabilities: Shape `(num_samples, num_classes)`, rows summing to 1; best from samples not trained on.
@@ -192,22 +192,28 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
         The temperature T in [0.05, 20]: `apply_temperature(probabilities, T)` has the least log loss.
 
     Reference:
-        Guo et al., ICML 2017, section 4.2. Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
+        Guo et al., ICML 2017, section 4.2.
     """
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import brentq, minimize_scalar
 
     probabilities, labels = _checked(probabilities, labels)
     logits = _logits(probabilities)
     true = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
-    doubt = 1 / (len(labels) + 2)
-    others = (logits.sum(axis=1) - true) / max(logits.shape[1] - 1, 1)
-    target = (1 - doubt) * true + doubt * others
+    bounds = np.log([0.05, 20])
 
     def log_loss(log_temperature: float) -> float:
         temperature = float(np.exp(log_temperature))
-        return float((np.log(np.exp(logits / temperature).sum(axis=1)) - target / temperature).mean())
+        return float((np.log(np.exp(logits / temperature).sum(axis=1)) - true / temperature).mean())
 
-    return float(np.exp(minimize_scalar(log_loss, bounds=np.log([0.05, 20]), method="bounded").x))
+    def too_sure(log_temperature: float) -> float:
+        # The largest logit is 0, so the largest probability is 1 over the sum.
+        confidence = (1 / np.exp(logits / np.exp(log_temperature)).sum(axis=1)).mean()
+        return float(confidence - (len(labels) + 1) / (len(labels) + 2))
+
+    likeliest = float(minimize_scalar(log_loss, bounds=bounds, method="bounded").x)
+    if too_sure(likeliest) > 0 > too_sure(bounds[1]):
+        likeliest = brentq(too_sure, likeliest, bounds[1])
+    return float(np.exp(likeliest))
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
