@@ -194,7 +194,7 @@ def build_augmentation(policy: str, mix: str = "none") -> Augmentation:
 def augment_image(image: np.ndarray, policy: str, key: np.ndarray, *, flip: bool = True) -> np.ndarray:
     """Augments one image, `(height, width, 3)` uint8, by both halves of a policy, without mixing."""
     moved = move_images(image[None], policy, key, flip=flip)
-    if not _appearance_layers(POLICIES[policy] or Policy(0, 0)):
+    if not _changes_colours(policy):
         return moved[0]
     changed, _ = build_augmentation(policy)(tf.constant(moved), tf.zeros((1, 1)), tf.constant(key))
     return changed[0].numpy()
@@ -252,6 +252,12 @@ def preview_sheet(
                 text = text[:-2] + "…"
             draw.text((x, y + side + 1 + 16 * line), text, (20, 20, 20), font)
     return np.array(sheet)
+
+
+@cache
+def _changes_colours(policy: str) -> bool:
+    settings = POLICIES[policy]
+    return settings is not None and bool(_appearance_layers(settings))
 
 
 def _appearance_layers(policy: Policy) -> list[keras.Layer]:
