@@ -44,7 +44,7 @@ def each(*slow):
     return pytest.mark.parametrize("name", marked)
 
 
-@each()
+@each("resnet34", "inception", "mobilenet_v2")
 def test_bytes_become_probabilities(name):
     model = built(name)
     images = images_of(32)
@@ -83,7 +83,7 @@ def test_layer_names_say_their_block(name):
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-@each("mobilenet")
+@each("inception", "mobilenet", "mobilenet_v2")
 def test_every_weight_learns(name):
     """One gradient step moves every trainable weight: no branch is left out, none is dead for all images."""
     model = built(name)
@@ -97,7 +97,7 @@ def test_every_weight_learns(name):
     assert still == []
 
 
-@each("inception", "mobilenet", "mobilenet_v2")
+@each("resnet34", "inception", "mobilenet", "mobilenet_v2")
 def test_the_output_is_float32_under_mixed_precision(name):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -128,7 +128,8 @@ def test_builds_for_every_size(name, height, width):
     ("name", "side"),
     [
         ("simple_cnn", 14),  # 224 / 2^4
-        ("alexnet", 6),  # 224 / 4, then three pools of 3 x 3 with stride 2
+        # 224 / 4, then three pools of 3 x 3 with stride 2
+        pytest.param("alexnet", 6, marks=pytest.mark.slow),
         ("vgg_recipe", 7),
         ("mobilenet_v2", 7),  # 224 / 2^5, and so the next two
         pytest.param("resnet34", 7, marks=pytest.mark.slow),
@@ -196,7 +197,10 @@ def test_resnet34_has_the_published_size():
     assert model.count_params() == expected + 2 * maps
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [("mobilenet", "MobileNet"), ("mobilenet_v2", "MobileNetV2")])
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [("mobilenet", "MobileNet"), pytest.param("mobilenet_v2", "MobileNetV2", marks=pytest.mark.slow)],
+)
 def test_mobilenets_have_the_size_of_those_of_keras(ours, theirs):
     reference = getattr(keras.applications, theirs)(include_top=False, weights=None, input_shape=(96, 96, 3))
     width = reference.output.shape[-1]
