@@ -100,7 +100,8 @@ def _descend(probe: keras.Model, batches: Iterator, rates: np.ndarray, on_progre
     losses, smoothed, average = [], [], 0.0
     for step, rate in enumerate(rates, start=1):
         probe.optimizer.learning_rate = float(rate)
-        loss = float(probe.train_on_batch(*next(batches)))
+        batch = (np.asarray(part) for part in next(batches))  # Keras on JAX takes no tensors of TensorFlow here
+        loss = float(probe.train_on_batch(*batch))
         if not np.isfinite(loss):
             break
         average = _MEMORY * average + (1 - _MEMORY) * loss

@@ -190,6 +190,7 @@ class _Runner:
             self._diverged(step)
         self.progress.measures = self._over_the_epoch(step, logs)
         if self.progress.epoch == 0 and step == 1:
+            _up_to_date(self.stage.model)
             self.stage.after_first_step()
         done = self.progress.epoch * self.stage.steps_per_epoch + step
         self.report(self.stage.name, done, self.stage.epochs * self.stage.steps_per_epoch)
@@ -243,7 +244,7 @@ class _Runner:
         raise TrainingDivergedError(message)
 
     def _checkpoint(self) -> None:
-        model = self.stage.model
+        model = _up_to_date(self.stage.model)
         weights = _values(model.variables)
         if not all(np.isfinite(value).all() for value in weights if value.dtype.kind == "f"):
             return  # the loss of the next step will be NaN; the last good checkpoint stays
@@ -297,8 +298,6 @@ class _Steps(keras.callbacks.Callback):
         self._runner.begin_epoch()
 
     def on_train_batch_end(self, batch, logs=None):
-        if keras.backend.backend() == "jax":
-            self.model.jax_state_sync()  # there the model's variables are updated only when they are asked for
         self._runner.after_step(self._first + batch + 1, logs)
 
 
@@ -342,4 +341,15 @@ def _assign(variables: Sequence, values: Sequence[np.ndarray]) -> None:
 
 
 def _rate(model: keras.Model) -> float:
-    return float(ops.convert_to_numpy(model.optimizer.learning_rate))
+    return float(ops.convert_to_numpy(_up_to_date(model).optimizer.learning_rate))
+
+
+def _up_to_date(model: keras.Model) -> keras.Model:
+    """Returns the model with the values of the step before: within an epoch JAX keeps them outside its variables.
+
+    Without this the variables read there as if they had just been made. It costs a few milliseconds, and Keras picks up
+    the next step from the variables: so it is called where they are read, not at every step.
+    """
+    if keras.backend.backend() == "jax":
+        model.jax_state_sync()
+    return model

@@ -45,6 +45,49 @@ class _Refined:
             average = self._averages[index]
             self.assign(average, ops.add(ops.multiply(average, keep), ops.multiply(variable, 1 - keep)))
 
+    def _backend_apply_gradients(self, grads, trainable_variables):
+        if keras.backend.backend() == "tensorflow" and self._distribution_strategy.num_replicas_in_sync > 1:
+            self._apply_on_all_devices(grads, trainable_variables)
+        else:
+            super()._backend_apply_gradients(grads, trainable_variables)
+
+    def _apply_on_all_devices(self, grads, trainable_variables):
+        """Applies the sum of the gradients that the devices of a `tf.distribute` strategy found.
+
+        Keras would clip each device's gradients before they are summed, and cannot accumulate: TensorFlow lets devices
+        meet in no branch of a condition. So they meet first, and the condition comes behind.
+        """
+        import tensorflow as tf
+
+        rate, batches, sums = self.learning_rate, self.gradient_accumulation_steps or 1, []
+        grads = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, list(grads))
+        if batches > 1:
+            sums = [self._accumulated_gradients[self._get_variable_index(variable)] for variable in trainable_variables]
+            grads = [gradient + ops.convert_to_tensor(total) for gradient, total in zip(grads, sums, strict=True)]
+        clipped = self._clip_gradients([gradient / batches for gradient in grads])
+
+        def apply(strategy, grads, clipped, rate):
+            def on_each(function, variable, *values):
+                strategy.extended.update(variable.value, function, args=values, group=False)
+
+            def update():
+                for variable, gradient in zip(trainable_variables, clipped, strict=True):
+                    on_each(lambda value, *given: self.update_step(given[0], value, given[1]), variable, gradient, rate)
+                for total in sums:
+                    on_each(lambda value: value.assign(tf.zeros_like(value)), total)
+
+            def accumulate():
+                for total, gradient in zip(sums, grads, strict=True):
+                    on_each(lambda value, given: value.assign(given), total, gradient)
+
+            if batches == 1:
+                update()
+            else:
+                ops.cond(ops.equal((self._iterations + 1) % batches, 0), update, accumulate)
+
+        merge = tf.__internal__.distribute.interim.maybe_merge_call  # as Keras's own TensorFlow optimizer does
+        merge(apply, self._distribution_strategy, grads, clipped, rate)
+
     def swap_averages(self, variables):
         """Exchanges the values of these variables and of their averages; without averages it does nothing."""
         for variable in variables if self._averages else ():

@@ -171,7 +171,7 @@ def head_stage(
             epoch=epoch,
             start_step=start,
         )
-        return with_class_weights(made, weights)
+        return _for_devices(with_class_weights(made, weights), _num_devices())
 
     return Stage(
         name="head",
@@ -233,7 +233,7 @@ def image_stage(
             epoch=epoch,
             start_step=start,
         )
-        return with_class_weights(made, weights)
+        return _for_devices(with_class_weights(made, weights), _num_devices())
 
     return Stage(
         name=name,
@@ -327,6 +327,35 @@ def _scope(strategy: str):
     # Without a GPU over the processors that TensorFlow was told to see, which serves tests.
     devices = None if accelerators() else [device.name for device in tf.config.list_logical_devices("CPU")]
     return tf.distribute.MirroredStrategy(devices).scope()
+
+
+def _num_devices() -> int:
+    """Returns among how many devices the scope that one stands in divides the batches."""
+    if keras.backend.backend() == "jax":
+        distribution = keras.distribution.distribution()
+        return distribution.device_mesh.devices.size if distribution else 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def _for_devices(batches, count: int):
+    """Makes every batch divide among devices: a rest is filled up with its own images, weighted to count once each."""
+    if count == 1:
+        return batches
+    import tensorflow as tf
+
+    def filled(images, labels, weights=None):
+        size = tf.shape(images)[0]
+        whole = -(-size // count) * count
+        rows = tf.range(whole) % size
+        times = tf.math.bincount(rows, minlength=size, dtype=tf.float32)
+        # Keras will divide by the number of images of the filled batch.
+        share = tf.cast(whole, tf.float32) / tf.cast(size, tf.float32)
+        each = (1.0 if weights is None else tf.gather(weights, rows)) * share / tf.gather(times, rows)
+        return tf.gather(images, rows), tf.gather(labels, rows), each
+
+    return batches.map(filled)
 
 
 def _compiled(model: keras.Model, recipe: ClassifyRecipe, peak: float, total_steps: int, rate_of=None) -> keras.Model:
