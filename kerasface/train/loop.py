@@ -155,6 +155,8 @@ class _Runner:
     def _train_epoch(self) -> None:
         epoch, start = self.progress.epoch, self.progress.step
         self.epoch_began, self.step_began = time.perf_counter(), start
+        if start == self.stage.steps_per_epoch:
+            return  # interrupted between the last step and the judging
         self.stage.model.fit(
             self.stage.batches(epoch, start),
             initial_epoch=epoch,
