@@ -15,9 +15,10 @@ from lfw import lfw_folder
 from machine import benchmark_parser, interleaved, print_columns, print_header, print_row
 
 from kerasface.train.defaults import resolve
+from kerasface.train.frozen import FrozenFeatures, build_head, joined
 from kerasface.train.prepare import prepare
 from kerasface.train.recipe import ClassifyRecipe
-from kerasface.train.stages import FrozenFeatures, build_head, head_stage, image_stage, joined, training_context
+from kerasface.train.stages import head_stage, image_stage, training_context
 
 
 def main() -> None:

@@ -4,25 +4,20 @@ Pretrained backbones are trained in two stages: a head on the frozen backbone's 
 then, if epochs are given, the last blocks with it. Without pretrained weights the network is trained from scratch.
 """
 
-import datetime
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import keras
-import numpy as np
-
-from kerasface.data.folders import read_about
 from kerasface.data.store import default_cache_folder
-from kerasface.environment import versions
-from kerasface.evaluation.classification import OpenSet, Temperature, cross_fitted_temperature, top_k_accuracy
+from kerasface.evaluation.classification import cross_fitted_temperature
 from kerasface.models.backbones import build_backbone
 from kerasface.models.heads import cool
-from kerasface.models.pretrained import weight_file
 from kerasface.models.runtime import device_name, with_dtype_policy
 from kerasface.models.zoo import ARCHITECTURES
 from kerasface.runs import DEFAULT_ROOT, check_name, write_run
+from kerasface.train.card import Trained, card_of, metrics_of, notes_of
 from kerasface.train.defaults import resolve
+from kerasface.train.frozen import FrozenFeatures, build_head, joined
 from kerasface.train.judging import Judged, is_better, judge_features, judge_images, measures, score_name
 from kerasface.train.loop import run_stage
 from kerasface.train.prepare import PreparedData, prepare
@@ -31,13 +26,10 @@ from kerasface.train.records import Records
 from kerasface.train.report import write_report
 from kerasface.train.session import Session
 from kerasface.train.stages import (
-    FrozenFeatures,
-    build_head,
     dtype_policy,
     fine_tune_stage,
     head_stage,
     image_stage,
-    joined,
     scratch_model,
     training_context,
 )
@@ -65,18 +57,6 @@ class TrainedRun:
     left_out: dict[str, int]
     notes: list[str]
     stopped: bool
-
-
-@dataclass(eq=False)
-class _Trained:
-    """A trained classifier of images, before it is calibrated."""
-
-    model: keras.Model
-    judged: Judged
-    history: list[dict]
-    seconds: dict[str, float]
-    stopped: bool
-    comparison: dict | None = None  # fine-tuning against the frozen backbone
 
 
 def train_classifier(
@@ -166,7 +146,7 @@ def _run(session: Session, runs, cache, on_progress) -> TrainedRun:
 
 def _train_pretrained(
     prepared: PreparedData, recipe: ClassifyRecipe, session: Session, cache: Path, report: StageProgress
-) -> _Trained:
+) -> Trained:
     """The frozen stage, then the fine-tuning if epochs are given; the better of both is kept."""
     features = FrozenFeatures(prepared, recipe, cache, lambda *counts: report("features", *counts))
     head = build_head(features, prepared, recipe)
@@ -187,7 +167,7 @@ def _train_pretrained(
     before = _judged(judge_head, features.validation, features.unknown, prepared, score_name(head))
     model = joined(features, head)
     if stopped or recipe.epochs == 0:
-        return _Trained(model, before, history, {"head_seconds": seconds}, stopped)
+        return Trained(model, before, history, {"head_seconds": seconds}, stopped)
     frozen = model.get_weights()
     judge = judge_images(model)
     validation = prepared.images.part(prepared.validation)
@@ -208,7 +188,7 @@ def _train_pretrained(
     session.event("comparison", **comparison)
     if not kept:
         model.set_weights(frozen)
-    return _Trained(
+    return Trained(
         model,
         after if kept else before,
         history + result.history,
@@ -220,14 +200,14 @@ def _train_pretrained(
 
 def _train_from_scratch(
     prepared: PreparedData, recipe: ClassifyRecipe, session: Session, cache: Path, report: StageProgress
-) -> _Trained:
+) -> Trained:
     model = scratch_model(prepared, recipe)
     judge = judge_images(model)
     validation, labels = prepared.images.part(prepared.validation), prepared.labels[prepared.validation]
     stage = image_stage("train", model, prepared, recipe, lambda: measures(judge(validation)[0], labels))
     result = run_stage(stage, session, on_progress=report)
     judged = _judged(judge, validation, prepared.images.part(prepared.unknown), prepared, score_name(model))
-    return _Trained(model, judged, result.history, {"train_seconds": result.seconds}, result.stopped)
+    return Trained(model, judged, result.history, {"train_seconds": result.seconds}, result.stopped)
 
 
 def _judged(judge, validation, unknown, prepared: PreparedData, score: str) -> Judged:
@@ -245,15 +225,15 @@ def _judged(judge, validation, unknown, prepared: PreparedData, score: str) -> J
     )
 
 
-def _write(trained: _Trained, prepared: PreparedData, session: Session, runs) -> TrainedRun:
+def _write(trained: Trained, prepared: PreparedData, session: Session, runs) -> TrainedRun:
     """Calibrates the model and writes the run; the folder of the training in progress goes if it came to its end."""
     recipe, judged = session.recipe, trained.judged
     temperature = cross_fitted_temperature(judged.probabilities, judged.labels)
     model = with_dtype_policy(trained.model, "float32")
     cool(model, temperature.value)
     strangers = judged.cooled(temperature).open_set()
-    metrics = _metrics(trained, prepared, temperature, strangers, session)
-    notes = _notes(trained, prepared, strangers, recipe)
+    metrics = metrics_of(trained, prepared, temperature, strangers, session)
+    notes = notes_of(trained, prepared, strangers, recipe)
     records = Records(
         metrics=metrics,
         history=trained.history,
@@ -269,7 +249,7 @@ def _write(trained: _Trained, prepared: PreparedData, session: Session, runs) ->
         runs,
         session.name,
         model=model,
-        card=_card(prepared, recipe, metrics, temperature, strangers, session, judged.score),
+        card=card_of(prepared, recipe, metrics, temperature, strangers, session, judged.score),
         metrics=metrics,
         history=trained.history,
         rejected=prepared.rejected,
@@ -283,109 +263,6 @@ def _write(trained: _Trained, prepared: PreparedData, session: Session, runs) ->
     if not trained.stopped:
         session.remove()
     return TrainedRun(folder, metrics, prepared.rejected, prepared.left_out, notes, trained.stopped)
-
-
-def _metrics(
-    trained: _Trained, prepared: PreparedData, temperature: Temperature, strangers: OpenSet | None, session: Session
-) -> dict:
-    judged = trained.judged
-    throughput = [row["images_per_second"] for row in trained.history]
-    return {
-        "top1": judged.top1,
-        "top5": top_k_accuracy(judged.probabilities, judged.labels, 5),
-        "ece_before": temperature.before.ece,
-        "ece": temperature.after.ece,
-        "known_accepted": strangers and strangers.known_accepted,
-        "unknown_accepted": strangers and strangers.unknown_accepted,
-        "num_classes": len(prepared.names),
-        "num_train": len(prepared.train),
-        "num_validation": len(prepared.validation),
-        "num_unknown": len(prepared.unknown),
-        "num_rejected": len(prepared.rejected),
-        "num_left_out": len(prepared.left_out),
-        "num_moved": len(prepared.moved),
-        "num_images_computed": prepared.num_computed,
-        "images_per_second": round(float(np.median(throughput)), 1) if throughput else None,
-        **{name: round(value, 3) for name, value in trained.seconds.items()},
-        "seconds": round(session.seconds(), 3),
-    }
-
-
-def _notes(trained: _Trained, prepared: PreparedData, strangers: OpenSet | None, recipe: ClassifyRecipe) -> list[str]:
-    notes = []
-    if trained.stopped:
-        notes.append("The training was stopped before its end; --resume goes on with it.")
-    if trained.comparison and not trained.comparison["fine_tuned_kept"]:
-        notes.append(
-            "Fine-tuning made it worse on held-out people or on strangers; the frozen backbone with its head was kept."
-        )
-    if strangers is None:
-        notes.append(
-            "Strangers were not measured: every face gets one of the trained names. Classes with too few images, or a "
-            "folder given as `unknown`, serve as strangers."
-        )
-    if prepared.left_out:
-        notes.append(f"{len(prepared.left_out)} classes left out: fewer than {recipe.min_images} usable images.")
-    if prepared.rejected:
-        notes.append(f"{len(prepared.rejected)} files not used; the reasons are in rejected.csv.")
-    if len(prepared.moved):
-        notes.append(
-            f"{len(prepared.moved)} held-out images were moved to the training side: they show what a training image "
-            "shows."
-        )
-    leaks = prepared.leaks
-    if conflicts := len(leaks.two_labels_exact) + len(leaks.two_labels_near):
-        notes.append(f"{conflicts} pictures stand under two names; see the report.")
-    if len(leaks.shared_labels):
-        notes.append(f"{len(leaks.shared_labels)} persons stand on both sides, through equal pictures.")
-    return notes
-
-
-def _card(
-    prepared: PreparedData,
-    recipe: ClassifyRecipe,
-    metrics: dict,
-    temperature: Temperature,
-    strangers: OpenSet | None,
-    session: Session,
-    score: str,
-) -> dict:
-    return {
-        "task": "classify",
-        "input": prepared.input,
-        "backbone": recipe.backbone,
-        "labels": prepared.names,
-        "metrics": metrics,
-        "calibration": {
-            "temperature": temperature.value,
-            "applied": True,
-            "ece_before": temperature.before.ece,
-            "ece": temperature.after.ece,
-            "num_images": len(prepared.validation),
-        },
-        "open_set": strangers and {"score": score, **strangers.to_dict()},
-        "recipe": asdict(recipe),
-        "data": {
-            "folder": prepared.root.resolve().name,
-            "fingerprint": session.facts["fingerprint"],
-            **read_about(prepared.root),
-        },
-        "weights": _weights(recipe),
-        "code": session.facts["code"],
-        "versions": versions() | {"backend": keras.backend.backend()},
-        "device": device_name(),
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _weights(recipe: ClassifyRecipe) -> list[dict]:
-    if not recipe.pretrained:
-        return []
-    if recipe.backbone == "face_resnet":
-        entry = weight_file("face_resnet")
-        return [{"name": entry.name, "licence": entry.licence, "sha256": entry.sha256}]
-    licence = build_backbone(recipe.backbone, (recipe.image_size,) * 2, weights=None).licence
-    return [{"name": f"{recipe.backbone} (ImageNet)", "licence": licence}]
 
 
 def _check_buildable(recipe: ClassifyRecipe) -> None:

@@ -14,16 +14,14 @@ from kerasface.plotting import learning_rate_search
 from kerasface.runs import write_atomically
 from kerasface.train.defaults import resolve
 from kerasface.train.find_lr import find_learning_rate
+from kerasface.train.frozen import FrozenFeatures, build_head, joined
 from kerasface.train.loop import Stage
 from kerasface.train.prepare import PreparedData, prepare
 from kerasface.train.recipe import ClassifyRecipe
 from kerasface.train.stages import (
-    FrozenFeatures,
-    build_head,
     fine_tune_stage,
     head_stage,
     image_stage,
-    joined,
     scratch_model,
     training_context,
 )

@@ -6,7 +6,7 @@ from PIL import Image
 
 from kerasface.data.augmentation import preview_sheet
 from kerasface.models import backbones
-from kerasface.train import stages
+from kerasface.train import frozen
 from kerasface.train.defaults import resolve
 from kerasface.train.looking import search_learning_rate, write_preview
 from kerasface.train.prepare import prepare
@@ -90,7 +90,7 @@ def small_pretrained(monkeypatch):
     def build(name, image_size, weights, mirror=False):
         return backbones.build_backbone("simple_cnn", image_size, weights=None)
 
-    monkeypatch.setattr(stages, "build_backbone", build)
+    monkeypatch.setattr(frozen, "build_backbone", build)
 
 
 @pytest.mark.parametrize(

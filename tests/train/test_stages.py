@@ -11,20 +11,16 @@ from kerasface.losses import ArcFace, CosFace
 from kerasface.models import backbones
 from kerasface.models.backbones import build_backbone
 from kerasface.models.heads import build_classifier_head, to_probabilities, to_vector
-from kerasface.train import stages
+from kerasface.train import frozen, stages
 from kerasface.train.defaults import resolve
+from kerasface.train.frozen import FrozenFeatures, build_head, class_directions, hubness, joined
 from kerasface.train.recipe import ClassifyRecipe
 from kerasface.train.stages import (
-    FrozenFeatures,
-    build_head,
-    class_directions,
     class_weights,
     dtype_policy,
     fine_tune_stage,
     head_stage,
-    hubness,
     image_stage,
-    joined,
     scratch_model,
     training_context,
 )
@@ -58,7 +54,7 @@ def small_pretrained(monkeypatch):
         keras.utils.set_random_seed(5)
         return backbones.build_backbone("simple_cnn", image_size, weights=None)
 
-    monkeypatch.setattr(stages, "build_backbone", build)
+    monkeypatch.setattr(frozen, "build_backbone", build)
 
 
 @pytest.fixture
@@ -320,7 +316,7 @@ def test_frozen_features_are_computed_once_for_each_part(small_pretrained, prepa
 
 def test_joined_the_model_says_of_images_what_the_head_says_of_their_features(small_pretrained, prepared, tmp_path):
     features = FrozenFeatures(prepared, recipe(), tmp_path)
-    head = build_classifier_head(*stages._statistics(features.train[0]), 2)
+    head = build_classifier_head(*frozen._statistics(features.train[0]), 2)
     model = joined(features, head)
     images = prepared.images[prepared.validation].astype(np.float32)
     np.testing.assert_allclose(np.asarray(model(images)), np.asarray(head(features.validation)), atol=1e-5)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from kerasface.models import backbones
 from kerasface.runs import RunError, load_run
-from kerasface.train import classify, session, stages
+from kerasface.train import card, classify, frozen, session
 from kerasface.train.classify import resume_classifier, train_classifier
 from kerasface.train.loop import TrainingDivergedError
 from kerasface.train.recipe import ClassifyRecipe
@@ -221,8 +221,8 @@ def small_pretrained():
         return backbones.build_backbone("simple_cnn", image_size, weights=None)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "build_backbone", build)
-        patch.setattr(classify, "build_backbone", build)
+        for module in (frozen, classify, card):
+            patch.setattr(module, "build_backbone", build)
         yield
 
 
@@ -265,7 +265,7 @@ def test_fine_tuning_moves_the_last_block_and_nothing_else(two_stages, pictures,
     monkeypatch.setattr(classify, "is_better", lambda after, before: True)
     kept = train_classifier(pictures, "colours", recipe=TWO_STAGES, runs=tmp_path / "kept", cache=cache)
     model = load_run(kept.folder.parent, "colours").model
-    start = stages.build_backbone("MobileNetV2", (16, 16), "pretrained").model
+    start = frozen.build_backbone("MobileNetV2", (16, 16), "pretrained").model
     moved = {
         layer.name
         for layer in start.layers
@@ -286,7 +286,7 @@ def test_fine_tuning_that_makes_it_worse_is_not_kept(small_pretrained, pictures,
     trained = train_classifier(pictures, "colours", recipe=TWO_STAGES, runs=tmp_path, cache=cache)
     assert any("Fine-tuning made it worse" in note for note in trained.notes)
     model = load_run(tmp_path, "colours").model
-    for layer in stages.build_backbone("MobileNetV2", (16, 16), "pretrained").model.layers:
+    for layer in frozen.build_backbone("MobileNetV2", (16, 16), "pretrained").model.layers:
         for before, after in zip(layer.get_weights(), model.get_layer(layer.name).get_weights(), strict=True):
             np.testing.assert_array_equal(after, before)
 

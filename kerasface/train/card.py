@@ -1,0 +1,136 @@
+"""What a run says of itself: its card, its metrics, and what must be told in sentences."""
+
+import datetime
+from dataclasses import asdict, dataclass
+
+import keras
+import numpy as np
+
+from kerasface.data.folders import read_about
+from kerasface.environment import versions
+from kerasface.evaluation.classification import OpenSet, Temperature, top_k_accuracy
+from kerasface.models.backbones import build_backbone
+from kerasface.models.pretrained import weight_file
+from kerasface.models.runtime import device_name
+from kerasface.train.judging import Judged
+from kerasface.train.prepare import PreparedData
+from kerasface.train.recipe import ClassifyRecipe
+from kerasface.train.session import Session
+
+
+@dataclass(eq=False)
+class Trained:
+    """A trained classifier of images, before it is calibrated."""
+
+    model: keras.Model
+    judged: Judged
+    history: list[dict]
+    seconds: dict[str, float]
+    stopped: bool
+    comparison: dict | None = None  # fine-tuning against the frozen backbone
+
+
+def metrics_of(
+    trained: Trained, prepared: PreparedData, temperature: Temperature, strangers: OpenSet | None, session: Session
+) -> dict:
+    """Returns the contents of the run's `metrics.json`."""
+    judged = trained.judged
+    throughput = [row["images_per_second"] for row in trained.history]
+    return {
+        "top1": judged.top1,
+        "top5": top_k_accuracy(judged.probabilities, judged.labels, 5),
+        "ece_before": temperature.before.ece,
+        "ece": temperature.after.ece,
+        "known_accepted": strangers and strangers.known_accepted,
+        "unknown_accepted": strangers and strangers.unknown_accepted,
+        "num_classes": len(prepared.names),
+        "num_train": len(prepared.train),
+        "num_validation": len(prepared.validation),
+        "num_unknown": len(prepared.unknown),
+        "num_rejected": len(prepared.rejected),
+        "num_left_out": len(prepared.left_out),
+        "num_moved": len(prepared.moved),
+        "num_images_computed": prepared.num_computed,
+        "images_per_second": round(float(np.median(throughput)), 1) if throughput else None,
+        **{name: round(value, 3) for name, value in trained.seconds.items()},
+        "seconds": round(session.seconds(), 3),
+    }
+
+
+def notes_of(trained: Trained, prepared: PreparedData, strangers: OpenSet | None, recipe: ClassifyRecipe) -> list[str]:
+    """Returns what must be said about the run, in sentences."""
+    notes = []
+    if trained.stopped:
+        notes.append("The training was stopped before its end; --resume goes on with it.")
+    if trained.comparison and not trained.comparison["fine_tuned_kept"]:
+        notes.append(
+            "Fine-tuning made it worse on held-out people or on strangers; the frozen backbone with its head was kept."
+        )
+    if strangers is None:
+        notes.append(
+            "Strangers were not measured: every face gets one of the trained names. Classes with too few images, or a "
+            "folder given as `unknown`, serve as strangers."
+        )
+    if prepared.left_out:
+        notes.append(f"{len(prepared.left_out)} classes left out: fewer than {recipe.min_images} usable images.")
+    if prepared.rejected:
+        notes.append(f"{len(prepared.rejected)} files not used; the reasons are in rejected.csv.")
+    if len(prepared.moved):
+        notes.append(
+            f"{len(prepared.moved)} held-out images were moved to the training side: they show what a training image "
+            "shows."
+        )
+    leaks = prepared.leaks
+    if conflicts := len(leaks.two_labels_exact) + len(leaks.two_labels_near):
+        notes.append(f"{conflicts} pictures stand under two names; see the report.")
+    if len(leaks.shared_labels):
+        notes.append(f"{len(leaks.shared_labels)} persons stand on both sides, through equal pictures.")
+    return notes
+
+
+def card_of(
+    prepared: PreparedData,
+    recipe: ClassifyRecipe,
+    metrics: dict,
+    temperature: Temperature,
+    strangers: OpenSet | None,
+    session: Session,
+    score: str,
+) -> dict:
+    """Returns the run's card; what `write_run` fills in is left out."""
+    return {
+        "task": "classify",
+        "input": prepared.input,
+        "backbone": recipe.backbone,
+        "labels": prepared.names,
+        "metrics": metrics,
+        "calibration": {
+            "temperature": temperature.value,
+            "applied": True,
+            "ece_before": temperature.before.ece,
+            "ece": temperature.after.ece,
+            "num_images": len(prepared.validation),
+        },
+        "open_set": strangers and {"score": score, **strangers.to_dict()},
+        "recipe": asdict(recipe),
+        "data": {
+            "folder": prepared.root.resolve().name,
+            "fingerprint": session.facts["fingerprint"],
+            **read_about(prepared.root),
+        },
+        "weights": _weights(recipe),
+        "code": session.facts["code"],
+        "versions": versions() | {"backend": keras.backend.backend()},
+        "device": device_name(),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _weights(recipe: ClassifyRecipe) -> list[dict]:
+    if not recipe.pretrained:
+        return []
+    if recipe.backbone == "face_resnet":
+        entry = weight_file("face_resnet")
+        return [{"name": entry.name, "licence": entry.licence, "sha256": entry.sha256}]
+    licence = build_backbone(recipe.backbone, (recipe.image_size,) * 2, weights=None).licence
+    return [{"name": f"{recipe.backbone} (ImageNet)", "licence": licence}]
