@@ -78,7 +78,8 @@ def memory() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--per-class", type=int, default=PER_CLASS)
-    parser.add_argument("--steps", type=int, default=100, help="training steps of 128 images")
+    parser.add_argument("--steps", type=int, default=100, help="training steps")
+    parser.add_argument("--batch-size", type=int, default=32, help="images per step; memory grows with it")
     parser.add_argument("--folder", help="where the 5.3 GB go for the time of the run; the system's temporary folder")
     arguments = parser.parse_args()
     print_header()
@@ -88,7 +89,7 @@ def main() -> None:
             backbone="mobilenet_v2",
             image_size=SIDE,
             epochs=1,
-            batch_size=128,
+            batch_size=arguments.batch_size,
             augment="light",
             precision="float32",
         )

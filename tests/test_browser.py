@@ -29,7 +29,10 @@ def test_two_uploaded_photos_get_a_verdict(page, app_server, portrait_files):
 
 def test_a_photo_from_the_webcam_shows_its_face(page, app_server):
     page.goto(f"{app_server}/recognise")
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=ANALYSIS)
     page.get_by_text("Camera", exact=True).click()
+    # The button is there before the camera: pressed without a picture it does nothing.
+    page.wait_for_function("document.querySelector('video')?.videoWidth > 0", timeout=ANALYSIS)
     page.get_by_role("button", name="Take Photo").click()
     expect(page.get_by_text("Face 1")).to_be_visible(timeout=ANALYSIS)
 

@@ -389,6 +389,7 @@ def test_evaluate_verification_names_the_bad_line(run, tmp_path):
     assert "line 3" in result.output
 
 
+@pytest.mark.slow
 def test_train_classify_from_the_command_line(photos, portrait, tmp_path):
     """As `python -m kerasface.train`: JSON alone on stdout; the bars on stderr."""
     for name, channels in (("Ada", np.s_[..., :]), ("Bea", np.s_[..., ::-1])):

@@ -3,11 +3,14 @@
 import subprocess
 import sys
 
+import pytest
+
 
 def run(script):
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_tensorflow_starts_without_a_word_and_stderr_works_afterwards():
     done = run(
         "import sys\n"

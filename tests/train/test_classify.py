@@ -169,6 +169,7 @@ def test_progress_goes_through_every_stage_to_its_end(trained):
         assert all(before[0] <= after[0] for before, after in pairwise(counts))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model_from_the_caches(trained, again):
     first = load_run(trained[0].folder.parent, "friends").model
     repeated = again(trained)
@@ -186,6 +187,7 @@ def test_another_seed_gives_another_model(trained, again):
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_loss_that_becomes_infinite_says_what_to_do(trained, again):
     with pytest.raises(TrainingDivergedError, match=r"learning rate 1e\+38.*Lower the learning rate"):
         again(trained, head_learning_rate=1e38, schedule="constant", warmup=0.0)

@@ -33,6 +33,7 @@ def search(model, batches, **options):
     return find_learning_rate(model, batches, **{"loss": "sparse_categorical_crossentropy", "num_steps": 60} | options)
 
 
+@pytest.mark.slow
 def test_a_training_at_the_suggestion_learns_and_the_model_is_as_before(model, batches):
     model.compile("sgd", "mse")
     before, optimizer, done = state(model), model.optimizer, []

@@ -179,6 +179,7 @@ def test_another_process_can_ask_it_to_stop(pictures, cache, tmp_path):
     assert len(read_events(stopped.folder / "events.jsonl")[0]) < 9
 
 
+@pytest.mark.slow
 def test_other_images_cannot_be_resumed_with(pictures, cache, tmp_path):
     data = tmp_path / "data"
     for name in NAMES:
@@ -291,6 +292,7 @@ def test_fine_tuning_that_makes_it_worse_is_not_kept(small_pretrained, pictures,
             np.testing.assert_array_equal(after, before)
 
 
+@pytest.mark.slow
 def test_killed_in_the_second_stage_the_first_is_not_repeated(two_stages, pictures, cache, tmp_path):
     with pytest.raises(Killed):
         train_classifier(pictures, "colours", recipe=TWO_STAGES, runs=tmp_path, cache=cache, on_progress=killer(5))
