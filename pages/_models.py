@@ -49,13 +49,15 @@ def choose_classifier(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary | None:
     summaries = runs.list_runs(root)
     show_broken_runs(summaries)
     usable = {summary.name: summary for summary in summaries if summary.card and summary.card["task"] == "classify"}
-    if not usable:
-        st.info("No model is trained yet: faces are found, but nobody can be named. Make one from a folder per person:")
+    people = [name for name, summary in usable.items() if summary.card["input"].get("kind", "face") == "face"]
+    if not people:
+        st.info("No model is trained yet that names people. Make one from a folder of photos per person:")
         st.code(TRAIN_COMMAND, language="bash", wrap_lines=True)
+    if not usable:
         return None
     # People first: that is what the page is for.
-    names = sorted(usable, key=lambda name: usable[name].card["input"].get("kind", "face") != "face")
-    return usable.get(st.selectbox("Model", [*names, FACES_ONLY], key="model"))
+    names = [*people, *(name for name in usable if name not in people), FACES_ONLY]
+    return usable.get(st.selectbox("Model", names, key="model"))
 
 
 def classifier_or_stop(chosen: runs.RunSummary) -> FaceClassifier | ImageClassifier:

@@ -68,8 +68,8 @@ def notes_of(trained: Trained, prepared: PreparedData, strangers: OpenSet | None
         )
     if strangers is None:
         notes.append(
-            "Strangers were not measured: every face gets one of the trained names. Classes with too few images, or a "
-            "folder given as `unknown`, serve as strangers."
+            "Strangers were not measured: whatever it is shown gets one of the trained names. Classes with too few "
+            "images, or a folder given as `unknown`, serve as strangers."
         )
     if prepared.left_out:
         notes.append(f"{len(prepared.left_out)} classes left out: fewer than {recipe.min_images} usable images.")
