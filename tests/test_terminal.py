@@ -7,7 +7,7 @@ import pytest
 
 
 def run(script):
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-u", "-c", script], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.slow
