@@ -6,7 +6,7 @@ import streamlit as st
 
 from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.drawing import draw_faces
-from kerasface.plotting import top_bars
+from kerasface.plotting.decisions import top_bars
 from kerasface.recognise import Recognition, unknown_note
 from pages._charts import show_chart
 from pages._models import analyzer_or_stop, choose_classifier, classifier_or_stop

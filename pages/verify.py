@@ -3,7 +3,7 @@
 import streamlit as st
 
 from kerasface.faces.drawing import draw_faces
-from kerasface.plotting import score_scale
+from kerasface.plotting.decisions import score_scale
 from kerasface.verify import Verification, verify
 from pages._charts import show_chart
 from pages._models import analyzer_or_stop

@@ -10,7 +10,7 @@ from PIL import Image
 
 from kerasface.data.augmentation import preview_sheet
 from kerasface.data.store import default_cache_folder
-from kerasface.plotting import learning_rate_search
+from kerasface.plotting.training import learning_rate_search
 from kerasface.runs import write_atomically
 from kerasface.train.defaults import resolve
 from kerasface.train.find_lr import find_learning_rate

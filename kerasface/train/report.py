@@ -12,7 +12,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from kerasface import plotting
+from kerasface.plotting import classification, training
+from kerasface.plotting.style import percent
 from kerasface.train.prepare import PreparedData
 from kerasface.train.records import Confusion, Records
 
@@ -113,7 +114,7 @@ def _training(history: Sequence[dict]) -> str:
         best = min(epochs, key=lambda row: row["val_loss"])
         rows.append([stage, len(epochs), best["epoch"], f"{best['val_loss']:.3f}", f"{seconds:,.1f}", f"{speed:,.0f}"])
     heads = ["stage", "epochs", "best epoch", "its validation loss", "seconds", "images per second"]
-    return _figure(plotting.training_curves(history)) + _table(heads, rows)
+    return _figure(training.training_curves(history)) + _table(heads, rows)
 
 
 def _comparison(comparison: dict) -> str:
@@ -146,7 +147,7 @@ def _confusions(records: Records) -> str:
     names, confusions = records.prepared.names, records.confusions()
     parts = []
     if len(names) <= _MAX_HEATMAP:
-        parts.append(_figure(plotting.confusion_heatmap(records.confusion_matrix(), names)))
+        parts.append(_figure(classification.confusion_heatmap(records.confusion_matrix(), names)))
     shown = confusions[:_MAX_CELLS]
     parts.append(
         _shown(shown, confusions, "pairs of names confused, the most frequent first.") if shown else "<p>None.</p>"
@@ -180,7 +181,7 @@ def _strangers(records: Records) -> str:
             f"<p>{chosen.num_chosen_on:,} strangers are too few to promise {_share(chosen.false_accept_asked)}: that "
             f"takes {np.ceil(3 / chosen.false_accept_asked):,.0f}, even if none of them is accepted.</p>"
         )
-    return words + _figure(plotting.open_set_curve(records.curve, chosen)) + _accepted_strangers(records)
+    return words + _figure(classification.open_set_curve(records.curve, chosen)) + _accepted_strangers(records)
 
 
 def _accepted_strangers(records: Records) -> str:
@@ -207,7 +208,7 @@ def _calibration(records: Records) -> str:
         f"divided by {temperature.value:.2f}, which takes the mean distance between confidence and accuracy from "
         f"{_share(temperature.before.ece)} to {_share(temperature.after.ece)}, measured on images that the divisor was "
         "not fitted on.</p>"
-    ) + _figure(plotting.reliability_diagram(temperature.before, temperature.after))
+    ) + _figure(classification.reliability_diagram(temperature.before, temperature.after))
 
 
 def _classes(records: Records) -> str:
@@ -222,7 +223,7 @@ def _classes(records: Records) -> str:
     table = _table(["class", "training", "held out", "recall", "precision"], rows)
     return (
         f"<p>Training images per class: {min(sizes):,} to {max(sizes):,}, median {np.median(sizes):,.0f}.</p>"
-        f"{_figure(plotting.class_balance(classes))}"
+        f"{_figure(training.class_balance(classes))}"
         f"<details><summary>{count} {len(classes):,} classes, the worst first</summary>{table}</details>"
     )
 
@@ -323,7 +324,7 @@ def _share(value: float | None, digits: int = 1) -> str:
 
 
 def _sure(probability: float) -> str:
-    return plotting.percent(probability).replace(" ", "\N{NO-BREAK SPACE}")
+    return percent(probability).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _shown(shown: Sequence, found: Sequence, what: str) -> str:

@@ -1,0 +1,1 @@
+"""Records to plotly figures, for reports and pages alike."""

@@ -1,0 +1,102 @@
+"""Draws the answers: a score on its scale, the most probable names."""
+
+import html
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from kerasface.plotting.style import ACCEPT, BAR, QUIET, REJECT, TRACK, anchor, percent
+
+_LONGEST_NAME = 32  # letters beside a percentage in the narrowest card of the dashboard
+
+
+def score_scale(score: float, threshold: float) -> go.Figure:
+    """Draws one score on its scale, with the side of the threshold on which it is accepted.
+
+    The scale ends at 1 and starts low enough to show the score and some of the rejected side: scores of faces crowd
+    near 1, and on the whole range of `[-1, 1]` every pair would look alike.
+
+    Args:
+        score: Cosine similarity, in `[-1, 1]`.
+        threshold: Score from which a pair is accepted, in `[-1, 1]`.
+
+    Returns:
+        A figure 150 pixels high.
+
+    Raises:
+        ValueError: If a value is outside `[-1, 1]` or not a number.
+    """
+    for name, value in (("score", score), ("threshold", threshold)):
+        if not -1 - 1e-6 <= value <= 1 + 1e-6:
+            raise ValueError(
+                f"A cosine similarity lies in [-1, 1]. Received: {name}={value}. Pass scores of unit embeddings."
+            )
+    room = max(0.1, 1 - threshold)
+    low = max(-1.0, min(threshold - 2 * room, score - 0.25 * room))
+    figure = go.Figure()
+    for start, end, colour in ((low, threshold, REJECT), (threshold, 1.0, ACCEPT)):
+        figure.add_shape(type="rect", x0=start, x1=end, y0=-0.22, y1=0.22, fillcolor=colour, opacity=0.35, line_width=0)
+    figure.add_shape(type="line", x0=threshold, x1=threshold, y0=-0.45, y1=0.45, line={"width": 2, "color": "#7c8a87"})
+    marker = {"size": 20, "color": ACCEPT if score >= threshold else REJECT, "line": {"width": 3, "color": "white"}}
+    figure.add_trace(
+        go.Scatter(
+            x=[score],
+            y=[0],
+            mode="markers",
+            marker=marker,
+            cliponaxis=False,
+            hovertemplate="score %{x:.4f}<extra></extra>",
+        )
+    )
+    for value, y, side, text in (
+        (score, 0.5, "bottom", f"<b>score {score:.3f}</b>"),
+        (threshold, -0.5, "top", f"threshold {threshold:.3f}"),
+    ):
+        side_of_text = anchor((value - low) / (1 - low))
+        figure.add_annotation(x=value, y=y, text=text, showarrow=False, yanchor=side, xanchor=side_of_text)
+    figure.update_xaxes(range=[low, 1.0], showgrid=False, zeroline=False, tickformat=".2f", nticks=6, fixedrange=True)
+    figure.update_yaxes(range=[-1.1, 1.1], visible=False, fixedrange=True)
+    figure.update_layout(height=150, margin={"l": 18, "r": 18, "t": 6, "b": 28}, showlegend=False)
+    return figure
+
+
+def top_bars(top: Sequence[tuple[str, float]], *, decided: bool = True) -> go.Figure:
+    """Draws the most probable names of one face or picture: each name above its bar, the first on top.
+
+    Names stand above the bars and not beside them, so a long one takes nothing from the bars on a narrow screen; one
+    that would run into its percentage is cut.
+
+    Args:
+        top: Pairs of (label, probability in `[0, 1]`), most probable first.
+        decided: Whether the first name is the answer and stands out; not so where the answer is `unknown`.
+
+    Returns:
+        A figure of 42 pixels a name.
+
+    Raises:
+        ValueError: If `top` is empty.
+    """
+    if not top:
+        raise ValueError("Bars need at least one label. Received: top=[]. Ask the model for top >= 1.")
+    shortened = [label if len(label) <= _LONGEST_NAME else f"{label[: _LONGEST_NAME - 1]}…" for label, _ in top]
+    labels = [html.escape(label) for label in shortened]  # Plotly reads tags in text
+    probabilities = [probability for _, probability in top]
+    rows = list(range(len(top)))
+    colours = [BAR if decided else QUIET] + [QUIET] * (len(top) - 1)
+    bar = {"y": rows, "orientation": "h", "width": 0.28, "hoverinfo": "skip"}
+    figure = go.Figure(
+        [
+            go.Bar(x=[1.0] * len(top), marker={"color": TRACK, "cornerradius": 4}, **bar),
+            go.Bar(x=probabilities, marker={"color": colours, "cornerradius": 4}, **bar),
+        ]
+    )
+    above = {"y": 0, "yshift": 6, "yanchor": "bottom", "showarrow": False}
+    for row, (label, probability) in enumerate(zip(labels, probabilities, strict=True)):
+        name = f"<b>{label}</b>" if decided and row == 0 else label
+        figure.add_annotation(**above | {"y": row}, x=0, xanchor="left", text=name)
+        figure.add_annotation(**above | {"y": row}, x=1, xanchor="right", text=percent(probability))
+    figure.update_yaxes(range=[len(top) - 0.7, -0.8], visible=False, fixedrange=True)
+    figure.update_xaxes(range=[0, 1], visible=False, fixedrange=True)
+    figure.update_layout(height=42 * len(top) + 8, barmode="overlay", showlegend=False)
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 4})
+    return figure

@@ -1,0 +1,135 @@
+"""Draws a training: its curves, the search for a learning rate, the classes' sizes."""
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from kerasface.plotting.style import ACCEPT, BAR, MAX_NAMED, QUIET, REJECT, anchor, short
+
+
+def training_curves(history: Sequence[dict]) -> go.Figure:
+    """Draws loss and accuracy over the epochs of all stages, training beside validation.
+
+    Args:
+        history: One record per epoch, in order, with `loss`, `val_loss` and, where measured, `accuracy` and
+            `val_accuracy`; where their `stage` changes, a line is drawn.
+
+    Raises:
+        ValueError: If `history` is empty.
+    """
+    if not history:
+        raise ValueError("Curves need at least one epoch. Received: history=[].")
+    epochs = list(range(1, len(history) + 1))
+    figure = go.Figure()
+    for key, name, colour, axis in (
+        ("loss", "training loss", QUIET, "y"),
+        ("val_loss", "validation loss", REJECT, "y"),
+        ("accuracy", "training accuracy", QUIET, "y2"),
+        ("val_accuracy", "validation accuracy", ACCEPT, "y2"),
+    ):
+        values = [record.get(key) for record in history]
+        if any(value is not None for value in values):
+            mode = "lines+markers" if len(history) <= 30 else "lines"  # one epoch alone has no line
+            figure.add_trace(go.Scatter(x=epochs, y=values, name=name, yaxis=axis, line={"color": colour}, mode=mode))
+    _mark_stages(figure, [record.get("stage") for record in history])
+    whole = {"dtick": 1} if len(history) <= 12 else {}  # else Plotly would number half epochs
+    figure.update_xaxes(title="epoch", **whole)
+    figure.update_layout(
+        yaxis={"title": "loss", "domain": [0, 0.46], "rangemode": "tozero"},
+        yaxis2={"title": "accuracy", "domain": [0.54, 1], "anchor": "x", "tickformat": ".0%"},
+        height=460,
+        margin={"l": 60, "r": 18, "t": 24, "b": 40},
+        legend={"orientation": "h", "y": -0.14},
+        hovermode="x unified",
+    )
+    return figure
+
+
+def learning_rate_search(rates: np.ndarray, losses: np.ndarray, smoothed: np.ndarray, suggestion: float) -> go.Figure:
+    """Draws the loss under a rising learning rate, and the rate that is suggested.
+
+    Args:
+        rates: Learning rate of each step, above 0; drawn on a logarithmic axis.
+        losses: Loss of each batch, one per rate.
+        smoothed: Their moving average, one per rate. The loss axis ends a little above its range: single batches
+            may run away further.
+        suggestion: A rate.
+
+    Raises:
+        ValueError: If there is no step, or the numbers of values differ.
+    """
+    if not len(rates) == len(losses) == len(smoothed) > 0:
+        raise ValueError(
+            "A search has a loss and a smoothed loss for each of its rates. "
+            f"Received: {len(rates)} rates, {len(losses)} losses, {len(smoothed)} smoothed."
+        )
+    figure = go.Figure()
+    figure.add_trace(
+        go.Scatter(x=rates, y=losses, name="loss of the batch", mode="markers", marker={"color": QUIET, "size": 5})
+    )
+    figure.add_trace(go.Scatter(x=rates, y=smoothed, name="smoothed", line={"color": REJECT}))
+    figure.add_vline(x=suggestion, line={"width": 2, "color": ACCEPT, "dash": "dot"})
+    place = np.log10(suggestion)  # annotations on a logarithmic axis stand at the logarithm
+    share = np.interp(place, np.log10([rates[0], rates[-1]]), [0, 1])
+    text = f"<b>suggested {suggestion:.2g}</b>"
+    figure.add_annotation(
+        x=place, y=1, yref="paper", yanchor="bottom", text=text, showarrow=False, xanchor=anchor(share)
+    )
+    low, high = float(np.min(smoothed)), float(np.max(smoothed))
+    room = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
+    figure.update_xaxes(title="learning rate", type="log", exponentformat="power", dtick=1)
+    figure.update_yaxes(title="loss", range=[low - room, high + room])
+    figure.update_layout(
+        height=380, margin={"l": 60, "r": 18, "t": 30, "b": 40}, legend={"orientation": "h", "y": -0.2}
+    )
+    return figure
+
+
+def class_balance(balance: Sequence[dict]) -> go.Figure:
+    """Draws how many images the classes have: a bar each, or, of many classes, how many are how large.
+
+    Args:
+        balance: Per class `name`, `num_train` and `num_validation`.
+
+    Raises:
+        ValueError: If `balance` is empty.
+    """
+    if not balance:
+        raise ValueError("A balance needs at least one class. Received: balance=[].")
+    ordered = sorted(balance, key=lambda row: -row["num_train"])
+    figure = go.Figure()
+    if len(ordered) <= MAX_NAMED:
+        names = [html.escape(row["name"]) for row in ordered]
+        for key, title, colour in (("num_train", "training", BAR), ("num_validation", "held out", QUIET)):
+            figure.add_trace(go.Bar(x=names, y=[row[key] for row in ordered], name=title, marker={"color": colour}))
+        figure.update_xaxes(tickvals=names, ticktext=[short(row["name"]) for row in ordered], type="category")
+        figure.update_yaxes(title="images")
+    else:
+        # Sizes that double from bar to bar: up to 1, 2, 4, 8, ... images.
+        steps = np.ceil(np.log2([max(row["num_train"], 1) for row in ordered])).astype(int)
+        counts = np.bincount(steps)
+        lows = [2 ** (step - 1) + 1 if step else 1 for step in range(len(counts))]
+        names = [f"{low} to {2**step}" if low < 2**step else str(low) for step, low in enumerate(lows)]
+        figure.add_trace(go.Bar(x=names, y=counts, text=counts, marker={"color": BAR}, hoverinfo="skip"))
+        figure.update_xaxes(title="training images", type="category")
+        figure.update_yaxes(title="classes")
+    figure.update_layout(height=340, barmode="stack", margin={"l": 60, "r": 18, "t": 10, "b": 40})
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
+    return figure
+
+
+def _mark_stages(figure: go.Figure, stages: Sequence[str | None]) -> None:
+    """Names the stages of a training above its curves, and draws a line where one ends, if there are several."""
+    starts = [epoch for epoch in range(len(stages)) if epoch == 0 or stages[epoch] != stages[epoch - 1]]
+    if len(starts) == 1:
+        return
+    for start in starts:
+        edge = start + 0.5 if start else 1  # epochs count from 1
+        if start:
+            line = {"width": 1, "color": QUIET, "dash": "dot"}
+            figure.add_shape(type="line", x0=edge, x1=edge, y0=0, y1=1, yref="paper", line=line)
+        name = html.escape(str(stages[start])).replace("_", "-")
+        above = {"y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": "left", "showarrow": False}
+        figure.add_annotation(x=edge, text=name, **above)
