@@ -5,12 +5,14 @@ import sys
 
 import streamlit as st
 
+from kerasface.terminal import choose_kernels
 from pages._navigation import mark_app_as_run, navigate
 
 st.set_page_config(page_title="KerasFace", page_icon=":material/face:", layout="wide")
 page = navigate()
 mark_app_as_run()
 if "keras" not in sys.modules:
+    choose_kernels()
     # The pages import it anyway; here the wait has a sign.
     with st.spinner("Starting Keras and TensorFlow: some seconds, once after each start."):
         importlib.import_module("keras")

@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--crops", type=int, default=128, help="how many faces")
     arguments = parser.parse_args()
     print_header()
-    embedder = FaceEmbedder(mirror=False, precision="float32")
+    embedder = FaceEmbedder(views=1, precision="float32")
     crops = lfw_crops(arguments.data, arguments.crops, FaceDetector(), embedder)
     model = build_face_resnet()
     features = np.asarray(keras.Model(model.input, model.get_layer("features").output).predict(crops, verbose=0))

@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--crops", type=int, default=512, help="faces that bfloat16 is compared to float32 on")
     arguments = parser.parse_args()
     print_header()
-    embedders = {precision: FaceEmbedder(mirror=False, precision=precision) for precision in ("float32", "bfloat16")}
+    embedders = {precision: FaceEmbedder(views=1, precision=precision) for precision in ("float32", "bfloat16")}
     count = max(*arguments.batches, arguments.crops)
     crops = lfw_crops(arguments.data, count, FaceDetector(), embedders["float32"])
     native = best_precision() == "bfloat16"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import cv2
+import machine  # noqa: F401 (chooses kernels before TensorFlow is imported)
 import numpy as np
 
 from kerasface.faces.detection import FaceDetector, central_face

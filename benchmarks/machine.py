@@ -11,6 +11,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
+from kerasface.terminal import choose_kernels
+
+# What the command line and the dashboard use; it has an effect only before TensorFlow is imported.
+_IN_TIME = "tensorflow" not in sys.modules
+choose_kernels()
+
 _PACKAGES = (
     "kerasface",
     "keras",
@@ -42,7 +48,7 @@ def print_header() -> None:
     load = f", load {os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
     print(f"{datetime.date.today()}: python {' '.join([f'benchmarks/{Path(sys.argv[0]).name}', *sys.argv[1:]])}")
     print(f"{_processor()}, {os.cpu_count()} cores{load}, {platform.system()} {platform.machine()}")
-    print(f"python {platform.python_version()}, {', '.join(_versions())}")
+    print(f"python {platform.python_version()}, {', '.join(_versions())}, oneDNN {_onednn()}")
 
 
 def print_columns(*names: str) -> None:
@@ -91,6 +97,12 @@ def _processor() -> str:
     flags = [flag for flag in _FLAGS if flag in fields.get("flags", "").split()]
     family = f"family {fields.get('cpu family')} model {fields.get('model')}"
     return f"{fields.get('model name', 'unknown processor')} ({family}; {' '.join(flags) or 'no AVX2'})"
+
+
+def _onednn() -> str:
+    if not _IN_TIME:
+        return "as TensorFlow chose"
+    return "off" if os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0" else "on"
 
 
 def _versions() -> list[str]:

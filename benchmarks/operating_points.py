@@ -4,11 +4,15 @@ Impostor pairs: the first photo of every identity against the first photo of eve
 every identity all pairs of its first five photos. The intervals come from resampling identities, not pairs, because
 the pairs of one person are not independent.
 
+Searches: galleries of several sizes are drawn, one photo per person; everybody else comes as a stranger, and second
+photos of those enrolled come as known. Wilson's interval of the rate counts every stranger once.
+
     python benchmarks/operating_points.py ../shared/data/lfw/images --data "LFW, ..." --date 2026-11-22
 """
 
 import argparse
 import json
+import re
 from itertools import combinations
 from pathlib import Path
 
@@ -17,12 +21,19 @@ import numpy as np
 from kerasface.data.crops import crop_faces, embed_crops
 from kerasface.data.folders import read_identity_folders
 from kerasface.data.store import default_cache_folder
+from kerasface.evaluation.identification import search_gallery
+from kerasface.evaluation.verification import wilson_interval
 from kerasface.faces.detection import FaceDetector
 from kerasface.faces.embedding import FaceEmbedder
+from kerasface.models.face_resnet import VIEWS
 
 OUT = Path(__file__).resolve().parent.parent / "kerasface" / "faces" / "operating_points.json"
 FMRS = [round(float(f"{fmr:.2g}"), 12) for fmr in np.logspace(-5, -1, 17)]
 BOOTSTRAP = 200
+# Below 0.3 % the few people whom LFW has under two names decide.
+FPIRS = (0.003, 0.005, 0.01, 0.02, 0.05, 0.1)
+GALLERY_SIZES = (2, 3, 5, 10, 20, 50, 100, 200, 400, 800, 1600)
+SEARCHES = 100_000  # of strangers, for each size
 
 
 def measure(embeddings: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> dict:
@@ -44,6 +55,40 @@ def measure(embeddings: np.ndarray, labels: np.ndarray, rng: np.random.Generator
         for index, (fmr, threshold) in enumerate(zip(FMRS, thresholds, strict=True))
     ]
     return {"num_impostor": len(impostor), "num_genuine": len(genuine), "points": points}
+
+
+def measure_searches(embeddings: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> dict:
+    people, first = np.unique(labels, return_index=True)
+    second = {label: np.flatnonzero(labels == label)[1] for label in people if np.sum(labels == label) > 1}
+    galleries = []
+    for size in GALLERY_SIZES:
+        strangers, own = [], []
+        for _ in range(-(-SEARCHES // (len(people) - size))):
+            drawn = rng.permutation(len(people))
+            gallery, others = drawn[:size], drawn[size:]
+            templates, names = embeddings[first[gallery]], people[gallery]
+            strangers.append(search_gallery(templates, names, embeddings[first[others]]).normalised)
+            known = [label for label in names if label in second]
+            if known:
+                found = search_gallery(templates, names, embeddings[[second[label] for label in known]], known)
+                own.append(np.where(found.own_ranks == 1, found.normalised, -np.inf))
+        strangers, own = np.concatenate(strangers), np.concatenate(own)
+        # Highest rate last, as thresholds fall.
+        thresholds = [float(np.quantile(strangers, 1 - fpir, method="higher")) for fpir in FPIRS]
+        independent = len(people) - size
+        intervals = [wilson_interval(round(fpir * independent), independent) for fpir in FPIRS]
+        galleries.append(
+            {
+                "gallery_size": size,
+                "threshold": [round(threshold, 5) for threshold in thresholds],
+                "fpir_low": [float(f"{min(low, fpir):.3g}") for fpir, (low, _) in zip(FPIRS, intervals, strict=True)],
+                "fpir_high": [
+                    float(f"{max(high, fpir):.3g}") for fpir, (_, high) in zip(FPIRS, intervals, strict=True)
+                ],
+                "fnir": [round(float(np.mean(own < threshold)), 5) for threshold in thresholds],
+            }
+        )
+    return {"num_people": len(people), "fpirs": FPIRS, "galleries": galleries}
 
 
 def _genuine_pairs(labels: np.ndarray):
@@ -75,13 +120,17 @@ def main() -> None:
     folders = read_identity_folders(arguments.images)
     cache = default_cache_folder()
     results = {}
-    for mirror in (True, False):
-        embedder = FaceEmbedder(mirror=mirror, precision="float32")
+    for views in VIEWS:
+        embedder = FaceEmbedder(views=views, precision="float32")
         crops = crop_faces(folders.paths, FaceDetector(), embedder, cache)
         embeddings = embed_crops(crops, embedder, cache)
-        measured = measure(embeddings, folders.labels[crops.positions], np.random.default_rng(0))
+        labels, rng = folders.labels[crops.positions], np.random.default_rng(0)
+        measured = {**measure(embeddings, labels, rng), "search": measure_searches(embeddings, labels, rng)}
         results[embedder.fingerprint] = {"data": arguments.data, "date": arguments.date, **measured}
-    OUT.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(results, indent=1)
+    # A list of numbers stays on one line.
+    text = re.sub(r"\[[^][{}]*\]", lambda found: json.dumps(json.loads(found[0])), text)
+    OUT.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

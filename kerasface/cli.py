@@ -20,6 +20,14 @@ _MIN_FACE = click.option(
     help="Side in pixels of the smallest face looked for.  [default: 20, more in large photos]",
 )
 
+_VIEWS = click.option(
+    "--views",
+    type=click.Choice(["1", "2", "6"]),
+    default="6",
+    show_default=True,
+    help="Views of each face to average over: itself; its mirror image too; both at three sizes.",
+)
+
 _EXPORT_FORMATS = ("saved_model", "litert", "onnx")  # those of kerasface.models.formats, which is too heavy to import
 _EXPECTED_ERRORS = (ValueError, OSError, RuntimeError)
 
@@ -84,9 +92,9 @@ def verify(image_a, image_b, fmr, min_face_size, as_json) -> None:
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The .npz file to write.")
-@click.option("--mirror/--no-mirror", default=True, show_default=True, help="Average with the mirrored crop.")
+@_VIEWS
 @_JSON
-def embed(folder, out, mirror, as_json) -> None:
+def embed(folder, out, views, as_json) -> None:
     """Embed every face of every photo under FOLDER into OUT.
 
     OUT holds `paths` (the photo of each face), `boxes` (x, y, width, height), `embeddings` (unit length) and
@@ -101,7 +109,7 @@ def embed(folder, out, mirror, as_json) -> None:
         from kerasface.runs import write_atomically
 
         files = image_files(folder)
-        analyzer = FaceAnalyzer(embedder=FaceEmbedder(mirror=mirror))
+        analyzer = FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
         with progress_bars() as report:
             faces = embed_photos(files, analyzer, on_progress=lambda done, total: report("photos", done, total))
         arrays = {
@@ -197,9 +205,9 @@ def evaluate() -> None:
 @evaluate.command()
 @click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder with a folder per person.")
 @click.option("--pairs", required=True, type=click.Path(path_type=Path), help="Pairs file in LFW's format.")
-@click.option("--mirror/--no-mirror", default=True, show_default=True, help="Average with the mirrored crop.")
+@_VIEWS
 @_JSON
-def verification(images, pairs, mirror, as_json) -> None:
+def verification(images, pairs, views, as_json) -> None:
     """Measure 1:1 verification on labelled pairs, by the protocol of LFW.
 
     The image of `Name 7` is IMAGES/Name/Name_0007.jpg; where a photo has several faces, the one nearest its centre
@@ -214,7 +222,7 @@ def verification(images, pairs, mirror, as_json) -> None:
         from kerasface.verify import score_pairs
 
         listed = read_pairs(pairs, images)
-        analyzer = FaceAnalyzer(embedder=FaceEmbedder(mirror=mirror))
+        analyzer = FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
         with progress_bars() as report, _stopwatch() as seconds:
             scored = score_pairs(listed, analyzer, on_progress=lambda done, total: report("photos", done, total))
         result = evaluate_verification(
@@ -236,6 +244,73 @@ def verification(images, pairs, mirror, as_json) -> None:
     click.echo(f"{result.num_failed} pairs failed, {device_name()}, {seconds():.0f} s")
     for line in failed[:10]:
         click.echo(f"  line {line['line']}: {line['reason']}")
+
+
+@evaluate.command()
+@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder with a folder per person.")
+@_VIEWS
+@_JSON
+def identification(images, views, as_json) -> None:
+    """Measure 1:N identification with strangers, in a folder per person.
+
+    The alphabetically first image of every person with two or more is enrolled, their others come back as probes, and
+    people with one image are strangers. FPIR is the share of strangers who are taken for somebody, FNIR the share of
+    known faces that do not get their own name.
+    """
+    with _errors():
+        from kerasface.data.trials import open_set_trial
+        from kerasface.evaluation.identification import check_thresholds, evaluate_identification, smaller_galleries
+        from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.faces.embedding import FaceEmbedder
+        from kerasface.faces.operating_points import search_point
+        from kerasface.models.runtime import device_name
+
+        analyzer = FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
+        with progress_bars() as report, _stopwatch() as seconds:
+            trial, rejected = open_set_trial(
+                images, analyzer, on_progress=lambda done, total: report("photos", done, total)
+            )
+        size = len(set(trial.gallery_labels.tolist()))
+        fixed = {
+            (people, fpir): search_point(analyzer.embedder.fingerprint, fpir, people).threshold
+            for people in (50, 200, size)
+            if people <= size
+            for fpir in (0.1, 0.01)
+        }
+        result = evaluate_identification(
+            trial, thresholds={fpir: fixed[people, fpir] for people, fpir in fixed if people == size}
+        )
+        checks = [
+            check_thresholds(list(smaller_galleries(trial, people, repeats=10)), fpir, threshold)
+            for (people, fpir), threshold in fixed.items()
+            if people < size
+        ]
+    checks += result.fpir_asked_and_measured
+    failed = [{"image": str(path), "reason": reason} for path, reason in rejected]
+    if as_json:
+        device = {"device": device_name(), "precision": analyzer.embedder.precision, "seconds": round(seconds(), 3)}
+        measured = [check.to_dict() for check in checks]
+        _print_json({**result.to_dict(), "fpir_asked_and_measured": measured, "failed": failed, **device})
+        return
+    click.echo(
+        f"{result.gallery_size} people enrolled with one photo each, {result.num_mated} photos of them come back, "
+        f"{result.num_unknown} strangers"
+    )
+    click.echo(f"first named is right {result.rank1:.2%}, right among the first five {result.rank5:.2%}")
+    for fpir, missed in result.fnir_at_fpir.items():
+        doubt = "" if missed.supported else "  (too few strangers to speak of this rate)"
+        click.echo(
+            f"FNIR at FPIR {float(fpir):.0%}: {missed.value:.2%} (95 % {missed.low:.2%} to {missed.high:.2%}), "
+            f"threshold {missed.threshold:.4f}{doubt}"
+        )
+    for check in checks:
+        click.echo(
+            f"{check.gallery_size} people: FPIR asked {check.asked:.0%}, measured {check.measured:.2%} "
+            f"(95 % {check.low:.2%} to {check.high:.2%}), FNIR {check.fnir:.1%}"
+        )
+    click.echo(f"{result.num_failed} photos failed, {device_name()}, {seconds():.0f} s")
+    for line in failed[:10]:
+        click.echo(f"  {line['reason']}")
 
 
 @main.group()

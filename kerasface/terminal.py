@@ -1,4 +1,4 @@
-"""What the command lines share: progress bars, and a backend and converters that keep quiet."""
+"""What the command lines share: progress bars, and a backend and converters that are fast and keep quiet."""
 
 import os
 import sys
@@ -13,13 +13,20 @@ def start_tensorflow() -> None:
     The messages come from its libraries before any log level applies, so the file descriptor itself is turned away.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow uses oneDNN unasked on some processors only; elsewhere the detector's small networks run about 1.5
-    # times as fast with it, and the embedder as fast as without.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    choose_kernels()
     with turned_away(2):
         import tensorflow as tf
 
         tf.function(lambda x: x + 1)(tf.constant(1))
+
+
+def choose_kernels() -> None:
+    """Turns on oneDNN's kernels, unless the user decided otherwise; call it before TensorFlow is imported.
+
+    TensorFlow takes them unasked on some processors only. On the others the detector is nearly twice as fast with them
+    (`benchmarks/RESULTS.md`).
+    """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 @contextmanager

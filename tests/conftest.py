@@ -12,6 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kerasface.terminal import choose_kernels
+
+choose_kernels()  # as the command line and the dashboard do
+
 ROOT = Path(__file__).resolve().parent.parent
 BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER_FLAGS = (

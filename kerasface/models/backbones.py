@@ -157,7 +157,7 @@ def build_backbone(
         _check_weights(name, weights, published="face_resnet")
         if tuple(image_size) != IMAGE_SIZE:
             raise ValueError(f"face_resnet takes images of {IMAGE_SIZE}. Received: image_size={image_size}.")
-        model = build_face_resnet("face_resnet" if weights else None, mirror=mirror)
+        model = build_face_resnet("face_resnet" if weights else None, views=2 if mirror else 1)
         return _described(model, name, _OWN_BLOCK, licence=weight_file(name).licence if weights else None)
     if name in APPLICATIONS:
         _check_weights(name, weights, published="imagenet")

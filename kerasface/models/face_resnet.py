@@ -9,18 +9,19 @@ import numpy as np
 from keras import layers
 
 from kerasface.models.dlib_format import layer_records
-from kerasface.models.layers import AddMirrored, MeanOfMirrored, PaddedAdd
+from kerasface.models.layers import AddMirrored, AddZoomed, MeanOfViews, PaddedAdd
 from kerasface.models.pretrained import ModelFileError, read_verified, weight_file
 
 IMAGE_SIZE = (150, 150)
 EMBEDDING_DIM = 128
+VIEWS = (1, 2, 6)
 # The mean of the training set, per channel, RGB.
 _MEAN = (122.782, 117.001, 104.298)
 # (filters, blocks, whether the first block halves the map)
 _STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
 
 
-def build_face_resnet(weights: str | None = "face_resnet", *, mirror: bool = False) -> keras.Model:
+def build_face_resnet(weights: str | None = "face_resnet", *, views: int = 1) -> keras.Model:
     """Builds the embedder.
 
     The affine layer behind each convolution of the original is folded into it, so the model has 29 convolutions with
@@ -28,7 +29,8 @@ def build_face_resnet(weights: str | None = "face_resnet", *, mirror: bool = Fal
 
     Args:
         weights: Name in the ledger of `pretrained.py`, or `None` for random weights.
-        mirror: Average the embeddings of the crop and of its mirror image: twice the work, fewer errors.
+        views: Over how many views of the crop the embedding is averaged: 1; 2, with its mirror image; or 6, both also a
+            little smaller and larger. As many times the work, fewer errors.
 
     Input shape:
         `(batch, 150, 150, 3)`, aligned crops in RGB, `uint8` or floats in `[0, 255]`: preprocessing is inside.
@@ -38,9 +40,13 @@ def build_face_resnet(weights: str | None = "face_resnet", *, mirror: bool = Fal
 
     Raises:
         ModelFileError: If the weight file is missing, altered or not of this architecture.
+        ValueError: If `views` is another number.
     """
+    if views not in VIEWS:
+        raise ValueError(f"views must be one of {VIEWS}. Received: views={views}.")
     inputs = keras.Input((*IMAGE_SIZE, 3), name="crop")
-    x = AddMirrored(name="add_mirrored")(inputs) if mirror else inputs
+    x = AddZoomed(name="add_zoomed")(inputs) if views == 6 else inputs
+    x = AddMirrored(name="add_mirrored")(x) if views > 1 else x
     x = layers.Rescaling(1 / 256, offset=[-mean / 256 for mean in _MEAN], name="preprocess")(x)
     x = layers.Conv2D(32, 7, strides=2, name="stem_conv")(x)  # (72, 72, 32)
     x = layers.ReLU(name="stem_relu")(x)
@@ -52,8 +58,8 @@ def build_face_resnet(weights: str | None = "face_resnet", *, mirror: bool = Fal
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dense(EMBEDDING_DIM, use_bias=False, name="features")(x)
     outputs = layers.UnitNormalization(name="embedding")(x)
-    if mirror:
-        outputs = MeanOfMirrored(name="mean_of_mirrored")(outputs)
+    if views > 1:
+        outputs = MeanOfViews(views, name="mean_of_views")(outputs)
     model = keras.Model(inputs, outputs, name="face_resnet")
     if weights is not None:
         _fill(model, weights)

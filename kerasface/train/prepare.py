@@ -239,7 +239,7 @@ def _load(files: _Files, recipe: ClassifyRecipe, cache: Path, on_progress: Progr
             cached.num_computed,
             {"kind": "image", **values},
         )
-    detector, embedder = FaceDetector(), FaceEmbedder(mirror=False, precision="float32")
+    detector, embedder = FaceDetector(), FaceEmbedder(views=1, precision="float32")
     crops = crop_faces(files.paths, detector, embedder, cache, on_progress)
     images = crops.store.array(crops.keys)
     if side != IMAGE_SIZE[0]:

@@ -95,7 +95,7 @@ def test_another_detector_or_embedder_has_its_own_cache(photo_folder, detector, 
     crops = crop_faces(paths, detector, embedder, tmp_path)
     assert crop_faces(paths, FaceDetector(40), embedder, tmp_path).num_computed == 1
     mirrored = embed_crops(crops, embedder, tmp_path)
-    plain = embed_crops(crops, FaceEmbedder(mirror=False, precision="float32"), tmp_path)
+    plain = embed_crops(crops, FaceEmbedder(views=1, precision="float32"), tmp_path)
     assert np.abs(mirrored - plain).max() > 1e-3
 
 

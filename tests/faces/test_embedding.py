@@ -11,7 +11,7 @@ from kerasface.faces.embedding import FaceEmbedder, cosine_scores
 
 @pytest.fixture(scope="module")
 def plain_embedder():
-    return FaceEmbedder(mirror=False, precision="float32")
+    return FaceEmbedder(views=1, precision="float32")
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +22,9 @@ def crops(portrait_crop):
     return np.stack([*flat, noise, portrait_crop, portrait_crop // 2])
 
 
-@pytest.mark.parametrize("mirror", [True, False])
-def test_embeddings_are_unit_vectors(crops, embedder, plain_embedder, mirror):
-    embeddings = (embedder if mirror else plain_embedder).embed(crops)
+@pytest.mark.parametrize("averaged", [True, False])
+def test_embeddings_are_unit_vectors(crops, embedder, plain_embedder, averaged):
+    embeddings = (embedder if averaged else plain_embedder).embed(crops)
     assert embeddings.shape == (5, 128)
     assert embeddings.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-6)
@@ -38,8 +38,21 @@ def test_an_embedding_does_not_depend_on_its_batch(crops, embedder):
 def test_the_mirrored_average_is_that_of_crop_and_mirror_image(crops, embedder, plain_embedder):
     total = plain_embedder.embed(crops) + plain_embedder.embed(crops[:, :, ::-1])
     expected = total / np.linalg.norm(total, axis=1, keepdims=True)
-    np.testing.assert_allclose(embedder.embed(crops), expected, atol=1e-5)
-    np.testing.assert_allclose(embedder.embed(crops[:, :, ::-1]), expected, atol=1e-5)
+    mirrored = FaceEmbedder(views=2, precision="float32")
+    np.testing.assert_allclose(mirrored.embed(crops), expected, atol=1e-5)
+    np.testing.assert_allclose(mirrored.embed(crops[:, :, ::-1]), expected, atol=1e-5)
+
+
+def test_six_views_are_close_to_one_and_the_same_for_the_mirror_image(crops, embedder, plain_embedder):
+    views = embedder.embed(crops)
+    np.testing.assert_allclose(embedder.embed(crops[:, :, ::-1]), views, atol=1e-5)
+    cosines = np.sum(views * plain_embedder.embed(crops), axis=1)
+    assert 0.95 < cosines[3] < 0.9999  # the portrait: averaged over other views, and still the same face
+
+
+def test_another_number_of_views_is_refused():
+    with pytest.raises(ValueError, match=r"views must be one of \(1, 2, 6\)\. Received: views=3"):
+        FaceEmbedder(views=3, precision="float32")
 
 
 def test_no_crops_give_no_embeddings(embedder):

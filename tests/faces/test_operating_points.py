@@ -7,15 +7,16 @@ from hypothesis import strategies as st
 
 from kerasface.faces import operating_points
 from kerasface.faces.embedding import FaceEmbedder
-from kerasface.faces.operating_points import operating_point
+from kerasface.faces.operating_points import operating_point, search_point
+from kerasface.models.face_resnet import VIEWS
 
 MEASURED = operating_points._measurements()
 FINGERPRINTS = sorted(MEASURED)
 
 
-@pytest.mark.parametrize("mirror", [True, False])
-def test_every_embedder_has_operating_points(mirror):
-    point = operating_point(FaceEmbedder(mirror=mirror, precision="float32").fingerprint, 0.001)
+@pytest.mark.parametrize("views", VIEWS)
+def test_every_embedder_has_operating_points(views):
+    point = operating_point(FaceEmbedder(views=views, precision="float32").fingerprint, 0.001)
     assert point.fmr == 0.001
     assert -1 < point.threshold < 1
 
@@ -78,3 +79,63 @@ def test_a_rate_that_was_not_measured_is_refused(fmr):
 def test_an_unknown_embedder_has_no_thresholds():
     with pytest.raises(ValueError, match=r"No error rates were measured.*'another'"):
         operating_point("another", 0.001)
+
+
+@pytest.mark.parametrize("fingerprint", FINGERPRINTS)
+def test_shipped_searches_are_consistent(fingerprint):
+    """As more strangers may be taken for somebody, thresholds fall and fewer known faces are missed."""
+    search = MEASURED[fingerprint]["search"]
+    assert (np.diff(search["fpirs"]) > 0).all()
+    assert (np.diff([row["gallery_size"] for row in search["galleries"]]) > 0).all()
+    for row in search["galleries"]:
+        assert (np.diff(row["threshold"]) < 0).all()
+        assert (np.diff(row["fnir"]) <= 0).all()
+        assert (np.array(row["fpir_low"]) <= search["fpirs"]).all()
+        assert (search["fpirs"] <= np.array(row["fpir_high"])).all()
+    # The rarest rate is one that so many strangers can show.
+    assert 3 / (search["num_people"] - search["galleries"][-1]["gallery_size"]) < search["fpirs"][0]
+
+
+@pytest.mark.parametrize("fingerprint", FINGERPRINTS)
+def test_a_measured_search_gives_what_was_measured(fingerprint):
+    search = MEASURED[fingerprint]["search"]
+    for row in search["galleries"]:
+        for column, fpir in enumerate(search["fpirs"]):
+            point = search_point(fingerprint, fpir, row["gallery_size"])
+            for key in ("threshold", "fnir", "fpir_low", "fpir_high"):
+                assert getattr(point, key) == pytest.approx(row[key][column], abs=1e-9)
+            assert point.num_people == search["num_people"]
+
+
+def test_a_gallery_of_one_person_is_a_verification():
+    one, pair = search_point(FINGERPRINTS[0], 0.01, 1), operating_point(FINGERPRINTS[0], 0.01)
+    assert (one.threshold, one.fnir, one.fpir_high) == (pair.threshold, pair.fnmr, pair.fmr_high)
+
+
+def test_searches_between_and_beyond_the_measured_sizes(monkeypatch):
+    """Thresholds 0.1, 0.2, 0.3, 0.4 at sizes 10, 100, 1000, 10000: a tenth for every factor of ten."""
+    rows = [
+        {
+            "gallery_size": 10 ** (step + 1),
+            "threshold": [0.1 * (step + 1)],
+            "fnir": [0.2],
+            "fpir_low": [0],
+            "fpir_high": [1],
+        }
+        for step in range(4)
+    ]
+    made_up = {"data": "made up", "date": "2026-01-01", "search": {"num_people": 9, "fpirs": [0.01], "galleries": rows}}
+    monkeypatch.setattr(operating_points, "_measurements", lambda: {"ours": made_up})
+    assert search_point("ours", 0.01, 316).threshold == pytest.approx(0.25, abs=1e-3)
+    assert search_point("ours", 0.01, 5).threshold == pytest.approx(0.1)
+    beyond = search_point("ours", 0.01, 100_000)
+    assert (beyond.threshold, beyond.measured_size) == (pytest.approx(0.5), 10_000)
+
+
+def test_searches_that_were_not_measured_are_refused():
+    with pytest.raises(ValueError, match=r"from 0\.003 to 0\.1\. Received: fpir=0\.001"):
+        search_point(FINGERPRINTS[0], 0.001, 100)
+    with pytest.raises(ValueError, match="gallery_size=0"):
+        search_point(FINGERPRINTS[0], 0.01, 0)
+    with pytest.raises(ValueError, match=r"No error rates were measured.*'another'"):
+        search_point("another", 0.01, 100)

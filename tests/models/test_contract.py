@@ -9,10 +9,11 @@ from kerasface.models.face_resnet import build_face_resnet
 from kerasface.models.heads import build_classifier_head, join
 from kerasface.models.layers import (
     AddMirrored,
+    AddZoomed,
     CosineLogits,
     DropBlock2D,
     Maxout,
-    MeanOfMirrored,
+    MeanOfViews,
     PaddedAdd,
     ReverseChannels,
 )
@@ -28,7 +29,7 @@ def build_classifier():
 # name: (builder with random weights, image size, output shapes without the batch)
 MODELS = {
     "face_resnet": (lambda: build_face_resnet(weights=None), (150, 150), [(128,)]),
-    "face_resnet_mirrored": (lambda: build_face_resnet(weights=None, mirror=True), (150, 150), [(128,)]),
+    "face_resnet_6_views": (lambda: build_face_resnet(weights=None, views=6), (150, 150), [(128,)]),
     "classifier": (build_classifier, (150, 150), [(7,)]),
     # Three valid 3x3 convolutions around a halving that keeps the odd one out: ceil((n - 2) / 2) - 4.
     "pnet": (lambda: build_pnet(weights=None), (48, 61), [(19, 26), (19, 26, 4)]),
@@ -39,7 +40,8 @@ MODELS = {
 LAYERS = {
     "PaddedAdd": (PaddedAdd, [(2, 5, 7, 3), (2, 6, 4, 8)], (2, 6, 7, 8)),
     "AddMirrored": (AddMirrored, (2, 4, 5, 3), (4, 4, 5, 3)),
-    "MeanOfMirrored": (MeanOfMirrored, (4, 7), (2, 7)),
+    "AddZoomed": (lambda **options: AddZoomed(border=2, cut=1, **options), (2, 7, 5, 3), (6, 7, 5, 3)),
+    "MeanOfViews": (lambda **options: MeanOfViews(3, **options), (6, 7), (2, 7)),
     "Maxout": (lambda **options: Maxout(pieces=3, **options), (2, 4, 5, 12), (2, 4, 5, 4)),
     "DropBlock2D": (
         lambda **options: DropBlock2D(rate=0.2, block_size=3, seed=1, **options),

@@ -67,7 +67,7 @@ def test_mirrored_is_the_mean_over_both_images(face_resnet, portrait_crop):
     crops = variants(portrait_crop)
     both = np.asarray(face_resnet(crops)) + np.asarray(face_resnet(np.ascontiguousarray(crops[:, :, ::-1])))
     expected = both / np.linalg.norm(both, axis=1, keepdims=True)
-    mirrored = build_face_resnet(mirror=True)
+    mirrored = build_face_resnet(views=2)
     np.testing.assert_allclose(np.asarray(mirrored(crops)), expected, atol=1e-6)
     np.testing.assert_allclose(np.asarray(mirrored(crops[:1])), expected[:1], atol=1e-6)
 

@@ -4,7 +4,15 @@ import keras
 import numpy as np
 import pytest
 
-from kerasface.models.layers import CosineLogits, DropBlock2D, Maxout, PaddedAdd, ReverseChannels
+from kerasface.models.layers import (
+    AddZoomed,
+    CosineLogits,
+    DropBlock2D,
+    Maxout,
+    MeanOfViews,
+    PaddedAdd,
+    ReverseChannels,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +33,23 @@ def test_padded_add_pads_the_smaller_operand_at_its_end(first_shape, second_shap
 def test_reversed_channels_are_bgr():
     inputs = np.random.default_rng(0).normal(size=(2, 3, 4, 3)).astype(np.float32)
     np.testing.assert_array_equal(np.asarray(ReverseChannels()(inputs)), inputs[..., [2, 1, 0]])
+
+
+def test_zoomed_views_show_a_slope_flatter_and_steeper():
+    """A ramp of slope 1: bordered by 2 on each side and brought back, 10 pixels show 14 of the picture; cut by 2, 6."""
+    ramp = np.tile(np.arange(10, dtype=np.float32), (10, 1))[None, ..., None]
+    image, smaller, larger = np.asarray(AddZoomed(border=2, cut=2)(ramp))[:, 5, 3:7, 0]
+    np.testing.assert_allclose(image, [3, 4, 5, 6])
+    # Pixel x of the view lies at (x + 0.5) * 1.4 - 0.5 - 2 of the picture, or at (x + 0.5) * 0.6 - 0.5 + 2.
+    np.testing.assert_allclose(smaller, [(x + 0.5) * 1.4 - 2.5 for x in range(3, 7)], atol=1e-5)
+    np.testing.assert_allclose(larger, [(x + 0.5) * 0.6 + 1.5 for x in range(3, 7)], atol=1e-5)
+
+
+def test_the_mean_of_views_takes_each_image_with_its_own_views():
+    """Two images in three views: rows 0, 2 and 4 belong to the first."""
+    rows = np.eye(6, dtype=np.float32)
+    means = np.asarray(MeanOfViews(3)(rows))
+    np.testing.assert_allclose(means, np.array([[1, 0] * 3, [0, 1] * 3]) / np.sqrt(3), atol=1e-6)
 
 
 def test_maxout_keeps_the_largest_of_neighbours():
@@ -131,6 +156,8 @@ def test_a_layer_computes_in_mixed_precision(build):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
+        (lambda: AddZoomed(border=0), "border=0"),
+        (lambda: MeanOfViews(1), "views=1"),
         (lambda: Maxout(1), "pieces=1"),
         (lambda: Maxout(2)(np.ones((1, 3), np.float32)), "multiple of pieces=2"),
         (lambda: DropBlock2D(1.0), "rate=1.0"),

@@ -136,7 +136,7 @@ def test_the_model_takes_crops_and_names_people(trained, people, cache):
     """On the crops it was trained on, it is right nearly always: the two "people" differ a lot."""
     run = load_run(trained[0].folder.parent, "friends")
     folders = read_identity_folders(people, min_images=2)
-    crops = crop_faces(folders.paths, FaceDetector(), FaceEmbedder(mirror=False, precision="float32"), cache)
+    crops = crop_faces(folders.paths, FaceDetector(), FaceEmbedder(views=1, precision="float32"), cache)
     assert crops.num_computed == 0
     probabilities = np.asarray(run.model(crops.store.read(crops.keys)))
     assert probabilities.shape == (11, 2)

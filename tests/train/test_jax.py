@@ -50,7 +50,7 @@ def built_models():
     options = zoo.ArchitectureOptions(dropblock=0.1, norm="group")
     yield "resnet34 with options", zoo.build_architecture("resnet34", (32, 32), 5, options=options)
     yield "MobileNetV2", backbones.build_backbone("MobileNetV2", (32, 32), weights=None).model
-    yield "face_resnet", face_resnet.build_face_resnet(mirror=True)
+    yield "face_resnet", face_resnet.build_face_resnet(views=6)
     for name, build in {"pnet": mtcnn.build_pnet, "rnet": mtcnn.build_rnet, "onet": mtcnn.build_onet}.items():
         yield name, build()
 

@@ -1,0 +1,68 @@
+"""A folder of people as an open-set trial: who is enrolled, who comes back, and who is a stranger."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from kerasface.data.embeddings import embed_photos
+from kerasface.data.folders import read_identity_folders
+from kerasface.evaluation.identification import OpenSetTrial
+from kerasface.faces.analyzer import FaceAnalyzer
+
+Progress = Callable[[int, int], None]
+
+
+def open_set_trial(
+    folder: str | Path, analyzer: FaceAnalyzer, *, on_progress: Progress | None = None
+) -> tuple[OpenSetTrial, list[tuple[Path, str]]]:
+    """Embeds a folder with a folder per identity and shares the photos out.
+
+    Of every identity with two or more images, the alphabetically first is enrolled and the others are mated probes;
+    identities with one image are unknown. In each photo the face nearest its centre counts. Probes of an identity whose
+    enrolled photo has no usable face count as missed.
+
+    Args:
+        folder: The folder.
+        analyzer: The face front end.
+        on_progress: Called with the number of photos done and their total.
+
+    Returns:
+        The trial, and `(path, reason)` of every file that could not be used.
+
+    Raises:
+        ValueError: If the folder cannot serve: fewer than two people to enroll, no second photo, no strangers.
+    """
+    folders = read_identity_folders(folder)
+    labels = folders.labels
+    _check_kinds(folder, labels)
+    embedded = embed_photos(folders.paths, analyzer, central_only=True, on_progress=on_progress)
+    row_of = {path: row for row, path in enumerate(embedded.paths)}
+    rows = np.array([row_of.get(path, -1) for path in folders.paths])
+    is_first = np.r_[True, labels[1:] != labels[:-1]]
+    several = np.bincount(labels)[labels] >= 2
+    enrolled = is_first & several & (rows >= 0)
+    mated = ~is_first & several
+    usable = mated & (rows >= 0) & np.isin(labels, labels[enrolled])
+    unknown = is_first & ~several & (rows >= 0)
+    trial = OpenSetTrial(
+        gallery=embedded.embeddings[rows[enrolled]],
+        gallery_labels=labels[enrolled],
+        mated=embedded.embeddings[rows[usable]],
+        mated_labels=labels[usable],
+        unknown=embedded.embeddings[rows[unknown]],
+        num_mated_failed=int(mated.sum() - usable.sum()),
+        num_failed=int((rows < 0).sum()),
+    )
+    return trial, [*folders.rejected, *embedded.rejected]
+
+
+def _check_kinds(folder: str | Path, labels: np.ndarray) -> None:
+    counts = np.bincount(labels)
+    several, single = int(np.sum(counts >= 2)), int(np.sum(counts == 1))
+    if several < 2 or single < 1:
+        raise ValueError(
+            f"{folder} cannot tell identification error rates: it needs two people or more with two photos or more "
+            f"(one is enrolled, the others come back) and strangers with one photo. "
+            f"Received: {several} with two or more, {single} with one."
+        )

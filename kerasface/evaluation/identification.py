@@ -1,0 +1,350 @@
+"""Error rates of 1:N identification: who of a gallery is it, if anybody? People in no gallery are the hard part.
+
+The more people a gallery holds, the more alike the most alike stranger in it: at a fixed threshold on cosines, false
+positives rise with every person enrolled. So a person's score is taken down by a quarter of what others reach, on both
+sides: the best score of another person for this probe, and the best score of another person for this person's own
+templates. What is left, the normalised score, keeps its distribution for strangers at any gallery size, and a face that
+is alike to many must be more alike to the right one. Everywhere, a probe is answered when its normalised score
+reaches the threshold.
+
+Reference:
+    Adaptive symmetric score normalisation, the gallery itself as the cohort and the nearest one of it: Matějka et al.,
+    "Analysis of Score Normalization in Multilingual Speaker Recognition", Interspeech 2017. Rates as in ISO/IEC 19795-1
+    and Grother et al., "Face Recognition Vendor Test Part 2: Identification", NISTIR 8271, 2019.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kerasface.evaluation.verification import threshold_at_fmr, wilson_interval
+
+RIVAL_WEIGHT = 0.25  # of each of the two scores of others; benchmarks/open_set_lfw.py compares weights
+_TARGET_FPIRS = (0.1, 0.01)
+_CMC_RANKS = 20
+_CHUNK = 1024  # probes scored at once
+
+
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """What a gallery answers to probes, one row each.
+
+    Attributes:
+        labels: The person answered, integers, shape `(num_probes,)`.
+        scores: That person's cosine similarity, in `[-1, 1]`.
+        normalised: That person's normalised score.
+        own_ranks: Rank of the probe's own person, from 1; 0 where the probe's person is not in the gallery.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    normalised: np.ndarray
+    own_ranks: np.ndarray
+
+
+@dataclass(frozen=True)
+class FnirAtFpir:
+    """The false negative identification rate where the false positive identification rate meets a target.
+
+    Attributes:
+        value: Share of mated probes that do not get their own person: another one is ahead, or the score too low.
+        low: Lower end of the 95 % interval of `value`, by resampling people.
+        high: Upper end.
+        threshold: Smallest threshold on the normalised score that at most the target share of unknown probes reaches.
+        supported: Whether there are enough unknown probes to speak of the target at all: at least 3 / FPIR.
+    """
+
+    value: float
+    low: float
+    high: float
+    threshold: float
+    supported: bool
+
+
+@dataclass(frozen=True)
+class FpirCheck:
+    """A false positive identification rate asked for, and the one measured at the threshold that it led to.
+
+    Attributes:
+        gallery_size: Number of people in the gallery.
+        asked: The rate asked for.
+        threshold: The threshold used, on the normalised score.
+        measured: Share of unknown probes that reached it.
+        low: Lower end of the 95 % interval of `measured`.
+        high: Upper end.
+        fnir: Share of mated probes that do not get their own person there.
+        num_unknown: Searches that `measured` counts.
+    """
+
+    gallery_size: int
+    asked: float
+    threshold: float
+    measured: float
+    low: float
+    high: float
+    fnir: float
+    num_unknown: int
+
+    def to_dict(self) -> dict:
+        """Returns the check as plain numbers, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class IdentificationReport:
+    """Results of identification; rates are fractions.
+
+    Attributes:
+        rank1: Share of mated probes whose own person comes first.
+        rank5: Share whose own person is among the first five.
+        cmc: Those shares for the ranks 1, 2, ... (cumulative match characteristic).
+        fnir_at_fpir: Target false positive identification rate, such as `"0.01"`, to what is missed there.
+        fpir_asked_and_measured: Rates asked for, and measured at the thresholds that were fixed beforehand on others.
+        gallery_size: Number of people enrolled.
+        num_mated: Probes of enrolled people, those that failed included; these count as missed.
+        num_unknown: Probes of people who are not enrolled, scored.
+        num_failed: Photos without a usable face.
+    """
+
+    rank1: float
+    rank5: float
+    cmc: tuple[float, ...]
+    fnir_at_fpir: dict[str, FnirAtFpir]
+    fpir_asked_and_measured: tuple[FpirCheck, ...]
+    gallery_size: int
+    num_mated: int
+    num_unknown: int
+    num_failed: int
+
+    def to_dict(self) -> dict:
+        """Returns the report as plain dicts, tuples and numbers, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class OpenSetTrial:
+    """Who is enrolled and who comes: unit embeddings of one embedder, and integer labels of the people.
+
+    Attributes:
+        gallery: `(num_templates, embedding_dim)` float32.
+        gallery_labels: `(num_templates,)`; a person may have several templates.
+        mated: Probes of enrolled people, `(num_mated, embedding_dim)` float32.
+        mated_labels: `(num_mated,)`, each among `gallery_labels`.
+        unknown: Probes of others, `(num_unknown, embedding_dim)` float32.
+        num_mated_failed: Mated probes without an embedding.
+        num_failed: All photos without a usable face.
+    """
+
+    gallery: np.ndarray
+    gallery_labels: np.ndarray
+    mated: np.ndarray
+    mated_labels: np.ndarray
+    unknown: np.ndarray
+    num_mated_failed: int = 0
+    num_failed: int = 0
+
+    def __post_init__(self):
+        for name in ("gallery", "mated"):
+            embeddings, labels = getattr(self, name), np.asarray(getattr(self, f"{name}_labels"))
+            if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1]:
+                raise ValueError(
+                    f"{name} needs one label for each embedding (n, dim). "
+                    f"Received: shapes {embeddings.shape} and {labels.shape}."
+                )
+        if len(np.unique(self.gallery_labels)) < 2:
+            raise ValueError("Identification needs at least two people in the gallery: one is a verification.")
+        if len(self.mated) == 0 or len(self.unknown) == 0:
+            raise ValueError(
+                "Both probes of enrolled people and probes of others are needed. "
+                f"Received: {len(self.mated)} of enrolled people, {len(self.unknown)} of others."
+            )
+        if not np.isin(self.mated_labels, self.gallery_labels).all():
+            raise ValueError("Every mated probe must belong to somebody in the gallery.")
+
+
+def normalise(scores: ArrayLike, rivals: ArrayLike, crowding: ArrayLike, *, weight: float = RIVAL_WEIGHT) -> np.ndarray:
+    """Takes cosines down by what others reach.
+
+    Args:
+        scores: Cosine of a probe to a person, in `[-1, 1]`.
+        rivals: The best cosine of the probe to any other person of the gallery; same shape.
+        crowding: The best cosine of that person's templates to any other person of the gallery; same shape.
+        weight: What part of either is taken off.
+
+    Returns:
+        The normalised scores, same shape.
+    """
+    return np.asarray(scores) - weight * (np.asarray(rivals) + np.asarray(crowding))
+
+
+def crowding_of(gallery: np.ndarray, gallery_labels: ArrayLike) -> np.ndarray:
+    """Returns each person's best cosine to any other one, in the order of the sorted labels, `(num_people,)`.
+
+    Args:
+        gallery: Unit templates, `(num_templates, embedding_dim)`.
+        gallery_labels: Integers, `(num_templates,)`, of two people or more.
+    """
+    gallery, starts, people, person_of = _by_person(gallery, np.asarray(gallery_labels))
+    crowding = np.full(len(people), -1.0)
+    for rows, scores in _person_scores(gallery, starts, gallery):
+        own = person_of[rows]
+        scores[np.arange(len(own)), own] = -np.inf
+        np.maximum.at(crowding, own, scores.max(axis=1))
+    return crowding
+
+
+def search_gallery(
+    gallery: np.ndarray,
+    gallery_labels: ArrayLike,
+    probes: np.ndarray,
+    probe_labels: ArrayLike | None = None,
+    *,
+    weight: float = RIVAL_WEIGHT,
+) -> Searched:
+    """Searches a gallery of two people or more for every probe, exactly.
+
+    Args:
+        gallery: Unit templates, `(num_templates, embedding_dim)`.
+        gallery_labels: The person of each, integers, `(num_templates,)`. A person's score is that of the best template.
+        probes: Unit embeddings, `(num_probes, embedding_dim)`.
+        probe_labels: The person of each probe, for `own_ranks`.
+        weight: As in `normalise`; 0 searches by cosine alone.
+    """
+    crowding = crowding_of(gallery, gallery_labels)
+    gallery, starts, people, _ = _by_person(gallery, np.asarray(gallery_labels))
+    own = np.full(len(probes), -1) if probe_labels is None else np.asarray(probe_labels)
+    found: list[tuple] = []
+    for rows, scores in _person_scores(gallery, starts, probes):
+        best_two = np.sort(np.partition(scores, -2, axis=1)[:, -2:], axis=1)
+        rivals = np.where(scores >= best_two[:, 1:], best_two[:, :1], best_two[:, 1:])
+        normalised = normalise(scores, rivals, crowding, weight=weight)
+        best, each = normalised.argmax(axis=1), np.arange(len(scores))
+        own_column = np.searchsorted(people, own[rows])
+        known = np.isin(own[rows], people)
+        own_value = normalised[each, np.where(known, own_column, 0)]
+        ranks = np.where(known, 1 + (normalised > own_value[:, None]).sum(axis=1), 0)
+        found.append((people[best], scores[each, best], normalised[each, best], ranks))
+    return Searched(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+
+def evaluate_identification(
+    trial: OpenSetTrial,
+    *,
+    thresholds: dict[float, float] | None = None,
+    bootstrap: int = 500,
+    seed: int = 0,
+) -> IdentificationReport:
+    """Judges the identification of enrolled people and the refusal of others.
+
+    Args:
+        trial: The gallery and the probes.
+        thresholds: False positive identification rates asked for, to the thresholds fixed for them beforehand.
+        bootstrap: Number of bootstrap samples behind the intervals.
+        seed: Seed of the bootstrap.
+    """
+    mated = search_gallery(trial.gallery, trial.gallery_labels, trial.mated, trial.mated_labels)
+    unknown = search_gallery(trial.gallery, trial.gallery_labels, trial.unknown).normalised
+    # What cannot be accepted at any threshold scores lowest.
+    own = np.where(mated.own_ranks == 1, mated.normalised, -np.inf)
+    num_mated = len(own) + trial.num_mated_failed
+    cmc = [float(np.sum(mated.own_ranks <= rank) / num_mated) for rank in range(1, _CMC_RANKS + 1)]
+    lost = 1 - len(own) / num_mated  # of which nothing is known
+    generator = np.random.default_rng(seed)
+    return IdentificationReport(
+        rank1=cmc[0],
+        rank5=cmc[4],
+        cmc=tuple(cmc),
+        fnir_at_fpir={
+            str(fpir): _fnir_at_fpir(own, trial.mated_labels, unknown, fpir, lost, bootstrap, generator)
+            for fpir in _TARGET_FPIRS
+        },
+        fpir_asked_and_measured=tuple(
+            _check(trial, own, unknown, asked, threshold, lost) for asked, threshold in (thresholds or {}).items()
+        ),
+        gallery_size=len(np.unique(trial.gallery_labels)),
+        num_mated=num_mated,
+        num_unknown=len(unknown),
+        num_failed=trial.num_failed,
+    )
+
+
+def smaller_galleries(trial: OpenSetTrial, size: int, *, repeats: int, seed: int = 0) -> Iterator[OpenSetTrial]:
+    """Gives trials with galleries of `size` people drawn from the trial's; who is not drawn is left out altogether.
+
+    Raises:
+        ValueError: If `size` is below 2 or above the number of people enrolled.
+    """
+    people = np.unique(trial.gallery_labels)
+    if not 2 <= size <= len(people):
+        raise ValueError(f"size must lie in [2, {len(people)}], the people enrolled. Received: size={size}.")
+    generator = np.random.default_rng(seed)
+    for _ in range(repeats):
+        drawn = generator.choice(people, size, replace=False)
+        kept, probes = np.isin(trial.gallery_labels, drawn), np.isin(trial.mated_labels, drawn)
+        yield OpenSetTrial(
+            trial.gallery[kept],
+            trial.gallery_labels[kept],
+            trial.mated[probes],
+            trial.mated_labels[probes],
+            trial.unknown,
+        )
+
+
+def check_thresholds(trials: Sequence[OpenSetTrial], asked: float, threshold: float) -> FpirCheck:
+    """Measures what a threshold fixed beforehand leads to, over trials with galleries of one size."""
+    unknown, own = [], []
+    for trial in trials:
+        unknown.append(search_gallery(trial.gallery, trial.gallery_labels, trial.unknown).normalised)
+        mated = search_gallery(trial.gallery, trial.gallery_labels, trial.mated, trial.mated_labels)
+        own.append(np.where(mated.own_ranks == 1, mated.normalised, -np.inf))
+    # The same strangers come to every gallery: they count once in the interval.
+    return _check(trials[0], np.concatenate(own), np.concatenate(unknown), asked, threshold, 0.0, len(trials))
+
+
+def _check(trial, own, unknown, asked: float, threshold: float, lost: float, repeats: int = 1) -> FpirCheck:
+    measured = float(np.mean(unknown >= threshold))
+    independent = len(unknown) // repeats
+    low, high = wilson_interval(round(measured * independent), independent)
+    return FpirCheck(
+        gallery_size=len(np.unique(trial.gallery_labels)),
+        asked=asked,
+        threshold=threshold,
+        measured=measured,
+        low=min(low, measured),
+        high=max(high, measured),
+        fnir=lost + (1 - lost) * float(np.mean(own < threshold)),
+        num_unknown=len(unknown),
+    )
+
+
+def _fnir_at_fpir(own, labels, unknown, fpir: float, lost: float, bootstrap: int, generator) -> FnirAtFpir:
+    threshold = threshold_at_fmr(unknown, fpir)
+    # People are resampled, not probes: the probes of one person are not independent.
+    people, person_of = np.unique(labels, return_inverse=True)
+    samples = []
+    for _ in range(bootstrap):
+        drawn = threshold_at_fmr(generator.choice(unknown, len(unknown)), fpir)
+        weights = np.bincount(generator.integers(0, len(people), len(people)), minlength=len(people))[person_of]
+        samples.append(np.average(own < drawn, weights=weights))
+    low, high = (lost + (1 - lost) * np.quantile(samples, (0.025, 0.975))).tolist()
+    value = lost + (1 - lost) * float(np.mean(own < threshold))
+    return FnirAtFpir(value, min(low, value), max(high, value), threshold, 3 / len(unknown) <= fpir)
+
+
+def _by_person(gallery: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Sorts templates by person: templates, first row of each person, the people, and the person of each row."""
+    order = np.argsort(labels, kind="stable")
+    people, starts, person_of = np.unique(labels[order], return_index=True, return_inverse=True)
+    if len(people) < 2:
+        raise ValueError(f"A search needs at least two people in the gallery. Received: {len(people)}.")
+    return gallery[order], starts, people, person_of
+
+
+def _person_scores(gallery: np.ndarray, starts: np.ndarray, probes: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Gives rows of the probes with their scores for each person, `(num_rows, num_people)` float64."""
+    for start in range(0, len(probes), _CHUNK):
+        rows = slice(start, min(start + _CHUNK, len(probes)))
+        scores = np.asarray(probes[rows] @ gallery.T, dtype=np.float64)
+        yield rows, np.maximum.reduceat(scores, starts, axis=1)
