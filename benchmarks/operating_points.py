@@ -1,4 +1,4 @@
-"""Measures the thresholds that ship with the embedder: writes kerasface/faces/operating_points.json.
+"""Measures the thresholds and probabilities that ship with the embedder: writes kerasface/faces/operating_points.json.
 
 Impostor pairs: the first photo of every identity against the first photo of every other one. Genuine pairs: within
 every identity all pairs of its first five photos. The intervals come from resampling identities, not pairs, because
@@ -7,7 +7,10 @@ the pairs of one person are not independent.
 Searches: galleries of several sizes are drawn, one photo per person; everybody else comes as a stranger, and second
 photos of those enrolled come as known. Wilson's interval of the rate counts every stranger once.
 
-    python benchmarks/operating_points.py ../shared/data/lfw/images --data "LFW, ..." --date 2026-11-22
+Calibrations: of a pair's score on the pairs of LFW's View 2, over its folds; of a search's normalised score on second
+photos of people enrolled, where the answer is right, against as many strangers, over folds of people.
+
+    python benchmarks/operating_points.py ../shared/data/lfw --data "LFW, ..." --date 2026-11-22
 """
 
 import argparse
@@ -20,7 +23,9 @@ import numpy as np
 
 from kerasface.data.crops import crop_faces, embed_crops
 from kerasface.data.folders import read_identity_folders
+from kerasface.data.pairs import Pair, read_pairs
 from kerasface.data.store import default_cache_folder
+from kerasface.evaluation.calibration import fit_calibration
 from kerasface.evaluation.identification import search_gallery
 from kerasface.evaluation.verification import wilson_interval
 from kerasface.faces.detection import FaceDetector
@@ -34,6 +39,7 @@ BOOTSTRAP = 200
 FPIRS = (0.003, 0.005, 0.01, 0.02, 0.05, 0.1)
 GALLERY_SIZES = (2, 3, 5, 10, 20, 50, 100, 200, 400, 800, 1600)
 SEARCHES = 100_000  # of strangers, for each size
+FOLDS = 5
 
 
 def measure(embeddings: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> dict:
@@ -91,6 +97,33 @@ def measure_searches(embeddings: np.ndarray, labels: np.ndarray, rng: np.random.
     return {"num_people": len(people), "fpirs": FPIRS, "galleries": galleries}
 
 
+def calibrate_pairs(embedding_of: dict[Path, np.ndarray], pairs: list[Pair], about: dict) -> dict:
+    scores = [float(embedding_of[pair.path_a] @ embedding_of[pair.path_b]) for pair in pairs]
+    same, folds = [pair.same for pair in pairs], [pair.fold for pair in pairs]
+    return fit_calibration(scores, same, folds, **about).to_dict()
+
+
+def calibrate_searches(embeddings: np.ndarray, labels: np.ndarray, about: dict, rng: np.random.Generator) -> dict:
+    """Of searches in galleries of 50 people and more, where the normalised score hardly depends on the size."""
+    people, first = np.unique(labels, return_index=True)
+    second = {label: np.flatnonzero(labels == label)[1] for label in people if np.sum(labels == label) > 1}
+    scores, right, folds = [], [], []
+    for size in [size for size in GALLERY_SIZES if size >= 50]:
+        for _ in range(max(1, 800 // size)):
+            drawn = rng.permutation(len(people))
+            gallery = drawn[:size]
+            known = [label for label in people[gallery] if label in second]
+            strangers = drawn[size:][: len(known)]
+            rows = np.concatenate([[second[label] for label in known], first[strangers]])
+            whose = np.concatenate([known, people[strangers]])
+            found = search_gallery(embeddings[first[gallery]], people[gallery], embeddings[rows], whose)
+            scores.append(found.normalised)
+            right.append(found.own_ranks == 1)
+            folds.append(whose % FOLDS)
+    columns = (np.concatenate(parts) for parts in (scores, right, folds))
+    return fit_calibration(*columns, **about).to_dict()
+
+
 def _genuine_pairs(labels: np.ndarray):
     for label in np.unique(labels):
         yield from combinations(np.flatnonzero(labels == label)[:5], 2)
@@ -113,11 +146,12 @@ def _intervals(scores: np.ndarray, thresholds: list[float], rng: np.random.Gener
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("images", type=Path, help="folder with one folder of photos per person")
+    parser.add_argument("lfw", type=Path, help="folder with images/ (one folder of photos per person) and pairs.txt")
     parser.add_argument("--data", required=True, help="what the photos are, in words")
     parser.add_argument("--date", required=True, help="day of the measurement")
     arguments = parser.parse_args()
-    folders = read_identity_folders(arguments.images)
+    folders = read_identity_folders(arguments.lfw / "images")
+    pairs = read_pairs(arguments.lfw / "pairs.txt", arguments.lfw / "images")
     cache = default_cache_folder()
     results = {}
     for views in VIEWS:
@@ -125,7 +159,16 @@ def main() -> None:
         crops = crop_faces(folders.paths, FaceDetector(), embedder, cache)
         embeddings = embed_crops(crops, embedder, cache)
         labels, rng = folders.labels[crops.positions], np.random.default_rng(0)
-        measured = {**measure(embeddings, labels, rng), "search": measure_searches(embeddings, labels, rng)}
+        about = {"data": f"pairs of LFW's View 2, folds 1-{len({pair.fold for pair in pairs})}", "date": arguments.date}
+        embedding_of = dict(zip([folders.paths[position] for position in crops.positions], embeddings, strict=True))
+        measured = {
+            **measure(embeddings, labels, rng),
+            "calibration": calibrate_pairs(embedding_of, pairs, about),
+            "search": {
+                **measure_searches(embeddings, labels, rng),
+                "calibration": calibrate_searches(embeddings, labels, about | {"data": arguments.data}, rng),
+            },
+        }
         results[embedder.fingerprint] = {"data": arguments.data, "date": arguments.date, **measured}
     text = json.dumps(results, indent=1)
     # A list of numbers stays on one line.

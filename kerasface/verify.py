@@ -8,10 +8,11 @@ import numpy as np
 
 from kerasface.data.embeddings import embed_photos
 from kerasface.data.pairs import Pair
+from kerasface.evaluation.calibration import ScoreCalibration
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face
 from kerasface.faces.embedding import cosine_scores
-from kerasface.faces.operating_points import OperatingPoint, operating_point
+from kerasface.faces.operating_points import OperatingPoint, operating_point, pair_calibration
 from kerasface.models.runtime import device_name
 
 DEFAULT_FMR = 0.001
@@ -58,6 +59,9 @@ class Verification:
         precision: In which precision the embedder ran.
         seconds: Time it took.
         operating_point: What was measured at the threshold, and on what.
+        probability: That both show one person, if every second pair asked about does; `None` where there is no score
+            or nothing was calibrated.
+        calibration: Where that probability comes from, and how far it can be believed; `None` likewise.
     """
 
     decision: str
@@ -70,6 +74,8 @@ class Verification:
     precision: str
     seconds: float
     operating_point: OperatingPoint
+    probability: float | None = None
+    calibration: ScoreCalibration | None = None
 
     def to_dict(self) -> dict:
         """Returns the verdict as JSON-ready values."""
@@ -77,8 +83,10 @@ class Verification:
             "decision": self.decision,
             "reason": self.reason,
             "score": self.score,
+            "probability": self.probability,
             "threshold": self.threshold,
             "fmr": self.fmr,
+            "calibration": self.calibration and _summary(self.calibration),
             "operating_point": self.operating_point.to_dict(),
             "faces": [face.to_dict() for face in self.faces],
             "device": self.device,
@@ -120,6 +128,7 @@ def verify(
     if not refusals:
         score = float(cosine_scores(analyzed[0][0].embedding[None], analyzed[1][0].embedding[None])[0, 0])
     decision, reason = _decide(score, point, [problem for problem in problems if problem])
+    calibration = pair_calibration(analyzer.embedder.fingerprint) if score is not None else None
     faces = tuple(
         VerifiedFace(name, entry.face, entry.crop, chosen=index == 0 and score is not None)
         for name, entries in zip(names, analyzed, strict=True)
@@ -136,6 +145,8 @@ def verify(
         precision=analyzer.embedder.precision,
         seconds=time.perf_counter() - started,
         operating_point=point,
+        probability=calibration and float(calibration.probability(score)),
+        calibration=calibration,
     )
 
 
@@ -205,6 +216,12 @@ def _decide(score, point: OperatingPoint, problems: list[tuple[str, str]]) -> tu
     if score >= point.threshold:
         return "match", f"The faces match: score {score:.3f}, threshold {point.threshold:.3f}."
     return "unknown", f"The faces were not found to match: score {score:.3f}, threshold {point.threshold:.3f}."
+
+
+def _summary(calibration: ScoreCalibration) -> dict:
+    """What one must know to believe a probability, without the curve itself."""
+    keys = ("method", "prior", "ece", "ece_low", "ece_high", "num_genuine", "num_impostor", "data", "date")
+    return {key: getattr(calibration, key) for key in keys}
 
 
 def _place(face: Face) -> str:

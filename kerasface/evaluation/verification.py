@@ -1,11 +1,14 @@
 """Error rates of 1:1 verification. Everywhere, a pair is accepted when `score >= threshold`."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from kerasface.evaluation.labelled_pairs import checked_folds, checked_pairs, checked_scores
 
 _TARGET_FMRS = (0.01, 0.001)
 _CONFIDENCE = 0.95
@@ -14,6 +17,8 @@ _CONFIDENCE = 0.95
 @dataclass(frozen=True)
 class Roc:
     """The operating points of a set of scores, from strict to lenient.
+
+    FMR and TAR are the ROC curve, FMR and FNMR the DET curve.
 
     Attributes:
         thresholds: Descending, float64, shape `(num_points,)`; the first accepts nothing.
@@ -24,6 +29,22 @@ class Roc:
     thresholds: np.ndarray
     fmr: np.ndarray
     tar: np.ndarray
+
+    @property
+    def fnmr(self) -> np.ndarray:
+        """Share of genuine pairs refused at each threshold."""
+        return 1 - self.tar
+
+    def corners(self) -> "Roc":
+        """Returns the points where the curve turns: all the others lie on horizontal or vertical lines between them."""
+        along, up = np.diff(self.fmr) > 0, np.diff(self.tar) > 0
+        turns = (along[1:] != along[:-1]) | (up[1:] != up[:-1]) | (along[1:] & up[1:])
+        kept = np.r_[True, turns, True]
+        return Roc(self.thresholds[kept], self.fmr[kept], self.tar[kept])
+
+    def to_dict(self) -> dict:
+        """Returns the curve as JSON-ready values: lists of floats, `fmr`, `tar` and `fnmr` for each threshold."""
+        return {name: getattr(self, name).tolist() for name in ("thresholds", "fmr", "tar", "fnmr")}
 
 
 @dataclass(frozen=True)
@@ -54,7 +75,11 @@ class VerificationReport:
             failed pairs count as wrong.
         accuracy_se: Standard error of that mean.
         auc: Area under the ROC curve, of the scored pairs.
+        auc_low: Lower end of its 95 % bootstrap interval.
+        auc_high: Upper end.
         eer: Equal error rate, of the scored pairs.
+        eer_low: Lower end of its 95 % bootstrap interval.
+        eer_high: Upper end.
         tar_at_fmr: Target false match rate, such as `"0.001"`, to what is accepted there, of the scored pairs.
         num_pairs: All pairs, failed ones included.
         num_failed: Pairs that could not be scored.
@@ -67,7 +92,11 @@ class VerificationReport:
     accuracy_mean: float
     accuracy_se: float
     auc: float
+    auc_low: float
+    auc_high: float
     eer: float
+    eer_low: float
+    eer_high: float
     tar_at_fmr: dict[str, TarAtFmr]
     num_pairs: int
     num_failed: int
@@ -107,13 +136,8 @@ def evaluate_verification(
     Reference:
         Huang, Learned-Miller, "Labeled Faces in the Wild: Updates and New Reporting Procedures", 2014.
     """
-    scores, same = _checked_pairs(scores, same)
-    folds = np.asarray(folds)
-    if folds.shape != scores.shape or len(np.unique(folds)) < 2:
-        raise ValueError(
-            "folds must give every pair one of two or more folds: the threshold for a fold comes from the others. "
-            f"Received: folds of shape {folds.shape}, {len(np.unique(folds))} distinct, for {len(scores)} scores."
-        )
+    scores, same = checked_pairs(scores, same)
+    folds = checked_folds(folds, len(scores))
     if num_failed < 0 or bootstrap < 1:
         raise ValueError(
             f"num_failed must be >= 0 and bootstrap >= 1. Received: num_failed={num_failed}, bootstrap={bootstrap}."
@@ -123,12 +147,15 @@ def evaluate_verification(
     curve = roc(scores, same)
     generator = np.random.default_rng(seed)
     genuine, impostor = scores[same], scores[~same]
+    targets = {str(fmr): _tar_at_fmr(genuine, impostor, fmr, bootstrap, generator) for fmr in _TARGET_FMRS}
+    intervals = _auc_and_eer_intervals(genuine, impostor, bootstrap, generator)
     return VerificationReport(
         accuracy_mean=float(accuracies.mean()),
         accuracy_se=float(accuracies.std(ddof=1) / math.sqrt(len(accuracies))),
         auc=float(np.trapezoid(curve.tar, curve.fmr)),
-        eer=_equal_error_rate(curve),
-        tar_at_fmr={str(fmr): _tar_at_fmr(genuine, impostor, fmr, bootstrap, generator) for fmr in _TARGET_FMRS},
+        eer=_equal_error_rate(curve.fmr, curve.tar),
+        **intervals,
+        tar_at_fmr=targets,
         num_pairs=len(scores) + num_failed,
         num_failed=num_failed,
         num_genuine=len(genuine),
@@ -136,6 +163,61 @@ def evaluate_verification(
         threshold=float(thresholds.mean()),
         fold_accuracies=tuple(accuracies.tolist()),
     )
+
+
+def tar_at_fmr(
+    scores: ArrayLike, same: ArrayLike, fmrs: Sequence[float], *, bootstrap: int = 1000, seed: int = 0
+) -> dict[str, TarAtFmr]:
+    """Measures the true accept rate at false match rates of the caller's choice.
+
+    Unlike `evaluate_verification`, which measures its own rates and says which ones the pairs support, this refuses a
+    rate that they cannot support.
+
+    Args:
+        scores: Finite, higher is more alike, shape `(num_pairs,)`.
+        same: Whether the pair is genuine, bool, shape `(num_pairs,)`; both kinds must occur.
+        fmrs: The rates, fractions in `(0, 1]`.
+        bootstrap: Number of bootstrap samples behind the intervals, at least 1.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        Rate, such as `"0.001"`, to what is accepted there.
+
+    Raises:
+        ValueError: If there are fewer than 3 / FMR impostor pairs, the shapes differ, a score is not finite, or a kind
+            of pair is absent.
+    """
+    scores, same = checked_pairs(scores, same)
+    genuine, impostor = scores[same], scores[~same]
+    for fmr in fmrs:
+        needed = num_impostor_needed(fmr)
+        if len(impostor) < needed:
+            raise ValueError(
+                f"A false match rate of {fmr:g} can be measured on {needed:,} impostor pairs or more (3 / FMR). "
+                f"Received: {len(impostor):,} impostor pairs. Add pairs, or ask for a rate of 3 / {len(impostor):,} or "
+                "more."
+            )
+    if bootstrap < 1:
+        raise ValueError(f"bootstrap must be >= 1. Received: bootstrap={bootstrap}.")
+    generator = np.random.default_rng(seed)
+    return {str(fmr): _tar_at_fmr(genuine, impostor, fmr, bootstrap, generator) for fmr in fmrs}
+
+
+def num_impostor_needed(fmr: float) -> int:
+    """Returns how many impostor pairs it takes to speak of a false match rate: 3 / FMR.
+
+    Args:
+        fmr: The rate, a fraction in `(0, 1]`.
+
+    Raises:
+        ValueError: If `fmr` is outside `(0, 1]`.
+
+    Reference:
+        Rule of three: Hanley, Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?", JAMA 1983.
+    """
+    if not 0 < fmr <= 1:
+        raise ValueError(f"fmr must lie in (0, 1]. Received: fmr={fmr}.")
+    return math.ceil(round(3 / fmr, 6))  # 3 / 0.0003 is 10,000.000000000002 in floats
 
 
 def roc(scores: ArrayLike, same: ArrayLike) -> Roc:
@@ -150,7 +232,7 @@ def roc(scores: ArrayLike, same: ArrayLike) -> Roc:
     """
     from sklearn.metrics import roc_curve  # takes more than a second to import, which verifying two photos need not
 
-    scores, same = _checked_pairs(scores, same)
+    scores, same = checked_pairs(scores, same)
     fmr, tar, thresholds = roc_curve(same, scores, drop_intermediate=False)
     # scikit-learn puts infinity first, which neither JSON nor an axis can show.
     thresholds = np.array(thresholds, dtype=np.float64)
@@ -160,12 +242,12 @@ def roc(scores: ArrayLike, same: ArrayLike) -> Roc:
 
 def fmr_at(impostor_scores: ArrayLike, threshold: float) -> float:
     """Returns the false match rate: the share of impostor scores, shape `(num_impostor,)`, that are accepted."""
-    return float(np.mean(_checked_scores(impostor_scores, "impostor_scores") >= threshold))
+    return float(np.mean(checked_scores(impostor_scores, "impostor_scores") >= threshold))
 
 
 def fnmr_at(genuine_scores: ArrayLike, threshold: float) -> float:
     """Returns the false non-match rate: the share of genuine scores, shape `(num_genuine,)`, that are refused."""
-    return float(np.mean(_checked_scores(genuine_scores, "genuine_scores") < threshold))
+    return float(np.mean(checked_scores(genuine_scores, "genuine_scores") < threshold))
 
 
 def threshold_at_fmr(impostor_scores: ArrayLike, fmr: float) -> float:
@@ -183,7 +265,7 @@ def threshold_at_fmr(impostor_scores: ArrayLike, fmr: float) -> float:
     """
     if not 0 <= fmr <= 1:
         raise ValueError(f"fmr must lie in [0, 1]. Received: fmr={fmr}.")
-    ascending = np.sort(_checked_scores(impostor_scores, "impostor_scores", keep_precision=True))
+    ascending = np.sort(checked_scores(impostor_scores, "impostor_scores", keep_precision=True))
     num_refused = len(ascending) - _num_acceptable(len(ascending), fmr)
     if num_refused == 0:
         return float(ascending[0])
@@ -218,35 +300,6 @@ def wilson_interval(successes: int, total: int, confidence: float = _CONFIDENCE)
     return low, high
 
 
-def _checked_scores(scores: ArrayLike, name: str, *, keep_precision: bool = False) -> np.ndarray:
-    scores = np.asarray(scores)
-    if not (keep_precision and np.issubdtype(scores.dtype, np.floating)):
-        scores = scores.astype(np.float64)
-    if scores.ndim != 1 or len(scores) == 0:
-        raise ValueError(f"{name} must have shape (num_pairs,), num_pairs >= 1. Received: shape {scores.shape}.")
-    if num_bad := int(np.sum(~np.isfinite(scores))):
-        raise ValueError(
-            f"{name} must be finite. Received: {num_bad} of {len(scores)} NaN or infinite. "
-            "Leave out the pairs that have no score and pass their number as num_failed."
-        )
-    return scores
-
-
-def _checked_pairs(scores: ArrayLike, same: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    scores, same = _checked_scores(scores, "scores"), np.asarray(same)
-    if same.shape != scores.shape or not np.isin(same, (0, 1)).all():
-        raise ValueError(
-            "same must be True or False for every score. "
-            f"Received: same of shape {same.shape}, type {same.dtype}, for {len(scores)} scores."
-        )
-    same = same.astype(bool)
-    if same.all() or not same.any():
-        raise ValueError(
-            f"Both genuine and impostor pairs are needed. Received: {same.sum()} genuine, {(~same).sum()} impostor."
-        )
-    return scores, same
-
-
 def _fold_accuracies(scores: np.ndarray, same: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns accuracy and threshold of each fold, float64, shape `(num_folds,)` both."""
     accuracies, thresholds = [], []
@@ -270,12 +323,37 @@ def _most_accurate_threshold(scores: np.ndarray, same: np.ndarray) -> float:
     return float(candidates[best[len(best) // 2]])
 
 
-def _equal_error_rate(curve: Roc) -> float:
-    """Returns where FMR = FNMR, on straight lines between the points of the curve."""
-    excess = curve.fmr - (1 - curve.tar)  # rises from -1 to 1
+def _equal_error_rate(fmr: np.ndarray, tar: np.ndarray) -> float:
+    """Returns where FMR = FNMR, on straight lines between the points of a ROC curve."""
+    excess = fmr - (1 - tar)  # rises from -1 to 1
     after = int(np.argmax(excess >= 0))
     share = -excess[after - 1] / (excess[after] - excess[after - 1])
-    return float(curve.fmr[after - 1] + share * (curve.fmr[after] - curve.fmr[after - 1]))
+    return float(fmr[after - 1] + share * (fmr[after] - fmr[after - 1]))
+
+
+def _auc_and_eer_intervals(
+    genuine: np.ndarray, impostor: np.ndarray, bootstrap: int, generator: np.random.Generator
+) -> dict[str, float]:
+    """Returns the ends of the intervals of area and equal error rate, genuine and impostor pairs resampled separately.
+
+    Each sample's curve is counted on the distinct scores there are, so scores are sorted once.
+    """
+    levels = np.unique(np.concatenate([genuine, impostor]))
+    level_of = [np.searchsorted(levels, np.sort(scores)) for scores in (impostor, genuine)]
+    samples = []
+    for _ in range(bootstrap):
+        fmr, tar = (
+            _accepted_shares(level[generator.integers(0, len(level), len(level))], len(levels)) for level in level_of
+        )
+        samples.append((np.trapezoid(tar, fmr), _equal_error_rate(fmr, tar)))
+    low, high = np.quantile(samples, [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2], axis=0).tolist()
+    return {"auc_low": low[0], "auc_high": high[0], "eer_low": low[1], "eer_high": high[1]}
+
+
+def _accepted_shares(levels: np.ndarray, num_levels: int) -> np.ndarray:
+    """Returns the share of pairs at or above each level, from above the highest down, shape `(num_levels + 1,)`."""
+    counts = np.bincount(levels, minlength=num_levels)[::-1]
+    return np.concatenate([[0], np.cumsum(counts)]) / len(levels)
 
 
 def _num_acceptable(num_impostor: int, fmr: float) -> int:
@@ -286,11 +364,7 @@ def _num_acceptable(num_impostor: int, fmr: float) -> int:
 def _tar_at_fmr(
     genuine: np.ndarray, impostor: np.ndarray, fmr: float, bootstrap: int, generator: np.random.Generator
 ) -> TarAtFmr:
-    """Measures the true accept rate at a target FMR, with genuine and impostor pairs resampled separately.
-
-    Reference:
-        Rule of three: Hanley, Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?", JAMA 1983.
-    """
+    """Measures the true accept rate at a target FMR, with genuine and impostor pairs resampled separately."""
     threshold = threshold_at_fmr(impostor, fmr)
     samples = _bootstrapped_tar(genuine, impostor, fmr, bootstrap, generator)
     low, high = np.quantile(samples, [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2])
@@ -299,7 +373,7 @@ def _tar_at_fmr(
         low=float(low),
         high=float(high),
         threshold=threshold,
-        supported=3 / len(impostor) <= fmr,
+        supported=len(impostor) >= num_impostor_needed(fmr),
     )
 
 

@@ -1,13 +1,11 @@
 """From aligned crops to unit embeddings, and from embeddings to scores."""
 
-import hashlib
-
 import numpy as np
 
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face
+from kerasface.faces.fingerprint import DEFAULT_VIEWS, alignment_fingerprint, embedder_fingerprint
 from kerasface.models.face_resnet import EMBEDDING_DIM, IMAGE_SIZE, build_face_resnet
-from kerasface.models.pretrained import weight_file
 from kerasface.models.runtime import best_precision, compile_network
 
 
@@ -31,15 +29,14 @@ class FaceEmbedder:
         ValueError: If `views` is another number.
     """
 
-    def __init__(self, views: int = 6, precision: str | None = None):
+    def __init__(self, views: int = DEFAULT_VIEWS, precision: str | None = None):
         self.name = "face_resnet"
         self.views = views
         self.precision = precision or best_precision()
         self.embedding_dim = EMBEDDING_DIM
         self.image_size = IMAGE_SIZE
-        template = hashlib.sha256(FACE_RESNET_TEMPLATE.tobytes()).hexdigest()[:6]
-        self.alignment = f"face_resnet-five_points-{template}"
-        self.fingerprint = f"face_resnet-{weight_file('face_resnet').sha256[:12]}-five_points-{template}-{views}views"
+        self.alignment = alignment_fingerprint()
+        self.fingerprint = embedder_fingerprint(views)
         self._network = compile_network(
             build_face_resnet(views=views), max_batch=64 if views == 1 else 16, precision=self.precision
         )

@@ -10,6 +10,8 @@ from importlib import resources
 
 import numpy as np
 
+from kerasface.evaluation.calibration import ScoreCalibration
+
 
 @dataclass(frozen=True)
 class OperatingPoint:
@@ -145,6 +147,23 @@ def search_point(fingerprint: str, fpir: float, gallery_size: int) -> SearchPoin
             for key in ("fpir_low", "fpir_high", "threshold", "fnir")
         }
     return SearchPoint(fpir=fpir, **values, gallery_size=gallery_size, measured_size=largest, **source)
+
+
+def pair_calibration(fingerprint: str) -> ScoreCalibration | None:
+    """Returns what turns a score of two faces into the probability that they show one person; `None` if unmeasured."""
+    return _calibration(_measurements().get(fingerprint, {}).get("calibration"))
+
+
+def search_calibration(fingerprint: str) -> ScoreCalibration | None:
+    """Returns what turns a normalised score into the probability that the person named is the right one.
+
+    It assumes that every second face is of somebody enrolled. `None` if it was not measured.
+    """
+    return _calibration(_measurements().get(fingerprint, {}).get("search", {}).get("calibration"))
+
+
+def _calibration(values: dict | None) -> ScoreCalibration | None:
+    return None if values is None else ScoreCalibration.from_dict(values)
 
 
 def _along(log_sizes: np.ndarray, values: list, gallery_size: int) -> float:

@@ -13,7 +13,9 @@ from kerasface.evaluation.verification import (
     evaluate_verification,
     fmr_at,
     fnmr_at,
+    num_impostor_needed,
     roc,
+    tar_at_fmr,
     threshold_at_fmr,
     wilson_interval,
 )
@@ -97,6 +99,33 @@ def test_roc_agrees_with_counting():
     assert (curve.fmr[0], curve.tar[0], curve.fmr[-1], curve.tar[-1]) == (0, 0, 1, 1)
 
 
+def test_fnmr_is_counted_at_the_same_thresholds():
+    scores, same, _ = overlapping_pairs()
+    curve = roc(scores, same)
+    np.testing.assert_allclose(curve.fnmr, [fnmr_at(scores[same], t) for t in curve.thresholds])
+    again = json.loads(json.dumps(curve.to_dict(), allow_nan=False))
+    assert again["fnmr"] == curve.fnmr.tolist()
+    assert set(again) == {"thresholds", "fmr", "tar", "fnmr"}
+
+
+@given(seed=st.integers(0, 1000), decimals=st.integers(1, 4))
+def test_corners_draw_the_same_curve_with_fewer_points(seed, decimals):
+    generator = np.random.default_rng(seed)
+    same = np.arange(80) % 2 == 0
+    curve = roc((generator.normal(0, 0.3, 80) + 0.4 * same).round(decimals), same)
+    part = curve.corners()
+    assert set(zip(part.thresholds, part.fmr, part.tar, strict=True)) <= set(
+        zip(curve.thresholds, curve.fmr, curve.tar, strict=True)
+    )
+    assert (part.fmr[0], part.tar[0], part.fmr[-1], part.tar[-1]) == (0, 0, 1, 1)
+    assert np.trapezoid(part.tar, part.fmr) == pytest.approx(np.trapezoid(curve.tar, curve.fmr))
+    # Each dropped point lies between its neighbours on one line along an axis.
+    for fmr, tar in zip(curve.fmr, curve.tar, strict=True):
+        level = (part.tar[:-1] == tar) & (part.tar[1:] == tar) & (part.fmr[:-1] <= fmr) & (fmr <= part.fmr[1:])
+        upright = (part.fmr[:-1] == fmr) & (part.fmr[1:] == fmr) & (part.tar[:-1] <= tar) & (tar <= part.tar[1:])
+        assert level.any() or upright.any() or ((part.fmr == fmr) & (part.tar == tar)).any()
+
+
 def test_auc_is_the_chance_that_a_genuine_score_is_higher():
     scores, same, folds = overlapping_pairs()
     difference = scores[same][:, None] - scores[~same][None, :]
@@ -178,16 +207,55 @@ def test_tar_at_fmr_agrees_with_its_definition():
 
 
 def test_bootstrap_agrees_with_drawing_pairs():
-    scores, same, folds = overlapping_pairs(per_half=100)
+    scores, same, _ = overlapping_pairs(per_half=100)
     genuine, impostor = scores[same], scores[~same]
     generator = np.random.default_rng(1)
     drawn = [
         np.mean(generator.choice(genuine, 500) >= threshold_at_fmr(generator.choice(impostor, 500), 0.01))
         for _ in range(2000)
     ]
-    point = evaluate_verification(scores, same, folds, bootstrap=20_000).tar_at_fmr["0.01"]
+    point = tar_at_fmr(scores, same, [0.01], bootstrap=20_000)["0.01"]
     assert point.low == pytest.approx(np.quantile(drawn, 0.025), abs=0.02)
     assert point.high == pytest.approx(np.quantile(drawn, 0.975), abs=0.02)
+
+
+def test_intervals_of_auc_and_eer_agree_with_drawing_pairs():
+    scores, same, folds = overlapping_pairs(per_half=40)
+    genuine, impostor = scores[same], scores[~same]
+    generator = np.random.default_rng(1)
+    auc, eer = [], []
+    for _ in range(400):
+        drawn = np.r_[generator.choice(genuine, 200), generator.choice(impostor, 200)]
+        curve = roc(drawn, same[np.argsort(~same, kind="stable")])
+        auc.append(np.trapezoid(curve.tar, curve.fmr))
+        nearest = np.argmin(np.abs(curve.fmr - curve.fnmr))
+        eer.append((curve.fmr[nearest] + curve.fnmr[nearest]) / 2)
+    report = evaluate_verification(scores, same, folds)
+    assert (report.auc_low, report.auc_high) == pytest.approx(np.quantile(auc, [0.025, 0.975]), abs=0.004)
+    assert (report.eer_low, report.eer_high) == pytest.approx(np.quantile(eer, [0.025, 0.975]), abs=0.012)
+    assert report.auc_low < report.auc < report.auc_high
+    assert report.eer_low < report.eer < report.eer_high
+
+
+def test_a_rate_that_the_pairs_cannot_support_is_refused():
+    scores, same, folds = overlapping_pairs(per_half=60)  # 300 impostor pairs
+    message = r"0\.001 can be measured on 3,000 impostor pairs.*Received: 300 impostor pairs.*a rate of 3 / 300 or more"
+    with pytest.raises(ValueError, match=message):
+        tar_at_fmr(scores, same, [0.01, 0.001])
+    with pytest.raises(ValueError, match=r"300 impostor pairs or more.*Received: 299"):
+        tar_at_fmr(scores[:-1], same[:-1], [0.01])
+    points = tar_at_fmr(scores, same, [0.05, 0.01])
+    assert list(points) == ["0.05", "0.01"]
+    assert all(point.supported for point in points.values())
+    assert points["0.01"].value == evaluate_verification(scores, same, folds).tar_at_fmr["0.01"].value
+    assert points["0.01"].value <= points["0.05"].value
+
+
+@pytest.mark.parametrize(
+    ("fmr", "needed"), [(1, 3), (0.01, 300), (0.001, 3000), (0.0003, 10_000), (0.7, 5), (1e-6, 3e6)]
+)
+def test_number_of_impostor_pairs_needed(fmr, needed):
+    assert num_impostor_needed(fmr) == needed
 
 
 @pytest.mark.parametrize(("num_impostor", "supported"), [(2998, False), (3000, True)])
@@ -243,3 +311,7 @@ def test_bad_input():
         threshold_at_fmr([0.5], 1.5)
     with pytest.raises(ValueError, match="NaN"):
         threshold_at_fmr([np.nan], 0.5)
+    with pytest.raises(ValueError, match=r"Received: fmr=0"):
+        num_impostor_needed(0)
+    with pytest.raises(ValueError, match="bootstrap=0"):
+        tar_at_fmr([0.1, 0.1, 0.1, 0.2], [False, False, False, True], [1.0], bootstrap=0)

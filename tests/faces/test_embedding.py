@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from kerasface.faces import embedding
 from kerasface.faces.embedding import FaceEmbedder, cosine_scores
+from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,11 @@ def test_a_darkened_face_stays_itself_and_noise_is_another(crops, embedder):
 def test_fingerprints_tell_apart_what_cannot_be_compared(embedder, plain_embedder):
     assert embedder.fingerprint != plain_embedder.fingerprint
     assert embedder.alignment == plain_embedder.alignment  # the crops are the same
+
+
+def test_the_fingerprint_is_known_without_the_embedder(embedder):
+    assert embedder.fingerprint == embedder_fingerprint()
+    assert embedder.embedding_dim == EMBEDDING_DIM
 
 
 def test_the_precision_is_the_machines_best_unless_asked_for(monkeypatch):

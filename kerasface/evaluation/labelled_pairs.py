@@ -1,0 +1,67 @@
+"""What scores of labelled pairs must fulfil before anything is computed from them."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def checked_scores(scores: ArrayLike, name: str, *, keep_precision: bool = False) -> np.ndarray:
+    """Returns scores as an array of shape `(num_pairs,)`, float64 unless floating ones keep their precision.
+
+    Args:
+        scores: One per pair.
+        name: What an error calls them.
+        keep_precision: Whether float32 stays float32.
+
+    Raises:
+        ValueError: If they are not one row of one or more finite numbers.
+    """
+    scores = np.asarray(scores)
+    if not (keep_precision and np.issubdtype(scores.dtype, np.floating)):
+        scores = scores.astype(np.float64)
+    if scores.ndim != 1 or len(scores) == 0:
+        raise ValueError(f"{name} must have shape (num_pairs,), num_pairs >= 1. Received: shape {scores.shape}.")
+    if num_bad := int(np.sum(~np.isfinite(scores))):
+        raise ValueError(
+            f"{name} must be finite. Received: {num_bad} of {len(scores)} NaN or infinite. "
+            "Leave out the pairs that have no score and pass their number as num_failed."
+        )
+    return scores
+
+
+def checked_pairs(scores: ArrayLike, same: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Returns scores and labels as arrays of shape `(num_pairs,)`, float64 and bool.
+
+    Args:
+        scores: Finite, one per pair.
+        same: Whether each pair is genuine.
+
+    Raises:
+        ValueError: If the shapes differ, a score is not finite, or a kind of pair is absent.
+    """
+    scores, same = checked_scores(scores, "scores"), np.asarray(same)
+    if same.shape != scores.shape or not np.isin(same, (0, 1)).all():
+        raise ValueError(
+            "same must be True or False for every score. "
+            f"Received: same of shape {same.shape}, type {same.dtype}, for {len(scores)} scores."
+        )
+    same = same.astype(bool)
+    if same.all() or not same.any():
+        raise ValueError(
+            f"Both genuine and impostor pairs are needed. Received: {same.sum()} genuine, {(~same).sum()} impostor."
+        )
+    return scores, same
+
+
+def checked_folds(folds: ArrayLike, num_pairs: int) -> np.ndarray:
+    """Returns the fold of each pair as an array of shape `(num_pairs,)`.
+
+    Raises:
+        ValueError: If a pair has none or there is only one fold.
+    """
+    folds = np.asarray(folds)
+    if folds.shape != (num_pairs,) or len(np.unique(folds)) < 2:
+        raise ValueError(
+            "folds must give every pair one of two or more folds: what judges a fold comes from the others. "
+            f"Received: folds of shape {folds.shape}, {len(np.unique(folds))} distinct, for {num_pairs} scores."
+        )
+    return folds
