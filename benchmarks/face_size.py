@@ -1,4 +1,4 @@
-"""How small may a face be? Justifies `MIN_FACE_SIDE` in kerasface/verify.py.
+"""How small may a face be? Justifies `MIN_SIDE` in kerasface/faces/quality.py.
 
     python benchmarks/face_size.py --data ../shared/data
 

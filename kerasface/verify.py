@@ -13,11 +13,11 @@ from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face
 from kerasface.faces.embedding import cosine_scores
 from kerasface.faces.operating_points import OperatingPoint, operating_point, pair_calibration
+from kerasface.faces.quality import MIN_SIDE
 from kerasface.models.runtime import device_name
 
 DEFAULT_FMR = 0.001
-# Below this side in pixels a face is called too small to decide on; benchmarks/face_size.py shows why.
-MIN_FACE_SIDE = 32
+
 # A second face of at least this share of the largest one's area makes a photo ambiguous: which one is meant?
 _RIVAL_AREA = 0.5
 
@@ -201,9 +201,9 @@ def _problem(name: str, faces: list[AnalyzedFace]) -> tuple[str, str] | None:
             f"{name} shows {len(faces)} faces and none stands out ({boxes}); crop it to the one you mean.",
         )
     width, height = faces[0].face.box[2:]
-    if min(width, height) < MIN_FACE_SIDE:
+    if min(width, height) < MIN_SIDE:
         place = _place(faces[0].face)
-        return "low_quality", f"The face in {name} is too small ({place}); at least {MIN_FACE_SIDE} pixels are needed."
+        return "low_quality", f"The face in {name} is too small ({place}); at least {MIN_SIDE:.0f} pixels are needed."
     return None
 
 

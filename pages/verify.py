@@ -4,6 +4,7 @@ import streamlit as st
 
 from kerasface.faces.drawing import draw_faces
 from kerasface.plotting.decisions import score_scale
+from kerasface.plotting.style import percent
 from kerasface.verify import Verification, verify
 from pages._charts import show_chart
 from pages._models import analyzer_or_stop
@@ -44,6 +45,18 @@ def error_rate_sentence(result: Verification) -> str:
     )
 
 
+def probability_sentence(result: Verification) -> str:
+    """How probable it is that both photos show one person, and how far that can be believed."""
+    if result.probability is None:
+        return "The score is not calibrated: there is no probability to tell."
+    calibration = result.calibration
+    return (
+        f"If every second pair asked about shows one person, this one does with a probability of "
+        f"**{percent(result.probability)}** (calibration error {_percent(calibration.ece)}, measured on "
+        f"{plain(calibration.data)})."
+    )
+
+
 def _percent(rate: float) -> str:
     return f"{100 * rate:.2g} %"
 
@@ -54,6 +67,7 @@ def show_verdict(result: Verification):
     if result.decision in ("match", "unknown"):  # elsewhere a score decides nothing, and would look as if it did
         show_chart(score_scale(result.score, result.threshold), key="scale")
         st.markdown(error_rate_sentence(result))
+        st.markdown(probability_sentence(result))
 
 
 def show_evidence(result: Verification):

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -219,3 +221,38 @@ def portrait_crop(embedder, portrait, portrait_face):
     crop = embedder.crop(portrait, portrait_face)
     crop.flags.writeable = False
     return crop
+
+
+class MadeUpFrontEnd:
+    """Gives each photo the embeddings that were put on its list, all with place and crop of the portrait's face.
+
+    Attributes:
+        lists: For each photo of the next call the embeddings of its faces.
+    """
+
+    def __init__(self, face, crop):
+        from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
+
+        self.embedder = SimpleNamespace(fingerprint=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM)
+        self.lists = []
+        self._face, self._crop = face, crop
+
+    def analyze(self, images, *, pick=None):
+        from kerasface.faces.analyzer import AnalyzedFace
+
+        assert len(images) <= len(self.lists)
+        lists, self.lists = self.lists[: len(images)], self.lists[len(images) :]
+        x, y, width, height = self._face.box
+        return [
+            [
+                AnalyzedFace(replace(self._face, box=(x + 300 * number, y, width, height)), self._crop, embedding)
+                for number, embedding in enumerate(embeddings)
+            ]
+            for embeddings in lists
+        ]
+
+
+@pytest.fixture
+def front_end(portrait_face, portrait_crop):
+    """A face front end whose embeddings the test makes up, so that it knows the scores."""
+    return MadeUpFrontEnd(portrait_face, portrait_crop)

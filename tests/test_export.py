@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from kerasface import cli
+from kerasface.cli import main
+from kerasface.cli.models import EXPORT_FORMATS
 from kerasface.export import ExportError, certificate_path, export_run
 from kerasface.models.formats import FORMATS
 from kerasface.models.zoo import build_architecture
@@ -305,29 +306,29 @@ def test_runs_that_take_no_image_are_refused(run, tmp_path, card, message):
 
 
 def test_the_command_line_offers_the_formats():
-    assert set(cli._EXPORT_FORMATS) == set(FORMATS)
+    assert set(EXPORT_FORMATS) == set(FORMATS)
 
 
 def test_the_command(root, tmp_path, capfd):
     """Converters write to the file descriptors themselves; nothing of that is seen."""
     out = tmp_path / "out.tflite"
     words = ["export", "small", "--format", "litert", "--out", str(out), "--runs", str(root)]
-    done = CliRunner().invoke(cli.main, [*words, "--json"])
+    done = CliRunner().invoke(main, [*words, "--json"])
     assert (done.exit_code, done.stderr, capfd.readouterr()) == (0, "", ("", ""))
     printed = json.loads(done.stdout)
     assert printed.pop("out") == str(out)
     written = json.loads(certificate_path(out).read_text(encoding="utf-8"))
     assert printed == {"certificate": str(certificate_path(out)), **written}
-    again = CliRunner().invoke(cli.main, words)
+    again = CliRunner().invoke(main, words)
     assert (again.exit_code, again.stdout) == (1, "")
     assert again.stderr == f"Error: {out} exists. Choose another name, or overwrite it (`--overwrite`).\n"
-    assert CliRunner().invoke(cli.main, [*words[:3], "pickle", *words[4:]]).exit_code == 2
+    assert CliRunner().invoke(main, [*words[:3], "pickle", *words[4:]]).exit_code == 2
 
 
 def test_the_command_in_words(root, tmp_path):
     out = tmp_path / "out"
     words = ["export", "small", "--format", "saved_model", "--out", str(out), "--runs", str(root)]
-    done = CliRunner().invoke(cli.main, words)
+    done = CliRunner().invoke(main, words)
     assert done.exit_code == 0
     first, second = done.stdout.splitlines()
     assert re.fullmatch(

@@ -17,7 +17,8 @@ RANKS = (
     {"faces", "gallery"},
     {"data"},
     {"runs"},
-    {"verify", "recognise", "environment", "inspection", "unlock", "terminal", "export"},
+    {"verify", "recognise", "identify", "environment", "inspection", "unlock", "terminal", "export"},
+    {"enroll", "cluster"},
     {"train"},
     {"cli", "__main__"},
     {"pages"},
@@ -27,7 +28,7 @@ RANK_OF = {unit: rank for rank, units in enumerate(RANKS) for unit in units}
 # Package -> places that may import it, as path prefixes relative to the repository.
 CONFINED = {
     "streamlit": ("app.py", "pages/"),
-    "click": ("kerasface/cli.py", "kerasface/train/__main__.py"),
+    "click": ("kerasface/cli/", "kerasface/train/__main__.py"),
     "sqlite3": ("kerasface/gallery/",),
     "psycopg": ("kerasface/gallery/",),
 }
@@ -111,7 +112,7 @@ def test_a_wrong_import_is_seen(path, source):
     ("path", "source"),
     [
         ("kerasface/faces/detection.py", "from .alignment import align\nfrom ..images import decode"),
-        ("kerasface/cli.py", "from kerasface import __version__, verify"),
+        ("kerasface/cli/__init__.py", "from kerasface import __version__, verify"),
         ("pages/home.py", "from kerasface.environment import report\nfrom pages import photos"),
     ],
 )

@@ -12,8 +12,9 @@ from kerasface.data.pairs import read_pairs
 from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.detection import Face
 from kerasface.faces.operating_points import operating_point
+from kerasface.faces.quality import MIN_SIDE
 from kerasface.images import decode
-from kerasface.verify import MIN_FACE_SIDE, score_pairs, verify
+from kerasface.verify import score_pairs, verify
 
 BLANK = np.full((120, 160, 3), 180, dtype=np.uint8)
 
@@ -76,8 +77,8 @@ def test_a_score_at_the_threshold_matches(scripted, monkeypatch):
         # Areas 0.49 and 0.5041 of the largest: below and above one half.
         ([(100, 0), (70, 1)], [(100, 0)], "match", True),
         ([(100, 0), (71, 1)], [(100, 0)], "ambiguous", False),
-        ([(MIN_FACE_SIDE, 0)], [(100, 0)], "match", True),
-        ([(MIN_FACE_SIDE - 1, 0)], [(100, 0)], "low_quality", True),
+        ([(MIN_SIDE, 0)], [(100, 0)], "match", True),
+        ([(MIN_SIDE - 1, 0)], [(100, 0)], "low_quality", True),
         # The graver problem decides.
         ([(100, 0), (100, 1)], [], "no_face", False),
         ([(10, 0)], [(100, 0), (90, 1)], "ambiguous", False),
@@ -96,7 +97,7 @@ def test_all_problems_are_said_with_photo_and_place(scripted):
     reason = verify([(10, 0)], [], scripted, names=("A.jpg", "B.jpg")).reason
     assert "No face was found in B.jpg" in reason
     assert "face in A.jpg is too small (10 x 10 pixels at 10, 20)" in reason
-    assert f"{MIN_FACE_SIDE} pixels" in reason
+    assert f"{MIN_SIDE:.0f} pixels" in reason
 
 
 def test_two_photos_of_the_portrait_match(portrait, analyzer):

@@ -35,6 +35,7 @@ def test_two_photos_of_one_person_match(open_page, portrait_files):
     assert "Match" in page.title[0].value
     assert "1 in 1,000" in all_text(page)
     assert "95 % interval" in all_text(page)
+    assert "with a probability of" in all_text(page)
 
 
 def test_another_error_rate_moves_the_threshold(open_page):

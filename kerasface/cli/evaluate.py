@@ -1,0 +1,124 @@
+"""Commands that measure error rates on labelled photos."""
+
+from pathlib import Path
+
+import click
+
+from kerasface.cli.output import JSON, VIEWS, errors, print_json, stopwatch
+from kerasface.terminal import progress_bars
+
+
+@click.group()
+def evaluate() -> None:
+    """Measure error rates on labelled photos."""
+
+
+@evaluate.command()
+@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder with a folder per person.")
+@click.option("--pairs", required=True, type=click.Path(path_type=Path), help="Pairs file in LFW's format.")
+@VIEWS
+@JSON
+def verification(images, pairs, views, as_json) -> None:
+    """Measure 1:1 verification on labelled pairs, by the protocol of LFW.
+
+    The image of `Name 7` is IMAGES/Name/Name_0007.jpg; where a photo has several faces, the one nearest its centre
+    counts. A pair that cannot be scored counts as wrong.
+    """
+    with errors():
+        from kerasface.data.pairs import read_pairs
+        from kerasface.evaluation.verification import evaluate_verification
+        from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.faces.embedding import FaceEmbedder
+        from kerasface.models.runtime import device_name
+        from kerasface.verify import score_pairs
+
+        listed = read_pairs(pairs, images)
+        analyzer = FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
+        with progress_bars() as report, stopwatch() as seconds:
+            scored = score_pairs(listed, analyzer, on_progress=lambda done, total: report("photos", done, total))
+        result = evaluate_verification(
+            scored.scores,
+            [pair.same for pair in scored.pairs],
+            [pair.fold for pair in scored.pairs],
+            num_failed=len(scored.failed),
+        )
+    failed = [{"line": pair.line, "reason": reason} for pair, reason in scored.failed]
+    if as_json:
+        device = {"device": device_name(), "precision": analyzer.embedder.precision, "seconds": round(seconds(), 3)}
+        print_json({**result.to_dict(), "failed": failed, **device})
+        return
+    click.echo(f"accuracy {result.accuracy_mean:.2%} +- {result.accuracy_se:.2%}, {result.num_pairs} pairs")
+    click.echo(f"AUC {result.auc:.5f}, equal error rate {result.eer:.2%}, threshold {result.threshold:.4f}")
+    for fmr, tar in result.tar_at_fmr.items():
+        doubt = "" if tar.supported else "  (too few impostor pairs to speak of this rate)"
+        click.echo(f"TAR at FMR {float(fmr):.1%}: {tar.value:.2%} (95 % {tar.low:.2%} to {tar.high:.2%}){doubt}")
+    click.echo(f"{result.num_failed} pairs failed, {device_name()}, {seconds():.0f} s")
+    for line in failed[:10]:
+        click.echo(f"  line {line['line']}: {line['reason']}")
+
+
+@evaluate.command()
+@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder with a folder per person.")
+@VIEWS
+@JSON
+def identification(images, views, as_json) -> None:
+    """Measure 1:N identification with strangers, in a folder per person.
+
+    The alphabetically first image of every person with two or more is enrolled, their others come back as probes, and
+    people with one image are strangers. FPIR is the share of strangers who are taken for somebody, FNIR the share of
+    known faces that do not get their own name.
+    """
+    with errors():
+        from kerasface.data.trials import open_set_trial
+        from kerasface.evaluation.identification import check_thresholds, evaluate_identification, smaller_galleries
+        from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.faces.embedding import FaceEmbedder
+        from kerasface.faces.operating_points import search_point
+        from kerasface.models.runtime import device_name
+
+        analyzer = FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
+        with progress_bars() as report, stopwatch() as seconds:
+            trial, rejected = open_set_trial(
+                images, analyzer, on_progress=lambda done, total: report("photos", done, total)
+            )
+        size = len(set(trial.gallery_labels.tolist()))
+        fixed = {
+            (people, fpir): search_point(analyzer.embedder.fingerprint, fpir, people).threshold
+            for people in (50, 200, size)
+            if people <= size
+            for fpir in (0.1, 0.01)
+        }
+        result = evaluate_identification(
+            trial, thresholds={fpir: fixed[people, fpir] for people, fpir in fixed if people == size}
+        )
+        checks = [
+            check_thresholds(list(smaller_galleries(trial, people, repeats=10)), fpir, threshold)
+            for (people, fpir), threshold in fixed.items()
+            if people < size
+        ]
+    checks += result.fpir_asked_and_measured
+    failed = [{"image": str(path), "reason": reason} for path, reason in rejected]
+    if as_json:
+        device = {"device": device_name(), "precision": analyzer.embedder.precision, "seconds": round(seconds(), 3)}
+        measured = [check.to_dict() for check in checks]
+        print_json({**result.to_dict(), "fpir_asked_and_measured": measured, "failed": failed, **device})
+        return
+    click.echo(
+        f"{result.gallery_size} people enrolled with one photo each, {result.num_mated} photos of them come back, "
+        f"{result.num_unknown} strangers"
+    )
+    click.echo(f"first named is right {result.rank1:.2%}, right among the first five {result.rank5:.2%}")
+    for fpir, missed in result.fnir_at_fpir.items():
+        doubt = "" if missed.supported else "  (too few strangers to speak of this rate)"
+        click.echo(
+            f"FNIR at FPIR {float(fpir):.0%}: {missed.value:.2%} (95 % {missed.low:.2%} to {missed.high:.2%}), "
+            f"threshold {missed.threshold:.4f}{doubt}"
+        )
+    for check in checks:
+        click.echo(
+            f"{check.gallery_size} people: FPIR asked {check.asked:.0%}, measured {check.measured:.2%} "
+            f"(95 % {check.low:.2%} to {check.high:.2%}), FNIR {check.fnir:.1%}"
+        )
+    click.echo(f"{result.num_failed} photos failed, {device_name()}, {seconds():.0f} s")
+    for line in failed[:10]:
+        click.echo(f"  {line['reason']}")

@@ -1,0 +1,210 @@
+"""Commands on a gallery: enrol people, find them in photos, group the unknown."""
+
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+
+from kerasface.cli.output import JSON, box_text, errors, print_json, run_photos
+from kerasface.cli.people import EXPIRES, GALLERY, PURPOSE, consent_of, opened_gallery
+from kerasface.terminal import progress_bars
+
+_OVERRIDES = ("several_faces", "low_quality", "duplicate", "conflict")  # those of kerasface.enroll, which is heavy
+_FPIR = click.option(
+    "--fpir",
+    default=0.01,
+    show_default=True,
+    help="False positive identification rate to decide at: the share of strangers who may be taken for somebody.",
+)
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.argument("images", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--folder", type=click.Path(path_type=Path), help="Enrol a folder with a folder of photos per person.")
+@click.option("--allow", multiple=True, type=click.Choice(_OVERRIDES), help="Enrol in spite of this; may be repeated.")
+@PURPOSE
+@EXPIRES
+@GALLERY
+@JSON
+def enroll(name, images, folder, allow, purpose, expires, gallery, as_json) -> None:
+    """Enrol NAME with IMAGES, or with --folder everybody in a folder with a folder of photos per person.
+
+    One photo of a person suffices. A photo is refused, with the reason, if it shows no face or several, if the face is
+    too small, blurred or dark, if the same file is enrolled already, or if it looks like somebody else who is.
+    """
+    if bool(folder) == bool(name) or (name and not images):
+        raise click.UsageError("Give NAME and IMAGES, or --folder and nothing else.")
+    with errors():
+        from kerasface.data.folders import read_identity_folders
+        from kerasface.enroll import CONFLICT_FPIR, Enroller
+
+        rejected = []
+        if folder:
+            found = read_identity_folders(folder)
+            people = {person: [] for person in found.identities}
+            for path, label in found.samples:
+                people[found.identities[label]].append(path)
+            rejected = [{"image": str(path), "reason": reason} for path, reason in found.rejected]
+        else:
+            people = {name: list(images)}
+        consent = consent_of(purpose, expires)
+        with _identifier(gallery, CONFLICT_FPIR) as identifier, progress_bars() as report:
+            enroller = Enroller(identifier, allow=allow)
+            results = enroller.enroll_files(
+                people, consent=consent, on_progress=lambda done, total: report("photos", done, total)
+            )
+            identifier.refresh()
+            size = identifier.num_people
+    enrolled = sum(result.refused is None for result in results)
+    if as_json:
+        photos = [result.to_dict() for result in results]
+        counts = {"num_enrolled": enrolled, "num_refused": len(results) - enrolled, "gallery_size": size}
+        print_json({"gallery": str(gallery), **counts, "photos": photos, "rejected": rejected})
+    else:
+        for result in results:
+            if result.reason:
+                click.echo(f"{'refused' if result.refused else 'enrolled all the same'}: {result.reason}", err=True)
+        for line in rejected:
+            click.echo(f"not used: {line['reason']}", err=True)
+        click.echo(f"{gallery}: {enrolled} of {len(results)} photos enrolled, {size} people in the gallery")
+        if consent is None:
+            click.echo("No consent was recorded; --purpose does that.")
+    if enrolled < len(results):
+        raise SystemExit(1)
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_FPIR
+@GALLERY
+@JSON
+def identify(images, fpir, gallery, as_json) -> None:
+    """Say for every face in IMAGES (files, or folders of them) who of the gallery it is, or that it is nobody known.
+
+    In one photo nobody is found twice. The score that a person has to reach rises with how alike others are, so that
+    strangers are taken for somebody no more often in a large gallery than in a small one.
+    """
+    with errors():
+        from kerasface.data.embeddings import image_files
+        from kerasface.data.image_cache import content_keys
+
+        files = tuple(file for path in images for file in (image_files(path) if path.is_dir() else [path]))
+        with _identifier(gallery, fpir, create=False) as identifier:
+            point = identifier.operating_point()
+
+            def work(photos: list) -> list[dict]:
+                hashes, _ = content_keys([photo.path for photo in photos])
+                found = identifier.identify([photo.image for photo in photos], source_hashes=hashes)
+                return [_photo_row(faces, point) for faces in found]
+
+            run_photos(files, work, _identified_lines, as_json, note=_search_note(point))
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--name", "names", multiple=True, metavar="NUMBER=NAME", help="Enrol a cluster under a name.")
+@GALLERY
+@JSON
+def cluster(folder, names, gallery, as_json) -> None:
+    """Group the unknown faces in a FOLDER of photos by person; --name 0=Ada enrols the largest group as Ada.
+
+    People whom the gallery knows already are named and left out.
+    """
+    chosen = _chosen_names(names)
+    with errors(), ExitStack() as stack:
+        from kerasface.cluster import cluster_photos, enroll_cluster
+        from kerasface.data.embeddings import image_files
+        from kerasface.faces.analyzer import FaceAnalyzer
+
+        files = image_files(folder)
+        identifier = stack.enter_context(_identifier(gallery, 0.01)) if gallery.exists() or chosen else None
+        analyzer = identifier.analyzer if identifier else FaceAnalyzer()
+        with progress_bars() as report:
+            found = cluster_photos(
+                files, analyzer, identifier=identifier, on_progress=lambda done, total: report("photos", done, total)
+            )
+        for number, name in chosen.items():
+            enroll_cluster(found, number, name, identifier)
+    _print_clusters(found, chosen, as_json)
+
+
+def _print_clusters(found, chosen: dict[int, str], as_json: bool) -> None:
+    faces = found.faces
+    rows = [
+        {
+            "cluster": number,
+            "name": chosen.get(number),
+            "faces": [
+                {"image": str(faces.paths[face]), "box": [round(float(value), 2) for value in faces.boxes[face]]}
+                for face in found.members(number)
+            ],
+        }
+        for number in range(found.num_clusters)
+    ]
+    alone = sum(label < 0 and name is None for label, name in zip(found.labels, found.known, strict=True))
+    known = sum(name is not None for name in found.known)
+    rejected = [{"image": str(path), "reason": reason} for path, reason in faces.rejected]
+    if as_json:
+        counts = {"num_faces": len(faces.paths), "num_known": known, "num_alone": alone}
+        point = found.operating_point.to_dict()
+        print_json({"clusters": rows, **counts, "operating_point": point, "rejected": rejected})
+        return
+    for row in rows:
+        named = f", enrolled as {row['name']}" if row["name"] else ""
+        click.echo(f"{row['cluster']}: {len(row['faces'])} faces{named}")
+        for face in row["faces"]:
+            click.echo(f"  {face['image']} at {box_text(face)}")
+    click.echo(f"{len(faces.paths)} faces: {known} of people known already, {alone} like no other")
+    point = found.operating_point
+    click.echo(
+        f"A group's faces have a mean score of {point.threshold:.3f} or more: FMR {point.fmr:.2g} on {point.data}"
+    )
+    for line in rejected:
+        click.echo(f"not used: {line['reason']}", err=True)
+
+
+@contextmanager
+def _identifier(path: Path, fpir: float, *, create: bool = True):
+    from kerasface.faces.analyzer import FaceAnalyzer
+    from kerasface.identify import Identifier
+
+    with opened_gallery(path, create=create) as gallery:
+        yield Identifier(gallery, FaceAnalyzer(), fpir=fpir)
+
+
+def _photo_row(faces, point) -> dict:
+    decision = {} if faces else {"decision": "no_face"}
+    return {**decision, "faces": [face.to_dict() for face in faces], "gallery": point and point.to_dict()}
+
+
+def _identified_lines(photo: dict) -> list[str]:
+    count = len(photo["faces"])
+    lines = [f"{count or 'no'} face{'s' * (count != 1)}"]
+    for face in photo["faces"]:
+        chance = (
+            "not calibrated" if face["probability"] is None else f"right with probability {face['probability']:.1%}"
+        )
+        lines.append(f"face at {box_text(face)}: {face['decision'].upper()}: {face['reason']} ({chance})")
+    return lines
+
+
+def _search_note(point) -> str:
+    if point is None:
+        return "The gallery is empty. Enrol somebody: kerasface enroll NAME IMAGE"
+    beyond = "" if point.gallery_size <= point.measured_size else f" (continued from {point.measured_size} people)"
+    return (
+        f"Among {point.gallery_size} people about {point.fpir:.1%} of strangers are taken for somebody "
+        f"(95 % interval {point.fpir_low:.1%} to {point.fpir_high:.1%}) and {point.fnir:.0%} of known faces are not "
+        f"named, with one photo enrolled of each{beyond}. Measured {point.date} on {point.data}."
+    )
+
+
+def _chosen_names(names: tuple[str, ...]) -> dict[int, str]:
+    chosen = {}
+    for text in names:
+        number, _, name = text.partition("=")
+        if not number.isdecimal() or not name.strip():
+            raise click.UsageError(f"--name is NUMBER=NAME, such as 0=Ada. Received: {text!r}.")
+        chosen[int(number)] = name.strip()
+    return chosen

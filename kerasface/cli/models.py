@@ -1,0 +1,119 @@
+"""Commands on models and on this installation."""
+
+from pathlib import Path
+
+import click
+
+from kerasface.cli.output import EXPECTED_ERRORS, JSON, RUNS, errors, print_json
+from kerasface.terminal import turned_away
+
+EXPORT_FORMATS = ("saved_model", "litert", "onnx")  # those of kerasface.models.formats, which is too heavy to import
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--format", "to_format", required=True, type=click.Choice(EXPORT_FORMATS), help="litert was called TFLite before."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write; a folder for saved_model.")
+@click.option("--images", type=click.Path(path_type=Path), help="Photos to compare on.  [default: the sample portrait]")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier export.")
+@RUNS
+@JSON
+def export(name, to_format, out, images, overwrite, runs, as_json) -> None:
+    """Write the trained model NAME as a file for other programs.
+
+    The file is opened again and compared with Keras on the same images; one that does not agree is removed. What other
+    programs must know (input, labels, hashes, differences) is written beside it: OUT.certificate.json.
+    """
+    with errors():
+        from kerasface.export import certificate_path, export_run
+        from kerasface.runs import load_run
+
+        run = load_run(runs, name)
+        with turned_away(1, 2, expected=EXPECTED_ERRORS):
+            certificate = export_run(run, to_format, out, images=images, overwrite=overwrite)
+    if as_json:
+        print_json({"out": str(out), "certificate": str(certificate_path(out)), **certificate.to_dict()})
+        return
+    click.echo(
+        f"{out}: agrees with Keras on {certificate.num_images} images: largest difference of a probability "
+        f"{certificate.max_difference:.1e} ({certificate.tolerance:.0e} is allowed), "
+        f"same most probable class on {certificate.equal_top1:.1%}"
+    )
+    click.echo(f"{certificate_path(out)}: input, labels, hashes, versions")
+
+
+@click.group()
+def sample() -> None:
+    """Write sample data to train on; nothing is downloaded."""
+
+
+@sample.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@JSON
+def digits(folder, as_json) -> None:
+    """Write 1,797 handwritten digits of 32 x 32 pixels into FOLDER, new or empty, a folder per digit."""
+    with errors(tensorflow=False):
+        from kerasface.data.samples import write_digits
+
+        written = write_digits(folder)
+    if as_json:
+        print_json(written.to_dict())
+        return
+    click.echo(f"{written.folder}: {written.num_images:,} images of {len(written.classes)} classes")
+    click.echo(f"{written.source} ({written.licence})")
+
+
+@click.command()
+@RUNS
+@JSON
+def models(runs, as_json) -> None:
+    """List pretrained weights with licences and hashes, and the trained models."""
+    with errors():
+        from kerasface.models.pretrained import LEDGER, describe
+        from kerasface.runs import list_runs
+
+        ledger = [describe(entry) for entry in LEDGER]
+        trained = [
+            {"name": run.name, "path": str(run.path), "task": run.card and run.card["task"], "problem": run.problem}
+            for run in list_runs(runs)
+        ]
+    if as_json:
+        print_json({"pretrained": ledger, "trained": trained})
+        return
+    for line in ledger:
+        click.echo(f"{line['name']}  {line['licence']}  {line['package']}")
+        click.echo(f"  trained on {line['training_data']}")
+        click.echo(f"  SHA-256 {line['sha256']}")
+        click.echo(f"  {line['state']}")
+    for run in trained:
+        click.echo(f"{run['name']}  {run['task'] or 'broken'}  {run['path']}")
+        if run["problem"]:
+            click.echo(f"  {run['problem']}")
+    if not trained:
+        click.echo(f"No trained models in {runs}. Make one: kerasface train classify DATA --name NAME")
+
+
+@click.command()
+@JSON
+def doctor(as_json) -> None:
+    """Tell which device and precision are really used, versions, and what is missing."""
+    with errors():
+        from kerasface.environment import report
+
+        found = report()
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"device {found['device']}, precision {found['precision']}")
+    if found["embedding_seconds"] is not None:
+        click.echo(f"one face is embedded in {1000 * found['embedding_seconds']:.0f} ms")
+    if not found["gpus"]:
+        click.echo("No GPU is visible to TensorFlow. With an NVIDIA GPU: pip install -r requirements-gpu.txt")
+    for name, version in found["versions"].items():
+        click.echo(f"{name} {version or 'not installed'}")
+    for sentence in found["missing"]:
+        click.echo(f"missing: {sentence}")
+    if not found["missing"]:
+        click.echo("nothing is missing")

@@ -1,0 +1,98 @@
+"""What the commands share: their options, and how results and errors are printed."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kerasface.terminal import start_tensorflow
+
+if TYPE_CHECKING:
+    from kerasface.data.photos import Photo
+
+EXPECTED_ERRORS = (ValueError, OSError, RuntimeError)
+IMAGES = click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+RUNS = click.option("--runs", default="saved_models", show_default=True, help="Folder of the models.")
+MIN_FACE = click.option(
+    "--min-face-size",
+    type=click.FloatRange(min=12),
+    help="Side in pixels of the smallest face looked for.  [default: 20, more in large photos]",
+)
+VIEWS = click.option(
+    "--views",
+    type=click.Choice(["1", "2", "6"]),
+    default="6",
+    show_default=True,
+    help="Views of each face to average over: itself; its mirror image too; both at three sizes.",
+)
+
+
+def run_photos(
+    paths: tuple[Path, ...],
+    work: "Callable[[list[Photo]], list[dict]]",
+    lines: Callable[[dict], list[str]],
+    as_json: bool,
+    note: str = "",
+) -> None:
+    """Decodes `paths`, runs `work` on the decoded ones in batches, prints; exit code 1 if a file was unusable."""
+    from kerasface.data.photos import read_photos
+
+    results = []
+    for batch in read_photos(paths):
+        readable = [photo for photo in batch if photo.problem is None]
+        found = iter(work(readable))
+        for photo in batch:
+            if photo.problem is not None:
+                results.append({"image": str(photo.path), "error": photo.problem})
+                click.echo(f"Error: {photo.problem}", err=True)
+                continue
+            result = next(found)
+            results.append({"image": str(photo.path), **result})
+            if not as_json:
+                first, *others = lines(result)
+                click.echo("\n  ".join([f"{photo.path}: {first}", *others]))
+    if as_json:
+        print_json(results)
+    elif note:
+        click.echo(note)
+    if any("error" in result for result in results):
+        raise SystemExit(1)
+
+
+def face_lines(faces: list[dict], behind: Callable[[dict], str]) -> list[str]:
+    number = f"{len(faces) or 'no'} face{'s' * (len(faces) != 1)}"
+    return [number, *(f"face at {box_text(face)}{behind(face)}" for face in faces)]
+
+
+def box_text(face: dict) -> str:
+    x, y, width, height = face["box"]
+    return f"{x:.0f},{y:.0f} {width:.0f}x{height:.0f}"
+
+
+@contextmanager
+def errors(*, tensorflow: bool = True) -> Iterator[None]:
+    """Turns the library's errors into one line on stderr and exit code 1; starts TensorFlow where it is needed."""
+    if tensorflow:
+        start_tensorflow()
+    try:
+        yield
+    except EXPECTED_ERRORS as error:
+        raise click.ClickException(" ".join(str(error).split())) from error
+
+
+@contextmanager
+def stopwatch() -> Iterator[Callable[[], float]]:
+    """Gives a function that tells the seconds since the block was entered, stopped where it was left."""
+    import time
+
+    started, stopped = time.perf_counter(), []
+    yield lambda: (stopped[0] if stopped else time.perf_counter()) - started
+    stopped.append(time.perf_counter())
+
+
+def print_json(content) -> None:
+    click.echo(json.dumps(content, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,152 @@
+"""Commands on photos: find, compare, embed and name the faces."""
+
+from pathlib import Path
+
+import click
+
+from kerasface.cli.output import IMAGES, JSON, MIN_FACE, RUNS, VIEWS, errors, face_lines, print_json, run_photos
+from kerasface.terminal import progress_bars
+
+
+@click.command()
+@IMAGES
+@MIN_FACE
+@JSON
+def detect(images, min_face_size, as_json) -> None:
+    """Find the faces in IMAGES: boxes, five landmarks and scores."""
+    with errors():
+        from kerasface.faces.detection import FaceDetector
+
+        detector = FaceDetector(min_face_size)
+        run_photos(
+            images,
+            lambda photos: [
+                {"faces": [face.to_dict() for face in faces]}
+                for faces in detector.detect([photo.image for photo in photos])
+            ],
+            lambda photo: face_lines(photo["faces"], lambda face: f", score {face['detection_score']:.3f}"),
+            as_json,
+        )
+
+
+@click.command()
+@click.argument("image_a", metavar="A", type=click.Path(path_type=Path))
+@click.argument("image_b", metavar="B", type=click.Path(path_type=Path))
+@click.option("--fmr", default=0.001, show_default=True, help="False match rate to decide at, a fraction.")
+@MIN_FACE
+@JSON
+def verify(image_a, image_b, fmr, min_face_size, as_json) -> None:
+    """Tell whether photos A and B show the same person."""
+    with errors():
+        from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.faces.detection import FaceDetector
+        from kerasface.images import decode
+        from kerasface.verify import verify as verify_photos
+
+        photos = [decode(path) for path in (image_a, image_b)]
+        analyzer = FaceAnalyzer(FaceDetector(min_face_size))
+        result = verify_photos(*photos, analyzer, fmr=fmr, names=(str(image_a), str(image_b)))
+    if as_json:
+        print_json(result.to_dict())
+        return
+    point = result.operating_point
+    click.echo(f"{result.decision.upper().replace('_', ' ')}: {result.reason}")
+    click.echo(
+        f"At this threshold {result.fmr:.2%} of pairs of different people match (95 % interval {point.fmr_low:.2%} to "
+        f"{point.fmr_high:.2%}) and {point.fnmr:.1%} of pairs of one person do not."
+    )
+    click.echo(f"Measured {point.date} on {point.data}.")
+    if result.score is not None:
+        click.echo(_probability_text(result))
+    click.echo(f"{result.device}, {result.precision}, {result.seconds:.2f} s")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The .npz file to write.")
+@VIEWS
+@JSON
+def embed(folder, out, views, as_json) -> None:
+    """Embed every face of every photo under FOLDER into OUT.
+
+    OUT holds `paths` (the photo of each face), `boxes` (x, y, width, height), `embeddings` (unit length) and
+    `embedder` (embeddings are comparable where it is equal).
+    """
+    with errors():
+        import numpy as np
+
+        from kerasface.data.embeddings import embed_photos, image_files
+        from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.faces.embedding import FaceEmbedder
+        from kerasface.runs import write_atomically
+
+        files = image_files(folder)
+        analyzer = FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
+        with progress_bars() as report:
+            faces = embed_photos(files, analyzer, on_progress=lambda done, total: report("photos", done, total))
+        arrays = {
+            "paths": np.array([str(path) for path in faces.paths], dtype=str),
+            "boxes": faces.boxes,
+            "embeddings": faces.embeddings,
+            "embedder": np.array(analyzer.embedder.fingerprint),
+        }
+        write_atomically(out, lambda file: np.savez(file, **arrays))
+    rejected = [{"image": str(path), "reason": reason} for path, reason in faces.rejected]
+    if as_json:
+        summary = {"out": str(out), "num_photos": len(files), "num_faces": len(faces.paths), "rejected": rejected}
+        print_json({**summary, "embedder": analyzer.embedder.fingerprint})
+    else:
+        click.echo(f"{out}: {len(faces.paths)} faces of {len(files)} photos")
+        for line in rejected:
+            click.echo(f"not used: {line['reason']}", err=True)
+
+
+@click.command()
+@IMAGES
+@click.option("--model", required=True, help="Name of a model trained by `kerasface train classify`.")
+@click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many names per face.")
+@RUNS
+@JSON
+def predict(images, model, top, runs, as_json) -> None:
+    """Name the people in IMAGES, or the pictures as a whole, with a trained MODEL.
+
+    Where the model has a threshold for it, strangers are called unknown. Otherwise it must choose among the classes it
+    was trained on: a stranger gets one of their names too.
+    """
+    with errors():
+        from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.recognise import build_classifier, unknown_note
+        from kerasface.runs import load_run
+
+        classifier = build_classifier(load_run(runs, model), FaceAnalyzer)
+
+        def recognise(photos: list) -> list[dict]:
+            found = classifier.recognise([photo.image for photo in photos], top=top)
+            return [
+                {"faces": [face.to_dict() for face in entry]} if isinstance(entry, list) else entry.to_dict()
+                for entry in found
+            ]
+
+        def lines(photo: dict) -> list[str]:
+            if "faces" in photo:
+                return face_lines(photo["faces"], lambda face: f": {_answer(face)}")
+            return [_answer(photo)]
+
+        run_photos(images, recognise, lines, as_json, note=unknown_note(classifier.run.card))
+
+
+def _answer(entry: dict) -> str:
+    """Says who or what it is: the most probable names, behind the word unknown where that is the decision."""
+    names = ", ".join(f"{line['label']} {line['probability']:.1%}" for line in entry["top"])
+    return f"unknown, score {entry['score']:.3f} (most alike: {names})" if entry["decision"] == "unknown" else names
+
+
+def _probability_text(result) -> str:
+    if result.probability is None:
+        return "The score is not calibrated: there is no probability to tell."
+    calibration = result.calibration
+    return (
+        f"If every second pair asked about is of one person, this one is with probability {result.probability:.1%} "
+        f"(calibration error {calibration.ece:.1%}, 95 % interval {calibration.ece_low:.1%} to "
+        f"{calibration.ece_high:.1%}, on {calibration.data})."
+    )

@@ -1,0 +1,113 @@
+"""Who appears again and again in a folder of photos? Faces nobody has named, grouped by person."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasface.data.embeddings import EmbeddedFaces, embed_photos
+from kerasface.data.image_cache import content_keys
+from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.faces.operating_points import OperatingPoint, operating_point
+from kerasface.gallery.clustering import cluster_faces, fmr_for
+from kerasface.gallery.store import Consent, NewSample, Person
+from kerasface.identify import Identifier
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoClusters:
+    """The faces of many photos by person.
+
+    Attributes:
+        faces: All faces, those of known people included.
+        labels: The cluster of each face, int64; 0 is the largest, -1 a face like no other or of somebody known.
+        known: The name of each face's person in the gallery, `None` where there is none.
+        operating_point: The threshold on the mean score of a cluster, and what was measured there.
+    """
+
+    faces: EmbeddedFaces
+    labels: np.ndarray
+    known: list[str | None]
+    operating_point: OperatingPoint
+
+    @property
+    def num_clusters(self) -> int:
+        """Number of clusters, each of two faces or more."""
+        return int(self.labels.max(initial=-1)) + 1
+
+    def members(self, cluster: int) -> np.ndarray:
+        """Returns the faces of a cluster as positions in `faces`.
+
+        Raises:
+            ValueError: If there is no such cluster.
+        """
+        if not 0 <= cluster < self.num_clusters:
+            raise ValueError(f"There are clusters 0 to {self.num_clusters - 1}. Received: cluster={cluster}.")
+        return np.flatnonzero(self.labels == cluster)
+
+
+def cluster_photos(
+    files: Sequence[Path],
+    analyzer: FaceAnalyzer,
+    *,
+    identifier: Identifier | None = None,
+    on_progress: Progress | None = None,
+) -> PhotoClusters:
+    """Groups the faces of photos by person; two faces of one photo are never the same person.
+
+    Args:
+        files: The photos.
+        analyzer: The face front end.
+        identifier: Finds people who are known already; their faces are named and left out of the clusters.
+        on_progress: Called with the number of photos done and their total.
+    """
+    faces = embed_photos(files, analyzer, on_progress=on_progress)
+    known = _names(faces.embeddings, identifier) if identifier else [None] * len(faces.paths)
+    unknown = np.flatnonzero([name is None for name in known])
+    number = {path: index for index, path in enumerate(dict.fromkeys(faces.paths))}
+    photos = np.array([number[faces.paths[face]] for face in unknown], dtype=np.int64)
+    point = operating_point(analyzer.embedder.fingerprint, fmr_for(len(unknown)))
+    labels = np.full(len(known), -1, dtype=np.int64)
+    labels[unknown] = cluster_faces(faces.embeddings[unknown], photos, threshold=point.threshold)
+    return PhotoClusters(faces, labels, known, point)
+
+
+def enroll_cluster(
+    clusters: PhotoClusters, cluster: int, name: str, identifier: Identifier, *, consent: Consent | None = None
+) -> Person:
+    """Gives a cluster a name: its faces become samples of this person, new or known.
+
+    Args:
+        clusters: What `cluster_photos` found.
+        cluster: Which one.
+        name: The person.
+        identifier: Of the gallery.
+        consent: What the person agreed to, if that is to be recorded.
+
+    Raises:
+        ValueError: If there is no such cluster, or a photo of it has been changed or removed meanwhile.
+        GalleryError: If the gallery cannot be written.
+    """
+    members = clusters.members(cluster)
+    paths = [clusters.faces.paths[face] for face in members]
+    hashes, problems = content_keys(paths)
+    if problems:
+        raise ValueError(next(iter(problems.values())))
+    samples = [
+        NewSample(clusters.faces.embeddings[face], str(path), source_hash)
+        for face, path, source_hash in zip(members, paths, hashes, strict=True)
+    ]
+    return identifier.gallery.enroll(name, samples, consent=consent)
+
+
+def _names(embeddings: np.ndarray, identifier: Identifier) -> list[str | None]:
+    identifier.refresh()
+    names: list[str | None] = []
+    for candidates in identifier.search(embeddings) if len(embeddings) else []:
+        best = identifier.rank(candidates)
+        found = best is not None and best.score >= best.threshold
+        names.append(identifier.name_of(best.person_id) if found else None)
+    return names

@@ -1,0 +1,1 @@
+"""Who is known: persons, their templates, and the search among them."""

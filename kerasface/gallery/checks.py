@@ -1,0 +1,103 @@
+"""What may enter a gallery: names, embeddings, details, refusals, each checked before a transaction begins."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+from kerasface.gallery.store import NewSample, Refusal, now_text, parse_time
+
+_MAX_NAME_LENGTH = 200
+_PERSON_ID = re.compile(r"[0-9a-f]{16}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# How far the length of an embedding may be from 1.
+UNIT_TOLERANCE = 1e-3
+
+
+def checked_name(name: str) -> str:
+    """Returns a name in its normal form: Unicode NFC, no spaces around it.
+
+    Raises:
+        ValueError: If it is empty, too long, has control characters, or looks like a person's id.
+    """
+    normal = normal_name(name)
+    if not 0 < len(normal) <= _MAX_NAME_LENGTH or not normal.isprintable() or _PERSON_ID.fullmatch(normal):
+        raise ValueError(
+            f"A name must have 1 to {_MAX_NAME_LENGTH} printable characters and not be 16 hexadecimal digits, as "
+            f"persons' ids are. Received: name={name!r}."
+        )
+    return normal
+
+
+def checked_hash(source_hash: str) -> str:
+    """Returns a SHA-256 as it is.
+
+    Raises:
+        ValueError: If it is not 64 lower-case hexadecimal digits.
+    """
+    if not _SHA256.fullmatch(source_hash):
+        raise ValueError(
+            f"source_hash must be 64 lower-case hexadecimal digits. Received: source_hash={source_hash!r}."
+        )
+    return source_hash
+
+
+def checked_refusal(source_hash: str, box: Sequence[float], person_id: str) -> Refusal:
+    """Returns the record of a refusal.
+
+    Raises:
+        ValueError: If the hash is malformed or the box is not four finite numbers.
+    """
+    numbers = tuple(float(value) for value in box)
+    if len(numbers) != 4 or not np.isfinite(numbers).all():
+        raise ValueError(f"box must be x, y, width, height, all finite. Received: box={box!r}.")
+    return Refusal(checked_hash(source_hash), numbers, person_id)
+
+
+def checked_embeddings(embeddings: Sequence[np.ndarray] | np.ndarray, count: int, embedding_dim: int) -> np.ndarray:
+    """Returns embeddings as float32, shape `(count, embedding_dim)`.
+
+    Raises:
+        ValueError: If the shape is another one, or an embedding is not finite or not of length 1.
+    """
+    if count == 0:
+        return np.empty((0, embedding_dim), dtype=np.float32)
+    try:
+        array = np.asarray(embeddings, dtype=np.float32)
+    except ValueError:  # of unequal lengths
+        array = np.zeros(0)
+    if array.shape != (count, embedding_dim):
+        raise ValueError(
+            f"One embedding of length {embedding_dim} is needed for each sample. "
+            f"Received: {count} samples, embeddings of shape {array.shape}."
+        )
+    lengths = np.linalg.norm(array, axis=1)
+    if not (np.abs(lengths - 1) <= UNIT_TOLERANCE).all():
+        worst = lengths[np.argmax(np.where(np.isfinite(lengths), np.abs(lengths - 1), np.inf))]
+        raise ValueError(f"Embeddings must be finite and of length 1. Received: one of length {worst}.")
+    return array
+
+
+def details_of(sample: NewSample) -> dict:
+    """Returns all of a sample but its embedding, ready to be sealed.
+
+    Raises:
+        ValueError: If its hash, time or a quality is malformed.
+    """
+    quality = {str(name): float(value) for name, value in sample.quality.items()}
+    if not np.isfinite(list(quality.values())).all():
+        raise ValueError(f"Qualities must be finite numbers. Received: quality={quality}.")
+    if sample.created is not None:
+        parse_time(sample.created, "created")
+    return {
+        "source": sample.source,
+        "source_hash": checked_hash(sample.source_hash),
+        "quality": quality,
+        "created": sample.created or now_text(),
+    }
+
+
+def normal_name(name: str) -> str:
+    """Returns a name in Unicode NFC without spaces around it: equal names are equal texts."""
+    return unicodedata.normalize("NFC", name).strip()

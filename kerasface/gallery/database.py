@@ -1,0 +1,303 @@
+"""One connection to a gallery's file: transactions that threads and processes take in turns, and errors with names.
+
+SQLite 3.7.0 to 3.51.2 can lose pages when one connection writes while another one checkpoints (the WAL-reset bug). So
+whoever writes here also holds an exclusive lock on a file beside the gallery, which the system frees when the process
+ends in any way. SQLite checkpoints within COMMIT, hence under that lock; when the last connection is closed it does so
+alone. Readers take no lock and see the state of the moment at which they began.
+"""
+
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from kerasface.gallery.schema import check_file, check_version, create_file, is_outdated, logs_of, migrate
+from kerasface.gallery.store import (
+    GalleryBusyError,
+    GalleryDamagedError,
+    GalleryError,
+    GalleryFileError,
+    NotAGalleryError,
+)
+
+if os.name == "nt":
+    import msvcrt
+else:
+    import fcntl
+
+_SETTINGS = (
+    "PRAGMA journal_mode = WAL",  # as it is made; not so a restored copy
+    "PRAGMA synchronous = FULL",  # a commit is on disk when it returns
+    "PRAGMA fullfsync = ON",  # the same on macOS
+    "PRAGMA secure_delete = ON",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA mmap_size = 0",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA trusted_schema = OFF",
+)
+# SQLite's primary result codes.
+_ERRORS = {
+    sqlite3.SQLITE_BUSY: (GalleryBusyError, "is in use by another process. Try again."),
+    sqlite3.SQLITE_LOCKED: (GalleryBusyError, "is in use by another process. Try again."),
+    sqlite3.SQLITE_READONLY: (GalleryFileError, "cannot be written: the file or its folder is read-only."),
+    sqlite3.SQLITE_PERM: (GalleryFileError, "cannot be written: the file or its folder is read-only."),
+    sqlite3.SQLITE_CANTOPEN: (GalleryFileError, "cannot be opened: is the file readable and its folder writable?"),
+    sqlite3.SQLITE_FULL: (GalleryFileError, "cannot grow: the disk is full. Free space and try again."),
+    sqlite3.SQLITE_IOERR: (GalleryFileError, "cannot be read or written: the disk is full or failing."),
+    sqlite3.SQLITE_CORRUPT: (GalleryDamagedError, "is damaged. Restore a copy, or import an export."),
+    sqlite3.SQLITE_NOTADB: (NotAGalleryError, "is no gallery of KerasFace, or its beginning was destroyed."),
+}
+
+
+class Database:
+    """A gallery's file.
+
+    Threads may share it; they take turns.
+
+    Args:
+        path: The file, which exists.
+        timeout: Seconds to wait for other processes.
+
+    Attributes:
+        path: The file, with links resolved: processes that name it differently share its lock.
+
+    Raises:
+        GalleryError: One of the family, if it is no gallery or cannot be opened.
+    """
+
+    def __init__(self, path: Path, timeout: float):
+        check_file(path)
+        self.path, self.timeout = path, timeout
+        self._turn = threading.RLock()
+        self._is_writing = self._has_traces = False
+        with self._errors():
+            self._connection = sqlite3.connect(
+                f"{path.as_uri()}?mode=rw", uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
+            )
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Gives the connection; all that is read inside belongs to one moment."""
+        with self._turn, self._errors():
+            if self._connection.in_transaction:
+                yield self._connection
+                return
+            self._connection.execute("BEGIN")
+            with self._ending():
+                yield self._connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Gives the connection; what is written inside is durable when this ends, or undone if an error leaves it.
+
+        Inside another `write` it becomes part of that one, and is undone alone if an error leaves it.
+        """
+        with self._turn, self._errors():
+            if self._is_writing:
+                with self._savepoint():
+                    yield self._connection
+                return
+            if self._connection.in_transaction:
+                raise GalleryError("Nothing can be changed inside a snapshot. Use a transaction instead.")
+            self._has_traces = False
+            with locked(self.path, self.timeout):
+                self._connection.execute("BEGIN IMMEDIATE")
+                with self._ending():
+                    self._is_writing = True
+                    yield self._connection
+                if self._has_traces:
+                    self._scrub_after_commit()
+
+    def leave_no_traces(self) -> None:
+        """Asks, inside `write`, for the removal of what the deleted rows left in the file and its logs."""
+        self._connection.execute("UPDATE gallery SET traces = 1")
+        self._has_traces = True
+
+    def holds_traces(self) -> bool:
+        """Whether a deletion is not through although nobody is at it any more."""
+        if not self._is_unscrubbed():
+            return False
+        with locked(self.path, self.timeout):
+            return self._is_unscrubbed()
+
+    @property
+    def copy_path(self) -> Path:
+        """Where the copy from before a re-embedding lies until that has succeeded."""
+        return self.path.with_name(f"{self.path.name}.before-reembed")
+
+    def write_copy(self) -> None:
+        """Writes a copy of the gallery to `copy_path`, in place of an earlier one."""
+        try:
+            self.copy_path.unlink(missing_ok=True)
+            os.close(os.open(self.copy_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except OSError as error:
+            raise GalleryFileError(
+                f"No copy of the gallery can be made: {error.strerror}: {self.copy_path}."
+            ) from error
+        with self._turn, self._errors():
+            self._connection.execute("VACUUM INTO ?", (str(self.copy_path),))
+
+    def close(self) -> None:
+        """Closes the connection; calling it again does nothing."""
+        with self._turn:
+            self._connection.close()
+
+    def _prepare(self) -> None:
+        with self._errors():
+            for setting in _SETTINGS:
+                self._connection.execute(setting)
+            check_version(self._connection, self.path)
+            outdated = is_outdated(self._connection)
+        if outdated:
+            with self.write() as connection:
+                migrate(connection)
+        # A deletion was killed before it was through. Where it cannot be finished now, reading still can.
+        if self._is_unscrubbed():
+            with suppress(GalleryBusyError, GalleryFileError), locked(self.path, self.timeout), self._errors():
+                if self._is_unscrubbed():
+                    self._scrub()
+
+    def _is_unscrubbed(self) -> bool:
+        with self.read() as connection:
+            return any(traces for (traces,) in connection.execute("SELECT traces FROM gallery"))
+
+    def _scrub_after_commit(self) -> None:
+        try:
+            with self._errors():
+                self._scrub()
+        except GalleryError as error:
+            raise type(error)(
+                "What was asked is done, but what was deleted may still be in the gallery's files, encrypted. "
+                f"The next deletion or opening removes it. The reason: {error}"
+            ) from error
+
+    def _scrub(self) -> None:
+        """Rewrites the file from its live rows and empties the log; the caller holds the lock."""
+        self.copy_path.unlink(missing_ok=True)
+        self._connection.execute("VACUUM")
+        (busy, _, _) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise GalleryBusyError(f"Another process still reads an old state of the gallery {self.path}.")
+        self._connection.execute("UPDATE gallery SET traces = 0")
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Ends the transaction: COMMIT, or ROLLBACK if an error leaves it."""
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # After some errors of the disk SQLite has rolled back by itself.
+            if self._connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+            raise
+        finally:
+            self._is_writing = False
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK TO part")
+                self._connection.execute("RELEASE part")
+            raise
+        self._connection.execute("RELEASE part")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        with named_errors(self.path):
+            yield
+
+
+def create_database(path: Path, timeout: float, content: Callable[[], tuple]) -> None:
+    """Makes an empty gallery at `path` unless another process did so in the meantime.
+
+    Args:
+        path: The file, links resolved; its folder is made if missing.
+        timeout: Seconds to wait for other processes.
+        content: Called only if the file must be made; returns the arguments of `schema.create_file` after the path.
+
+    Raises:
+        GalleryFileError: If the folder or the disk refuses.
+        GalleryDamagedError: If the log of a vanished gallery lies there.
+    """
+    if path.exists():
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(path, timeout), named_errors(path):
+            if path.exists():
+                return
+            # SQLite would read them as part of the new file.
+            if orphans := [str(log) for log in logs_of(path) if log.exists()]:
+                raise GalleryDamagedError(
+                    f"{path} does not exist, but there is a part of it: {', '.join(orphans)}. "
+                    "Put the gallery back beside it, or remove it if that gallery is not wanted any more."
+                )
+            create_file(path, *content())
+    except OSError as error:
+        raise GalleryFileError(f"The gallery {path} cannot be made: {error.strerror}: {error.filename}.") from error
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Turns errors of SQLite and of the file system into errors of the family that name the gallery."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        kind, text = _ERRORS.get(code, (GalleryError, "cannot be used."))
+        raise kind(f"The gallery {path} {text} SQLite says: {str(error).rstrip('.')}.") from error
+
+
+@contextmanager
+def locked(path: Path, timeout: float) -> Iterator[None]:
+    """Holds the lock of the gallery at `path`; no other process or thread holds it meanwhile.
+
+    Raises:
+        GalleryBusyError: If another one holds it for longer than `timeout` seconds.
+        GalleryFileError: If the file of the lock cannot be opened.
+    """
+    try:
+        descriptor = os.open(path.with_name(f"{path.name}-lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise GalleryFileError(
+            f"The gallery {path} cannot be written: {error.strerror}: {error.filename}. Its folder must be writable."
+        ) from error
+    try:
+        deadline = time.monotonic() + timeout
+        while not _take(descriptor):
+            if time.monotonic() >= deadline:
+                raise GalleryBusyError(
+                    f"Another process has been writing to the gallery {path} for more than {timeout:g} s. Try again."
+                )
+            # At random, so that two who wait do not stay in step with one who comes and goes.
+            time.sleep(random.uniform(0.0005, 0.005))
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int) -> bool:
+    """Locks an open file exclusively unless somebody else holds it; closing it unlocks it."""
+    try:
+        if os.name == "nt":
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # the one of Unix, the one of Windows
+        return False
+    return True

@@ -1,0 +1,80 @@
+"""What is wrong with a gallery's file, if anything."""
+
+import sqlite3
+from collections.abc import Iterator
+
+import numpy as np
+
+from kerasface.gallery.checks import UNIT_TOLERANCE
+from kerasface.gallery.rows import Rows
+from kerasface.gallery.store import Consent, GalleryError
+
+
+def find_problems(connection: sqlite3.Connection, rows: Rows) -> Iterator[str]:
+    """Yields a sentence for everything that is not as it must be, inside the transaction of `connection`."""
+    try:
+        yield from _broken_structure(connection)
+        for number, tag, sealed, expires in connection.execute("SELECT person, name_tag, sealed, expires FROM persons"):
+            yield from _wrong_person(rows, number, tag, sealed, expires)
+        for row in connection.execute("SELECT sample_id, person, source_tag, template, sealed FROM samples"):
+            yield from _wrong_sample(rows, *row)
+        for row, tag, sealed in connection.execute("SELECT refusal, source_tag, sealed FROM refusals"):
+            yield from _wrong_refusal(rows, row, tag, sealed)
+        for number, sealed in connection.execute("SELECT number, sealed FROM changes WHERE sealed IS NOT NULL"):
+            yield from _unopened(rows, sealed, "change", number)
+    except sqlite3.DatabaseError as error:
+        yield f"The file is damaged: {error}."
+
+
+def _broken_structure(connection: sqlite3.Connection) -> Iterator[str]:
+    for (text,) in connection.execute("PRAGMA integrity_check"):
+        if text != "ok":
+            yield f"SQLite finds: {text}."
+    for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
+        yield f"Row {row} of {table} belongs to nothing in {parent}."
+    if (count := connection.execute("SELECT count(*) FROM gallery").fetchone()[0]) != 1:
+        yield f"The gallery's own row stands there {count} times."
+    query = "SELECT count(*) FROM samples WHERE sample_id IN (SELECT sample_id FROM removed)"
+    if count := connection.execute(query).fetchone()[0]:
+        yield f"{count} samples are there and counted as removed."
+    query = "SELECT count(*) FROM samples WHERE changed NOT IN (SELECT number FROM changes)"
+    if count := connection.execute(query).fetchone()[0]:
+        yield f"{count} samples come from a change that the history does not have."
+
+
+def _wrong_person(rows: Rows, number: int, tag: bytes, sealed: bytes, expires: float | None) -> Iterator[str]:
+    if problems := list(_unopened(rows, sealed, "person", number)):
+        yield from problems
+        return
+    record = rows.keys.open(sealed, "person", number)
+    if rows.keys.tag("name", record["name"]) != tag:
+        yield f"The person of row {number} is not found by its name."
+    if (record["consent"] and Consent(**record["consent"]).expiry) != expires:
+        yield f"The end of the consent of the person of row {number} was altered."
+
+
+def _wrong_sample(rows: Rows, sample_id: int, person: int, tag: bytes, template: bytes, sealed: bytes) -> Iterator[str]:
+    try:
+        embedding = np.frombuffer(rows.keys.open_template(template, sample_id, person), dtype="<f4")
+        if len(embedding) != rows.embedding_dim or not abs(np.linalg.norm(embedding) - 1) <= UNIT_TOLERANCE:
+            yield f"The template of sample {sample_id} is no embedding of length 1."
+    except GalleryError as error:
+        yield str(error)
+    if problems := list(_unopened(rows, sealed, "sample", sample_id)):
+        yield from problems
+    elif rows.keys.tag("source", rows.keys.open(sealed, "sample", sample_id)["source_hash"]) != tag:
+        yield f"Sample {sample_id} is not found by its source."
+
+
+def _wrong_refusal(rows: Rows, row: int, tag: bytes, sealed: bytes) -> Iterator[str]:
+    if problems := list(_unopened(rows, sealed, "refusal", row)):
+        yield from problems
+    elif rows.keys.tag("source", rows.keys.open(sealed, "refusal", row)[0]) != tag:
+        yield f"Refusal {row} is not found by its source."
+
+
+def _unopened(rows: Rows, sealed: bytes, kind: str, number: int) -> Iterator[str]:
+    try:
+        rows.keys.open(sealed, kind, number)
+    except GalleryError as error:
+        yield str(error)

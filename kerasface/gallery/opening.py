@@ -1,0 +1,60 @@
+"""From a path to an open, unlocked gallery: made where it may be, refused where it is not the one that is wanted."""
+
+import hmac
+import secrets
+from pathlib import Path
+
+from kerasface.gallery.database import Database, create_database
+from kerasface.gallery.keys import GalleryKeys, load_key
+from kerasface.gallery.rows import Rows
+from kerasface.gallery.store import GalleryDamagedError, GalleryError, GalleryKeyError, OtherEmbedderError
+
+_ID_BYTES = 16
+
+
+def open_rows(
+    path: Path, embedder: str, embedding_dim: int, key: bytes | None, create: bool, timeout: float
+) -> tuple[Database, Rows]:
+    """Opens the gallery at `path`, links resolved; see `store.open_gallery` for arguments and errors."""
+    if not embedder or embedding_dim < 1 or timeout < 0:
+        raise ValueError(
+            "A gallery needs the fingerprint of an embedder, embedding_dim >= 1 and timeout >= 0. "
+            f"Received: embedder={embedder!r}, embedding_dim={embedding_dim}, timeout={timeout}."
+        )
+    if not create and not path.exists():
+        raise GalleryError(f"There is no gallery at {path}. Enrol somebody to make one.")
+
+    def empty() -> tuple[bytes, bytes, str, int]:
+        gallery_id = secrets.token_bytes(_ID_BYTES)
+        keys = GalleryKeys(load_key(create=True) if key is None else key, gallery_id, embedder)
+        return gallery_id, keys.check, embedder, embedding_dim
+
+    if create:
+        create_database(path, timeout, empty)
+    database = Database(path, timeout)
+    try:
+        return database, _unlocked(database, embedder, embedding_dim, key)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _unlocked(database: Database, embedder: str, embedding_dim: int, key: bytes | None) -> Rows:
+    with database.read() as connection:
+        row = connection.execute("SELECT gallery_id, key_check, embedder, embedding_dim FROM gallery").fetchone()
+    if row is None:
+        raise GalleryDamagedError(f"The gallery {database.path} has lost its own row. Restore a copy.")
+    gallery_id, key_check, *stored = row
+    if stored != [embedder, embedding_dim]:
+        raise OtherEmbedderError(
+            f"The gallery {database.path} holds templates of another embedder; scores with them mean nothing. "
+            f"Received: {embedder} ({embedding_dim} numbers); the gallery has {stored[0]} ({stored[1]} numbers). "
+            "Use that embedder, or re-embed the gallery."
+        )
+    keys = GalleryKeys(load_key(create=False) if key is None else key, gallery_id, embedder)
+    if not hmac.compare_digest(keys.check, key_check):
+        raise GalleryKeyError(
+            f"The key is not the one that the gallery {database.path} was made with; nothing was changed. "
+            "Restore that key's file, or set KERASFACE_KEY to it."
+        )
+    return Rows(keys, embedder, embedding_dim)

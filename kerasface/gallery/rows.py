@@ -1,0 +1,289 @@
+"""Rows of the embedded gallery as records and back: what is sealed on the way in is opened on the way out."""
+
+import secrets
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+import numpy as np
+from cryptography.exceptions import InvalidTag
+
+from kerasface.gallery.checks import normal_name
+from kerasface.gallery.keys import NONCE_BYTES, GalleryKeys, damaged_template, template_place
+from kerasface.gallery.store import (
+    Change,
+    Consent,
+    NameTakenError,
+    NoSuchPersonError,
+    Person,
+    Refusal,
+    Sample,
+    now_text,
+)
+
+_PERSONS = """SELECT p.person, p.person_id, p.sealed,
+    (SELECT count(*) FROM samples AS s WHERE s.person = p.person) FROM persons AS p"""
+_SAMPLES = "SELECT s.sample_id, p.person_id, s.sealed FROM samples AS s JOIN persons AS p USING (person)"
+
+
+class Rows:
+    """Reads and writes rows, inside the transaction of the connection given to each method.
+
+    In the file a person is a number, which binds the templates to it; outside it is a random `person_id`.
+
+    Args:
+        keys: The gallery's keys.
+        embedder: Fingerprint of the embedder.
+        embedding_dim: Length of an embedding.
+    """
+
+    def __init__(self, keys: GalleryKeys, embedder: str, embedding_dim: int):
+        self.keys, self.embedder, self.embedding_dim = keys, embedder, embedding_dim
+
+    def number(self, connection: sqlite3.Connection, person: str) -> int:
+        """Returns the number of the person with this id or name.
+
+        Raises:
+            NoSuchPersonError: If there is none.
+        """
+        row = connection.execute("SELECT person FROM persons WHERE person_id = ?", (person,)).fetchone()
+        number = row[0] if row else self.named(connection, person)
+        if number is None:
+            raise NoSuchPersonError(f"Nobody in the gallery has this name or id. Received: {person!r}.")
+        return number
+
+    def named(self, connection: sqlite3.Connection, name: str) -> int | None:
+        """Returns the number of the person with this name, or `None`."""
+        tag = self.keys.tag("name", normal_name(name))
+        row = connection.execute("SELECT person FROM persons WHERE name_tag = ?", (tag,)).fetchone()
+        return row[0] if row else None
+
+    def refuse_taken(self, connection: sqlite3.Connection, name: str, but: int | None = None) -> None:
+        """Refuses a name that somebody else has.
+
+        Raises:
+            NameTakenError: If somebody other than the person with number `but` has it.
+        """
+        if self.named(connection, name) not in (None, but):
+            raise NameTakenError(
+                f"Another person of the gallery has this name. Received: name={name!r}. "
+                "Choose another one, or merge the two if they are one person."
+            )
+
+    def person(self, connection: sqlite3.Connection, number: int) -> Person:
+        """Returns one person."""
+        return self._person(connection.execute(f"{_PERSONS} WHERE p.person = ?", (number,)).fetchone())
+
+    def people(self, connection: sqlite3.Connection) -> list[Person]:
+        """Returns all persons, unsorted."""
+        return [self._person(row) for row in connection.execute(_PERSONS)]
+
+    def add_person(self, connection: sqlite3.Connection, name: str, consent: Consent | None) -> int:
+        """Adds a person without samples and returns its number."""
+        number = _next(connection, "persons")
+        connection.execute(
+            "INSERT INTO persons (person, person_id, name_tag, sealed) VALUES (?, ?, ?, x'')",
+            (number, secrets.token_hex(8), self.keys.tag("name", name)),
+        )
+        self._write_person(connection, number, name, now_text(), consent)
+        return number
+
+    def update_person(self, connection: sqlite3.Connection, number: int, name: str, consent: Consent | None) -> None:
+        """Changes name and consent."""
+        self._write_person(connection, number, name, self.person(connection, number).created, consent)
+
+    def record(self, connection: sqlite3.Connection, action: str, number: int | None, detail: str) -> int:
+        """Adds a change to the history and returns its number.
+
+        The details of a person's changes may name that person and no other: they go when the person does.
+        """
+        change = version(connection) + 1
+        sealed = self.keys.seal(detail, "change", change)
+        connection.execute("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", (change, now_text(), action, number, sealed))
+        return change
+
+    def history(self, connection: sqlite3.Connection, limit: int | None) -> list[Change]:
+        """Returns the latest changes, latest first; all if `limit` is `None`."""
+        rows = connection.execute(
+            """SELECT c.number, c.time, c.action, p.person_id, c.sealed FROM changes AS c
+            LEFT JOIN persons AS p USING (person) ORDER BY c.number DESC LIMIT ?""",
+            (-1 if limit is None else limit,),
+        )
+        return [
+            Change(number, time, action, person_id, "" if sealed is None else self.keys.open(sealed, "change", number))
+            for number, time, action, person_id, sealed in rows
+        ]
+
+    def add_samples(
+        self, connection: sqlite3.Connection, number: int, change: int, samples: Iterable[tuple[np.ndarray, dict]]
+    ) -> None:
+        """Adds samples, each an embedding and the details of `details_of`, to a person."""
+        first = _next(connection, "samples")
+        connection.executemany(
+            "INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    sample_id,
+                    number,
+                    change,
+                    self.keys.tag("source", details["source_hash"]),
+                    self.keys.seal_template(embedding.astype("<f4").tobytes(), sample_id, number),
+                    self.keys.seal(details, "sample", sample_id),
+                )
+                for sample_id, (embedding, details) in enumerate(samples, first)
+            ),
+        )
+
+    def samples(self, connection: sqlite3.Connection, column: str, value) -> list[Sample]:
+        """Returns the samples whose `column` has a value, oldest first."""
+        rows = connection.execute(f"{_SAMPLES} WHERE s.{column} = ? ORDER BY s.sample_id", (value,))
+        return [self._sample(row) for row in rows]
+
+    def samples_after(self, connection: sqlite3.Connection, sample_id: int, limit: int) -> list[Sample]:
+        """Returns the next `limit` samples of anybody after a sample."""
+        rows = connection.execute(f"{_SAMPLES} WHERE s.sample_id > ? ORDER BY s.sample_id LIMIT ?", (sample_id, limit))
+        return [self._sample(row) for row in rows]
+
+    def move_samples(
+        self, connection: sqlite3.Connection, sample_ids: Iterable[int], old: int, new: int, change: int
+    ) -> None:
+        """Gives samples of one person to another; their templates are sealed anew for it."""
+        for sample_id in sample_ids:
+            sealed = connection.execute("SELECT template FROM samples WHERE sample_id = ?", (sample_id,)).fetchone()[0]
+            embedding = self.keys.open_template(sealed, sample_id, old)
+            connection.execute(
+                "UPDATE samples SET person = ?, changed = ?, template = ? WHERE sample_id = ?",
+                (new, change, self.keys.seal_template(embedding, sample_id, new), sample_id),
+            )
+
+    def delete_samples(self, connection: sqlite3.Connection, column: str, value: int, change: int) -> None:
+        """Deletes the samples whose `column` has a value; only their ids stay, for search indexes to follow."""
+        connection.execute(f"INSERT INTO removed SELECT sample_id, ? FROM samples WHERE {column} = ?", (change, value))
+        connection.execute(f"DELETE FROM samples WHERE {column} = ?", (value,))
+
+    def reembed(
+        self, connection: sqlite3.Connection, embedder: str, embedding_dim: int, embeddings: Mapping[int, np.ndarray]
+    ) -> "Rows":
+        """Replaces all templates by those of another embedder, and returns what reads them.
+
+        Args:
+            connection: In a transaction.
+            embedder: Fingerprint of the new embedder.
+            embedding_dim: Length of its embeddings.
+            embeddings: Sample id to embedding, for every sample in the gallery; others are ignored.
+        """
+        change = self.record(connection, "reembed", None, f"from {self.embedder} to {embedder}")
+        rows = Rows(self.keys.for_embedder(embedder), embedder, embedding_dim)
+        places = connection.execute("SELECT sample_id, person FROM samples").fetchall()
+        connection.executemany(
+            "UPDATE samples SET changed = ?, template = ? WHERE sample_id = ?",
+            (
+                (
+                    change,
+                    rows.keys.seal_template(embeddings[sample_id].astype("<f4").tobytes(), sample_id, person),
+                    sample_id,
+                )
+                for sample_id, person in places
+            ),
+        )
+        connection.execute("UPDATE gallery SET embedder = ?, embedding_dim = ?", (embedder, embedding_dim))
+        return rows
+
+    def embeddings(self, connection: sqlite3.Connection, number: int) -> np.ndarray:
+        """Returns a person's embeddings, oldest first, float32, shape `(num_samples, embedding_dim)`."""
+        rows = connection.execute(
+            "SELECT template, sample_id, person FROM samples WHERE person = ? ORDER BY sample_id", (number,)
+        )
+        return self._as_embeddings(b"".join(self.keys.open_template(*row) for row in rows))
+
+    def templates(
+        self, connection: sqlite3.Connection, after: int, persons: dict[int, str]
+    ) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        """Returns embeddings, sample ids and person ids of what changed after a change, of the given persons only.
+
+        A gallery may hold a million: embeddings are opened straight into their array, and nothing else is kept of a
+        row than its id and a reference to its person's.
+        """
+        (num_rows,) = connection.execute("SELECT count(*) FROM samples WHERE changed > ?", (after,)).fetchone()
+        width, place, decrypt = 4 * self.embedding_dim, template_place, self.keys.templates.decrypt
+        buffer, sample_ids, person_ids = bytearray(num_rows * width), np.empty(num_rows, dtype=np.int64), []
+        start = 0
+        # All rows are read in the order in which they lie on the disk.
+        table = "samples" if after > 0 else "samples NOT INDEXED"
+        rows = connection.execute(f"SELECT sample_id, person, template FROM {table} WHERE changed > ?", (after,))
+        for sample_id, person, sealed in rows:
+            if person not in persons:
+                continue
+            try:
+                opened = decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place(sample_id, person))
+            except (InvalidTag, ValueError) as error:
+                raise damaged_template(sample_id) from error
+            buffer[start : start + width] = opened
+            sample_ids[len(person_ids)] = sample_id
+            person_ids.append(persons[person])
+            start += width
+        return self._as_embeddings(buffer)[: len(person_ids)], sample_ids[: len(person_ids)], person_ids
+
+    def add_refusal(self, connection: sqlite3.Connection, number: int, refusal: Refusal) -> None:
+        """Records that a face is not this person."""
+        row, tag = _next(connection, "refusals"), self.keys.tag("source", refusal.source_hash)
+        sealed = self.keys.seal([refusal.source_hash, refusal.box], "refusal", row)
+        connection.execute("INSERT INTO refusals VALUES (?, ?, ?, ?)", (row, number, tag, sealed))
+
+    def refusals(self, connection: sqlite3.Connection, column: str, value) -> list[tuple[int, Refusal]]:
+        """Returns number and record of the refusals whose `column` has a value, oldest first."""
+        rows = connection.execute(
+            f"""SELECT r.refusal, r.sealed, p.person_id FROM refusals AS r JOIN persons AS p USING (person)
+            WHERE r.{column} = ? ORDER BY r.refusal""",
+            (value,),
+        )
+        refusals = []
+        for row, sealed, person_id in rows:
+            source_hash, box = self.keys.open(sealed, "refusal", row)
+            refusals.append((row, Refusal(source_hash, tuple(box), person_id)))
+        return refusals
+
+    def _person(self, row: tuple) -> Person:
+        number, person_id, sealed, num_samples = row
+        record = self.keys.open(sealed, "person", number)
+        consent = record["consent"] and Consent(**record["consent"])
+        return Person(person_id, record["name"], num_samples, record["created"], consent)
+
+    def _write_person(
+        self, connection: sqlite3.Connection, number: int, name: str, created: str, consent: Consent | None
+    ) -> None:
+        record = {"name": name, "created": created, "consent": consent and asdict(consent)}
+        connection.execute(
+            "UPDATE persons SET name_tag = ?, sealed = ?, expires = ? WHERE person = ?",
+            (
+                self.keys.tag("name", name),
+                self.keys.seal(record, "person", number),
+                consent and consent.expiry,
+                number,
+            ),
+        )
+
+    def _sample(self, row: tuple) -> Sample:
+        sample_id, person_id, sealed = row
+        details = self.keys.open(sealed, "sample", sample_id)
+        return Sample(sample_id=sample_id, person_id=person_id, embedder=self.embedder, **details)
+
+    def _as_embeddings(self, content: bytes | bytearray) -> np.ndarray:
+        return np.frombuffer(content, dtype="<f4").reshape(-1, self.embedding_dim).astype(np.float32, copy=False)
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """Returns the number of the last change, 0 if there was none."""
+    return connection.execute("SELECT coalesce(max(number), 0) FROM changes").fetchone()[0]
+
+
+def sample_ids_of(connection: sqlite3.Connection, number: int) -> list[int]:
+    """Returns the ids of a person's samples, oldest first."""
+    rows = connection.execute("SELECT sample_id FROM samples WHERE person = ? ORDER BY sample_id", (number,))
+    return [sample_id for (sample_id,) in rows]
+
+
+def _next(connection: sqlite3.Connection, table: str) -> int:
+    """Returns the number that the next row of a table gets: never one that a row had before."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    return row[0] + 1 if row else 1

@@ -1,0 +1,129 @@
+"""The file of an embedded gallery: how it is told from other files, made, and brought up to date."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from kerasface.gallery.keys import sync_folder
+from kerasface.gallery.store import GalleryFileError, NotAGalleryError
+
+# "KFga": at byte 68 of the file, by which it is recognised before SQLite may touch it.
+APPLICATION_ID = 0x4B466761
+_MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
+
+# What each version adds to the one before; the version is the file's `user_version`. Never change one that shipped.
+#   gallery    its one row: what opens it, and whether traces of something deleted must still be removed
+#   persons    name and consent are sealed; `name_tag` finds a name without showing it; `expires` in seconds since 1970
+#   samples    embedding and details are sealed; `changed` is the change that added the row or moved it last
+#   removed    samples that are gone, and the change that took them: what search indexes must follow
+#   refusals   "not this person"
+#   changes    history; their largest number is the version of the gallery
+MIGRATIONS = (
+    (
+        """CREATE TABLE gallery (
+            gallery_id BLOB NOT NULL, key_check BLOB NOT NULL, embedder TEXT NOT NULL, embedding_dim INTEGER NOT NULL,
+            traces INTEGER NOT NULL DEFAULT 0
+        ) STRICT""",
+        """CREATE TABLE persons (
+            person INTEGER PRIMARY KEY AUTOINCREMENT, person_id TEXT NOT NULL UNIQUE, name_tag BLOB NOT NULL UNIQUE,
+            sealed BLOB NOT NULL, expires REAL
+        ) STRICT""",
+        """CREATE TABLE samples (
+            sample_id INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER NOT NULL REFERENCES persons,
+            changed INTEGER NOT NULL, source_tag BLOB NOT NULL, template BLOB NOT NULL, sealed BLOB NOT NULL
+        ) STRICT""",
+        "CREATE INDEX samples_of_person ON samples (person)",
+        "CREATE INDEX samples_by_change ON samples (changed)",
+        "CREATE INDEX samples_of_source ON samples (source_tag)",
+        "CREATE TABLE removed (sample_id INTEGER PRIMARY KEY, change INTEGER NOT NULL) STRICT",
+        "CREATE INDEX removed_by_change ON removed (change)",
+        """CREATE TABLE refusals (
+            refusal INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER NOT NULL REFERENCES persons,
+            source_tag BLOB NOT NULL, sealed BLOB NOT NULL
+        ) STRICT""",
+        "CREATE INDEX refusals_of_person ON refusals (person)",
+        "CREATE INDEX refusals_of_source ON refusals (source_tag)",
+        """CREATE TABLE changes (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, action TEXT NOT NULL,
+            person INTEGER REFERENCES persons, sealed BLOB
+        ) STRICT""",
+        "CREATE INDEX changes_of_person ON changes (person)",
+    ),
+)
+
+
+def check_file(path: Path) -> None:
+    """Refuses a file that is no gallery, by its first bytes, before anything else looks at it.
+
+    Raises:
+        NotAGalleryError: If it is something else.
+        GalleryFileError: If it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except OSError as error:
+        raise GalleryFileError(f"The gallery {path} cannot be read: {error.strerror}.") from error
+    if header[:16] != _MAGIC or header[68:72] != APPLICATION_ID.to_bytes(4, "big"):
+        raise NotAGalleryError(
+            f"{path} is no gallery of KerasFace, or its beginning was destroyed; it was left as it is. "
+            "Name another file."
+        )
+
+
+def create_file(path: Path, gallery_id: bytes, key_check: bytes, embedder: str, embedding_dim: int) -> None:
+    """Makes an empty gallery, whole or not at all; the caller holds its lock and knows that `path` does not exist."""
+    beside = path.with_name(f".{path.name}.new")
+    for leftover in (beside, *logs_of(beside)):
+        leftover.unlink(missing_ok=True)
+    # SQLite gives its other files the mode of this one.
+    os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(sqlite3.connect(beside, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        migrate(connection)
+        connection.execute(
+            "INSERT INTO gallery (gallery_id, key_check, embedder, embedding_dim) VALUES (?, ?, ?, ?)",
+            (gallery_id, key_check, embedder, embedding_dim),
+        )
+        connection.execute("COMMIT")
+    os.replace(beside, path)
+    sync_folder(path.parent)
+
+
+def is_outdated(connection: sqlite3.Connection) -> bool:
+    """Whether there are migrations that the file has not seen."""
+    return _version(connection) < len(MIGRATIONS)
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuses a gallery that a later KerasFace wrote.
+
+    Raises:
+        NotAGalleryError: If it is.
+    """
+    if (version := _version(connection)) > len(MIGRATIONS):
+        raise NotAGalleryError(
+            f"{path} was written by a later KerasFace; it was left as it is. "
+            f"Received: schema version {version}; this one reads up to {len(MIGRATIONS)}. Upgrade KerasFace."
+        )
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Runs, inside the caller's transaction, the migrations that the file has not seen."""
+    for statements in MIGRATIONS[_version(connection) :]:
+        for statement in statements:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def logs_of(path: Path) -> tuple[Path, Path]:
+    """Returns the files that SQLite keeps beside the file at `path`: the write-ahead log and its index."""
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return connection.execute("PRAGMA user_version").fetchone()[0]

@@ -1,0 +1,405 @@
+"""The embedded gallery: one SQLite file whose names, sources and templates are encrypted."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from kerasface.gallery.checks import checked_embeddings, checked_hash, checked_name, checked_refusal, details_of
+from kerasface.gallery.integrity import find_problems
+from kerasface.gallery.opening import open_rows
+from kerasface.gallery.reembedding import reembed
+from kerasface.gallery.rows import sample_ids_of, version
+from kerasface.gallery.store import (
+    Change,
+    Consent,
+    GalleryError,
+    NewSample,
+    OtherEmbedderError,
+    Person,
+    Refusal,
+    Sample,
+    Templates,
+)
+from kerasface.gallery.transfer import export_gallery, import_gallery
+
+
+class SqliteGallery:
+    """A gallery in one SQLite file. `store.open_gallery` makes or opens it, and says what each argument is.
+
+    Threads and processes may use one gallery at once. Threads that share this object take turns; a process opens its
+    own, also after a fork. A method that changes the gallery returns when the change is durable, and changes nothing if
+    it raises; one that has to do with files raises errors of the family of `GalleryError`. Where a `person_id` is
+    wanted, the person's name does as well.
+
+    Attributes:
+        path: Its file.
+        embedder: Fingerprint of the embedder of its templates.
+        embedding_dim: Length of an embedding.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        *,
+        embedder: str,
+        embedding_dim: int,
+        key: bytes | None,
+        create: bool,
+        timeout: float,
+    ):
+        self.path = Path(path).resolve()
+        self._database, self._rows = open_rows(self.path, embedder, embedding_dim, key, create, timeout)
+
+    @property
+    def embedder(self) -> str:
+        return self._rows.embedder
+
+    @property
+    def embedding_dim(self) -> int:
+        return self._rows.embedding_dim
+
+    @property
+    def version(self) -> int:
+        """Number of the last change, also of another process; it rises with every one."""
+        with self.snapshot() as connection:
+            return version(connection)
+
+    def __enter__(self) -> "SqliteGallery":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file; calling it again does nothing."""
+        self._database.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Makes all that is read inside a `with` statement belong to one moment, whatever others change meanwhile."""
+        with self._database.read() as connection:
+            self._check_embedder(connection)
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Makes all changes inside a `with` statement one: durable together at its end, or undone together.
+
+        Many changes are faster this way. Whoever else wants to write waits meanwhile.
+        """
+        with self._database.write() as connection:
+            self._check_embedder(connection)
+            yield connection
+
+    def people(self) -> list[Person]:
+        """Returns everybody in the gallery, by name."""
+        with self.snapshot() as connection:
+            people = self._rows.people(connection)
+        return sorted(people, key=lambda person: (person.name.casefold(), person.name))
+
+    def person(self, name_or_id: str) -> Person:
+        """Returns one person.
+
+        Raises:
+            NoSuchPersonError: If nobody has this name or id.
+        """
+        with self.snapshot() as connection:
+            return self._rows.person(connection, self._rows.number(connection, name_or_id))
+
+    def enroll(self, name: str, samples: Sequence[NewSample], *, consent: Consent | None = None) -> Person:
+        """Adds samples to the person of this name, who is made if there is none.
+
+        Args:
+            name: Letter case counts, spaces around it do not.
+            samples: The faces; none makes a person of whom only the name and the consent are known.
+            consent: Recorded in place of an earlier one, which stays if this is not given.
+
+        Raises:
+            GalleryError: If the person's consent has expired and no new one is given.
+            ValueError: If the name or a sample is malformed.
+        """
+        name, details = checked_name(name), [details_of(sample) for sample in samples]
+        embeddings = checked_embeddings([sample.embedding for sample in samples], len(samples), self.embedding_dim)
+        with self.transaction() as connection:
+            number = self._rows.named(connection, name)
+            if number is None:
+                number = self._rows.add_person(connection, name, consent)
+            elif consent is not None:
+                self.set_consent(name, consent)
+            if not (person := self._rows.person(connection, number)).is_searched:
+                raise GalleryError(
+                    f"The consent of {name!r} expired: no sample can be added. Record a new consent with it. "
+                    f"Received: consent={consent}; recorded: {person.consent}."
+                )
+            change = self._rows.record(connection, "enroll", number, f"{_counted(samples)} of {name!r}")
+            self._rows.add_samples(connection, number, change, zip(embeddings, details, strict=True))
+            return self._rows.person(connection, number)
+
+    def rename(self, person_id: str, name: str) -> Person:
+        """Gives a person another name.
+
+        Raises:
+            NameTakenError: If somebody else has it.
+            ValueError: If it is malformed.
+        """
+        name = checked_name(name)
+        with self.transaction() as connection:
+            number = self._rows.number(connection, person_id)
+            self._rows.refuse_taken(connection, name, but=number)
+            person = self._rows.person(connection, number)
+            self._rows.update_person(connection, number, name, person.consent)
+            self._rows.record(connection, "rename", number, f"from {person.name!r} to {name!r}")
+            return self._rows.person(connection, number)
+
+    def set_consent(self, person_id: str, consent: Consent | None) -> Person:
+        """Records a person's consent in place of the earlier one; `None` records that there is none."""
+        with self.transaction() as connection:
+            number = self._rows.number(connection, person_id)
+            self._rows.update_person(connection, number, self._rows.person(connection, number).name, consent)
+            detail = "none" if consent is None else f"for {consent.purpose!r}, until {consent.expires or 'withdrawn'}"
+            change = self._rows.record(connection, "consent", number, detail)
+            # Who was left out of searches may be in them again.
+            connection.execute("UPDATE samples SET changed = ? WHERE person = ?", (change, number))
+            return self._rows.person(connection, number)
+
+    def merge(self, into_id: str, other_id: str) -> Person:
+        """Makes two persons one: all that is the other's becomes the first one's, whose name and consent stay.
+
+        If the first one has no consent, the other's becomes its own.
+        """
+        with self.transaction() as connection:
+            into, other = self._rows.number(connection, into_id), self._rows.number(connection, other_id)
+            if into == other:
+                raise GalleryError(f"Two different persons can be merged. Received: {into_id!r} and {other_id!r}.")
+            person, gone = self._rows.person(connection, into), self._rows.person(connection, other)
+            change = self._rows.record(connection, "merge", into, f"{gone.name!r} into {person.name!r}")
+            self._rows.move_samples(connection, sample_ids_of(connection, other), other, into, change)
+            # The other's history holds its names: it must go when the first person does.
+            for table in ("refusals", "changes"):
+                connection.execute(f"UPDATE {table} SET person = ? WHERE person = ?", (into, other))
+            connection.execute("DELETE FROM persons WHERE person = ?", (other,))
+            if person.consent is None and gone.consent is not None:
+                self.set_consent(into_id, gone.consent)
+            return self._rows.person(connection, into)
+
+    def split(self, person_id: str, sample_ids: Sequence[int], name: str) -> Person:
+        """Makes a new person out of some samples of another one, and returns it.
+
+        The new one has the consent under which the samples were enrolled. What was refused for the old one stays there.
+
+        Raises:
+            NameTakenError: If somebody has the name.
+            GalleryError: If a sample is not that person's, or none would be left.
+        """
+        name, wanted = checked_name(name), sorted({int(sample_id) for sample_id in sample_ids})
+        with self.transaction() as connection:
+            old = self._rows.number(connection, person_id)
+            self._rows.refuse_taken(connection, name)
+            present = sample_ids_of(connection, old)
+            if not wanted or not set(wanted) < set(present):
+                raise GalleryError(
+                    "Some of a person's samples, but not all, can become another person. "
+                    f"Received: sample_ids={wanted}; the person has {present}."
+                )
+            new = self._rows.add_person(connection, name, self._rows.person(connection, old).consent)
+            self._rows.record(connection, "split", old, f"{_counted(wanted)} became another person")
+            change = self._rows.record(connection, "split", new, f"{_counted(wanted)} became {name!r}")
+            self._rows.move_samples(connection, wanted, old, new, change)
+            return self._rows.person(connection, new)
+
+    def delete_person(self, person_id: str) -> None:
+        """Forgets a person: name, templates, sources, refusals, and what the history says of it.
+
+        When this returns, the gallery's files hold nothing of it any more, not even encrypted. Backups, exports and the
+        spare blocks of the disk are beyond its reach. Takes as long as rewriting the file.
+
+        Raises:
+            GalleryBusyError: If the person was deleted, but another process reads an old state for so long that the
+                encrypted traces must wait for the next deletion or opening; the message says so.
+        """
+        with self.transaction() as connection:
+            number = self._rows.number(connection, person_id)
+            change = self._rows.record(connection, "delete_person", None, "")
+            self._rows.delete_samples(connection, "person", number, change)
+            connection.execute("DELETE FROM refusals WHERE person = ?", (number,))
+            connection.execute("UPDATE changes SET person = NULL, sealed = NULL WHERE person = ?", (number,))
+            connection.execute("DELETE FROM persons WHERE person = ?", (number,))
+            self._database.leave_no_traces()
+
+    def samples(self, person_id: str) -> list[Sample]:
+        """Returns a person's samples, oldest first."""
+        with self.snapshot() as connection:
+            return self._rows.samples(connection, "person", self._rows.number(connection, person_id))
+
+    def embeddings(self, person_id: str) -> np.ndarray:
+        """Returns a person's embeddings in the order of `samples`: float32, shape `(num_samples, embedding_dim)`."""
+        with self.snapshot() as connection:
+            return self._rows.embeddings(connection, self._rows.number(connection, person_id))
+
+    def find_source(self, source_hash: str) -> list[Sample]:
+        """Returns the samples that come from the file with this SHA-256."""
+        with self.snapshot() as connection:
+            return self._rows.samples(connection, "source_tag", self._source_tag(source_hash))
+
+    def delete_sample(self, sample_id: int) -> None:
+        """Forgets one sample, as thoroughly as `delete_person`; the person stays, even with none."""
+        with self.transaction() as connection:
+            row = connection.execute("SELECT person FROM samples WHERE sample_id = ?", (sample_id,)).fetchone()
+            if row is None:
+                raise GalleryError(f"There is no such sample in the gallery. Received: sample_id={sample_id}.")
+            change = self._rows.record(connection, "delete_sample", row[0], f"sample {sample_id}")
+            self._rows.delete_samples(connection, "sample_id", sample_id, change)
+            self._database.leave_no_traces()
+
+    def templates(self, since: int | None = None) -> Templates:
+        """Returns what a search needs. Nobody whose consent has expired is in it.
+
+        Args:
+            since: The version that a search index has: only what it must add, replace or remove is returned. All
+                templates if not given.
+
+        Raises:
+            GalleryDamagedError: If a template was altered; the message names the sample.
+            GalleryError: If the gallery has never had that version: it is not the one that was read then.
+        """
+        after, now = since or 0, time.time()
+        with self.snapshot() as connection:
+            if (current := version(connection)) < after:
+                raise GalleryError(
+                    "The gallery is older than what was read before, so another one is in its place: read all of it. "
+                    f"Received: since={since}, version {current}."
+                )
+            searched, removed, valid_until = {}, [], None
+            for number, person_id, expires in connection.execute("SELECT person, person_id, expires FROM persons"):
+                if expires is None or expires > now:
+                    searched[number] = person_id
+                    valid_until = min((time for time in (valid_until, expires) if time is not None), default=None)
+                elif since is not None:
+                    removed += sample_ids_of(connection, number)
+            if since is not None:
+                rows = connection.execute("SELECT sample_id FROM removed WHERE change > ?", (after,))
+                removed += [sample_id for (sample_id,) in rows]
+            found = self._rows.templates(connection, after, searched)
+        return Templates(*found, np.array(removed, dtype=np.int64), current, valid_until)
+
+    def refuse_match(self, source_hash: str, box: Sequence[float], person_id: str) -> None:
+        """Records "not this person" for a face; recording it again changes nothing.
+
+        Args:
+            source_hash: SHA-256 of the photo's file.
+            box: x, y, width and height of the face, in pixels of the photo.
+            person_id: Who it is not.
+        """
+        refusal = checked_refusal(source_hash, box, person_id)
+        with self.transaction() as connection:
+            number = self._rows.number(connection, person_id)
+            if not self._same_refusals(connection, number, refusal):
+                self._rows.record(connection, "refuse_match", number, f"a face of the file {source_hash}")
+                self._rows.add_refusal(connection, number, refusal)
+
+    def lift_refusal(self, source_hash: str, box: Sequence[float], person_id: str) -> None:
+        """Takes back what `refuse_match` recorded with the same arguments.
+
+        Raises:
+            GalleryError: If it recorded nothing with them.
+        """
+        refusal = checked_refusal(source_hash, box, person_id)
+        with self.transaction() as connection:
+            number = self._rows.number(connection, person_id)
+            if not (same := self._same_refusals(connection, number, refusal)):
+                raise GalleryError(f"No such face was refused for this person. Received: {refusal}.")
+            self._rows.record(connection, "lift_refusal", number, f"a face of the file {source_hash}")
+            connection.executemany("DELETE FROM refusals WHERE refusal = ?", [(row,) for row in same])
+
+    def refused_matches(self, source_hash: str) -> list[Refusal]:
+        """Returns who the faces in the file with this SHA-256 are not."""
+        with self.snapshot() as connection:
+            rows = self._rows.refusals(connection, "source_tag", self._source_tag(source_hash))
+        return [refusal for _, refusal in rows]
+
+    def refusals_of(self, person_id: str) -> list[Refusal]:
+        """Returns the faces that are not this person."""
+        with self.snapshot() as connection:
+            rows = self._rows.refusals(connection, "person", self._rows.number(connection, person_id))
+        return [refusal for _, refusal in rows]
+
+    def history(self, limit: int | None = None) -> list[Change]:
+        """Returns the changes of the gallery, latest first; all if no `limit` is given."""
+        with self.snapshot() as connection:
+            return self._rows.history(connection, limit)
+
+    def check(self) -> list[str]:
+        """Returns a sentence for everything that is wrong with the file: none if all of it is sound.
+
+        Reads all of it: the structure, and whether every record opens, is found where it should be, and every template
+        is an embedding of length 1.
+        """
+        with self.snapshot() as connection:
+            problems = list(find_problems(connection, self._rows))
+        if self._database.holds_traces():
+            problems.append("Traces of something deleted are left: open the gallery while nobody else uses it.")
+        if self._database.copy_path.exists():
+            problems.append(
+                f"{self._database.copy_path} is left from a re-embedding, unless one is going on; delete it."
+            )
+        return problems
+
+    def export(self, path: str | os.PathLike, *, passphrase: str | None = None) -> int:
+        """Writes everybody to a file that another gallery with another key can import; see `transfer`."""
+        return export_gallery(self, Path(path), passphrase)
+
+    def import_(self, path: str | os.PathLike, *, passphrase: str | None = None, merge: bool = False) -> int:
+        """Adds everybody of an exported file, or nobody if that fails; see `transfer`."""
+        return import_gallery(self, Path(path), passphrase, merge)
+
+    def reembed(
+        self,
+        embedder: str,
+        embedding_dim: int,
+        embeddings_of: Callable[[list[Sample]], np.ndarray],
+        *,
+        batch_size: int = 64,
+    ) -> None:
+        """Replaces all templates by those of another embedder, all at once or none.
+
+        Others may use the gallery while embeddings are computed; afterwards those who opened it with the old embedder
+        get an `OtherEmbedderError`. While templates are replaced, a copy of the gallery lies beside it.
+
+        Args:
+            embedder: Fingerprint of the new embedder.
+            embedding_dim: Length of its embeddings.
+            embeddings_of: Called with samples, `batch_size` at most; returns their embeddings, of length 1, shape
+                `(num_samples, embedding_dim)`. An error that leaves it ends the re-embedding.
+            batch_size: Samples per call.
+        """
+        self._rows = reembed(
+            self._database, self._rows, self.transaction, embedder, embedding_dim, embeddings_of, batch_size
+        )
+
+    def _check_embedder(self, connection: sqlite3.Connection) -> None:
+        (embedder,) = connection.execute("SELECT embedder FROM gallery").fetchone()
+        if embedder != self.embedder:
+            raise OtherEmbedderError(
+                f"The gallery {self.path} has been re-embedded since it was opened: open it again. "
+                f"Received: {self.embedder}; the gallery has {embedder}."
+            )
+
+    def _source_tag(self, source_hash: str) -> bytes:
+        return self._rows.keys.tag("source", checked_hash(source_hash))
+
+    def _same_refusals(self, connection: sqlite3.Connection, number: int, refusal: Refusal) -> list[int]:
+        wanted = (refusal.source_hash, refusal.box)
+        return [
+            row
+            for row, known in self._rows.refusals(connection, "person", number)
+            if (known.source_hash, known.box) == wanted
+        ]
+
+
+def _counted(samples: Sequence) -> str:
+    return "1 sample" if len(samples) == 1 else f"{len(samples)} samples"

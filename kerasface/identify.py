@@ -1,0 +1,291 @@
+"""Identification 1:N: who of a gallery is in these photos, and who is nobody it knows?"""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kerasface.evaluation.calibration import ScoreCalibration
+from kerasface.evaluation.identification import RIVAL_WEIGHT, normalise
+from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
+from kerasface.faces.detection import Face
+from kerasface.faces.operating_points import SearchPoint, search_calibration, search_point
+from kerasface.faces.quality import FaceQuality, measure_quality, problems
+from kerasface.gallery.matching import Candidate, SearchIndex, assign
+from kerasface.gallery.store import Refusal
+
+if TYPE_CHECKING:
+    from kerasface.gallery.sqlite import SqliteGallery
+
+DEFAULT_FPIR = 0.01
+# Two people nearer to a face than this, in cosine, leave open which one it is; benchmarks/open_set_lfw.py counts how
+# many right and wrong answers fall below.
+AMBIGUOUS_MARGIN = 0.01
+_CANDIDATES = 5
+
+
+@dataclass(frozen=True, eq=False)
+class IdentifiedFace:
+    """One face of a photo and what the gallery says to it.
+
+    Attributes:
+        face: Where it is.
+        crop: Its aligned crop `(150, 150, 3)` uint8, RGB.
+        decision: `"match"`, `"unknown"`, `"ambiguous"` (two people are about as alike) or `"low_quality"`.
+        reason: The decision in a sentence, for people.
+        person_id: Who it is; `None` unless the decision is `"match"`.
+        name: That person's name.
+        score: Cosine similarity in `[-1, 1]` to the most alike person; `None` where the gallery is empty.
+        threshold: Score that this person would have to reach for this face. It rises with how alike the others are.
+        probability: That the most alike person is the right one, calibrated; `None` where it is not.
+        candidates: Pairs of (name, score) of the people most alike, best first.
+        quality: What was measured of the face.
+    """
+
+    face: Face
+    crop: np.ndarray
+    decision: str
+    reason: str
+    person_id: str | None
+    name: str | None
+    score: float | None
+    threshold: float | None
+    probability: float | None
+    candidates: tuple[tuple[str, float], ...]
+    quality: FaceQuality
+
+    def to_dict(self) -> dict:
+        """Returns the face as JSON-ready values, without the crop."""
+        return {
+            **self.face.to_dict(),
+            "decision": self.decision,
+            "reason": self.reason,
+            "name": self.name,
+            "person_id": self.person_id,
+            "score": self.score,
+            "threshold": self.threshold,
+            "probability": self.probability,
+            "candidates": [{"name": name, "score": score} for name, score in self.candidates],
+            "quality": self.quality.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Who comes first for a face.
+
+    Attributes:
+        person_id: The person.
+        score: Cosine similarity to this person's best sample.
+        normalised: The normalised score, by which people are ordered.
+        threshold: What `score` has to reach for this face and this person.
+        margin: By how much `score` exceeds the best other person's; negative where normalising changed the order.
+    """
+
+    person_id: str
+    score: float
+    normalised: float
+    threshold: float
+    margin: float
+
+
+class Identifier:
+    """Searches a gallery for the faces of photos, and follows its changes, also those of other processes.
+
+    Args:
+        gallery: An open gallery of the analyzer's embedder.
+        analyzer: The face front end.
+        fpir: False positive identification rate to decide at: the share of strangers who may be taken for somebody.
+
+    Raises:
+        ValueError: If the gallery holds another embedder's templates, or nothing was measured for `fpir`.
+    """
+
+    def __init__(self, gallery: "SqliteGallery", analyzer: FaceAnalyzer, *, fpir: float = DEFAULT_FPIR):
+        if gallery.embedder != analyzer.embedder.fingerprint:
+            raise ValueError(
+                "Only templates of one embedder can be compared. "
+                f"Received: gallery of {gallery.embedder!r}, embedder {analyzer.embedder.fingerprint!r}."
+            )
+        search_point(gallery.embedder, fpir, 2)  # refuses a rate that was not measured, before any work
+        self.gallery = gallery
+        self.analyzer = analyzer
+        self.fpir = fpir
+        self.calibration: ScoreCalibration | None = search_calibration(gallery.embedder)
+        self._index = SearchIndex(gallery.embedding_dim)
+        self._names: dict[str, str] = {}
+        self._crowding: dict[str, float] = {}
+        self._version: int | None = None
+        self._valid_until: float | None = None
+
+    def operating_point(self) -> SearchPoint | None:
+        """Returns threshold and error rates for the gallery as it is now; `None` while it is empty."""
+        self.refresh()
+        return search_point(self.gallery.embedder, self.fpir, self.num_people) if self.num_people else None
+
+    @property
+    def num_people(self) -> int:
+        """People with templates, as of the last search."""
+        return self._index.num_people
+
+    def refresh(self) -> None:
+        """Takes over what changed in the gallery since the last search."""
+        expired = self._valid_until is not None and time.time() >= self._valid_until
+        if self.gallery.version == self._version and not expired:
+            return
+        changed = self.gallery.templates(since=self._version)
+        if self._version is None:
+            self._index = SearchIndex.from_templates(changed.embeddings, changed.sample_ids, changed.person_ids)
+        else:
+            self._index.remove(np.concatenate([changed.removed, changed.sample_ids]))
+            self._index.add(changed.embeddings, changed.sample_ids, changed.person_ids)
+        self._version, self._valid_until = changed.version, changed.valid_until
+        self._crowding = {}
+        self._names = {person.person_id: person.name for person in self.gallery.people()}
+
+    def identify(
+        self, images: Sequence[np.ndarray], *, source_hashes: Sequence[str] | None = None
+    ) -> list[list[IdentifiedFace]]:
+        """Decides on every face of every photo; in one photo nobody is found twice.
+
+        Args:
+            images: RGB photos, each `(height, width, 3)` uint8.
+            source_hashes: SHA-256 of each photo's file, by which "not this person" is remembered.
+
+        Returns:
+            For each photo a decision per face, largest face first; an empty list where there is no face.
+        """
+        analyzed = self.analyzer.analyze(images)
+        self.refresh()
+        hashes = source_hashes or [None] * len(images)
+        return [
+            self._decide(faces, self._refused(source_hash, faces))
+            for faces, source_hash in zip(analyzed, hashes, strict=True)
+        ]
+
+    def name_of(self, person_id: str) -> str:
+        """Returns a person's name, as of the last search."""
+        return self._names[person_id]
+
+    def search(self, embeddings: np.ndarray) -> list[list[Candidate]]:
+        """Returns the people most alike to each embedding `(n, embedding_dim)`, best first."""
+        return self._index.search(embeddings, top=_CANDIDATES)
+
+    def crowding(self, person_id: str) -> float:
+        """Returns the best cosine of a person's templates to any other person, of two people or more."""
+        if person_id not in self._crowding:
+            own = self._index.templates_of(person_id)
+            nearest = self._index.search(own, top=1, excluded=[{person_id}] * len(own))
+            self._crowding[person_id] = max(found[0].score for found in nearest)
+        return self._crowding[person_id]
+
+    def rank(self, candidates: Sequence[Candidate], refused: Collection[str] = ()) -> Ranked | None:
+        """Returns the candidate with the highest normalised score, with what it has to reach.
+
+        Args:
+            candidates: What `search` found for one face.
+            refused: People whom this face must not be given. As rivals of the others they count.
+        """
+        allowed = np.array([candidate.person_id not in refused for candidate in candidates], dtype=bool)
+        if not allowed.any():
+            return None
+        point = search_point(self.gallery.embedder, self.fpir, self.num_people)
+        scores = np.array([candidate.score for candidate in candidates])
+        if self.num_people == 1:  # nobody to compare with
+            others = crowding = np.zeros(1)
+        else:
+            others = np.where(np.arange(len(scores)) == 0, scores[1], scores[0])
+            crowding = np.array([self.crowding(candidate.person_id) for candidate in candidates])
+        normalised = normalise(scores, others, crowding)
+        best = int(np.where(allowed, normalised, -np.inf).argmax())
+        return Ranked(
+            person_id=candidates[best].person_id,
+            score=float(scores[best]),
+            normalised=float(normalised[best]),
+            threshold=float(point.threshold + RIVAL_WEIGHT * (others[best] + crowding[best])),
+            margin=float(scores[best] - others[best]),
+        )
+
+    def _refused(self, source_hash: str | None, faces: list[AnalyzedFace]) -> list[set[str]]:
+        if source_hash is None:
+            return [set() for _ in faces]
+        refusals = self.gallery.refused_matches(source_hash)
+        return [{refusal.person_id for refusal in refusals if _is_face_of(refusal, entry.face)} for entry in faces]
+
+    def _decide(self, faces: list[AnalyzedFace], refused: list[set[str]]) -> list[IdentifiedFace]:
+        if not faces:
+            return []
+        found = self.search(np.stack([entry.embedding for entry in faces]))
+        ranked = [self.rank(candidates, names) for candidates, names in zip(found, refused, strict=True)]
+        qualities = [measure_quality(entry.face, entry.crop) for entry in faces]
+        flaws = [problems(quality) for quality in qualities]
+        accepted = {
+            index: entry
+            for index, entry in enumerate(ranked)
+            if entry is not None and not flaws[index] and entry.score >= entry.threshold
+        }
+        surplus = [
+            {accepted[index].person_id: accepted[index].score - accepted[index].threshold} if index in accepted else {}
+            for index in range(len(faces))
+        ]
+        given = assign(surplus, threshold=0.0)
+        return [
+            self._row(entry, quality, flaw, candidates, best, taken=index in accepted and given[index] is None)
+            for index, (entry, quality, flaw, candidates, best) in enumerate(
+                zip(faces, qualities, flaws, found, ranked, strict=True)
+            )
+        ]
+
+    def _row(self, entry, quality, flaws, candidates, best: Ranked | None, *, taken: bool) -> IdentifiedFace:
+        decision, reason = self._verdict(flaws, best, taken)
+        matched = decision == "match"
+        return IdentifiedFace(
+            face=entry.face,
+            crop=entry.crop,
+            decision=decision,
+            reason=reason,
+            person_id=best.person_id if matched else None,
+            name=self._names[best.person_id] if matched else None,
+            score=best and best.score,
+            threshold=best and best.threshold,
+            probability=self._probability(best),
+            candidates=tuple((self._names[candidate.person_id], float(candidate.score)) for candidate in candidates),
+            quality=quality,
+        )
+
+    def _verdict(self, flaws, best: Ranked | None, taken: bool) -> tuple[str, str]:
+        if best is None:
+            return "unknown", "Nobody is enrolled who could be meant."
+        if flaws:
+            return "low_quality", " ".join(sentence for _, sentence in flaws)
+        name = self._names[best.person_id]
+        if best.score < best.threshold:
+            return "unknown", f"Most alike is {name}: score {best.score:.3f}, {best.threshold:.3f} would be needed."
+        if taken:
+            return "unknown", f"Most alike is {name}, whom another face of this photo is more alike."
+        if best.margin < AMBIGUOUS_MARGIN and self.num_people > 1:
+            return (
+                "ambiguous",
+                f"{name} and another person are about as alike: their scores are {best.margin:.3f} apart.",
+            )
+        return "match", f"{name}: score {best.score:.3f}, {best.threshold:.3f} needed."
+
+    def _probability(self, best: Ranked | None) -> float | None:
+        if best is None or self.calibration is None or self.num_people < 2:
+            return None
+        # The curve was fitted on galleries of 50 people and more; in smaller ones strangers score higher.
+        here, there = (
+            search_point(self.gallery.embedder, DEFAULT_FPIR, size).threshold
+            for size in (self.num_people, max(self.num_people, 50))
+        )
+        return float(self.calibration.probability(best.normalised - here + there))
+
+
+def _is_face_of(refusal: Refusal, face: Face) -> bool:
+    """Whether a refusal was said of this face: the boxes overlap by half of their union; detectors differ a little."""
+    (x, y, width, height), (left, top, wide, high) = refusal.box, face.box
+    across = max(0.0, min(x + width, left + wide) - max(x, left))
+    down = max(0.0, min(y + height, top + high) - max(y, top))
+    return across * down >= 0.5 * (width * height + wide * high - across * down)
