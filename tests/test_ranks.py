@@ -17,7 +17,7 @@ RANKS = (
     {"faces", "gallery"},
     {"data"},
     {"runs"},
-    {"verify", "recognise", "identify", "environment", "inspection", "unlock", "terminal", "export"},
+    {"verify", "recognise", "identify", "error_report", "environment", "inspection", "unlock", "terminal", "export"},
     {"enroll", "cluster"},
     {"train"},
     {"cli", "__main__"},

@@ -7,6 +7,13 @@ import click
 from kerasface.cli.output import JSON, VIEWS, errors, print_json, stopwatch
 from kerasface.terminal import progress_bars
 
+_REPORT = click.option(
+    "--report",
+    "report_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write curves and tables there (HTML).",
+)
+
 
 @click.group()
 def evaluate() -> None:
@@ -17,8 +24,9 @@ def evaluate() -> None:
 @click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder with a folder per person.")
 @click.option("--pairs", required=True, type=click.Path(path_type=Path), help="Pairs file in LFW's format.")
 @VIEWS
+@_REPORT
 @JSON
-def verification(images, pairs, views, as_json) -> None:
+def verification(images, pairs, views, report_file, as_json) -> None:
     """Measure 1:1 verification on labelled pairs, by the protocol of LFW.
 
     The image of `Name 7` is IMAGES/Name/Name_0007.jpg; where a photo has several faces, the one nearest its centre
@@ -36,12 +44,18 @@ def verification(images, pairs, views, as_json) -> None:
         analyzer = FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
         with progress_bars() as report, stopwatch() as seconds:
             scored = score_pairs(listed, analyzer, on_progress=lambda done, total: report("photos", done, total))
-        result = evaluate_verification(
-            scored.scores,
-            [pair.same for pair in scored.pairs],
-            [pair.fold for pair in scored.pairs],
-            num_failed=len(scored.failed),
-        )
+        same = [pair.same for pair in scored.pairs]
+        folds = [pair.fold for pair in scored.pairs]
+        result = evaluate_verification(scored.scores, same, folds, num_failed=len(scored.failed))
+        if report_file:
+            from kerasface.error_report import verification_document
+            from kerasface.faces.operating_points import pair_calibration
+
+            calibration = pair_calibration(analyzer.embedder.fingerprint)
+            _write(
+                report_file,
+                verification_document(f"Verification: {pairs}", result, scored.scores, same, calibration=calibration),
+            )
     failed = [{"line": pair.line, "reason": reason} for pair, reason in scored.failed]
     if as_json:
         device = {"device": device_name(), "precision": analyzer.embedder.precision, "seconds": round(seconds(), 3)}
@@ -60,8 +74,9 @@ def verification(images, pairs, views, as_json) -> None:
 @evaluate.command()
 @click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder with a folder per person.")
 @VIEWS
+@_REPORT
 @JSON
-def identification(images, views, as_json) -> None:
+def identification(images, views, report_file, as_json) -> None:
     """Measure 1:N identification with strangers, in a folder per person.
 
     The alphabetically first image of every person with two or more is enrolled, their others come back as probes, and
@@ -96,7 +111,11 @@ def identification(images, views, as_json) -> None:
             for (people, fpir), threshold in fixed.items()
             if people < size
         ]
-    checks += result.fpir_asked_and_measured
+        checks += result.fpir_asked_and_measured
+        if report_file:
+            from kerasface.error_report import identification_document
+
+            _write(report_file, identification_document(f"Identification: {images}", result, trial, checks))
     failed = [{"image": str(path), "reason": reason} for path, reason in rejected]
     if as_json:
         device = {"device": device_name(), "precision": analyzer.embedder.precision, "seconds": round(seconds(), 3)}
@@ -122,3 +141,9 @@ def identification(images, views, as_json) -> None:
     click.echo(f"{result.num_failed} photos failed, {device_name()}, {seconds():.0f} s")
     for line in failed[:10]:
         click.echo(f"  {line['reason']}")
+
+
+def _write(file: Path, text: str) -> None:
+    from kerasface.runs import write_atomically
+
+    write_atomically(file, text.encode("utf-8"))

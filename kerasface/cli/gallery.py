@@ -142,7 +142,7 @@ def _print_clusters(found, chosen: dict[int, str], as_json: bool) -> None:
         }
         for number in range(found.num_clusters)
     ]
-    alone = sum(label < 0 and name is None for label, name in zip(found.labels, found.known, strict=True))
+    alone = sum(label < 0 and name is None for label, name in zip(found.labels.tolist(), found.known, strict=True))
     known = sum(name is not None for name in found.known)
     rejected = [{"image": str(path), "reason": reason} for path, reason in faces.rejected]
     if as_json:

@@ -4,15 +4,13 @@ Its size is bounded, however many classes and mistakes there are: plotly.js take
 """
 
 import base64
-import html
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from kerasface.plotting import classification, training
+from kerasface.plotting.document import THUMBNAIL, document, escaped, facts_row, figure_html, notes_list, share, table
 from kerasface.plotting.style import percent
 from kerasface.train.prepare import PreparedData
 from kerasface.train.records import Confusion, Records
@@ -24,28 +22,6 @@ _MAX_STRANGERS = 24
 _MAX_PAIRS = 12  # duplicates shown
 _MAX_HEATMAP = 60  # classes; a cell of a larger matrix is too small to be seen
 _MAX_ROWS = 1000  # classes listed
-_THUMBNAIL = 104  # pixels
-
-_STYLE = f"""
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem;
-       color: #16211f; background: #fff; color-scheme: light; overflow-wrap: anywhere; }}
-h1 {{ line-height: 1.2; margin-bottom: 1rem; }} h2 {{ margin: 2.75rem 0 .5rem; }}
-h3 {{ margin: 1.25rem 0 .25rem; font-size: 1rem; }}
-p {{ max-width: 46rem; }} small, .quiet {{ color: #5d6b68; }} summary {{ cursor: pointer; }}
-.table {{ overflow-x: auto; }} table {{ border-collapse: collapse; width: 100%; overflow-wrap: break-word; }}
-th, td {{ text-align: left; vertical-align: top; padding: .25rem 0 .25rem 1rem; }}
-th {{ vertical-align: bottom; line-height: 1.25; }} td {{ border-top: 1px solid #dde5e2; }}
-th:first-child, td:first-child {{ padding-left: 0; min-width: 6rem; }}
-.number {{ text-align: right; font-variant-numeric: tabular-nums; }} td.number {{ white-space: nowrap; }}
-figure {{ margin: 0; font-size: 12px; line-height: 1.35; width: {_THUMBNAIL}px; }}
-figcaption small {{ display: block; }}
-img {{ border-radius: 4px; display: block; margin-bottom: .25rem; width: {_THUMBNAIL}px; height: {_THUMBNAIL}px; }}
-.pictures {{ display: flex; flex-wrap: wrap; gap: 1rem .9rem; margin: .5rem 0; }}
-.pair {{ display: flex; gap: 4px; padding: .5rem; border: 1px solid #dde5e2; border-radius: 6px; }}
-.facts {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); gap: 1rem 1.25rem; }}
-.facts b {{ display: block; font-size: 1.6rem; line-height: 1.3; white-space: nowrap; }}
-.notes {{ background: #f3f6f5; border-radius: 6px; padding: .6rem 1rem .6rem 2rem; margin: 1.5rem 0; }}
-"""
 
 
 def write_report(title: str, records: Records) -> str:
@@ -56,7 +32,7 @@ def write_report(title: str, records: Records) -> str:
         records: What the training found out.
     """
     sections = {
-        "": [_facts(records), _notes(records.notes)],
+        "": [_facts(records), notes_list(records.notes)],
         "Training": [_training(records.history)],
         "Frozen or fine-tuned": [_comparison(records.comparison)] if records.comparison else [],
         "Most confident mistakes": [_mistakes(records)],
@@ -67,37 +43,24 @@ def write_report(title: str, records: Records) -> str:
         "Doubtful pictures": [_leaks(records.prepared)],
         "Settings": [_settings(records.prepared)],
     }
-    body = "".join(
-        (f"<h2>{heading}</h2>" if heading else "") + "".join(parts) for heading, parts in sections.items() if parts
-    )
-    head = (
-        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{_text(title)}</title><style>{_STYLE}</style><script>{get_plotlyjs()}</script>"
-    )
-    return f'<!doctype html><html lang="en"><head>{head}</head><body><h1>{_text(title)}</h1>{body}</body></html>'
+    return document(title, sections)
 
 
 def _facts(records: Records) -> str:
     metrics, chosen = records.metrics, records.open_set
     facts = {
-        "top-1": _share(metrics["top1"], 2),
-        "top-5": _share(metrics["top5"], 2),
-        "calibration error (ECE)": _share(records.temperature.after.ece),
+        "top-1": share(metrics["top1"], 2),
+        "top-5": share(metrics["top5"], 2),
+        "calibration error (ECE)": share(records.temperature.after.ece),
     }
     if chosen:
-        facts[f"strangers accepted, at most {_share(chosen.unknown_accepted_high)}"] = _share(chosen.unknown_accepted)
+        facts[f"strangers accepted, at most {share(chosen.unknown_accepted_high)}"] = share(chosen.unknown_accepted)
     facts |= {
         "classes": f"{metrics['num_classes']:,}",
         "images trained on": f"{metrics['num_train']:,}",
         "images held out": f"{metrics['num_validation']:,}",
     }
-    cells = "".join(f"<div><b>{value}</b>{name}</div>" for name, value in facts.items())
-    return f'<div class="facts">{cells}</div>'
-
-
-def _notes(notes: Sequence[str]) -> str:
-    lines = "".join(f"<li>{_text(note)}</li>" for note in notes)
-    return f'<ul class="notes">{lines}</ul>' if notes else ""
+    return facts_row(facts)
 
 
 def _training(history: Sequence[dict]) -> str:
@@ -114,7 +77,7 @@ def _training(history: Sequence[dict]) -> str:
         best = min(epochs, key=lambda row: row["val_loss"])
         rows.append([stage, len(epochs), best["epoch"], f"{best['val_loss']:.3f}", f"{seconds:,.1f}", f"{speed:,.0f}"])
     heads = ["stage", "epochs", "best epoch", "its validation loss", "seconds", "images per second"]
-    return _figure(training.training_curves(history)) + _table(heads, rows)
+    return figure_html(training.training_curves(history)) + table(heads, rows)
 
 
 def _comparison(comparison: dict) -> str:
@@ -123,9 +86,9 @@ def _comparison(comparison: dict) -> str:
         kept = comparison["fine_tuned_kept"] == (key == "fine_tuned")
         judged = comparison[key]
         rows.append(
-            [f"{name} (kept)" if kept else name, _share(judged["top1"], 2), _share(judged["unknown_accepted"], 2)]
+            [f"{name} (kept)" if kept else name, share(judged["top1"], 2), share(judged["unknown_accepted"], 2)]
         )
-    return _table(["", "top-1", "strangers accepted where 95 % of the known are"], rows)
+    return table(["", "top-1", "strangers accepted where 95 % of the known are"], rows)
 
 
 def _mistakes(records: Records) -> str:
@@ -147,7 +110,7 @@ def _confusions(records: Records) -> str:
     names, confusions = records.prepared.names, records.confusions()
     parts = []
     if len(names) <= _MAX_HEATMAP:
-        parts.append(_figure(classification.confusion_heatmap(records.confusion_matrix(), names)))
+        parts.append(figure_html(classification.confusion_heatmap(records.confusion_matrix(), names)))
     shown = confusions[:_MAX_CELLS]
     parts.append(
         _shown(shown, confusions, "pairs of names confused, the most frequent first.") if shown else "<p>None.</p>"
@@ -160,7 +123,7 @@ def _behind(records: Records, confusion: Confusion) -> str:
     times = f"{len(confusion.samples)} times" if len(confusion.samples) > 1 else "once"
     shown = confusion.samples[:_MAX_BEHIND]
     captions = [_sure(records.confidence[sample]) for sample in shown]
-    heading = f"{_text(names[confusion.true])} taken for {_text(names[confusion.named])}, {times}"
+    heading = f"{escaped(names[confusion.true])} taken for {escaped(names[confusion.named])}, {times}"
     return f"<h3>{heading}</h3>{_held_out(records, shown, captions)}"
 
 
@@ -168,20 +131,20 @@ def _strangers(records: Records) -> str:
     chosen = records.open_set
     if chosen is None:
         return "<p>Not measured: that takes images of at least four strangers. Every image gets one of the names.</p>"
-    measured, high = _share(chosen.unknown_accepted, 2), _share(chosen.unknown_accepted_high, 2)
+    measured, high = share(chosen.unknown_accepted, 2), share(chosen.unknown_accepted_high, 2)
     words = (
         f"<p>From a {records.judged.score} of {chosen.threshold:.3f} an image counts as known. This was chosen on "
-        f"{chosen.num_chosen_on:,} strangers so that at most {_share(chosen.false_accept_asked)} of their images are "
+        f"{chosen.num_chosen_on:,} strangers so that at most {share(chosen.false_accept_asked)} of their images are "
         f"accepted. Of {chosen.num_unknown:,} images of other strangers it accepts {measured}, with 95 % confidence "
-        f"at most {high}; of {chosen.num_known:,} held-out images of known people {_share(chosen.known_accepted)}, and "
-        f"{_share(chosen.known_correct)} under their own name.</p>"
+        f"at most {high}; of {chosen.num_known:,} held-out images of known people {share(chosen.known_accepted)}, and "
+        f"{share(chosen.known_correct)} under their own name.</p>"
     )
     if not chosen.supported:
         words += (
-            f"<p>{chosen.num_chosen_on:,} strangers are too few to promise {_share(chosen.false_accept_asked)}: that "
+            f"<p>{chosen.num_chosen_on:,} strangers are too few to promise {share(chosen.false_accept_asked)}: that "
             f"takes {np.ceil(3 / chosen.false_accept_asked):,.0f}, even if none of them is accepted.</p>"
         )
-    return words + _figure(classification.open_set_curve(records.curve, chosen)) + _accepted_strangers(records)
+    return words + figure_html(classification.open_set_curve(records.curve, chosen)) + _accepted_strangers(records)
 
 
 def _accepted_strangers(records: Records) -> str:
@@ -206,9 +169,9 @@ def _calibration(records: Records) -> str:
     return (
         "<p>Of the answers given with a confidence of 90 %, nine of ten should be right. The model's logits are "
         f"divided by {temperature.value:.2f}, which takes the mean distance between confidence and accuracy from "
-        f"{_share(temperature.before.ece)} to {_share(temperature.after.ece)}, measured on images that the divisor was "
+        f"{share(temperature.before.ece)} to {share(temperature.after.ece)}, measured on images that the divisor was "
         "not fitted on.</p>"
-    ) + _figure(classification.reliability_diagram(temperature.before, temperature.after))
+    ) + figure_html(classification.reliability_diagram(temperature.before, temperature.after))
 
 
 def _classes(records: Records) -> str:
@@ -216,15 +179,15 @@ def _classes(records: Records) -> str:
     sizes = [row["num_train"] for row in classes]
     worst_first = sorted(classes, key=lambda row: (row["recall"] is None, row["recall"], row["name"]))[:_MAX_ROWS]
     rows = [
-        [row["name"], row["num_train"], row["num_validation"], _share(row["recall"]), _share(row["precision"])]
+        [row["name"], row["num_train"], row["num_validation"], share(row["recall"]), share(row["precision"])]
         for row in worst_first
     ]
     count = "All" if len(rows) == len(classes) else f"{len(rows):,} of"
-    table = _table(["class", "training", "held out", "recall", "precision"], rows)
+    listed = table(["class", "training", "held out", "recall", "precision"], rows)
     return (
         f"<p>Training images per class: {min(sizes):,} to {max(sizes):,}, median {np.median(sizes):,.0f}.</p>"
-        f"{_figure(training.class_balance(classes))}"
-        f"<details><summary>{count} {len(classes):,} classes, the worst first</summary>{table}</details>"
+        f"{figure_html(training.class_balance(classes))}"
+        f"<details><summary>{count} {len(classes):,} classes, the worst first</summary>{listed}</details>"
     )
 
 
@@ -288,7 +251,7 @@ def _figures(prepared: PreparedData, indices: np.ndarray, captions: Sequence[str
     """The pictures at `indices` of all images, each with its caption and its file."""
     shown = []
     for index, picture, caption in zip(indices, prepared.images[indices], captions, strict=True):
-        text, file = _text(caption), _text(prepared.files[index])
+        text, file = escaped(caption), escaped(prepared.files[index])
         shown.append(
             f'<figure><img src="{_source(picture)}" alt="{text}">'
             f"<figcaption>{text}<small>{file}</small></figcaption></figure>"
@@ -298,29 +261,10 @@ def _figures(prepared: PreparedData, indices: np.ndarray, captions: Sequence[str
 
 def _source(picture: np.ndarray) -> str:
     """A picture as the address of a thumbnail; a picture that is smaller stays as it is."""
-    if max(picture.shape[:2]) > _THUMBNAIL:
-        picture = cv2.resize(picture, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
+    if max(picture.shape[:2]) > THUMBNAIL:
+        picture = cv2.resize(picture, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
     _, content = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 88])
     return f"data:image/jpeg;base64,{base64.b64encode(content.tobytes()).decode('ascii')}"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence]) -> str:
-    """A table whose first column is text and whose others are numbers."""
-
-    def line(tag: str, cells: Sequence) -> str:
-        first, *others = (_text(str(cell)) for cell in cells)
-        return f"<tr><{tag}>{first}</{tag}>{''.join(f'<{tag} class=number>{cell}</{tag}>' for cell in others)}</tr>"
-
-    return f"<div class='table'><table>{line('th', heads)}{''.join(line('td', row) for row in rows)}</table></div>"
-
-
-def _figure(figure: go.Figure) -> str:
-    figure.update_layout(template="plotly_white")
-    return figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True})
-
-
-def _share(value: float | None, digits: int = 1) -> str:
-    return "-" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def _sure(probability: float) -> str:
@@ -331,8 +275,3 @@ def _shown(shown: Sequence, found: Sequence, what: str) -> str:
     """Says how many of what was found are shown."""
     count = "All" if len(shown) == len(found) else f"{len(shown):,} of"
     return f'<p class="quiet">{count} {len(found):,} {what}</p>'
-
-
-def _text(text: str) -> str:
-    """Escapes text; names of files need not be valid Unicode, but a document must."""
-    return html.escape(text.encode("utf-8", "backslashreplace").decode("utf-8"))

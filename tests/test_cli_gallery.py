@@ -1,0 +1,139 @@
+"""The gallery's commands on real photos: the same face from the sample portrait, cut, turned and changed."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from kerasface.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _own_key(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("KERASFACE_KEY", raising=False)
+
+
+@pytest.fixture
+def photos(portrait, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.fromarray(portrait).save(folder / "front.png")
+    Image.fromarray(portrait[:330, ::-1]).save(folder / "mirror.png")
+    Image.fromarray((portrait[20:350, 30:440] * 0.8).astype(np.uint8)).save(folder / "dim.png")
+    Image.fromarray(np.full((90, 90, 3), 120, dtype=np.uint8)).save(folder / "wall.png")
+    (folder / "text.jpg").write_text("no photo")
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path):
+    def call(*words, code=0, as_json=True):
+        words = [*map(str, words), "--gallery", str(tmp_path / "g.gallery"), *(["--json"] if as_json else [])]
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == code, (done.stdout, done.stderr)
+        return json.loads(done.stdout) if as_json and done.stdout else done
+
+    return call
+
+
+def test_enrol_identify_and_forget(run, photos, tmp_path):
+    enrolled = run("enroll", "Eileen", photos / "front.png", photos / "wall.png", photos / "text.jpg", code=1)
+    assert (enrolled["num_enrolled"], enrolled["num_refused"], enrolled["gallery_size"]) == (1, 2, 1)
+    assert [photo["refused"] for photo in enrolled["photos"]] == [None, "no_face", "unreadable"]
+    found = run("identify", photos, code=1)  # a folder; one file of it cannot be read
+    by_name = {row["image"].rsplit("/", 1)[1]: row for row in found}
+    assert by_name["mirror.png"]["faces"][0]["name"] == "Eileen"
+    assert by_name["mirror.png"]["faces"][0]["score"] >= by_name["mirror.png"]["faces"][0]["threshold"]
+    assert by_name["mirror.png"]["gallery"]["gallery_size"] == 1
+    assert (by_name["wall.png"]["decision"], by_name["wall.png"]["faces"]) == ("no_face", [])
+    assert "error" in by_name["text.jpg"]
+    run("people", "not", "Eileen", photos / "mirror.png")
+    assert run("identify", photos / "mirror.png")[0]["faces"][0]["name"] is None
+    run("people", "not", "Eileen", photos / "mirror.png", "--lift")
+    assert run("identify", photos / "mirror.png")[0]["faces"][0]["name"] == "Eileen"
+    assert run("people", "delete", "Eileen", "--yes")["deleted"] == "Eileen with 1 samples"
+    assert run("people", "list") == []
+    text = run("identify", photos / "front.png", as_json=False).stdout
+    assert "UNKNOWN" in text
+    assert "The gallery is empty" in text
+
+
+def test_the_gate_of_the_command_line(run, photos):
+    run("enroll", "Eileen", photos / "front.png")
+    again = run("enroll", "Eileen", photos / "front.png", code=1)
+    assert again["photos"][0]["refused"] == "duplicate"
+    twin = run("enroll", "Twin", photos / "mirror.png", code=1)
+    assert twin["photos"][0]["refused"] == "conflict"
+    assert "looks like Eileen" in twin["photos"][0]["reason"]
+    told = run("enroll", "Twin", photos / "mirror.png", "--allow", "conflict", as_json=False)
+    assert "enrolled all the same" in told.stderr
+    assert "2 people in the gallery" in told.stdout
+
+
+def test_a_folder_of_people_and_their_consent(run, photos, tmp_path):
+    for name, photo in {"Eileen": "front.png", "Nobody": "wall.png"}.items():
+        (tmp_path / "people" / name).mkdir(parents=True)
+        (tmp_path / "people" / name / photo).write_bytes((photos / photo).read_bytes())
+    words = ("enroll", "--folder", tmp_path / "people", "--purpose", "the door", "--expires", "2999-12-31")
+    assert run(*words, code=1)["num_enrolled"] == 1
+    (person,) = run("people", "list")
+    assert person["consent"]["purpose"] == "the door"
+    assert person["consent"]["valid"]
+    assert "agreed on" in run("people", "list", as_json=False).stdout
+    run("people", "consent", "Eileen")
+    assert run("people", "show", "Eileen")["consent"] is None
+
+
+def test_people_are_put_right_and_moved(run, photos, tmp_path, monkeypatch):
+    run("enroll", "A", photos / "front.png")
+    run("enroll", "A", photos / "mirror.png")
+    assert run("people", "rename", "A", "Ada")["name"] == "Ada"
+    shown = run("people", "show", "Ada")
+    assert [sample["source"].rsplit("/", 1)[1] for sample in shown["samples"]] == ["front.png", "mirror.png"]
+    assert {change["action"] for change in shown["history"]} == {"enroll", "rename"}
+    run("people", "split", "Ada", "Bea", "--sample", shown["samples"][1]["sample_id"])
+    assert {row["name"]: row["num_samples"] for row in run("people", "list")} == {"Ada": 1, "Bea": 1}
+    assert run("people", "merge", "Ada", "Bea")["num_samples"] == 2
+    run("people", "delete", "Ada", "--sample", shown["samples"][0]["sample_id"], "--yes")
+    assert run("people", "export", tmp_path / "moved", "--passphrase", "long enough a phrase")["encrypted"]
+    words = ["people", "import", str(tmp_path / "moved"), "--passphrase", "long enough a phrase", "--json"]
+    other = CliRunner().invoke(main, [*words, "--gallery", str(tmp_path / "other.gallery")])
+    assert json.loads(other.stdout)["num_people"] == 1
+
+
+def test_unknown_faces_are_grouped_and_named(run, photos):
+    found = run("cluster", photos)
+    assert [len(group["faces"]) for group in found["clusters"]] == [3]
+    assert {row["image"].rsplit("/", 1)[1] for row in found["rejected"]} == {"wall.png", "text.jpg"}
+    named = run("cluster", photos, "--name", "0=Eileen")
+    assert named["clusters"][0]["name"] == "Eileen"
+    assert run("people", "list")[0]["num_samples"] == 3
+    assert run("cluster", photos)["num_known"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["enroll"], 2, "Give NAME and IMAGES"),
+        (["enroll", "Ada"], 2, "Give NAME and IMAGES"),
+        (["cluster", ".", "--name", "Ada"], 2, "NUMBER=NAME"),
+        (["identify", "x.jpg"], 1, "There is no gallery"),
+        (["people", "list"], 1, "There is no gallery"),
+    ],
+)
+def test_wrong_calls_say_what_is_wanted(run, words, code, message):
+    assert message in run(*words, code=code, as_json=False).stderr
+
+
+def test_a_wrong_key_and_another_file_are_named_and_left_alone(run, photos, tmp_path, monkeypatch):
+    run("enroll", "Eileen", photos / "front.png")
+    content = (tmp_path / "g.gallery").read_bytes()
+    monkeypatch.setenv("KERASFACE_KEY", "00" * 32)
+    assert "key is not the one" in run("people", "list", code=1, as_json=False).stderr
+    assert (tmp_path / "g.gallery").read_bytes() == content
+    (tmp_path / "g.gallery").write_text("notes")
+    assert "Error" in run("people", "list", code=1, as_json=False).stderr
+    assert (tmp_path / "g.gallery").read_text() == "notes"
