@@ -50,7 +50,7 @@ def made_up_templates(count: int, generator: np.random.Generator) -> np.ndarray:
 
 def made_up_probes(templates: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Returns other photos of people in the gallery, `(NUM_PROBES, EMBEDDING_DIM)` float32."""
-    chosen = templates[generator.integers(0, len(templates), NUM_PROBES)] * np.sqrt(EMBEDDING_DIM)
+    chosen = templates[generator.integers(0, len(templates), NUM_PROBES)] * np.float32(np.sqrt(EMBEDDING_DIM))
     return unit(chosen + _SAME * generator.standard_normal(chosen.shape, np.float32))
 
 

@@ -16,14 +16,14 @@ from machine import benchmark_parser, print_columns, print_header, print_row, ti
 def main() -> None:
     parser = benchmark_parser(__doc__)
     parser.add_argument("--pairs", help="another pairs file; lfw/pairs.txt of --data if not given")
-    parser.add_argument("--no-mirror", action="store_true", help="embed each crop alone, without its mirror image")
+    parser.add_argument("--views", default="6", help="views of each face to average over: 1, 2 or 6")
     arguments = parser.parse_args()
     print_header()
     folder = lfw_folder(arguments.data)
     pairs = arguments.pairs or folder / "pairs.txt"
     command = [sys.executable, "-m", "kerasface", "evaluate", "verification", "--json"]
     command += ["--images", str(folder / "images"), "--pairs", str(pairs)]
-    command += ["--no-mirror"] if arguments.no_mirror else []
+    command += ["--views", arguments.views]
     seconds, result = timed(lambda: subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True))
     report = json.loads(result.stdout)
     tar = {fmr: f"{at['value']:.2%} ({at['low']:.2%} to {at['high']:.2%})" for fmr, at in report["tar_at_fmr"].items()}
@@ -32,7 +32,7 @@ def main() -> None:
         "embedding", "pairs", "lost", "accuracy", "AUC", "EER", "TAR at FMR 1 %", "TAR at FMR 0.1 %", "wall time"
     )
     print_row(
-        "plain" if arguments.no_mirror else "mirrored",
+        f"{arguments.views} views",
         report["num_pairs"],
         report["num_failed"],
         f"{report['accuracy_mean']:.2%} +- {report['accuracy_se']:.2%}",

@@ -18,6 +18,8 @@ _PACKAGES = (
     "pillow-heif",
     "opencv-python-headless",
     "scikit-learn",
+    "scipy",
+    "cryptography",
     "streamlit",
     "plotly",
     "click",

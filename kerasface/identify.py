@@ -173,13 +173,19 @@ class Identifier:
         """Returns the people most alike to each embedding `(n, embedding_dim)`, best first."""
         return self._index.search(embeddings, top=_CANDIDATES)
 
-    def crowding(self, person_id: str) -> float:
-        """Returns the best cosine of a person's templates to any other person, of two people or more."""
-        if person_id not in self._crowding:
-            own = self._index.templates_of(person_id)
-            nearest = self._index.search(own, top=1, excluded=[{person_id}] * len(own))
-            self._crowding[person_id] = max(found[0].score for found in nearest)
-        return self._crowding[person_id]
+    def crowding(self, person_ids: Sequence[str]) -> np.ndarray:
+        """Returns the best cosine of each person's templates to any other person, of two people or more.
+
+        Known until the gallery changes: finding it costs a search for every template.
+        """
+        missing = [person_id for person_id in person_ids if person_id not in self._crowding]
+        if missing:
+            templates = [self._index.templates_of(person_id) for person_id in missing]
+            owners = [person_id for person_id, own in zip(missing, templates, strict=True) for _ in own]
+            nearest = self._index.search(np.concatenate(templates), top=1, excluded=[{owner} for owner in owners])
+            for owner, found in zip(owners, nearest, strict=True):
+                self._crowding[owner] = max(self._crowding.get(owner, -1.0), found[0].score)
+        return np.array([self._crowding[person_id] for person_id in person_ids])
 
     def rank(self, candidates: Sequence[Candidate], refused: Collection[str] = ()) -> Ranked | None:
         """Returns the candidate with the highest normalised score, with what it has to reach.
@@ -197,7 +203,7 @@ class Identifier:
             others = crowding = np.zeros(1)
         else:
             others = np.where(np.arange(len(scores)) == 0, scores[1], scores[0])
-            crowding = np.array([self.crowding(candidate.person_id) for candidate in candidates])
+            crowding = self.crowding([candidate.person_id for candidate in candidates])
         normalised = normalise(scores, others, crowding)
         best = int(np.where(allowed, normalised, -np.inf).argmax())
         return Ranked(

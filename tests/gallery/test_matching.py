@@ -138,10 +138,10 @@ def test_an_answer_does_not_depend_on_the_order_of_templates_nor_on_other_probes
 
 @pytest.mark.parametrize("num_cores", [1, 2, 5])
 def test_any_number_of_threads_finds_the_same(num_cores, monkeypatch):
-    """2,000 templates in portions of 10 give every thread something to do."""
+    """2,000 templates in portions of 70 give every thread something to do."""
     templates, probes = random_templates(2000), random_templates(3, seed=1)
     monkeypatch.setattr(matching, "_NUM_CORES", num_cores)
-    monkeypatch.setattr(matching, "_PORTION", 10)
+    monkeypatch.setattr(matching, "_PORTION", 70)  # of a whole stack and six more
     index = SearchIndex(DIM)
     index.add(templates, np.arange(2000), [str(number) for number in range(2000)])
     scores = index._scores(probes)
