@@ -12,6 +12,8 @@ import tensorflow as tf
 from kerasface.data.augmentation import batch_key, build_augmentation, move_images
 from kerasface.data.store import StoredArray
 
+# Streams of random numbers beside that of an epoch's order.
+_COPIES, _PEOPLE = 1, 2
 _AHEAD = 4  # batches made before they are asked for: 256 images of 112 pixels are 10 MB
 
 
@@ -115,23 +117,126 @@ def feature_batches(
         Batches of features `(batch_size, dim)` and labels `(batch_size, num_classes)`, both float32.
     """
     order = epoch_order(len(labels), seed, epoch)
-    copies = np.random.default_rng((seed, epoch, 1)).integers(len(features), size=len(labels))
+    copies = np.random.default_rng((seed, epoch, _COPIES)).integers(len(features), size=len(labels))
     labels = np.asarray(labels, dtype=np.int32)
-    dim = features[0].shape[1]
 
     def read(step):
         rows = order[step * batch_size : (step + 1) * batch_size]
-        batch = np.empty((len(rows), dim), dtype=np.float32)
-        for copy, array in enumerate(features):
-            chosen = copies[rows] == copy
-            batch[chosen] = array[rows[chosen]]
-        return batch, labels[rows]
+        return _of_copies(features, rows, copies[rows]), labels[rows]
 
     def load(step):
         batch, batch_labels = tf.numpy_function(read, [step], [tf.float32, tf.int32])
         return _shaped(batch, batch_labels, features[0].shape, num_classes)
 
     return _pipeline(tf.data.Dataset.range(start_step, num_steps(len(labels), batch_size)), load)
+
+
+def identity_rows(
+    labels: np.ndarray, *, people: int, images: int, singles: int = 0, seed: int, epoch: int
+) -> np.ndarray:
+    """Chooses the samples of an epoch's P x K batches: `people` persons with `images` images each.
+
+    Every person with two images or more comes once an epoch, in an order of its own; the last batch is filled up with
+    persons of the first. Of more images than `images`, others are drawn in every epoch; persons with fewer repeat
+    theirs. A single image makes no genuine pair: such people come as `singles` only, to be told from the others.
+
+    Args:
+        labels: The person of each sample, integers, shape `(num_samples,)`.
+        people: Persons per batch, at least 2; all, if there are fewer.
+        images: Images of each, at least 2.
+        singles: Images of people with one image in each batch, as far as there are any.
+        seed: Seed of the training.
+        epoch: Number of the epoch, from 0.
+
+    Returns:
+        Indices, `(num_steps, people * images + singles)` int64; the images of one person stand together.
+
+    Raises:
+        ValueError: If an argument is out of range, or fewer than two people have two images.
+
+    Example:
+        >>> identity_rows(np.array([0, 0, 1, 1, 1, 2]), people=2, images=2, singles=1, seed=0, epoch=0).shape
+        (1, 5)
+
+    Reference:
+        Hermans et al., "In Defense of the Triplet Loss", 2017 (arXiv:1703.07737), section 2.
+    """
+    if people < 2 or images < 2 or singles < 0:
+        raise ValueError(
+            "Pairs of both kinds need two persons and two images of each in a batch. "
+            f"Received: people={people}, images={images}, singles={singles}."
+        )
+    labels = np.asarray(labels)
+    names, counts = np.unique(labels, return_counts=True)
+    several, single = names[counts >= 2], np.flatnonzero(np.isin(labels, names[counts == 1]))
+    if len(several) < 2:
+        raise ValueError(
+            f"At least two people with two images each are needed. Received: {len(several)} such people among "
+            f"{len(names)}. Add images."
+        )
+    generator = np.random.default_rng((seed, epoch, _PEOPLE))
+    people, singles = min(people, len(several)), min(singles, len(single))
+    steps = num_steps(len(several), people)
+    order = np.resize(generator.permutation(several), (steps, people))
+    of_person = {name: np.flatnonzero(labels == name) for name in several}
+    chosen = [np.resize(generator.permutation(of_person[name])[:images], images) for name in order.ravel()]
+    others = np.resize(generator.permutation(single), (steps, singles))
+    return np.concatenate([np.reshape(chosen, (steps, people * images)), others], axis=1)
+
+
+def identity_batches(
+    samples: np.ndarray | StoredArray | Sequence[np.ndarray | StoredArray],
+    labels: np.ndarray,
+    rows: np.ndarray,
+    *,
+    policy: str = "none",
+    flip: bool = True,
+    seed: int,
+    epoch: int,
+    start_step: int = 0,
+) -> tf.data.Dataset:
+    """Makes the batches of an epoch whose samples `identity_rows` chose.
+
+    Args:
+        samples: RGB uint8 images `(num_samples, height, width, 3)`; or features, of each augmented copy an array
+            `(num_samples, dim)` float32, of which each sample in each batch draws one.
+        labels: The person of each sample, integers, shape `(num_samples,)`.
+        rows: Samples of each batch, shape `(num_steps, batch_size)`.
+        policy: Augmentation of images, one of `augmentation.POLICIES`.
+        flip: Whether mirroring is part of it, see `move_images`.
+        seed: Seed of the training.
+        epoch: Number of the epoch, from 0.
+        start_step: First batch to make; the batches from there on are those of the whole epoch.
+
+    Returns:
+        Batches of images uint8 or features float32, and labels `(batch_size,)` int32.
+    """
+    labels, dim = np.asarray(labels, dtype=np.int32), [rows.shape[1]]
+    steps = tf.data.Dataset.range(start_step, len(rows))
+    if isinstance(samples, Sequence):
+        copies = np.random.default_rng((seed, epoch, _COPIES)).integers(len(samples), size=rows.shape)
+
+        def read_features(step):
+            return _of_copies(samples, rows[step], copies[step]), labels[rows[step]]
+
+        def load_features(step):
+            batch, batch_labels = tf.numpy_function(read_features, [step], [tf.float32, tf.int32])
+            return tf.ensure_shape(batch, [*dim, samples[0].shape[1]]), tf.ensure_shape(batch_labels, dim)
+
+        return _pipeline(steps, load_features)
+    augment = build_augmentation(policy, "none")
+
+    def read(step):
+        key = batch_key(seed, epoch, int(step))
+        return move_images(np.asarray(samples[rows[step]]), policy, key, flip=flip), labels[rows[step]], key
+
+    def load(step):
+        batch, batch_labels, key = tf.numpy_function(read, [step], [tf.uint8, tf.int32, tf.int64])
+        batch, batch_labels = tf.ensure_shape(batch, [*dim, *samples.shape[1:]]), tf.ensure_shape(batch_labels, dim)
+        batch, _ = augment(batch, tf.zeros((*dim, 1)), tf.ensure_shape(key, [2]))  # labels are not mixed
+        return batch, batch_labels
+
+    return _pipeline(steps, load)
 
 
 def with_class_weights(batches: tf.data.Dataset, weights: np.ndarray | None) -> tf.data.Dataset:
@@ -157,6 +262,14 @@ def evaluation_batches(
         return _shaped(batch, batch_labels, images.shape, num_classes)
 
     return _pipeline(tf.data.Dataset.range(num_steps(len(labels), batch_size)), load)
+
+
+def _of_copies(copies: Sequence[np.ndarray | StoredArray], rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Reads each row from the copy that was chosen for it: `(num_rows, dim)` float32."""
+    batch = np.empty((len(rows), copies[0].shape[1]), dtype=np.float32)
+    for copy, array in enumerate(copies):
+        batch[chosen == copy] = array[rows[chosen == copy]]
+    return batch
 
 
 def _pipeline(steps: tf.data.Dataset, load) -> tf.data.Dataset:

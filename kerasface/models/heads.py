@@ -2,9 +2,12 @@
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from kerasface.models.layers import CosineLogits
+
+# The constant coordinate beside stretched vectors, whose length is about 1.
+_LIFT = 2.0
 
 
 def build_classifier_head(
@@ -40,6 +43,83 @@ def build_classifier_head(
         x = layers.Normalization(mean=mean, variance=variance, name="head_standardise")(x)
     x = layers.Dropout(dropout, name="head_dropout")(x) if dropout else x
     return keras.Model(inputs, to_probabilities(x, num_classes, scale=scale, offsets=offsets), name="head")
+
+
+def build_metric_head(
+    dim: int, *, centres: np.ndarray | None = None, width: float = 4.0, pull: float = 0.0
+) -> keras.Model:
+    """Builds a head that turns features into embeddings, and begins by leaving their order of likeness as it is.
+
+    The unit features `x` become `x + residual(x)`, with a residual that begins at 0. With `centres` they are also
+    stretched by a factor that depends on where they lie, which begins at 1: where faces crowd, a larger one keeps
+    strangers apart. Cosines do not see lengths, so a constant coordinate is put beside the stretched vector before both
+    are brought to unit length: cosines then fall with the Euclidean distance of the stretched vectors.
+
+    Args:
+        dim: Length of the features.
+        centres: Places around which the factor is learned, `(num_centres, dim)`; it is the exponential of a weighted
+            sum of `exp(-width * |x - centre|^2)`. Its layer `head_stretch` is not trained with the rest, see
+            `train/metric_head.py`.
+        width: The larger, the smaller the surroundings of a centre that it speaks for.
+        pull: Weight of the squared residual weights in the loss, which holds the head near its beginning.
+
+    Input shape:
+        `(batch, dim)`.
+
+    Output shape:
+        `(batch, dim)` unit embeddings; `(batch, dim + 1)` with `centres`.
+    """
+    inputs = keras.Input((dim,), name="features")
+    unit = layers.UnitNormalization(name="head_unit")(inputs)
+    pulled = keras.regularizers.L2(pull) if pull else None
+    residual = layers.Dense(
+        dim, use_bias=False, kernel_initializer="zeros", kernel_regularizer=pulled, name="head_residual"
+    )(unit)
+    x = layers.Add(name="head_sum")([unit, residual])
+    if centres is not None:
+        near = layers.Dense(len(centres), activation="exponential", trainable=False, name="head_centres")
+        stretch = layers.Dense(
+            1, activation="exponential", kernel_initializer="zeros", trainable=False, name="head_stretch"
+        )
+        factor = stretch(near(unit))
+        # |x - c|^2 = 1 - 2 x c + |c|^2
+        near.set_weights([2 * width * centres.T, -width * (1 + np.sum(centres**2, axis=1))])
+        x = layers.Multiply(name="head_stretched")([x, factor])
+        lift = keras.initializers.Constant(_LIFT)
+        constant = layers.Dense(
+            1, kernel_initializer="zeros", bias_initializer=lift, trainable=False, name="head_constant"
+        )(unit)
+        x = layers.Concatenate(name="head_lifted")([x, constant])
+    return keras.Model(inputs, layers.UnitNormalization(dtype="float32", name="head_embedding")(x), name="metric_head")
+
+
+def build_siamese(embedder: keras.Model, *, threshold: float = 0.6, slope: float = 10.0) -> keras.Model:
+    """Builds a Siamese network: two inputs, one embedder, the probability that both show the same person.
+
+    The probability is `sigmoid(w * d(f(x1), f(x2)) + b)` with the Euclidean distance `d` of unit embeddings and two
+    weights of its own.
+
+    Args:
+        embedder: From images or features to unit embeddings; its weights are shared by both sides.
+        threshold: Distance at which the probability begins as a half.
+        slope: The `-w` that it begins with.
+
+    Input shape:
+        Two tensors of the embedder's input shape.
+
+    Output shape:
+        `(batch, 1)`, in `(0, 1)`.
+
+    Reference:
+        Koch et al., "Siamese Neural Networks for One-shot Image Recognition", ICML Deep Learning Workshop 2015.
+    """
+    first, second = (keras.Input(embedder.input_shape[1:], name=name) for name in ("first", "second"))
+    squared = ops.sum(ops.square(embedder(first) - embedder(second)), axis=-1, keepdims=True)
+    distance = ops.sqrt(ops.maximum(squared, 1e-9))  # the derivative of the root is infinite at 0
+    decision = layers.Dense(1, activation="sigmoid", dtype="float32", name="same_person")
+    probability = decision(distance)
+    decision.set_weights([np.float32([[-slope]]), np.float32([slope * threshold])])
+    return keras.Model([first, second], probability, name="siamese")
 
 
 def to_vector(features, *, head: str = "gap", dropout: float = 0.0):
@@ -108,6 +188,23 @@ def join(backbone: keras.Model, head: keras.Model) -> keras.Model:
         x = copy(x)
         copy.set_weights(layer.get_weights())
     return keras.Model(backbone.input, x, name="classifier")
+
+
+def join_embedder(backbone: keras.Model, head: keras.Model) -> keras.Model:
+    """Puts a copy of a metric head behind `backbone`, whose layers are frozen: images to embeddings, one flat model.
+
+    Args:
+        backbone: Images to features.
+        head: Made by `build_metric_head`.
+    """
+    backbone.trainable = False
+    outputs = {head.layers[0].name: backbone.output}
+    for layer in head.layers[1:]:
+        copy = layer.__class__.from_config(layer.get_config())
+        x = [outputs[tensor._keras_history.operation.name] for tensor in keras.tree.flatten(layer.input)]
+        outputs[layer.name] = copy(x if len(x) > 1 else x[0])
+        copy.set_weights(layer.get_weights())
+    return keras.Model(backbone.input, outputs[head.layers[-1].name], name="embedder")
 
 
 def cool(model: keras.Model, temperature: float) -> None:

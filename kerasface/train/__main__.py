@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from kerasface.terminal import progress_bars, start_tensorflow
+from kerasface.train import metric_recipe
+from kerasface.train.metric_recipe import MetricRecipe, build_metric_recipe, read_metric_recipe
 from kerasface.train.recipe import CHOICES, ClassifyRecipe, build_recipe, read_recipe
 
 _STAGES = {"head": "head on frozen features", "fine_tune": "fine-tuning", "train": "training"}
@@ -17,22 +19,31 @@ def train() -> None:
     """Train a model on your own photos."""
 
 
-def _recipe_options(command):
-    """Gives a command one flag for every field of the recipe."""
-    for entry in reversed(fields(ClassifyRecipe)):
+def _recipe_options(recipe: type, choices: dict):
+    """Gives a command one flag for every field of a recipe."""
+
+    def with_options(command):
+        for option in _options(recipe, choices):
+            command = option(command)
+        return command
+
+    return with_options
+
+
+def _options(recipe: type, choices: dict):
+    """The flags of a recipe's fields, the last one first."""
+    for entry in reversed(fields(recipe)):
         name = entry.name.replace("_", "-")
         text = entry.metadata["help"]
         if entry.default is not None and "[" not in text:
             default = {True: "yes", False: "no"}[entry.default] if isinstance(entry.default, bool) else entry.default
             text = f"{text.removesuffix('.')}.  [default: {default}]"
         if "bool" in str(entry.type):
-            option = click.option(f"--{name}/--no-{name}", entry.name, default=None, help=text)
+            yield click.option(f"--{name}/--no-{name}", entry.name, default=None, help=text)
         else:
             kind = next(kind for kind in (int, float, str) if kind.__name__ in str(entry.type))
-            kind = click.Choice(CHOICES[entry.name]) if entry.name in CHOICES else kind
-            option = click.option(f"--{name}", entry.name, type=kind, default=None, help=text)
-        command = option(command)
-    return command
+            kind = click.Choice(choices[entry.name]) if entry.name in choices else kind
+            yield click.option(f"--{name}", entry.name, type=kind, default=None, help=text)
 
 
 @train.command()
@@ -45,7 +56,7 @@ def _recipe_options(command):
 @click.option("--runs", default="saved_models", show_default=True, type=click.Path(), help="Folder of the models.")
 @click.option("--cache", type=click.Path(), help="Folder for images and features.  [default: the user's cache folder]")
 @click.option("--json", is_flag=True, help="Print the metrics as JSON.")
-@_recipe_options
+@_recipe_options(ClassifyRecipe, CHOICES)
 def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **settings) -> None:
     """Train a classifier on DATA, a folder with one folder of images per class.
 
@@ -87,9 +98,55 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **
     _print_result(trained)
 
 
-def _read(recipe: Path) -> dict:
+@train.command()
+@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.option("--name", help="Name of the model: the folder in --runs it is written to.")
+@click.option("--resume", metavar="NAME", help="Go on with a training that was stopped or killed.")
+@click.option("--recipe", type=click.Path(path_type=Path), help="TOML file of settings; flags go before it.")
+@click.option("--runs", default="saved_models", show_default=True, type=click.Path(), help="Folder of the models.")
+@click.option("--cache", type=click.Path(), help="Folder for images and features.  [default: the user's cache folder]")
+@click.option("--json", is_flag=True, help="Print the metrics as JSON.")
+@_recipe_options(MetricRecipe, metric_recipe.CHOICES)
+def metric(data, name, resume, recipe, runs, cache, json, **settings) -> None:
+    """Train embeddings on DATA, a folder with one folder of images per person.
+
+    People are split: on some a head for face_resnet's embeddings is trained, on the others it is judged, by pairs and
+    by searches with people who are not enrolled. Where it does not help them, the embeddings stay as they are. With
+    --epochs the last blocks of the network are trained too.
+
+    A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops after the current step with a usable
+    model; --resume NAME goes on with it, also after a crash.
+    """
+    if resume and any(value is not None for value in (data, name, recipe, *settings.values())):
+        raise click.UsageError("--resume goes on as the training began: give it no data, name or settings.")
+    if not resume and (data is None or name is None):
+        raise click.UsageError("Give DATA and --name, or --resume NAME.")
+    given = {
+        **(_read(recipe, read_metric_recipe) if recipe else {}),
+        **{key: value for key, value in settings.items() if value is not None},
+    }
+    start_tensorflow()
     try:
-        return read_recipe(recipe)
+        with progress_bars() as report:
+            options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
+            from kerasface.train.metric import resume_metric, train_metric
+
+            if resume:
+                trained = resume_metric(resume, **options)
+            else:
+                trained = train_metric(data, name, recipe=build_metric_recipe(given), **options)
+    except (ValueError, OSError, RuntimeError) as error:
+        raise click.ClickException(" ".join(str(error).split())) from error
+    if json:
+        summary = {"run": str(trained.folder), "stopped": trained.stopped, "notes": trained.notes}
+        click.echo(json_format.dumps({**summary, **trained.metrics}))
+        return
+    _print_metric(trained)
+
+
+def _read(recipe: Path, read=read_recipe) -> dict:
+    try:
+        return read(recipe)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
 
@@ -114,7 +171,13 @@ def _look(data: Path, recipe: ClassifyRecipe, preview: Path | None, find_lr: Pat
 def _print_event(event: dict) -> None:
     """Prints what somebody who watches a training wants to read beside its bars."""
     kind = event["event"]
-    if kind == "start":
+    if kind == "start" and "num_people_train" in event:
+        click.echo(
+            f"{event['num_train']} images of {event['num_people_train']} people to train on, {event['num_validation']} "
+            f"of {event['num_people_validation']} others to judge on; {event['device']}, {event['precision']}",
+            err=True,
+        )
+    elif kind == "start":
         click.echo(
             f"{event['num_train']} training and {event['num_validation']} held-out images of {event['num_classes']} "
             f"classes, {event['num_unknown']} of strangers; {event['device']}, {event['precision']}",
@@ -150,6 +213,28 @@ def _print_result(trained) -> None:
     for note in trained.notes:
         click.echo(note)
     click.echo(f"curves, mistakes and confusions: {trained.folder / 'report.html'}")
+    for _, reason in trained.rejected[:5]:
+        click.echo(f"  {reason}")
+
+
+def _print_metric(trained) -> None:
+    metrics = trained.metrics
+    click.echo(
+        f"{trained.folder}: {metrics['num_people_validation']} people held out, {metrics['num_validation']} images, "
+        f"{metrics['seconds']:.1f} s"
+    )
+    click.echo(
+        f"{'':<14}{'EER':>8}  {'accepted at an FMR of 0.1 %':<30}{'missed at an FPIR of 1 %: cosines, normalised':<45}"
+    )
+    for name, judged in metrics["held_out"].items():
+        rate, missed = judged["tar_at_fmr"]["0.001"], judged["fnir_at_fpir"]
+        accepted = f"{rate['value']:.2%} ({rate['low']:.2%} to {rate['high']:.2%})"
+        searched = f"{judged['fnir_of_cosines']:.1%}, {missed['0.01']['value']:.1%}" if missed else "not judged"
+        mark = "  kept" if name == metrics["kept"] else ""
+        click.echo(f"{name.replace('_', '-'):<14}{judged['eer']:>8.2%}  {accepted:<30}{searched}{mark}")
+    for note in trained.notes:
+        click.echo(note)
+    click.echo(f"curves, distances and alarms: {trained.folder / 'report.html'}")
     for _, reason in trained.rejected[:5]:
         click.echo(f"  {reason}")
 

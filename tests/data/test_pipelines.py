@@ -10,6 +10,8 @@ from kerasface.data.pipelines import (
     epoch_order,
     evaluation_batches,
     feature_batches,
+    identity_batches,
+    identity_rows,
     num_steps,
     training_batches,
     with_class_weights,
@@ -252,3 +254,85 @@ def test_without_weights_the_batches_stay_as_they_are():
 def test_wrong_arguments_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         training_batches(**{"images": IMAGES, "labels": LABELS} | SETTINGS | change)
+
+
+# People 0 to 4 have 5, 2, 3, 2 and 4 images, 5 to 8 one.
+PEOPLE = np.repeat(np.arange(9), [5, 2, 3, 2, 4, 1, 1, 1, 1])
+P_TIMES_K = {"people": 2, "images": 3, "singles": 2}
+
+
+def test_batches_of_people_hold_p_persons_with_k_images_each_and_some_singles():
+    rows = identity_rows(PEOPLE, **P_TIMES_K, seed=1, epoch=0)
+    assert rows.shape == (3, 2 * 3 + 2)  # five persons with several images, two at a time
+    persons = PEOPLE[rows[:, :6]].reshape(3, 2, 3)
+    assert (persons == persons[:, :, :1]).all()
+    assert (persons[:, 0, 0] != persons[:, 1, 0]).all()
+    assert set(persons.ravel()) == {0, 1, 2, 3, 4}
+    assert (PEOPLE[rows[:, 6:]] >= 5).all()
+    assert (rows[:, 6] != rows[:, 7]).all()
+
+
+def test_images_of_a_person_repeat_only_where_there_are_too_few():
+    rows = identity_rows(PEOPLE, **P_TIMES_K, seed=1, epoch=0)
+    for of_person in rows[:, :6].reshape(-1, 3):
+        available = np.sum(PEOPLE[of_person[0]] == PEOPLE)
+        assert len(set(of_person)) == min(available, 3)
+
+
+def test_every_image_of_a_person_comes_in_some_epoch():
+    seen = {row for epoch in range(12) for row in identity_rows(PEOPLE, **P_TIMES_K, seed=1, epoch=epoch).ravel()}
+    assert seen == set(range(len(PEOPLE)))
+
+
+def test_people_come_in_another_order_in_another_epoch_and_for_another_seed():
+    first = identity_rows(PEOPLE, **P_TIMES_K, seed=1, epoch=0)
+    np.testing.assert_array_equal(first, identity_rows(PEOPLE, **P_TIMES_K, seed=1, epoch=0))
+    assert (first != identity_rows(PEOPLE, **P_TIMES_K, seed=1, epoch=1)).any()
+    assert (first != identity_rows(PEOPLE, **P_TIMES_K, seed=2, epoch=0)).any()
+
+
+def test_more_people_and_singles_than_there_are_give_all_there_are():
+    rows = identity_rows(PEOPLE, people=50, images=2, singles=50, seed=1, epoch=0)
+    assert rows.shape == (1, 5 * 2 + 4)
+    assert set(PEOPLE[rows[0]]) == set(range(9))
+
+
+@pytest.mark.parametrize("change", [{"people": 1}, {"images": 1}, {"singles": -1}])
+def test_batches_without_both_kinds_of_pairs_are_refused(change):
+    with pytest.raises(ValueError, match=f"Received: .*{next(iter(change))}={next(iter(change.values()))}"):
+        identity_rows(PEOPLE, **P_TIMES_K | change, seed=0, epoch=0)
+
+
+@pytest.mark.parametrize("labels", [np.arange(5), np.array([0, 0, 0]), np.array([0, 0, 1])])
+def test_people_with_one_image_each_or_one_person_are_refused(labels):
+    with pytest.raises(ValueError, match="At least two people with two images each"):
+        identity_rows(labels, **P_TIMES_K, seed=0, epoch=0)
+
+
+@pytest.mark.parametrize("policy", ["none", "light", "standard"])
+def test_batches_of_people_from_any_step_are_those_of_the_whole_epoch(policy):
+    labels = np.arange(COUNT) // 3
+    rows = identity_rows(labels, people=2, images=2, seed=7, epoch=3)
+    settings = {"policy": policy, "seed": 7, "epoch": 3}
+    whole = collected(identity_batches(IMAGES, labels, rows, **settings))
+    assert len(whole) == len(rows) == 4
+    for step, (images, people) in enumerate(whole):
+        np.testing.assert_array_equal(people, labels[rows[step]])
+        if policy == "none":
+            np.testing.assert_array_equal(images, IMAGES[rows[step]])
+    for start in range(len(rows) + 1):
+        rest = identity_batches(IMAGES, labels, rows, start_step=start, **settings)
+        assert_equal_batches(collected(rest), whole[start:])
+
+
+def test_batches_of_features_draw_a_copy_for_each_sample():
+    labels = np.arange(COUNT) // 3
+    rows = identity_rows(labels, people=4, images=3, seed=7, epoch=3)
+    copies = [np.stack([np.arange(COUNT), np.full(COUNT, copy)], axis=1).astype(np.float32) for copy in range(3)]
+    whole = collected(identity_batches(copies, labels, rows, seed=7, epoch=3))
+    for step, (features, people) in enumerate(whole):
+        np.testing.assert_array_equal(features[:, 0], rows[step])
+        np.testing.assert_array_equal(people, labels[rows[step]])
+    assert {copy for features, _ in whole for copy in features[:, 1]} == {0, 1, 2}
+    rest = identity_batches(copies, labels, rows, seed=7, epoch=3, start_step=1)
+    assert_equal_batches(collected(rest), whole[1:])

@@ -1,0 +1,147 @@
+"""How good embeddings are: on pairs and in searches of people that nothing was trained on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerasface.evaluation.identification import IdentificationReport, OpenSetTrial, evaluate_identification
+from kerasface.evaluation.verification import VerificationReport, evaluate_verification, threshold_at_fmr
+
+# Somebody with a hundred photos has 4,950 genuine pairs, and would outweigh everybody else.
+_GENUINE_PER_PERSON = 20
+_MAX_IMPOSTORS = 200_000  # impostor pairs drawn: 200 of them lie above the threshold of an FMR of 0.1 %
+_FOLDS = 5
+_TOLERANCE = 0.05
+FPIR = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedEmbeddings:
+    """What embeddings do for people held out.
+
+    Attributes:
+        genuine: Distances of the genuine pairs judged, `(num_genuine,)`.
+        impostor: Distances of the impostor pairs judged, `(num_impostor,)`.
+        verification: Error rates over these pairs; scores are cosines.
+        identification: Open-set search with normalised scores, as the product searches; `None` without people held out
+            who have one image.
+        fnir_of_cosines: FNIR at an FPIR of 1 % where cosines are compared as they are; `None` likewise.
+    """
+
+    genuine: np.ndarray
+    impostor: np.ndarray
+    verification: VerificationReport
+    identification: IdentificationReport | None
+    fnir_of_cosines: float | None
+
+    @property
+    def tar(self) -> float:
+        """True accept rate at an FMR of 0.1 %."""
+        return self.verification.tar_at_fmr["0.001"].value
+
+    @property
+    def fnir(self) -> float | None:
+        """FNIR at an FPIR of 1 % with normalised scores; `None` without unknown people."""
+        return self.identification.fnir_at_fpir[str(FPIR)].value if self.identification else None
+
+    def summary(self) -> dict:
+        """Returns the rates with their intervals, ready for JSON."""
+        verification, found = self.verification, self.identification
+        return {
+            "eer": verification.eer,
+            "auc": verification.auc,
+            "tar_at_fmr": {fmr: vars(rate) for fmr, rate in verification.tar_at_fmr.items()},
+            "num_genuine": verification.num_genuine,
+            "num_impostor": verification.num_impostor,
+            "rank1": found and found.rank1,
+            "fnir_at_fpir": found and {fpir: vars(rate) for fpir, rate in found.fnir_at_fpir.items()},
+            "fnir_of_cosines": self.fnir_of_cosines,
+            "gallery_size": found and found.gallery_size,
+            "num_mated": found and found.num_mated,
+            "num_unknown": found and found.num_unknown,
+        }
+
+
+def judge_embeddings(embeddings: np.ndarray, labels: np.ndarray, seed: int) -> JudgedEmbeddings:
+    """Judges the embeddings of people held out, by pairs and by an open-set search.
+
+    In the search, the first image of everybody with several is enrolled, the others are looked for, and people with
+    one image are the unknown.
+
+    Args:
+        embeddings: Unit embeddings, `(num_images, embedding_dim)` float32.
+        labels: The person of each, integers, `(num_images,)`; two people or more with two images.
+        seed: Seed of what is drawn; equal seeds judge the same pairs.
+    """
+    first, second = drawn_pairs(labels, seed)
+    scores = np.sum(embeddings[first] * embeddings[second], axis=1, dtype=np.float64)
+    same = labels[first] == labels[second]
+    people = np.unique(labels[first], return_inverse=True)[1]
+    report = evaluate_verification(scores, same, people % _FOLDS, seed=seed)
+    distances = np.sqrt(np.maximum(2 - 2 * scores, 0))
+    trial = open_set_trial(embeddings, labels)
+    found = evaluate_identification(trial, seed=seed) if trial else None
+    cosines = fnir_of_cosines(trial, FPIR) if trial else None
+    return JudgedEmbeddings(distances[same], distances[~same], report, found, cosines)
+
+
+def drawn_pairs(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws the pairs that are judged: at most 20 genuine ones of each person, and 200,000 impostor pairs.
+
+    Returns:
+        Indices of the first and of the second images, int64, `(num_pairs,)` both; no pair twice.
+    """
+    generator = np.random.default_rng(seed)
+    pairs = []
+    for person in np.flatnonzero(np.bincount(labels) >= 2):
+        rows = np.flatnonzero(labels == person)
+        own = np.stack(np.triu_indices(len(rows), 1), axis=1)
+        pairs.append(rows[generator.permutation(own)[:_GENUINE_PER_PERSON]])
+    count = len(labels)
+    if count * (count - 1) // 2 <= 2 * _MAX_IMPOSTORS:
+        others = np.stack(np.triu_indices(count, 1), axis=1)
+    else:
+        drawn = np.sort(generator.integers(count, size=(2 * _MAX_IMPOSTORS, 2)), axis=1)
+        others = np.unique(drawn[drawn[:, 0] < drawn[:, 1]], axis=0)
+    others = others[labels[others[:, 0]] != labels[others[:, 1]]]
+    pairs.append(generator.permutation(others)[:_MAX_IMPOSTORS])
+    first, second = np.concatenate(pairs).T
+    return first, second
+
+
+def open_set_trial(embeddings: np.ndarray, labels: np.ndarray) -> OpenSetTrial | None:
+    """Enrols the first image of everybody with several; `None` where nobody has a single one and so is unknown."""
+    several = np.bincount(labels)[labels] >= 2
+    if several.all():
+        return None
+    first = np.zeros(len(labels), dtype=bool)
+    first[np.unique(labels, return_index=True)[1]] = True
+    enrolled, mated = several & first, several & ~first
+    return OpenSetTrial(embeddings[enrolled], labels[enrolled], embeddings[mated], labels[mated], embeddings[~several])
+
+
+def fnir_of_cosines(trial: OpenSetTrial, fpir: float) -> float:
+    """Measures the FNIR at an FPIR where the highest cosine decides, with no normalisation by the gallery.
+
+    Args:
+        trial: With one template a person.
+        fpir: Share of the unknown that may be answered.
+    """
+    scores = trial.mated @ trial.gallery.T
+    own = scores[trial.mated_labels[:, None] == trial.gallery_labels]
+    threshold = threshold_at_fmr((trial.unknown @ trial.gallery.T).max(axis=1), fpir)
+    return float(np.mean((own < threshold) | (own < scores.max(axis=1))))
+
+
+def is_better(after: JudgedEmbeddings, before: JudgedEmbeddings) -> bool:
+    """Tells whether embeddings are to be kept in place of those before.
+
+    They must accept more genuine pairs at an FMR of 0.1 % or, if as many, have a lower equal error rate; miss no more
+    people at an FPIR of 1 % by their cosines; and in the normalised search miss at most a twentieth more, which is what
+    the change differs by between splits of LFW.
+    """
+    pairs = (after.tar, -after.verification.eer) > (before.tar, -before.verification.eer)
+    if before.identification is None or after.identification is None:
+        return pairs
+    fewer = after.fnir_of_cosines <= before.fnir_of_cosines and after.fnir <= (1 + _TOLERANCE) * before.fnir
+    return pairs and fewer

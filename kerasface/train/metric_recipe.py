@@ -1,0 +1,233 @@
+"""The settings of a metric training: one flat record, from a TOML file, from flags, or both.
+
+Light to import, because the command line makes a flag of every field.
+"""
+
+import difflib
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+from kerasface.train.recipe import ClassifyRecipe
+
+CHOICES = {
+    "loss": ("triplet", "contrastive", "binary", "arcface", "cosface", "supcon"),
+    "mining": ("all", "semi-hard", "batch-hard"),
+    "negatives": ("anchor", "batch"),
+    "augment": ("none", "light", "standard", "strong"),
+    "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
+}
+# For embeddings whose stretch is measured, distances are 5 ** 0.5 times smaller, and differences of cosines 5 times.
+_SHRUNK = 5.0
+# Of the distance (triplet, contrastive), of the angle in radians (arcface) and of the cosine (cosface).
+_MARGINS = {"triplet": 0.2, "contrastive": 0.45, "arcface": 0.2, "cosface": 0.1}
+_MAX_TRIPLETS = 256**3  # of one batch: 64 MiB for each of a few arrays
+
+
+def _setting(default, text: str):
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class MetricRecipe:
+    """The settings of a training; `None` is resolved by `resolve_metric`. Each field is a TOML key and a flag."""
+
+    loss: str = _setting("supcon", "triplet, contrastive, binary, arcface, cosface or supcon.")
+    faces: bool = _setting(True, "Find and align the face in each photo; otherwise whole images are taken.")
+    image_size: int | None = _setting(None, "Side of the training images in pixels. [150 for face_resnet, else 112]")
+    holdout: float = _setting(0.5, "Share of the people held out, to judge the embeddings on.")
+    backbone: str = _setting("face_resnet", "face_resnet, or a name of keras.applications.")
+    mirror: bool | None = _setting(
+        None, "Average over image and mirror image, in training and use: twice the work. [yes for face_resnet]"
+    )
+    stretch: bool = _setting(True, "Begin with distances stretched where faces crowd, measured on the training people.")
+    mining: str | None = _setting(None, "Triplets of a batch: all, semi-hard or batch-hard. [batch-hard]")
+    margin: float | None = _setting(None, "Margin of triplet, contrastive, arcface or cosface. [by loss and stretch]")
+    scale: float | None = _setting(None, "Scale of the cosines of arcface and cosface. [64, 320 with stretch]")
+    temperature: float | None = _setting(None, "Temperature of supcon. [1/64, 1/320 with stretch]")
+    negatives: str | None = _setting(None, "What a genuine pair of supcon competes with: anchor or batch. [batch]")
+    people: int = _setting(128, "People per batch; fewer where there are fewer.")
+    images: int = _setting(2, "Images of each of them per batch.")
+    singles: int = _setting(512, "Images of people with one image per batch, as far as there are any.")
+    batch_people: int = _setting(16, "People per batch through the network; its singles are fewer in proportion.")
+    pull: float = _setting(0.1, "Weight of the squared residual weights, which holds the head near its beginning.")
+    head_epochs: int = _setting(15, "Epochs on the frozen backbone's features, which are computed once.")
+    copies: int = _setting(0, "Augmented copies of each image whose features are computed as well.")
+    epochs: int = _setting(0, "Epochs through the network, after those on the features.")
+    unfreeze: int | None = _setting(None, "Blocks trained in fine-tuning, from the end. [by the number of images]")
+    layer_decay: float = _setting(0.75, "Factor on the learning rate from each block to the one before it.")
+    augment: str = _setting("light", "Augmentation: none, light, standard or strong.")
+    flip: bool = _setting(True, "Mirror half of the images when augmenting.")
+    head_learning_rate: float = _setting(3e-4, "Highest learning rate on the features.")
+    learning_rate: float = _setting(1e-5, "Highest learning rate through the network.")
+    weight_decay: float = _setting(0.0, "Decoupled weight decay.")
+    early_stopping: int = _setting(0, "Epochs without a better validation loss after which a stage ends; 0 for never.")
+    precision: str = _setting("auto", "auto, float32, mixed_bfloat16 or mixed_float16.")
+    checkpoint_seconds: float = _setting(60.0, "Seconds between two checkpoints.")
+    seed: int = _setting(0, "Seed of split, order and augmentation.")
+
+    @property
+    def strategy(self) -> str:
+        """One device: a loss over pairs needs the whole batch in one place."""
+        return "one"
+
+    @property
+    def head(self) -> str:
+        """How a feature map becomes a vector: each channel's mean."""
+        return "gap"
+
+    @property
+    def batch_size(self) -> int:
+        """Images per batch, at most."""
+        return self.people * self.images + self.singles
+
+    def for_images(self) -> "MetricRecipe":
+        """Returns the recipe with the smaller batches of the epochs through the network."""
+        return replace(self, people=self.batch_people, singles=self.singles * self.batch_people // self.people)
+
+    def for_reading(self) -> ClassifyRecipe:
+        """Returns the settings with which `prepare` reads the images."""
+        return ClassifyRecipe(faces=self.faces, image_size=self.image_size, seed=self.seed)
+
+
+DESCRIPTIONS: dict[str, str] = {entry.name: entry.metadata["help"] for entry in fields(MetricRecipe)}
+
+
+def resolve_metric(recipe: MetricRecipe) -> MetricRecipe:
+    """Fills in what was left to us, after checking that the fields are in range and do not contradict each other.
+
+    `unfreeze` alone stays `None` where it was: its default depends on the data.
+
+    Raises:
+        ValueError: If a field is out of range or contradicts another.
+    """
+    _check_ranges(recipe)
+    _check_contradictions(recipe)
+    shrunk = _SHRUNK if recipe.stretch else 1.0
+    margin = _MARGINS.get(recipe.loss)
+    if margin is not None:
+        margin /= shrunk if recipe.loss == "cosface" else math.sqrt(shrunk)
+    resnet = recipe.backbone == "face_resnet"
+    return replace(
+        recipe,
+        image_size=recipe.image_size or (150 if resnet else 112),
+        mirror=recipe.mirror if recipe.mirror is not None else resnet,
+        mining=recipe.mining or ("batch-hard" if recipe.loss == "triplet" else None),
+        negatives=recipe.negatives or ("batch" if recipe.loss == "supcon" else None),
+        margin=recipe.margin if recipe.margin is not None else margin,
+        scale=recipe.scale or (64.0 * shrunk if recipe.loss in ("arcface", "cosface") else None),
+        temperature=recipe.temperature or (1 / (64.0 * shrunk) if recipe.loss == "supcon" else None),
+    )
+
+
+def read_metric_recipe(path: str | Path) -> dict:
+    """Reads a TOML file of settings: the settings it gives, by field.
+
+    Raises:
+        ValueError: If the file cannot be read, is no flat TOML, or has an unknown field: the nearest is named.
+    """
+    try:
+        settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"The recipe {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise ValueError(f"The recipe {path} is not valid TOML: {error}.") from error
+    for name, value in settings.items():
+        if name not in DESCRIPTIONS:
+            near = difflib.get_close_matches(name, DESCRIPTIONS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Fields: {', '.join(DESCRIPTIONS)}."
+            raise ValueError(f"The recipe {path} has an unknown field. Received: {name} = {value!r}.{hint}")
+    return settings
+
+
+def build_metric_recipe(settings: Mapping[str, object]) -> MetricRecipe:
+    """Makes a recipe of settings, every value checked for its type.
+
+    Raises:
+        ValueError: If a value has the wrong type.
+    """
+    checked = {}
+    for entry in fields(MetricRecipe):
+        value = settings.get(entry.name)
+        if value is None:
+            continue
+        kind = next(kind for kind in (bool, int, float, str) if kind.__name__ in str(entry.type))
+        wanted = (int, float) if kind is float else kind
+        if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
+            raise ValueError(f"{entry.name} must be of type {kind.__name__}. Received: {entry.name}={value!r}.")
+        checked[entry.name] = float(value) if kind is float else value
+    return MetricRecipe(**checked)
+
+
+def write_metric_recipe(recipe: MetricRecipe) -> str:
+    """Returns the recipe as TOML that `read_metric_recipe` reads; fields that are `None` are left out."""
+    values = ((entry.name, getattr(recipe, entry.name)) for entry in fields(recipe))
+    # JSON's strings, numbers and booleans are TOML's too.
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values if value is not None)
+
+
+def _check_ranges(recipe: MetricRecipe) -> None:
+    for name, choices in CHOICES.items():
+        value = getattr(recipe, name)
+        if value not in choices and not (value is None and name in ("mining", "negatives")):
+            raise ValueError(f"{name} must be one of {', '.join(choices)}. Received: {name}={value!r}.")
+    rules = {
+        "image_size": recipe.image_size is None or 16 <= recipe.image_size <= 1024,
+        "holdout": 0 < recipe.holdout < 1,
+        "margin": recipe.margin is None or 0 < recipe.margin <= 2,
+        "scale": recipe.scale is None or recipe.scale > 0,
+        "temperature": recipe.temperature is None or recipe.temperature > 0,
+        "people": recipe.people >= 2,
+        "images": recipe.images >= 2,
+        "batch_people": recipe.batch_people >= 2,
+        "singles": recipe.singles >= 0,
+        "pull": recipe.pull >= 0,
+        "head_epochs": recipe.head_epochs >= 0,
+        "epochs": recipe.epochs >= 0,
+        "copies": recipe.copies >= 0,
+        "unfreeze": recipe.unfreeze is None or recipe.unfreeze >= 1,
+        "layer_decay": 0 < recipe.layer_decay <= 1,
+        "head_learning_rate": recipe.head_learning_rate > 0,
+        "learning_rate": recipe.learning_rate > 0,
+        "weight_decay": recipe.weight_decay >= 0,
+        "early_stopping": recipe.early_stopping >= 0,
+        "checkpoint_seconds": recipe.checkpoint_seconds >= 0,
+        "seed": 0 <= recipe.seed < 2**32,
+    }
+    for name, holds in rules.items():
+        if not holds:
+            raise ValueError(f"{name} is out of range. Received: {name}={getattr(recipe, name)}.")
+
+
+def _check_contradictions(recipe: MetricRecipe) -> None:
+    """Refuses settings that would be ignored, or that cannot hold together."""
+    loss, resnet = recipe.loss, recipe.backbone == "face_resnet"
+    contradictions = {
+        f"face_resnet takes images of 150 pixels, not image_size={recipe.image_size}": (
+            resnet and recipe.image_size not in (None, 150)
+        ),
+        f"only face_resnet averages over mirror images, not {recipe.backbone}": bool(recipe.mirror) and not resnet,
+        "mining needs loss=triplet": recipe.mining is not None and loss != "triplet",
+        "negatives and temperature need loss=supcon": (
+            (recipe.negatives is not None or recipe.temperature is not None) and loss != "supcon"
+        ),
+        "scale needs loss=arcface or cosface": recipe.scale is not None and loss not in ("arcface", "cosface"),
+        f"{loss} has no margin": recipe.margin is not None and loss not in _MARGINS,
+        f"mining={recipe.mining} compares three images each: a batch of {recipe.batch_size} is too large, take less "
+        "of people, images and singles, to 256 together": (
+            recipe.mining in ("all", "semi-hard") and recipe.batch_size**3 > _MAX_TRIPLETS
+        ),
+        "head_epochs=0, epochs=0 and no stretch leave nothing to do": (
+            recipe.head_epochs == 0 and recipe.epochs == 0 and not recipe.stretch
+        ),
+        "unfreeze needs epochs of at least 1": recipe.unfreeze is not None and recipe.epochs == 0,
+        "copies are augmented: with augment=none they would all be equal": (
+            recipe.copies > 0 and recipe.augment == "none"
+        ),
+    }
+    for sentence, holds in contradictions.items():
+        if holds:
+            raise ValueError(f"The recipe contradicts itself: {sentence}.")
