@@ -86,7 +86,7 @@ def test_every_command_has_help(run, words):
 
 
 @pytest.mark.parametrize(
-    "words", [words for words in commands(main) if words not in (("train",), ("evaluate",), ("sample",))]
+    "words", [words for words in commands(main) if words not in (("train",), ("evaluate",), ("sample",), ("people",))]
 )
 def test_every_command_speaks_json(run, words):
     assert "--json" in run(*words, "--help").stdout
@@ -129,6 +129,7 @@ def test_help_is_quick_and_loads_nothing_heavy():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_bad_photos_cost_a_line_each_and_the_rest_goes_on(photos):
     """One process, as a user runs it: pure JSON on stdout, one line per bad file on stderr, exit code 1."""
     names = [*BAD_FILES, "wall.png", "face.png"]
@@ -146,6 +147,7 @@ def test_bad_photos_cost_a_line_each_and_the_rest_goes_on(photos):
     assert set(face) == {"box", "landmarks", "detection_score"}
 
 
+@pytest.mark.slow
 def test_verify_prints_one_json_object_and_no_noise(photos):
     done = run_alone("verify", photos / "face.png", photos / "close.jpg", "--json")
     assert (done.returncode, done.stderr) == (0, "")

@@ -61,6 +61,7 @@ def test_enrol_identify_and_forget(run, photos, tmp_path):
     assert "The gallery is empty" in text
 
 
+@pytest.mark.slow
 def test_the_gate_of_the_command_line(run, photos):
     run("enroll", "Eileen", photos / "front.png")
     again = run("enroll", "Eileen", photos / "front.png", code=1)
@@ -87,6 +88,7 @@ def test_a_folder_of_people_and_their_consent(run, photos, tmp_path):
     assert run("people", "show", "Eileen")["consent"] is None
 
 
+@pytest.mark.slow
 def test_people_are_put_right_and_moved(run, photos, tmp_path, monkeypatch):
     run("enroll", "A", photos / "front.png")
     run("enroll", "A", photos / "mirror.png")
@@ -104,6 +106,7 @@ def test_people_are_put_right_and_moved(run, photos, tmp_path, monkeypatch):
     assert json.loads(other.stdout)["num_people"] == 1
 
 
+@pytest.mark.slow
 def test_unknown_faces_are_grouped_and_named(run, photos):
     found = run("cluster", photos)
     assert [len(group["faces"]) for group in found["clusters"]] == [3]

@@ -309,6 +309,7 @@ def test_the_command_line_offers_the_formats():
     assert set(EXPORT_FORMATS) == set(FORMATS)
 
 
+@pytest.mark.slow
 def test_the_command(root, tmp_path, capfd):
     """Converters write to the file descriptors themselves; nothing of that is seen."""
     out = tmp_path / "out.tflite"

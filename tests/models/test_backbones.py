@@ -23,7 +23,7 @@ from kerasface.models.runtime import compile_network
 from kerasface.models.zoo import ARCHITECTURES
 
 # Together one of each module of keras.applications.
-FAST = ("MobileNet", "MobileNetV3Small", "VGG16", "InceptionV3")
+FAST = ("MobileNet", "MobileNetV3Small", "VGG16")
 SLOW = (
     "MobileNetV2",
     "DenseNet121",

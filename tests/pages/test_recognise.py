@@ -149,6 +149,7 @@ def test_a_threshold_without_error_rates_is_a_broken_model(open_page, trained):
     assert "threshold for the unknown" in page.warning[0].value
 
 
+@pytest.mark.slow
 def test_a_bad_file_does_not_stop_the_others(open_page, portrait_png, faceless_png):
     page = open_page("recognise")
     files = [("cut.png", portrait_png[:2000]), ("wall.png", faceless_png), ("me.png", portrait_png)]

@@ -38,6 +38,7 @@ def test_two_photos_of_one_person_match(open_page, portrait_files):
     assert "with a probability of" in all_text(page)
 
 
+@pytest.mark.slow
 def test_another_error_rate_moves_the_threshold(open_page):
     page = open_page("verify")
     page.button[0].click().run()
@@ -117,6 +118,7 @@ def test_missing_weights_are_a_sentence(open_page, monkeypatch):
     assert r"x\.dat is missing" in page.error[0].value
 
 
+@pytest.mark.slow
 def test_a_file_name_is_shown_letter_by_letter(open_page, portrait_png):
     page = open_page("verify")
     upload(page, "a", portrait_png, "[me](http://example.org) :red[x].png")

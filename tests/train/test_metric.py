@@ -130,6 +130,7 @@ def test_the_backbone_was_not_touched(trained):
             np.testing.assert_array_equal(kept, published)
 
 
+@pytest.mark.slow
 def test_where_training_does_harm_the_embedder_is_kept_as_it_was(people, cache, tmp_path):
     """A rate so high that the head is torn apart in its first steps."""
     recipe = MetricRecipe(**SMALL | {"head_learning_rate": 30.0, "stretch": False, "pull": 0.0, "loss": "triplet"})
@@ -217,6 +218,7 @@ def test_too_few_people_are_refused_with_what_is_needed(counts, received, people
     assert list((tmp_path / "runs").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_without_single_images_searches_are_not_judged_and_the_run_says_so(people, cache, tmp_path):
     data = copy_of(people, tmp_path / "data", (3,) * SEVERAL)
     result = train_metric(data, "closed", recipe=MetricRecipe(**SMALL), runs=tmp_path / "runs", cache=cache)
@@ -243,6 +245,7 @@ def test_the_split_keeps_its_shares_and_at_least_two_people_on_each_side():
         assert len(split_people(np.array([2, 2, 2, 2]), holdout, seed=0)) == 2
 
 
+@pytest.mark.slow
 def test_the_command_trains_and_prints_what_came_of_it(people, cache, tmp_path):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text('loss = "contrastive"\nfaces = false\nhead_epochs = 1\n')

@@ -395,6 +395,7 @@ def people(portrait, tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_faces_are_aligned_and_may_be_resized(people, tmp_path, embedder, detector):
     faces = {"faces": True, "backbone": "face_resnet", "epochs": 0, "image_size": None}
     full = prepare(people, recipe(**faces), tmp_path / "cache")

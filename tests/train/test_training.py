@@ -154,6 +154,7 @@ def test_killed_and_resumed_ends_as_if_nothing_had_happened(whole, pictures, cac
     np.testing.assert_allclose(losses, expected[-len(losses) :], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_with_a_usable_model_that_can_go_on(whole, pictures, cache, tmp_path):
     def interrupt(stage, done, total):
         if stage == "train" and done == 5:
@@ -282,6 +283,7 @@ def test_the_history_tells_the_stages_apart(two_stages):
     assert [event["stage"] for event in events if event["event"] == "epoch"] == ["head"] * 5 + ["fine_tune"] * 2
 
 
+@pytest.mark.slow
 def test_fine_tuning_that_makes_it_worse_is_not_kept(small_pretrained, pictures, cache, tmp_path, monkeypatch):
     monkeypatch.setattr(classify, "is_better", lambda after, before: False)
     trained = train_classifier(pictures, "colours", recipe=TWO_STAGES, runs=tmp_path, cache=cache)
