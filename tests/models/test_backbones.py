@@ -25,6 +25,7 @@ from kerasface.models.zoo import ARCHITECTURES
 # Together one of each module of keras.applications.
 FAST = ("MobileNet", "MobileNetV3Small", "VGG16")
 SLOW = (
+    "InceptionV3",
     "MobileNetV2",
     "DenseNet121",
     "ConvNeXtTiny",
