@@ -43,6 +43,7 @@ def test_enrol_identify_and_forget(run, photos, tmp_path):
     enrolled = run("enroll", "Eileen", photos / "front.png", photos / "wall.png", photos / "text.jpg", code=1)
     assert (enrolled["num_enrolled"], enrolled["num_refused"], enrolled["gallery_size"]) == (1, 2, 1)
     assert [photo["refused"] for photo in enrolled["photos"]] == [None, "no_face", "unreadable"]
+    assert run("people", "check")["problems"] == []
     found = run("identify", photos, code=1)  # a folder; one file of it cannot be read
     by_name = {row["image"].rsplit("/", 1)[1]: row for row in found}
     assert by_name["mirror.png"]["faces"][0]["name"] == "Eileen"

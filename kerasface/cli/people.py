@@ -145,6 +145,21 @@ def consent(name, purpose, expires, gallery, as_json) -> None:
     _print_person(person, f"{person.name}: {_consent_text(_person_row(person)['consent'])}", as_json)
 
 
+@people.command()
+@GALLERY
+@JSON
+def check(gallery, as_json) -> None:
+    """Read the whole gallery and tell everything that is wrong with it; exit code 1 if anything is."""
+    with errors(tensorflow=False), opened_gallery(gallery) as opened:
+        problems = opened.check()
+    if as_json:
+        print_json({"gallery": str(gallery), "problems": problems})
+    else:
+        click.echo("\n".join(problems) or f"{gallery}: sound")
+    if problems:
+        raise SystemExit(1)
+
+
 @people.command("not")
 @click.argument("name")
 @click.argument("image", type=click.Path(path_type=Path))
