@@ -22,6 +22,7 @@ MAX_CLIPPED = 0.4  # 36 % at 0.57
 _NOSE_DEPTH = 0.4  # in distances between the eyes; yaw then agrees best with the angles that FASSEG states
 _BLACK, _WHITE = 4, 251  # grey levels from which on a pixel tells nothing
 _FACE = np.s_[30:130, 35:115]  # of the crop: eyes to chin, without hair and background
+_MIRRORED = [1, 0, 2, 4, 3]  # the landmarks in the order in which the mirror image has them
 _HALF_WINDOW = (9, 13)  # rows and columns around an eye or the mouth
 
 
@@ -134,7 +135,9 @@ def head_pose(landmarks: np.ndarray) -> tuple[float, float, float]:
 def _face_model() -> np.ndarray:
     """The landmarks of a face looking ahead, in distances between its eyes, centred, `(5, 3)`: right, down, near."""
     template = FACE_RESNET_TEMPLATE.astype(np.float64)
-    flat = template / np.linalg.norm(template[1] - template[0])
+    flat = (template - template.mean(axis=0)) / np.linalg.norm(template[1] - template[0])
+    # A head has two equal halves: a photo and its mirror image then differ in the signs of yaw and roll alone.
+    flat = (flat + (flat * (-1, 1))[_MIRRORED]) / 2
     model = np.column_stack([flat, [0, 0, _NOSE_DEPTH, 0, 0]])
     return model - model.mean(axis=0)
 

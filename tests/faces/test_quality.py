@@ -19,11 +19,17 @@ def good(portrait_face, portrait_crop):
     return measure_quality(portrait_face, portrait_crop)
 
 
+def mirrored(landmarks):
+    """What the landmarks are in the mirror image: the left eye is the right one there."""
+    return (landmarks * (-1, 1))[[1, 0, 2, 4, 3]]
+
+
 def turned(yaw=0.0, pitch=0.0, roll=0.0, scale=50.0):
     """Landmarks of a face of the module's own model, turned by degrees and seen from far away."""
     yaw, pitch, roll = np.radians([yaw, pitch, roll])
     template = FACE_RESNET_TEMPLATE.astype(float)
     flat = (template - template.mean(axis=0)) / np.linalg.norm(template[1] - template[0])
+    flat = (flat + mirrored(flat)) / 2
     points = np.column_stack([flat, [0, 0, 0.4, 0, 0]])  # right, down, near
     about_down = [[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]]
     about_right = [[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]]
@@ -59,17 +65,45 @@ def test_signs_are_those_of_the_photo():
     assert down[2, 1] - down[:2, 1].mean() > turned()[2, 1] - turned()[:2, 1].mean()
 
 
+@given(st.floats(-70, 70), st.floats(-40, 40), st.floats(-80, 80), st.lists(st.floats(-3, 3), min_size=10, max_size=10))
+def test_the_mirror_image_turns_yaw_and_roll_round(yaw, pitch, roll, noise):
+    """Of any face, also one whose landmarks are not where the model has them."""
+    points = turned(yaw, pitch, roll) + np.reshape(noise, (5, 2))
+    found = head_pose(points)
+    assert head_pose(mirrored(points)) == pytest.approx((-found[0], found[1], -found[2]), abs=1e-6)
+    assert head_pose(points * 3 + (40, -7)) == pytest.approx(found, abs=1e-6)
+
+
 @given(st.lists(st.tuples(st.floats(0, 200), st.floats(0, 200)), min_size=5, max_size=5))
-def test_the_mirror_image_turns_yaw_and_roll_round(points):
-    points = np.array(points)
-    mirrored = (points * (-1, 1))[[1, 0, 2, 4, 3]]
-    yaw, pitch, roll = head_pose(points)
-    assert all(np.isfinite((yaw, pitch, roll)))
-    other = head_pose(mirrored)
-    template = FACE_RESNET_TEMPLATE.astype(float)
-    # The template itself is not quite symmetric, so a face is not either.
-    if np.abs(points - template).max() < 20:
-        assert (-other[0], other[1], -other[2]) == pytest.approx((yaw, pitch, roll), abs=5)
+def test_the_pose_of_any_five_points_is_a_number(points):
+    yaw, pitch, roll = head_pose(np.array(points))
+    assert abs(yaw) <= 90
+    assert abs(pitch) <= 180
+    assert abs(roll) <= 180
+
+
+def test_the_mirror_image_of_a_crop_has_the_same_quality(portrait_face, portrait_crop, good):
+    """All but the pose; the windows around the features are not quite symmetric."""
+    other = measure_quality(replace(portrait_face, landmarks=mirrored(portrait_face.landmarks)), portrait_crop[:, ::-1])
+    assert (other.yaw, other.pitch, other.roll) == pytest.approx((-good.yaw, good.pitch, -good.roll), abs=1e-3)
+    for measure in ("side", "sharpness", "brightness", "clipped", "visibility"):
+        assert getattr(other, measure) == pytest.approx(getattr(good, measure), rel=0.1, abs=0.01)
+
+
+def test_more_of_a_damage_is_worse(portrait_face, portrait_crop, good):
+    sharpness = [good.sharpness]
+    sharpness += [
+        measure_quality(portrait_face, cv2.GaussianBlur(portrait_crop, (0, 0), sigma)).sharpness
+        for sigma in (0.7, 1, 2, 4, 8)
+    ]
+    assert sharpness == sorted(sharpness, reverse=True)
+    darker = [
+        measure_quality(portrait_face, (portrait_crop * factor).astype(np.uint8)) for factor in (1, 0.6, 0.3, 0.1)
+    ]
+    assert [quality.brightness for quality in darker] == pytest.approx(
+        [good.brightness * factor for factor in (1, 0.6, 0.3, 0.1)],
+        abs=1,  # grey levels were rounded down
+    )
 
 
 def test_each_damage_is_told_by_its_own_number(portrait_face, portrait_crop, good):
