@@ -1,6 +1,7 @@
 """`python -m kerasface.train`: the trainings, also under `kerasface train`."""
 
 import json as json_format
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import click
 
 from kerasface.terminal import progress_bars, start_tensorflow
 from kerasface.train import metric_recipe
-from kerasface.train.metric_recipe import MetricRecipe, build_metric_recipe, read_metric_recipe
+from kerasface.train.metric_recipe import MetricRecipe
 from kerasface.train.recipe import CHOICES, ClassifyRecipe, build_recipe, read_recipe
 
 _STAGES = {"head": "head on frozen features", "fine_tune": "fine-tuning", "train": "training"}
@@ -19,11 +20,24 @@ def train() -> None:
     """Train a model on your own photos."""
 
 
-def _recipe_options(recipe: type, choices: dict):
-    """Gives a command one flag for every field of a recipe."""
+_COMMON = (
+    click.argument("data", required=False, type=click.Path(path_type=Path)),
+    click.option("--name", help="Name of the model: the folder in --runs it is written to."),
+    click.option("--resume", metavar="NAME", help="Go on with a training that was stopped or killed."),
+    click.option("--recipe", type=click.Path(path_type=Path), help="TOML file of settings; flags go before it."),
+    click.option("--runs", default="saved_models", show_default=True, type=click.Path(), help="Folder of the models."),
+    click.option(
+        "--cache", type=click.Path(), help="Folder for images and features.  [default: the user's cache folder]"
+    ),
+    click.option("--json", is_flag=True, help="Print the metrics as JSON."),
+)
+
+
+def _training_options(recipe: type, choices: dict):
+    """Gives a command what all trainings take, and one flag for every field of its recipe."""
 
     def with_options(command):
-        for option in _options(recipe, choices):
+        for option in (*_options(recipe, choices), *reversed(_COMMON)):
             command = option(command)
         return command
 
@@ -47,16 +61,9 @@ def _options(recipe: type, choices: dict):
 
 
 @train.command()
-@click.argument("data", required=False, type=click.Path(path_type=Path))
-@click.option("--name", help="Name of the model: the folder in --runs it is written to.")
-@click.option("--resume", metavar="NAME", help="Go on with a training that was stopped or killed.")
-@click.option("--recipe", type=click.Path(path_type=Path), help="TOML file of settings; flags go before it.")
+@_training_options(ClassifyRecipe, CHOICES)
 @click.option("--preview", type=click.Path(path_type=Path), help="Write a sheet of augmented images there, and end.")
 @click.option("--find-lr", type=click.Path(path_type=Path), help="Write a learning-rate search there (HTML), and end.")
-@click.option("--runs", default="saved_models", show_default=True, type=click.Path(), help="Folder of the models.")
-@click.option("--cache", type=click.Path(), help="Folder for images and features.  [default: the user's cache folder]")
-@click.option("--json", is_flag=True, help="Print the metrics as JSON.")
-@_recipe_options(ClassifyRecipe, CHOICES)
 def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **settings) -> None:
     """Train a classifier on DATA, a folder with one folder of images per class.
 
@@ -72,41 +79,24 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **
         raise click.UsageError("--resume goes on as the training began: give it no data, name, look or settings.")
     if not resume and (data is None or (name is None and not (preview or find_lr))):
         raise click.UsageError("Give DATA and --name, or --resume NAME.")
-    given = {
-        **(_read(recipe) if recipe else {}),
-        **{key: value for key, value in settings.items() if value is not None},
-    }
-    start_tensorflow()
-    try:
+    with _errors():
+        given = _given(recipe, settings, ClassifyRecipe)
         if preview or find_lr:
-            _look(data, build_recipe(given), preview, find_lr, cache, json)
+            _look(data, given, preview, find_lr, cache, json)
             return
+        from kerasface.train.classify import resume_classifier, train_classifier
+
         with progress_bars() as report:
             options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
-            from kerasface.train.classify import resume_classifier, train_classifier
-
             if resume:
                 trained = resume_classifier(resume, **options)
             else:
-                trained = train_classifier(data, name, recipe=build_recipe(given), **options)
-    except (ValueError, OSError, RuntimeError) as error:
-        raise click.ClickException(" ".join(str(error).split())) from error
-    if json:
-        summary = {"run": str(trained.folder), "stopped": trained.stopped, "notes": trained.notes}
-        click.echo(json_format.dumps({**summary, **trained.metrics}))
-        return
-    _print_result(trained)
+                trained = train_classifier(data, name, recipe=given, **options)
+    _print_trained(trained, json, _print_result)
 
 
 @train.command()
-@click.argument("data", required=False, type=click.Path(path_type=Path))
-@click.option("--name", help="Name of the model: the folder in --runs it is written to.")
-@click.option("--resume", metavar="NAME", help="Go on with a training that was stopped or killed.")
-@click.option("--recipe", type=click.Path(path_type=Path), help="TOML file of settings; flags go before it.")
-@click.option("--runs", default="saved_models", show_default=True, type=click.Path(), help="Folder of the models.")
-@click.option("--cache", type=click.Path(), help="Folder for images and features.  [default: the user's cache folder]")
-@click.option("--json", is_flag=True, help="Print the metrics as JSON.")
-@_recipe_options(MetricRecipe, metric_recipe.CHOICES)
+@_training_options(MetricRecipe, metric_recipe.CHOICES)
 def metric(data, name, resume, recipe, runs, cache, json, **settings) -> None:
     """Train embeddings on DATA, a folder with one folder of images per person.
 
@@ -121,34 +111,41 @@ def metric(data, name, resume, recipe, runs, cache, json, **settings) -> None:
         raise click.UsageError("--resume goes on as the training began: give it no data, name or settings.")
     if not resume and (data is None or name is None):
         raise click.UsageError("Give DATA and --name, or --resume NAME.")
-    given = {
-        **(_read(recipe, read_metric_recipe) if recipe else {}),
-        **{key: value for key, value in settings.items() if value is not None},
-    }
-    start_tensorflow()
-    try:
+    with _errors():
+        given = _given(recipe, settings, MetricRecipe)
+        from kerasface.train.metric import resume_metric, train_metric
+
         with progress_bars() as report:
             options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
-            from kerasface.train.metric import resume_metric, train_metric
+            trained = resume_metric(resume, **options) if resume else train_metric(data, name, recipe=given, **options)
+    _print_trained(trained, json, _print_metric)
 
-            if resume:
-                trained = resume_metric(resume, **options)
-            else:
-                trained = train_metric(data, name, recipe=build_metric_recipe(given), **options)
+
+def _given(file: Path | None, flags: dict, kind: type):
+    """Makes a recipe of a file and of flags, which go before it; starts TensorFlow after that: a typo need not wait."""
+    settings = read_recipe(file, kind) if file else {}
+    recipe = build_recipe({**settings, **{key: value for key, value in flags.items() if value is not None}}, kind)
+    start_tensorflow()
+    return recipe
+
+
+@contextmanager
+def _errors():
+    """Turns the errors of a training into one line on stderr and exit code 1."""
+    try:
+        yield
     except (ValueError, OSError, RuntimeError) as error:
         raise click.ClickException(" ".join(str(error).split())) from error
-    if json:
+
+
+def _print_trained(trained, as_json: bool, in_words) -> None:
+    if as_json:
         summary = {"run": str(trained.folder), "stopped": trained.stopped, "notes": trained.notes}
         click.echo(json_format.dumps({**summary, **trained.metrics}))
         return
-    _print_metric(trained)
-
-
-def _read(recipe: Path, read=read_recipe) -> dict:
-    try:
-        return read(recipe)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
+    in_words(trained)
+    for _, reason in trained.rejected[:5]:
+        click.echo(f"  {reason}")
 
 
 def _look(data: Path, recipe: ClassifyRecipe, preview: Path | None, find_lr: Path | None, cache, as_json: bool) -> None:
@@ -213,8 +210,6 @@ def _print_result(trained) -> None:
     for note in trained.notes:
         click.echo(note)
     click.echo(f"curves, mistakes and confusions: {trained.folder / 'report.html'}")
-    for _, reason in trained.rejected[:5]:
-        click.echo(f"  {reason}")
 
 
 def _print_metric(trained) -> None:
@@ -235,8 +230,6 @@ def _print_metric(trained) -> None:
     for note in trained.notes:
         click.echo(note)
     click.echo(f"curves, distances and alarms: {trained.folder / 'report.html'}")
-    for _, reason in trained.rejected[:5]:
-        click.echo(f"  {reason}")
 
 
 if __name__ == "__main__":

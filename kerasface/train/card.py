@@ -112,13 +112,20 @@ def card_of(
             "num_images": len(prepared.validation),
         },
         "open_set": strangers and {"score": score, **strangers.to_dict()},
-        "recipe": asdict(recipe),
+        "weights": weights_of(recipe) if recipe.pretrained else [],
+        **provenance(prepared, session),
+    }
+
+
+def provenance(prepared: PreparedData, session: Session) -> dict:
+    """Returns the part of every card that says where a run comes from: settings, data, code, versions, device, time."""
+    return {
+        "recipe": asdict(session.recipe),
         "data": {
             "folder": prepared.root.resolve().name,
             "fingerprint": session.facts["fingerprint"],
             **read_about(prepared.root),
         },
-        "weights": _weights(recipe),
         "code": session.facts["code"],
         "versions": versions() | {"backend": keras.backend.backend()},
         "device": device_name(),
@@ -126,9 +133,8 @@ def card_of(
     }
 
 
-def _weights(recipe: ClassifyRecipe) -> list[dict]:
-    if not recipe.pretrained:
-        return []
+def weights_of(recipe) -> list[dict]:
+    """Returns name and licence of the weights that a recipe's pretrained backbone starts from."""
     if recipe.backbone == "face_resnet":
         entry = weight_file("face_resnet")
         return [{"name": entry.name, "licence": entry.licence, "sha256": entry.sha256}]

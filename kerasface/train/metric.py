@@ -25,9 +25,8 @@ from kerasface.train.metric_card import MetricOutcome, card_of, metrics_of, note
 from kerasface.train.metric_data import prepare_people
 from kerasface.train.metric_head import build_head
 from kerasface.train.metric_judging import JudgedEmbeddings, is_better, judge_embeddings
-from kerasface.train.metric_recipe import MetricRecipe, resolve_metric, write_metric_recipe
+from kerasface.train.metric_recipe import MetricRecipe, resolve_metric
 from kerasface.train.metric_report import write_metric_report
-from kerasface.train.metric_session import MetricSession
 from kerasface.train.metric_stages import (
     Embed,
     fine_tune_stage,
@@ -38,6 +37,8 @@ from kerasface.train.metric_stages import (
 )
 from kerasface.train.metric_watch import Spread, Watch, past_alarms, spread
 from kerasface.train.prepare import PreparedData
+from kerasface.train.recipe import write_recipe
+from kerasface.train.session import Session
 from kerasface.train.stages import dtype_policy, training_context
 
 # Of the sample that is looked at after each epoch: triplets are counted one by one.
@@ -79,7 +80,7 @@ def train_metric(
     recipe = resolve_metric(recipe or MetricRecipe())
     check_name(name)
     _check_buildable(recipe)
-    session = MetricSession.start(runs, name, recipe, data, on_event)
+    session = Session.start(runs, name, recipe, data, on_event)
     try:
         return _run(session, runs, cache, on_progress)
     except BaseException:
@@ -103,10 +104,10 @@ def resume_metric(
     Raises:
         RunError: If there is no such training, its checkpoint is damaged, or the images changed meanwhile.
     """
-    return _run(MetricSession.resume(runs, name, on_event), runs, cache, on_progress)
+    return _run(Session.resume(runs, name, on_event, MetricRecipe), runs, cache, on_progress)
 
 
-def _run(session: MetricSession, runs, cache, on_progress) -> TrainedRun:
+def _run(session: Session, runs, cache, on_progress) -> TrainedRun:
     report = on_progress or (lambda stage, done, total: None)
     recipe = session.recipe
     cache = Path(cache) if cache else default_cache_folder()
@@ -142,7 +143,7 @@ class _Candidate:
 class _Training:
     """One training from features on: it collects the candidates, of which the best is kept."""
 
-    def __init__(self, prepared: PreparedData, features: FrozenFeatures, session: MetricSession, report: StageProgress):
+    def __init__(self, prepared: PreparedData, features: FrozenFeatures, session: Session, report: StageProgress):
         self.prepared, self.features, self.session, self.report = prepared, features, session, report
         self.recipe = session.recipe
         self.labels, self.held_out_labels = prepared.labels[prepared.train], prepared.labels[prepared.validation]
@@ -278,7 +279,7 @@ def embed_images(model: keras.Model) -> Embed:
     return embed
 
 
-def _write(outcome: MetricOutcome, prepared: PreparedData, session: MetricSession, runs) -> TrainedRun:
+def _write(outcome: MetricOutcome, prepared: PreparedData, session: Session, runs) -> TrainedRun:
     """Writes the run; the folder of the training in progress goes if it came to its end."""
     metrics = metrics_of(outcome, prepared, session)
     notes = notes_of(outcome, prepared)
@@ -293,7 +294,7 @@ def _write(outcome: MetricOutcome, prepared: PreparedData, session: MetricSessio
         rejected=prepared.rejected,
         files={
             "report.html": write_metric_report(session.name, outcome, prepared, metrics, notes),
-            "recipe.toml": write_metric_recipe(session.recipe),
+            "recipe.toml": write_recipe(session.recipe),
             "events.jsonl": (session.folder / "events.jsonl").read_text(encoding="utf-8"),
         },
     )

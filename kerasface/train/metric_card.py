@@ -1,16 +1,12 @@
 """What a metric run says of itself: its card, its metrics, and what must be told in sentences."""
 
-import datetime
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-from kerasface.data.folders import read_about
-from kerasface.environment import versions
-from kerasface.models.backbones import build_backbone, weights_fingerprint
-from kerasface.models.pretrained import weight_file
-from kerasface.models.runtime import device_name
+from kerasface.models.backbones import weights_fingerprint
+from kerasface.train.card import provenance, weights_of
 from kerasface.train.metric_judging import JudgedEmbeddings
 from kerasface.train.prepare import PreparedData
 from kerasface.train.session import Session
@@ -122,17 +118,8 @@ def card_of(outcome: MetricOutcome, prepared: PreparedData, metrics: dict, sessi
         },
         "thresholds": {fmr: vars(rate) for fmr, rate in judged.verification.tar_at_fmr.items()},
         "metrics": metrics,
-        "recipe": asdict(recipe),
-        "data": {
-            "folder": prepared.root.resolve().name,
-            "fingerprint": session.facts["fingerprint"],
-            **read_about(prepared.root),
-        },
-        "weights": _weights(recipe),
-        "code": session.facts["code"],
-        "versions": versions() | {"backend": keras.backend.backend()},
-        "device": device_name(),
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "weights": weights_of(recipe),
+        **provenance(prepared, session),
     }
 
 
@@ -141,11 +128,3 @@ def _missed(before: JudgedEmbeddings, after: JudgedEmbeddings) -> str:
         f"people missed at an FPIR of 1 % from {before.fnir_of_cosines:.1%} to {after.fnir_of_cosines:.1%} by their "
         f"cosines, and from {before.fnir:.1%} to {after.fnir:.1%} with scores normalised by the gallery"
     )
-
-
-def _weights(recipe) -> list[dict]:
-    if recipe.backbone == "face_resnet":
-        entry = weight_file("face_resnet")
-        return [{"name": entry.name, "licence": entry.licence, "sha256": entry.sha256}]
-    licence = build_backbone(recipe.backbone, (recipe.image_size,) * 2, weights=None).licence
-    return [{"name": f"{recipe.backbone} (ImageNet)", "licence": licence}]

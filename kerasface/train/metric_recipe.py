@@ -3,15 +3,10 @@
 Light to import, because the command line makes a flag of every field.
 """
 
-import difflib
-import json
 import math
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from kerasface.train.recipe import ClassifyRecipe
+from kerasface.train.recipe import ClassifyRecipe, setting
 
 CHOICES = {
     "loss": ("triplet", "contrastive", "binary", "arcface", "cosface", "supcon"),
@@ -27,47 +22,43 @@ _MARGINS = {"triplet": 0.2, "contrastive": 0.45, "arcface": 0.2, "cosface": 0.1}
 _MAX_TRIPLETS = 256**3  # of one batch: 64 MiB for each of a few arrays
 
 
-def _setting(default, text: str):
-    return field(default=default, metadata={"help": text})
-
-
 @dataclass(frozen=True)
 class MetricRecipe:
     """The settings of a training; `None` is resolved by `resolve_metric`. Each field is a TOML key and a flag."""
 
-    loss: str = _setting("supcon", "triplet, contrastive, binary, arcface, cosface or supcon.")
-    faces: bool = _setting(True, "Find and align the face in each photo; otherwise whole images are taken.")
-    image_size: int | None = _setting(None, "Side of the training images in pixels. [150 for face_resnet, else 112]")
-    holdout: float = _setting(0.5, "Share of the people held out, to judge the embeddings on.")
-    backbone: str = _setting("face_resnet", "face_resnet, or a name of keras.applications.")
-    mirror: bool | None = _setting(
+    loss: str = setting("supcon", "triplet, contrastive, binary, arcface, cosface or supcon.")
+    faces: bool = setting(True, "Find and align the face in each photo; otherwise whole images are taken.")
+    image_size: int | None = setting(None, "Side of the training images in pixels. [150 for face_resnet, else 112]")
+    holdout: float = setting(0.5, "Share of the people held out, to judge the embeddings on.")
+    backbone: str = setting("face_resnet", "face_resnet, or a name of keras.applications.")
+    mirror: bool | None = setting(
         None, "Average over image and mirror image, in training and use: twice the work. [yes for face_resnet]"
     )
-    stretch: bool = _setting(True, "Begin with distances stretched where faces crowd, measured on the training people.")
-    mining: str | None = _setting(None, "Triplets of a batch: all, semi-hard or batch-hard. [batch-hard]")
-    margin: float | None = _setting(None, "Margin of triplet, contrastive, arcface or cosface. [by loss and stretch]")
-    scale: float | None = _setting(None, "Scale of the cosines of arcface and cosface. [64, 320 with stretch]")
-    temperature: float | None = _setting(None, "Temperature of supcon. [1/64, 1/320 with stretch]")
-    negatives: str | None = _setting(None, "What a genuine pair of supcon competes with: anchor or batch. [batch]")
-    people: int = _setting(128, "People per batch; fewer where there are fewer.")
-    images: int = _setting(2, "Images of each of them per batch.")
-    singles: int = _setting(512, "Images of people with one image per batch, as far as there are any.")
-    batch_people: int = _setting(16, "People per batch through the network; its singles are fewer in proportion.")
-    pull: float = _setting(0.1, "Weight of the squared residual weights, which holds the head near its beginning.")
-    head_epochs: int = _setting(15, "Epochs on the frozen backbone's features, which are computed once.")
-    copies: int = _setting(0, "Augmented copies of each image whose features are computed as well.")
-    epochs: int = _setting(0, "Epochs through the network, after those on the features.")
-    unfreeze: int | None = _setting(None, "Blocks trained in fine-tuning, from the end. [by the number of images]")
-    layer_decay: float = _setting(0.75, "Factor on the learning rate from each block to the one before it.")
-    augment: str = _setting("light", "Augmentation: none, light, standard or strong.")
-    flip: bool = _setting(True, "Mirror half of the images when augmenting.")
-    head_learning_rate: float = _setting(3e-4, "Highest learning rate on the features.")
-    learning_rate: float = _setting(1e-5, "Highest learning rate through the network.")
-    weight_decay: float = _setting(0.0, "Decoupled weight decay.")
-    early_stopping: int = _setting(0, "Epochs without a better validation loss after which a stage ends; 0 for never.")
-    precision: str = _setting("auto", "auto, float32, mixed_bfloat16 or mixed_float16.")
-    checkpoint_seconds: float = _setting(60.0, "Seconds between two checkpoints.")
-    seed: int = _setting(0, "Seed of split, order and augmentation.")
+    stretch: bool = setting(True, "Begin with distances stretched where faces crowd, measured on the training people.")
+    mining: str | None = setting(None, "Triplets of a batch: all, semi-hard or batch-hard. [batch-hard]")
+    margin: float | None = setting(None, "Margin of triplet, contrastive, arcface or cosface. [by loss and stretch]")
+    scale: float | None = setting(None, "Scale of the cosines of arcface and cosface. [64, 320 with stretch]")
+    temperature: float | None = setting(None, "Temperature of supcon. [1/64, 1/320 with stretch]")
+    negatives: str | None = setting(None, "What a genuine pair of supcon competes with: anchor or batch. [batch]")
+    people: int = setting(128, "People per batch; fewer where there are fewer.")
+    images: int = setting(2, "Images of each of them per batch.")
+    singles: int = setting(512, "Images of people with one image per batch, as far as there are any.")
+    batch_people: int = setting(16, "People per batch through the network; its singles are fewer in proportion.")
+    pull: float = setting(0.1, "Weight of the squared residual weights, which holds the head near its beginning.")
+    head_epochs: int = setting(15, "Epochs on the frozen backbone's features, which are computed once.")
+    copies: int = setting(0, "Augmented copies of each image whose features are computed as well.")
+    epochs: int = setting(0, "Epochs through the network, after those on the features.")
+    unfreeze: int | None = setting(None, "Blocks trained in fine-tuning, from the end. [by the number of images]")
+    layer_decay: float = setting(0.75, "Factor on the learning rate from each block to the one before it.")
+    augment: str = setting("light", "Augmentation: none, light, standard or strong.")
+    flip: bool = setting(True, "Mirror half of the images when augmenting.")
+    head_learning_rate: float = setting(3e-4, "Highest learning rate on the features.")
+    learning_rate: float = setting(1e-5, "Highest learning rate through the network.")
+    weight_decay: float = setting(0.0, "Decoupled weight decay.")
+    early_stopping: int = setting(0, "Epochs without a better validation loss after which a stage ends; 0 for never.")
+    precision: str = setting("auto", "auto, float32, mixed_bfloat16 or mixed_float16.")
+    checkpoint_seconds: float = setting(60.0, "Seconds between two checkpoints.")
+    seed: int = setting(0, "Seed of split, order and augmentation.")
 
     @property
     def strategy(self) -> str:
@@ -91,9 +82,6 @@ class MetricRecipe:
     def for_reading(self) -> ClassifyRecipe:
         """Returns the settings with which `prepare` reads the images."""
         return ClassifyRecipe(faces=self.faces, image_size=self.image_size, seed=self.seed)
-
-
-DESCRIPTIONS: dict[str, str] = {entry.name: entry.metadata["help"] for entry in fields(MetricRecipe)}
 
 
 def resolve_metric(recipe: MetricRecipe) -> MetricRecipe:
@@ -121,52 +109,6 @@ def resolve_metric(recipe: MetricRecipe) -> MetricRecipe:
         scale=recipe.scale or (64.0 * shrunk if recipe.loss in ("arcface", "cosface") else None),
         temperature=recipe.temperature or (1 / (64.0 * shrunk) if recipe.loss == "supcon" else None),
     )
-
-
-def read_metric_recipe(path: str | Path) -> dict:
-    """Reads a TOML file of settings: the settings it gives, by field.
-
-    Raises:
-        ValueError: If the file cannot be read, is no flat TOML, or has an unknown field: the nearest is named.
-    """
-    try:
-        settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"The recipe {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise ValueError(f"The recipe {path} is not valid TOML: {error}.") from error
-    for name, value in settings.items():
-        if name not in DESCRIPTIONS:
-            near = difflib.get_close_matches(name, DESCRIPTIONS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" Fields: {', '.join(DESCRIPTIONS)}."
-            raise ValueError(f"The recipe {path} has an unknown field. Received: {name} = {value!r}.{hint}")
-    return settings
-
-
-def build_metric_recipe(settings: Mapping[str, object]) -> MetricRecipe:
-    """Makes a recipe of settings, every value checked for its type.
-
-    Raises:
-        ValueError: If a value has the wrong type.
-    """
-    checked = {}
-    for entry in fields(MetricRecipe):
-        value = settings.get(entry.name)
-        if value is None:
-            continue
-        kind = next(kind for kind in (bool, int, float, str) if kind.__name__ in str(entry.type))
-        wanted = (int, float) if kind is float else kind
-        if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
-            raise ValueError(f"{entry.name} must be of type {kind.__name__}. Received: {entry.name}={value!r}.")
-        checked[entry.name] = float(value) if kind is float else value
-    return MetricRecipe(**checked)
-
-
-def write_metric_recipe(recipe: MetricRecipe) -> str:
-    """Returns the recipe as TOML that `read_metric_recipe` reads; fields that are `None` are left out."""
-    values = ((entry.name, getattr(recipe, entry.name)) for entry in fields(recipe))
-    # JSON's strings, numbers and booleans are TOML's too.
-    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values if value is not None)
 
 
 def _check_ranges(recipe: MetricRecipe) -> None:

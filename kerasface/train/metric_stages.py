@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -10,16 +10,16 @@ import numpy as np
 from kerasface.data.pipelines import identity_batches, identity_rows
 from kerasface.data.store import StoredArray
 from kerasface.losses import ArcFace, ContrastiveLoss, CosFace, SupConLoss, TripletLoss
-from kerasface.models.backbones import Backbone, check_frozen, freeze, frozen_state
+from kerasface.models.backbones import Backbone, check_frozen, frozen_state
 from kerasface.models.heads import build_siamese
 from kerasface.models.layers import CosineLogits
-from kerasface.train.defaults import blocks_to_unfreeze
 from kerasface.train.frozen import class_directions
 from kerasface.train.loop import Stage
 from kerasface.train.metric_recipe import MetricRecipe
 from kerasface.train.optimizers import build_optimizer
 from kerasface.train.prepare import PreparedData
 from kerasface.train.schedules import build_schedule
+from kerasface.train.stages import unfreeze_last
 
 _IMPOSTORS = 8  # impostor pairs of each sample that a Siamese network sees in a batch of features
 _WARMUP = 0.05
@@ -74,13 +74,7 @@ def fine_tune_stage(
         The stage and the freeze map: per block the fields of `FreezeRecord` and `learning_rate`.
     """
     recipe = recipe.for_images()
-    count = recipe.unfreeze or blocks_to_unfreeze(len(people.labels), len(backbone.blocks))
-    records = freeze(backbone, count)
-    factors, rows = {}, []
-    for distance, (block, record) in enumerate(zip(backbone.blocks[::-1], records[::-1], strict=True), start=1):
-        factor = recipe.layer_decay**distance if record.trainable else 0.0
-        factors |= dict.fromkeys(block.layers, factor)
-        rows.insert(0, {**asdict(record), "learning_rate": factor * recipe.learning_rate})
+    rate_of, rows = unfreeze_last(backbone, recipe, len(people.labels))
     state = frozen_state(model)
     stage = _stage(
         "fine_tune",
@@ -90,7 +84,7 @@ def fine_tune_stage(
         recipe.epochs,
         recipe.learning_rate,
         validate,
-        rate_of=lambda path: factors.get(path.split("/")[0], 1.0),
+        rate_of=rate_of,
         after_first_step=lambda: check_frozen(model, state),
     )
     return stage, rows

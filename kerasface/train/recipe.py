@@ -1,4 +1,4 @@
-"""The settings of a classification training: one flat record, from a TOML file, from flags, or both.
+"""The settings of a training: one flat record, from a TOML file, from flags, or both; and those of a classifier.
 
 Light to import, because the command line makes a flag of every field. What the fields mean together: `defaults.py`.
 """
@@ -9,6 +9,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TypeVar
+
+Recipe = TypeVar("Recipe")  # a frozen dataclass of settings, such as `ClassifyRecipe`
 
 CHOICES = {
     "weights": ("pretrained", "none"),
@@ -24,7 +27,8 @@ CHOICES = {
 _OPTIONS = ("norm", "dropout", "dropblock", "pooling", "head", "activation", "num_layers")
 
 
-def _setting(default, text: str):
+def setting(default, text: str):
+    """A field of a recipe: its default, and the help that its flag shows."""
     return field(default=default, metadata={"help": text})
 
 
@@ -32,60 +36,60 @@ def _setting(default, text: str):
 class ClassifyRecipe:
     """The settings of a training; `None` is resolved by `resolve`. Each field is a key of a TOML file and a flag."""
 
-    faces: bool = _setting(True, "Find and align the face in each photo; otherwise whole images are taken.")
-    image_size: int | None = _setting(None, "Side of the training images in pixels. [150 for face_resnet, else 112]")
-    min_images: int = _setting(2, "Classes with fewer images are left out of the training.")
-    holdout: float = _setting(0.2, "Share of each class's images held out for validation.")
-    groups: str | None = _setting(
+    faces: bool = setting(True, "Find and align the face in each photo; otherwise whole images are taken.")
+    image_size: int | None = setting(None, "Side of the training images in pixels. [150 for face_resnet, else 112]")
+    min_images: int = setting(2, "Classes with fewer images are left out of the training.")
+    holdout: float = setting(0.2, "Share of each class's images held out for validation.")
+    groups: str | None = setting(
         None, "Pattern of file names whose first group names a person, to hold persons out. [none]"
     )
-    unknown: str | None = _setting(None, "Folder of strangers, to measure and limit their acceptance. [none]")
-    backbone: str = _setting("face_resnet", "face_resnet, an architecture of the zoo, or a name of keras.applications.")
-    weights: str | None = _setting(None, "Start from `pretrained` weights or `none`. [pretrained where there are any]")
-    mirror: bool | None = _setting(
+    unknown: str | None = setting(None, "Folder of strangers, to measure and limit their acceptance. [none]")
+    backbone: str = setting("face_resnet", "face_resnet, an architecture of the zoo, or a name of keras.applications.")
+    weights: str | None = setting(None, "Start from `pretrained` weights or `none`. [pretrained where there are any]")
+    mirror: bool | None = setting(
         None, "Average over image and mirror image, in training and use: twice the work. [yes for face_resnet]"
     )
-    norm: str | None = _setting(None, "Normalisation: batch, layer, group, instance or none. [the architecture's own]")
-    dropout: float | None = _setting(None, "Rate of dropout in front of the classifier. [0.5 for alexnet, else 0]")
-    dropblock: float | None = _setting(None, "Rate of DropBlock in the last blocks. [0]")
-    pooling: str | None = _setting(None, "How blocks halve the map: max, average or strided. [max]")
-    head: str | None = _setting(None, "From map to vector: gap (global average pooling) or flatten. [gap]")
-    activation: str | None = _setting(None, "Activation: sigmoid, tanh, relu, leaky_relu, maxout or elu. [relu]")
-    num_layers: int | None = _setting(None, "Layers with weights of an mlp: 2 or 3. [2]")
-    classifier: str | None = _setting(
+    norm: str | None = setting(None, "Normalisation: batch, layer, group, instance or none. [the architecture's own]")
+    dropout: float | None = setting(None, "Rate of dropout in front of the classifier. [0.5 for alexnet, else 0]")
+    dropblock: float | None = setting(None, "Rate of DropBlock in the last blocks. [0]")
+    pooling: str | None = setting(None, "How blocks halve the map: max, average or strided. [max]")
+    head: str | None = setting(None, "From map to vector: gap (global average pooling) or flatten. [gap]")
+    activation: str | None = setting(None, "Activation: sigmoid, tanh, relu, leaky_relu, maxout or elu. [relu]")
+    num_layers: int | None = setting(None, "Layers with weights of an mlp: 2 or 3. [2]")
+    classifier: str | None = setting(
         None, "softmax; cosine: from each class's mean direction; arcface or cosface. [cosine for face_resnet]"
     )
-    margin: float | None = _setting(None, "Margin of arcface (radians) or cosface. [0.5, 0.35]")
-    scale: float = _setting(64.0, "Scale of the cosines of cosine, arcface and cosface.")
-    head_epochs: int | None = _setting(
+    margin: float | None = setting(None, "Margin of arcface (radians) or cosface. [0.5, 0.35]")
+    scale: float = setting(64.0, "Scale of the cosines of cosine, arcface and cosface.")
+    head_epochs: int | None = setting(
         None, "Epochs on the frozen backbone's features, which are computed once. [0 for cosine, else 60]"
     )
-    copies: int = _setting(0, "Augmented copies of each image whose features are computed as well.")
-    epochs: int | None = _setting(None, "Epochs through the network. [0 for face_resnet, 30 from scratch, else 10]")
-    unfreeze: int | None = _setting(None, "Blocks trained in fine-tuning, from the end. [by the number of images]")
-    layer_decay: float = _setting(0.75, "Factor on the learning rate from each block to the one before it.")
-    augment: str = _setting("light", "Augmentation: none, light, standard or strong.")
-    mix: str = _setting("none", "Mixing of images and labels: none, mixup or cutmix.")
-    flip: bool = _setting(True, "Mirror half of the images when augmenting.")
-    optimizer: str = _setting("adamw", "adamw, or sgd with momentum.")
-    momentum: float = _setting(0.9, "Momentum of sgd.")
-    head_learning_rate: float = _setting(0.01, "Highest learning rate on the features.")
-    learning_rate: float | None = _setting(None, "Highest learning rate through the network. [by optimizer and start]")
-    weight_decay: float = _setting(0.01, "Decoupled weight decay.")
-    schedule: str = _setting("cosine", "Learning rate: constant, cosine, one_cycle or plateau.")
-    warmup: float = _setting(0.05, "Share of the steps in which the learning rate rises, with cosine.")
-    label_smoothing: float = _setting(0.1, "Share of the target's probability spread over all classes.")
-    class_weights: str = _setting("none", "none, or balanced: rare classes weigh more.")
-    ema: float = _setting(0.0, "Momentum of the averaged weights that are kept, such as 0.99; 0 for none.")
-    clip_norm: float = _setting(0.0, "Largest norm of all gradients together; 0 for no limit.")
-    accumulate: int = _setting(1, "Batches whose gradients are averaged for one update.")
-    early_stopping: int = _setting(0, "Epochs without a better validation loss after which a stage ends; 0 for never.")
-    head_batch_size: int = _setting(128, "Features per step of the head's training.")
-    batch_size: int = _setting(32, "Images per step through the network.")
-    precision: str = _setting("auto", "auto, float32, mixed_bfloat16 or mixed_float16.")
-    strategy: str = _setting("auto", "auto, one device, or mirrored over all of this machine.")
-    checkpoint_seconds: float = _setting(60.0, "Seconds between two checkpoints.")
-    seed: int = _setting(0, "Seed of split, initial weights, order and augmentation.")
+    copies: int = setting(0, "Augmented copies of each image whose features are computed as well.")
+    epochs: int | None = setting(None, "Epochs through the network. [0 for face_resnet, 30 from scratch, else 10]")
+    unfreeze: int | None = setting(None, "Blocks trained in fine-tuning, from the end. [by the number of images]")
+    layer_decay: float = setting(0.75, "Factor on the learning rate from each block to the one before it.")
+    augment: str = setting("light", "Augmentation: none, light, standard or strong.")
+    mix: str = setting("none", "Mixing of images and labels: none, mixup or cutmix.")
+    flip: bool = setting(True, "Mirror half of the images when augmenting.")
+    optimizer: str = setting("adamw", "adamw, or sgd with momentum.")
+    momentum: float = setting(0.9, "Momentum of sgd.")
+    head_learning_rate: float = setting(0.01, "Highest learning rate on the features.")
+    learning_rate: float | None = setting(None, "Highest learning rate through the network. [by optimizer and start]")
+    weight_decay: float = setting(0.01, "Decoupled weight decay.")
+    schedule: str = setting("cosine", "Learning rate: constant, cosine, one_cycle or plateau.")
+    warmup: float = setting(0.05, "Share of the steps in which the learning rate rises, with cosine.")
+    label_smoothing: float = setting(0.1, "Share of the target's probability spread over all classes.")
+    class_weights: str = setting("none", "none, or balanced: rare classes weigh more.")
+    ema: float = setting(0.0, "Momentum of the averaged weights that are kept, such as 0.99; 0 for none.")
+    clip_norm: float = setting(0.0, "Largest norm of all gradients together; 0 for no limit.")
+    accumulate: int = setting(1, "Batches whose gradients are averaged for one update.")
+    early_stopping: int = setting(0, "Epochs without a better validation loss after which a stage ends; 0 for never.")
+    head_batch_size: int = setting(128, "Features per step of the head's training.")
+    batch_size: int = setting(32, "Images per step through the network.")
+    precision: str = setting("auto", "auto, float32, mixed_bfloat16 or mixed_float16.")
+    strategy: str = setting("auto", "auto, one device, or mirrored over all of this machine.")
+    checkpoint_seconds: float = setting(60.0, "Seconds between two checkpoints.")
+    seed: int = setting(0, "Seed of split, initial weights, order and augmentation.")
 
     @property
     def pretrained(self) -> bool:
@@ -97,11 +101,12 @@ class ClassifyRecipe:
         return {name: value for name in _OPTIONS if (value := getattr(self, name)) is not None}
 
 
-DESCRIPTIONS: dict[str, str] = {entry.name: entry.metadata["help"] for entry in fields(ClassifyRecipe)}
-
-
-def read_recipe(path: str | Path) -> dict:
+def read_recipe(path: str | Path, kind: type = ClassifyRecipe) -> dict:
     """Reads a TOML file of settings.
+
+    Args:
+        path: The file.
+        kind: The dataclass whose fields they are.
 
     Returns:
         The settings it gives, by field.
@@ -115,28 +120,33 @@ def read_recipe(path: str | Path) -> dict:
         raise ValueError(f"The recipe {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise ValueError(f"The recipe {path} is not valid TOML: {error}.") from error
+    known = [entry.name for entry in fields(kind)]
     for name, value in settings.items():
-        if name not in DESCRIPTIONS:
-            near = difflib.get_close_matches(name, DESCRIPTIONS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" Fields: {', '.join(DESCRIPTIONS)}."
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Fields: {', '.join(known)}."
             raise ValueError(f"The recipe {path} has an unknown field. Received: {name} = {value!r}.{hint}")
     return settings
 
 
-def build_recipe(settings: Mapping[str, object]) -> ClassifyRecipe:
+def build_recipe(settings: Mapping[str, object], kind: type[Recipe] = ClassifyRecipe) -> Recipe:
     """Makes a recipe of settings, every value checked for its type.
+
+    Args:
+        settings: Values by field; fields that are missing or `None` have their defaults.
+        kind: The dataclass to make.
 
     Raises:
         ValueError: If a value has the wrong type.
     """
     checked = {}
-    for entry in fields(ClassifyRecipe):
+    for entry in fields(kind):
         if entry.name in settings and (value := settings[entry.name]) is not None:
             checked[entry.name] = _typed(entry.name, value, str(entry.type))
-    return ClassifyRecipe(**checked)
+    return kind(**checked)
 
 
-def write_recipe(recipe: ClassifyRecipe) -> str:
+def write_recipe(recipe) -> str:
     """Returns the recipe as TOML that `read_recipe` reads; fields that are `None` are left out."""
     lines = []
     for entry in fields(recipe):

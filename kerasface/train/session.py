@@ -18,7 +18,7 @@ import numpy as np
 
 import kerasface
 from kerasface.runs import RunError, check_name, write_atomically
-from kerasface.train.recipe import ClassifyRecipe, build_recipe, read_recipe, write_recipe
+from kerasface.train.recipe import ClassifyRecipe, Recipe, build_recipe, read_recipe, write_recipe
 
 _PARTS_THAT_TRAIN = ("data", "faces", "models", "train", "images.py", "losses.py")
 _MAX_CHECKPOINT_SHARE = 0.05  # of the time goes into writing checkpoints at most
@@ -34,7 +34,7 @@ class Session:
         facts: What `session.json` holds: `data`, `fingerprint`, `code`.
     """
 
-    def __init__(self, folder: Path, name: str, recipe: ClassifyRecipe, facts: dict, on_event=None):
+    def __init__(self, folder: Path, name: str, recipe: Recipe, facts: dict, on_event=None):
         self.folder = folder
         self.name = name
         self.recipe = recipe
@@ -44,7 +44,7 @@ class Session:
         self._next_checkpoint = self._started + recipe.checkpoint_seconds
 
     @classmethod
-    def start(cls, runs: str | Path, name: str, recipe: ClassifyRecipe, data: str | Path, on_event=None) -> "Session":
+    def start(cls, runs: str | Path, name: str, recipe: Recipe, data: str | Path, on_event=None) -> "Session":
         """Makes the folder of a new training.
 
         Raises:
@@ -68,11 +68,17 @@ class Session:
         return session
 
     @classmethod
-    def resume(cls, runs: str | Path, name: str, on_event=None) -> "Session":
+    def resume(cls, runs: str | Path, name: str, on_event=None, kind: type = ClassifyRecipe) -> "Session":
         """Opens the folder of a training that was interrupted.
 
+        Args:
+            runs: Folder of the runs.
+            name: Name of the training.
+            on_event: Called with every event.
+            kind: The dataclass of its recipe.
+
         Raises:
-            RunError: If there is none, or its files are damaged.
+            RunError: If there is none, it is a training of another kind, or its files are damaged.
         """
         folder = session_folder(runs, name)
         if not (folder / "session.json").is_file():
@@ -80,9 +86,9 @@ class Session:
             raise RunError(f"There is no interrupted training {name!r} in {Path(runs)}. Interrupted: {waiting}.")
         try:
             facts = json.loads((folder / "session.json").read_text(encoding="utf-8"))
-            recipe = build_recipe(read_recipe(folder / "recipe.toml"))
+            recipe = build_recipe(read_recipe(folder / "recipe.toml", kind), kind)
         except (ValueError, OSError) as error:
-            raise RunError(f"The interrupted training {folder} is damaged: {error}") from error
+            raise RunError(f"The interrupted training {folder} is damaged or of another kind: {error}") from error
         (folder / "stop").unlink(missing_ok=True)
         session = cls(folder, name, recipe, facts, on_event)
         session.note({"process": os.getpid()})

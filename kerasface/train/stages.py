@@ -149,13 +149,7 @@ def fine_tune_stage(
     Returns:
         The stage and the freeze map: per block the fields of `FreezeRecord` and `learning_rate`.
     """
-    count = recipe.unfreeze or blocks_to_unfreeze(len(prepared.train), len(backbone.blocks))
-    records = freeze(backbone, count)
-    factors, rows = {}, []
-    for distance, (block, record) in enumerate(zip(backbone.blocks[::-1], records[::-1], strict=True), start=1):
-        factor = recipe.layer_decay**distance if record.trainable else 0.0
-        factors |= dict.fromkeys(block.layers, factor)
-        rows.insert(0, {**asdict(record), "learning_rate": factor * recipe.learning_rate})
+    rate_of, rows = unfreeze_last(backbone, recipe, len(prepared.train))
     state = frozen_state(model)
     stage = image_stage(
         "fine_tune",
@@ -163,10 +157,32 @@ def fine_tune_stage(
         prepared,
         recipe,
         validate,
-        rate_of=lambda path: factors.get(path.split("/")[0], 1.0),
+        rate_of=rate_of,
         after_first_step=lambda: check_frozen(model, state),
     )
     return stage, rows
+
+
+def unfreeze_last(backbone: Backbone, recipe, num_images: int) -> tuple[Callable[[str], float], list[dict]]:
+    """Unfreezes the last blocks, each at a lower rate than the one behind it.
+
+    Args:
+        backbone: Its blocks are frozen or trained from here on.
+        recipe: With `unfreeze`, `layer_decay` and `learning_rate`.
+        num_images: Training images, on which the number of blocks depends if the recipe leaves it open.
+
+    Returns:
+        From a variable's path to the factor on the learning rate, and the freeze map: per block the fields of
+        `FreezeRecord` and `learning_rate`.
+    """
+    count = recipe.unfreeze or blocks_to_unfreeze(num_images, len(backbone.blocks))
+    records = freeze(backbone, count)
+    factors, rows = {}, []
+    for distance, (block, record) in enumerate(zip(backbone.blocks[::-1], records[::-1], strict=True), start=1):
+        factor = recipe.layer_decay**distance if record.trainable else 0.0
+        factors |= dict.fromkeys(block.layers, factor)
+        rows.insert(0, {**asdict(record), "learning_rate": factor * recipe.learning_rate})
+    return lambda path: factors.get(path.split("/")[0], 1.0), rows
 
 
 def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kerasface.train.defaults import blocks_to_unfreeze, resolve
-from kerasface.train.metric_recipe import build_metric_recipe, read_metric_recipe, resolve_metric
+from kerasface.train.metric_recipe import MetricRecipe, resolve_metric
 from kerasface.train.recipe import ClassifyRecipe, build_recipe, read_recipe
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -89,7 +89,7 @@ def test_more_images_unfreeze_more(images, blocks):
 def test_the_shipped_recipes_hold(path):
     header = path.read_text(encoding="utf-8").split("\n\n")[0]
     if "kerasface.train metric" in header:
-        resolve_metric(build_metric_recipe(read_metric_recipe(path)))
+        resolve_metric(build_recipe(read_recipe(path, MetricRecipe), MetricRecipe))
         return
     resolve(build_recipe(read_recipe(path)))
     assert "kerasface.train classify" in header, "A recipe states its command."

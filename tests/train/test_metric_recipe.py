@@ -2,13 +2,8 @@
 
 import pytest
 
-from kerasface.train.metric_recipe import (
-    MetricRecipe,
-    build_metric_recipe,
-    read_metric_recipe,
-    resolve_metric,
-    write_metric_recipe,
-)
+from kerasface.train.metric_recipe import MetricRecipe, resolve_metric
+from kerasface.train.recipe import build_recipe, read_recipe, write_recipe
 
 
 @pytest.mark.parametrize(
@@ -35,13 +30,13 @@ def test_settings_that_make_no_sense_are_refused(settings, says):
 
 def test_a_recipe_comes_back_from_its_file(tmp_path):
     recipe = resolve_metric(MetricRecipe(loss="triplet", seed=3))
-    (tmp_path / "recipe.toml").write_text(write_metric_recipe(recipe))
-    assert build_metric_recipe(read_metric_recipe(tmp_path / "recipe.toml")) == recipe
+    (tmp_path / "recipe.toml").write_text(write_recipe(recipe))
+    assert build_recipe(read_recipe(tmp_path / "recipe.toml", MetricRecipe), MetricRecipe) == recipe
     (tmp_path / "recipe.toml").write_text("los = 1\n")
     with pytest.raises(ValueError, match="Did you mean 'loss'"):
-        read_metric_recipe(tmp_path / "recipe.toml")
+        read_recipe(tmp_path / "recipe.toml", MetricRecipe)
     with pytest.raises(ValueError, match="people must be of type int"):
-        build_metric_recipe({"people": "many"})
+        build_recipe({"people": "many"}, MetricRecipe)
 
 
 def test_defaults_follow_the_stretch():
