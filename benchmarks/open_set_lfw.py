@@ -20,6 +20,7 @@ from kerasface.evaluation.identification import (
     evaluate_identification,
     normalise,
     search_gallery,
+    search_trial,
     smaller_galleries,
 )
 from kerasface.evaluation.verification import threshold_at_fmr
@@ -52,9 +53,8 @@ def trial_of(embeddings: np.ndarray, labels: np.ndarray, enrolled: int = 1, at_l
 
 def fnir(trial: OpenSetTrial, fpir: float, weight: float) -> float:
     """Share of mated probes missed where `fpir` of the strangers are taken for somebody."""
-    unknown = search_gallery(trial.gallery, trial.gallery_labels, trial.unknown, weight=weight)
-    mated = search_gallery(trial.gallery, trial.gallery_labels, trial.mated, trial.mated_labels, weight=weight)
-    return float(np.mean((mated.own_ranks != 1) | (mated.normalised < threshold_at_fmr(unknown.normalised, fpir))))
+    mated, strangers = search_trial(trial, weight=weight)
+    return float(np.mean(mated.own_scores < threshold_at_fmr(strangers.normalised, fpir)))
 
 
 def print_weights(trial: OpenSetTrial) -> None:

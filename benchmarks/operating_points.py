@@ -77,7 +77,7 @@ def measure_searches(embeddings: np.ndarray, labels: np.ndarray, rng: np.random.
             known = [label for label in names if label in second]
             if known:
                 found = search_gallery(templates, names, embeddings[[second[label] for label in known]], known)
-                own.append(np.where(found.own_ranks == 1, found.normalised, -np.inf))
+                own.append(found.own_scores)
         strangers, own = np.concatenate(strangers), np.concatenate(own)
         # Highest rate last, as thresholds fall.
         thresholds = [float(np.quantile(strangers, 1 - fpir, method="higher")) for fpir in FPIRS]

@@ -9,6 +9,7 @@ import numpy as np
 from kerasface.data.image_cache import content_keys
 from kerasface.data.photos import Photo, read_photos
 from kerasface.faces.analyzer import AnalyzedFace
+from kerasface.faces.detection import none_stands_out
 from kerasface.faces.operating_points import operating_point
 from kerasface.faces.quality import measure_quality, problems
 from kerasface.gallery.store import Consent, NewSample, NoSuchPersonError
@@ -21,8 +22,6 @@ OVERRIDES = ("several_faces", "low_quality", "duplicate", "conflict")
 # A new photo that reaches this false positive rate for somebody else is a conflict; two photos of one batch, this rate.
 CONFLICT_FPIR = 0.003
 _CONFLICT_FMR = 0.0001
-# A second face of at least this share of the largest one's area leaves open whose photo it is.
-_RIVAL_AREA = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +171,7 @@ class Enroller:
 
     def _objections(self, name, photo, faces, quality, pending) -> Iterator[tuple[str, str]]:
         """Gives what speaks against enrolling the largest face of a photo, as kind and sentence."""
-        if len(faces) > 1 and faces[1].face.area >= _RIVAL_AREA * faces[0].face.area:
+        if none_stands_out([entry.face for entry in faces]):
             yield "several_faces", f"It shows {len(faces)} faces and none stands out; cut it to the one you mean."
         if flaws := problems(quality):
             yield "low_quality", " ".join(sentence for _, sentence in flaws)

@@ -7,11 +7,12 @@ from numpy.typing import ArrayLike
 
 from kerasface.evaluation.calibration import ScoreCalibration
 from kerasface.evaluation.identification import (
+    RIVAL_WEIGHT,
     FnirAtFpir,
     FpirCheck,
     IdentificationReport,
     OpenSetTrial,
-    search_gallery,
+    search_trial,
 )
 from kerasface.evaluation.verification import TarAtFmr, VerificationReport, roc
 from kerasface.plotting.calibration import calibration_curve, pair_reliability
@@ -108,7 +109,7 @@ def identification_document(
         for check in checks
     ]
     curves = {
-        "normalised scores": _open_set_curve(trial, weight=None),
+        "normalised scores": _open_set_curve(trial, weight=RIVAL_WEIGHT),
         "cosines alone": _open_set_curve(trial, weight=0),
     }
     return document(
@@ -137,13 +138,10 @@ def _row(rate: str, part: TarAtFmr | FnirAtFpir, of_whom: str) -> tuple[str, ...
     )
 
 
-def _open_set_curve(trial: OpenSetTrial, weight: float | None) -> tuple[np.ndarray, np.ndarray]:
+def _open_set_curve(trial: OpenSetTrial, weight: float) -> tuple[np.ndarray, np.ndarray]:
     """FPIR and FNIR over thresholds, from strict to lenient."""
-    options = {} if weight is None else {"weight": weight}
-    strangers = search_gallery(trial.gallery, trial.gallery_labels, trial.unknown, **options).normalised
-    mated = search_gallery(trial.gallery, trial.gallery_labels, trial.mated, trial.mated_labels, **options)
-    own = np.sort(np.where(mated.own_ranks == 1, mated.normalised, -np.inf))
-    descending = np.sort(strangers)[::-1]
+    mated, strangers = search_trial(trial, weight=weight)
+    own, descending = np.sort(mated.own_scores), np.sort(strangers.normalised)[::-1]
     lost = trial.num_mated_failed
     missed = (np.searchsorted(own, descending, side="left") + lost) / (len(own) + lost)
     return np.arange(1, len(descending) + 1) / len(descending), missed

@@ -10,16 +10,13 @@ from kerasface.data.embeddings import embed_photos
 from kerasface.data.pairs import Pair
 from kerasface.evaluation.calibration import ScoreCalibration
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
-from kerasface.faces.detection import Face
+from kerasface.faces.detection import Face, none_stands_out
 from kerasface.faces.embedding import cosine_scores
 from kerasface.faces.operating_points import OperatingPoint, operating_point, pair_calibration
 from kerasface.faces.quality import MIN_SIDE
 from kerasface.models.runtime import device_name
 
 DEFAULT_FMR = 0.001
-
-# A second face of at least this share of the largest one's area makes a photo ambiguous: which one is meant?
-_RIVAL_AREA = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +191,7 @@ def _problem(name: str, faces: list[AnalyzedFace]) -> tuple[str, str] | None:
     """Returns why this photo cannot be decided on, as decision and sentence; `None` if it can."""
     if not faces:
         return "no_face", f"No face was found in {name}."
-    if len(faces) > 1 and faces[1].face.area >= _RIVAL_AREA * faces[0].face.area:
+    if none_stands_out([entry.face for entry in faces]):
         boxes = " and ".join(_place(entry.face) for entry in faces[:2])
         return (
             "ambiguous",

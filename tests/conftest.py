@@ -204,7 +204,7 @@ def detector(analyzer):
 
 @pytest.fixture(scope="session")
 def embedder(analyzer):
-    """`face_resnet`, mirrored averaging, float32."""
+    """`face_resnet` with its default views, float32."""
     return analyzer.embedder
 
 
@@ -256,3 +256,14 @@ class MadeUpFrontEnd:
 def front_end(portrait_face, portrait_crop):
     """A face front end whose embeddings the test makes up, so that it knows the scores."""
     return MadeUpFrontEnd(portrait_face, portrait_crop)
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    """An empty gallery for the embeddings of `front_end`, with a key of its own."""
+    from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
+    from kerasface.gallery.store import open_gallery
+
+    path, key = tmp_path / "g.gallery", bytes(range(32))
+    with open_gallery(path, embedder=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM, key=key) as opened:
+        yield opened

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from kerasface.cluster import cluster_photos, enroll_cluster
-from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-from kerasface.gallery.store import NewSample, open_gallery
+from kerasface.faces.fingerprint import EMBEDDING_DIM
+from kerasface.gallery.store import NewSample
 from kerasface.identify import Identifier
 
 
@@ -19,11 +19,8 @@ def near(seed, cosine, noise):
 
 
 @pytest.fixture
-def identifier(tmp_path, front_end):
-    with open_gallery(
-        tmp_path / "g.gallery", embedder=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM, key=bytes(32)
-    ) as opened:
-        yield Identifier(opened, front_end)
+def identifier(gallery, front_end):
+    return Identifier(gallery, front_end)
 
 
 @pytest.fixture

@@ -8,19 +8,9 @@ from PIL import Image
 
 from kerasface.enroll import OVERRIDES, Enroller, SourcePhoto
 from kerasface.faces import quality
-from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-from kerasface.gallery.store import Consent, open_gallery
+from kerasface.faces.fingerprint import EMBEDDING_DIM
+from kerasface.gallery.store import Consent
 from kerasface.identify import Identifier
-
-KEY = bytes(range(32))
-
-
-@pytest.fixture
-def gallery(tmp_path):
-    with open_gallery(
-        tmp_path / "g.gallery", embedder=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM, key=KEY
-    ) as opened:
-        yield opened
 
 
 @pytest.fixture

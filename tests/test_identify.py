@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from kerasface.evaluation.identification import RIVAL_WEIGHT, crowding_of, search_gallery
-from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-from kerasface.gallery.store import NewSample, open_gallery
+from kerasface.faces.fingerprint import EMBEDDING_DIM
+from kerasface.gallery.store import NewSample
 from kerasface.identify import AMBIGUOUS_MARGIN, Identifier
 
-KEY = bytes(range(32))
 NAMES = ("Ada", "Bob", "Cyd", "Dan", "Eve")
 
 
@@ -24,14 +23,6 @@ def near(direction, cosine, seed):
     other = np.random.default_rng(seed).normal(size=EMBEDDING_DIM)
     other -= (other @ direction) * direction
     return unit(cosine * direction + np.sqrt(1 - cosine**2) * unit(other))
-
-
-@pytest.fixture
-def gallery(tmp_path):
-    with open_gallery(
-        tmp_path / "g.gallery", embedder=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM, key=KEY
-    ) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -84,11 +84,10 @@ def identification(images, views, report_file, as_json) -> None:
     known faces that do not get their own name.
     """
     with errors():
-        from kerasface.data.trials import open_set_trial
-        from kerasface.evaluation.identification import check_thresholds, evaluate_identification, smaller_galleries
+        from kerasface.data.trials import check_shipped_thresholds, open_set_trial
+        from kerasface.evaluation.identification import evaluate_identification
         from kerasface.faces.analyzer import FaceAnalyzer
         from kerasface.faces.embedding import FaceEmbedder
-        from kerasface.faces.operating_points import search_point
         from kerasface.models.runtime import device_name
 
         analyzer = FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
@@ -96,22 +95,8 @@ def identification(images, views, report_file, as_json) -> None:
             trial, rejected = open_set_trial(
                 images, analyzer, on_progress=lambda done, total: report("photos", done, total)
             )
-        size = len(set(trial.gallery_labels.tolist()))
-        fixed = {
-            (people, fpir): search_point(analyzer.embedder.fingerprint, fpir, people).threshold
-            for people in (50, 200, size)
-            if people <= size
-            for fpir in (0.1, 0.01)
-        }
-        result = evaluate_identification(
-            trial, thresholds={fpir: fixed[people, fpir] for people, fpir in fixed if people == size}
-        )
-        checks = [
-            check_thresholds(list(smaller_galleries(trial, people, repeats=10)), fpir, threshold)
-            for (people, fpir), threshold in fixed.items()
-            if people < size
-        ]
-        checks += result.fpir_asked_and_measured
+        result = evaluate_identification(trial)
+        checks = check_shipped_thresholds(trial, analyzer.embedder.fingerprint)
         if report_file:
             from kerasface.error_report import identification_document
 

@@ -7,10 +7,12 @@ import numpy as np
 
 from kerasface.data.embeddings import embed_photos
 from kerasface.data.folders import read_identity_folders
-from kerasface.evaluation.identification import OpenSetTrial
+from kerasface.evaluation.identification import FpirCheck, OpenSetTrial, check_thresholds, smaller_galleries
 from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.faces.operating_points import search_point
 
 Progress = Callable[[int, int], None]
+_SIZES, _FPIRS = (50, 200), (0.1, 0.01)
 
 
 def open_set_trial(
@@ -55,6 +57,26 @@ def open_set_trial(
         num_failed=int((rows < 0).sum()),
     )
     return trial, [*folders.rejected, *embedded.rejected]
+
+
+def check_shipped_thresholds(trial: OpenSetTrial, fingerprint: str, *, repeats: int = 10) -> list[FpirCheck]:
+    """Measures on a trial what the thresholds that ship lead to, for galleries of 50, 200 and all of its people.
+
+    Args:
+        trial: The gallery and the probes.
+        fingerprint: `FaceEmbedder.fingerprint` of their embedder.
+        repeats: Galleries drawn of each smaller size.
+
+    Returns:
+        For each size, as far as there are so many people, and for FPIR 10 % and 1 %, what was measured.
+    """
+    everybody = len(np.unique(trial.gallery_labels))
+    checks = []
+    for size in sorted({size for size in (*_SIZES, everybody) if size <= everybody}):
+        trials = [trial] if size == everybody else list(smaller_galleries(trial, size, repeats=repeats))
+        for asked in _FPIRS:
+            checks.append(check_thresholds(trials, asked, search_point(fingerprint, asked, size).threshold))
+    return checks
 
 
 def _check_kinds(folder: str | Path, labels: np.ndarray) -> None:

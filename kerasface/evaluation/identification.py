@@ -43,6 +43,11 @@ class Searched:
     normalised: np.ndarray
     own_ranks: np.ndarray
 
+    @property
+    def own_scores(self) -> np.ndarray:
+        """Normalised scores with which probes get their own person; -inf where no threshold gives it to them."""
+        return np.where(self.own_ranks == 1, self.normalised, -np.inf)
+
 
 @dataclass(frozen=True)
 class FnirAtFpir:
@@ -101,7 +106,6 @@ class IdentificationReport:
         rank5: Share whose own person is among the first five.
         cmc: Those shares for the ranks 1, 2, ... (cumulative match characteristic).
         fnir_at_fpir: Target false positive identification rate, such as `"0.01"`, to what is missed there.
-        fpir_asked_and_measured: Rates asked for, and measured at the thresholds that were fixed beforehand on others.
         gallery_size: Number of people enrolled.
         num_mated: Probes of enrolled people, those that failed included; these count as missed.
         num_unknown: Probes of people who are not enrolled, scored.
@@ -112,7 +116,6 @@ class IdentificationReport:
     rank5: float
     cmc: tuple[float, ...]
     fnir_at_fpir: dict[str, FnirAtFpir]
-    fpir_asked_and_measured: tuple[FpirCheck, ...]
     gallery_size: int
     num_mated: int
     num_unknown: int
@@ -229,10 +232,31 @@ def search_gallery(
     return Searched(*(np.concatenate(part) for part in zip(*found, strict=True)))
 
 
+def search_trial(trial: OpenSetTrial, *, weight: float = RIVAL_WEIGHT) -> tuple[Searched, Searched]:
+    """Searches a trial's gallery for its mated and its unknown probes, together: what others reach is found once.
+
+    Args:
+        trial: The gallery and the probes.
+        weight: As in `normalise`.
+
+    Returns:
+        What the gallery answers to the mated probes, and to the unknown ones.
+    """
+    nobody = np.full(len(trial.unknown), np.min(trial.gallery_labels) - 1)
+    found = search_gallery(
+        trial.gallery,
+        trial.gallery_labels,
+        np.concatenate([trial.mated, trial.unknown]),
+        np.concatenate([trial.mated_labels, nobody]),
+        weight=weight,
+    )
+    columns = [np.split(column, [len(trial.mated)]) for column in vars(found).values()]
+    return Searched(*(column[0] for column in columns)), Searched(*(column[1] for column in columns))
+
+
 def evaluate_identification(
     trial: OpenSetTrial,
     *,
-    thresholds: dict[float, float] | None = None,
     bootstrap: int = 500,
     seed: int = 0,
 ) -> IdentificationReport:
@@ -240,14 +264,11 @@ def evaluate_identification(
 
     Args:
         trial: The gallery and the probes.
-        thresholds: False positive identification rates asked for, to the thresholds fixed for them beforehand.
         bootstrap: Number of bootstrap samples behind the intervals.
         seed: Seed of the bootstrap.
     """
-    mated = search_gallery(trial.gallery, trial.gallery_labels, trial.mated, trial.mated_labels)
-    unknown = search_gallery(trial.gallery, trial.gallery_labels, trial.unknown).normalised
-    # What cannot be accepted at any threshold scores lowest.
-    own = np.where(mated.own_ranks == 1, mated.normalised, -np.inf)
+    mated, strangers = search_trial(trial)
+    own, unknown = mated.own_scores, strangers.normalised
     num_mated = len(own) + trial.num_mated_failed
     cmc = [float(np.sum(mated.own_ranks <= rank) / num_mated) for rank in range(1, _CMC_RANKS + 1)]
     lost = 1 - len(own) / num_mated  # of which nothing is known
@@ -260,9 +281,6 @@ def evaluate_identification(
             str(fpir): _fnir_at_fpir(own, trial.mated_labels, unknown, fpir, lost, bootstrap, generator)
             for fpir in _TARGET_FPIRS
         },
-        fpir_asked_and_measured=tuple(
-            _check(trial, own, unknown, asked, threshold, lost) for asked, threshold in (thresholds or {}).items()
-        ),
         gallery_size=len(np.unique(trial.gallery_labels)),
         num_mated=num_mated,
         num_unknown=len(unknown),
@@ -293,28 +311,29 @@ def smaller_galleries(trial: OpenSetTrial, size: int, *, repeats: int, seed: int
 
 
 def check_thresholds(trials: Sequence[OpenSetTrial], asked: float, threshold: float) -> FpirCheck:
-    """Measures what a threshold fixed beforehand leads to, over trials with galleries of one size."""
-    unknown, own = [], []
-    for trial in trials:
-        unknown.append(search_gallery(trial.gallery, trial.gallery_labels, trial.unknown).normalised)
-        mated = search_gallery(trial.gallery, trial.gallery_labels, trial.mated, trial.mated_labels)
-        own.append(np.where(mated.own_ranks == 1, mated.normalised, -np.inf))
-    # The same strangers come to every gallery: they count once in the interval.
-    return _check(trials[0], np.concatenate(own), np.concatenate(unknown), asked, threshold, 0.0, len(trials))
+    """Measures what a threshold fixed beforehand leads to, over trials with galleries of one size.
 
-
-def _check(trial, own, unknown, asked: float, threshold: float, lost: float, repeats: int = 1) -> FpirCheck:
+    Args:
+        trials: One or more, with the same strangers.
+        asked: The false positive identification rate that the threshold is meant for.
+        threshold: On the normalised score.
+    """
+    searched = [search_trial(trial) for trial in trials]
+    unknown = np.concatenate([strangers.normalised for _, strangers in searched])
+    own = np.concatenate([mated.own_scores for mated, _ in searched])
+    failed = sum(trial.num_mated_failed for trial in trials)
     measured = float(np.mean(unknown >= threshold))
-    independent = len(unknown) // repeats
+    # The same strangers come to every gallery: they count once in the interval.
+    independent = len(unknown) // len(trials)
     low, high = wilson_interval(round(measured * independent), independent)
     return FpirCheck(
-        gallery_size=len(np.unique(trial.gallery_labels)),
+        gallery_size=len(np.unique(trials[0].gallery_labels)),
         asked=asked,
         threshold=threshold,
         measured=measured,
         low=min(low, measured),
         high=max(high, measured),
-        fnir=lost + (1 - lost) * float(np.mean(own < threshold)),
+        fnir=float((np.sum(own < threshold) + failed) / (len(own) + failed)),
         num_unknown=len(unknown),
     )
 

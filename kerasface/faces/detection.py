@@ -24,6 +24,7 @@ _GRID = 32
 # Pixels of the canvases given to P-Net at once: bounds its memory at about 50 MB.
 _STACK_PIXELS = 500_000
 _GREY = 128  # zero after preprocessing
+_RIVAL_AREA = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,6 +196,15 @@ def central_face(faces: Sequence[Face], image_shape: tuple[int, ...]) -> Face:
         (face for face in faces if face.area >= smallest),
         key=lambda face: float(np.linalg.norm(np.add(face.box[:2], np.divide(face.box[2:], 2)) - centre)),
     )
+
+
+def none_stands_out(faces: Sequence[Face]) -> bool:
+    """Whether it is open which face a photo is about: the second largest has half of the largest one's area or more.
+
+    Args:
+        faces: Largest first, as `FaceDetector.detect` gives them.
+    """
+    return len(faces) > 1 and faces[1].area >= _RIVAL_AREA * faces[0].area
 
 
 def _automatic_min_face_size(image: np.ndarray) -> float:
