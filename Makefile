@@ -10,9 +10,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 app: $(VENV)/.app-installed
 	$(BIN)/python -m streamlit run app.py
 
-# PYTEST_ARGS chooses tests, for example `make test PYTEST_ARGS="-m slow"`.
+# Two at a time, each on one core: more workers need about 2 GB of memory each. PYTEST_ARGS chooses tests, for example `make test PYTEST_ARGS="-m slow"`.
 test: $(VENV)/.test-installed
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/.test-installed
 	$(BIN)/python -m ruff check .
