@@ -10,7 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 app: $(VENV)/.app-installed
 	$(BIN)/python -m streamlit run app.py
 
-# Two at a time, each on one core: more workers need about 2 GB of memory each. PYTEST_ARGS chooses tests, for example `make test PYTEST_ARGS="-m slow"`.
+# Two tests at a time, each on one core; a worker needs about 2 GB of memory.
+# PYTEST_ARGS chooses tests, for example `make test PYTEST_ARGS="-m slow"`.
 test: $(VENV)/.test-installed
 	TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
