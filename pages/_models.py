@@ -1,15 +1,19 @@
 """Models that the pages share between reruns and sessions. Only models: a photo never enters a cache."""
 
+import numpy as np
 import streamlit as st
 
 from kerasface import runs
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.models.pretrained import ModelFileError
 from kerasface.recognise import FaceClassifier, ImageClassifier, build_classifier
+from kerasface.segment import Segmentation, Segmenter
 from pages._photos import plain
 
 FACES_ONLY = "Only find faces"
 TRAIN_COMMAND = "python -m kerasface.train classify DATA --name NAME"
+SEGMENT_COMMAND = "python -m kerasface.train segment DATA --name NAME"
+SHIPPED_SEGMENTER = "face-parts"
 
 
 @st.cache_resource(show_spinner="Loading the face models. The first time takes a few seconds.")
@@ -21,6 +25,12 @@ def _analyzer() -> FaceAnalyzer:
 def _classifier(root: str, name: str, sha256: str) -> FaceClassifier | ImageClassifier:
     """Loads a classifier; the hash is part of the key, so a model that was trained again is loaded again."""
     return build_classifier(runs.load_run(root, name), _analyzer)
+
+
+@st.cache_resource(show_spinner="Loading the model.", max_entries=3)
+def _segmenter(root: str, name: str, sha256: str) -> Segmenter:
+    """Loads a segmenter, by hash as above; it makes its detector when a face is first looked for."""
+    return Segmenter(runs.load_run(root, name))
 
 
 def analyzer_or_stop() -> FaceAnalyzer:
@@ -64,6 +74,33 @@ def classifier_or_stop(chosen: runs.RunSummary) -> FaceClassifier | ImageClassif
     """The chosen classifier; where it or the face models cannot be loaded, the page says so and ends here."""
     try:
         return _classifier(str(chosen.path.parent), chosen.name, chosen.card["model_sha256"])
+    except (runs.RunError, ModelFileError) as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        st.stop()
+
+
+def choose_segmenter_or_stop(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary:
+    """Lets the user pick a model that segments; where there is none, the page says how to get one and ends here."""
+    summaries = runs.list_runs(root)
+    show_broken_runs(summaries)
+    usable = {summary.name: summary for summary in summaries if summary.card and summary.card["task"] == "segment"}
+    if not usable:
+        st.info(
+            f"There is no model that segments. KerasFace's repository brings one, `{root}/{SHIPPED_SEGMENTER}`: start "
+            "the dashboard from its folder. Or make one from a folder with `images` and, of the same names, `masks`:"
+        )
+        st.code(SEGMENT_COMMAND, language="bash", wrap_lines=True)
+        st.stop()
+    names = sorted(usable, key=lambda name: (name != SHIPPED_SEGMENTER, name))
+    return usable[st.selectbox("Model", names, key="segmenter")]
+
+
+def segment_or_stop(chosen: runs.RunSummary, image: np.ndarray, *, whole: bool) -> Segmentation:
+    """Segments a photo; where the model or the detector cannot be loaded, the page says so and ends here."""
+    try:
+        segmenter = _segmenter(str(chosen.path.parent), chosen.name, chosen.card["model_sha256"])
+        with st.spinner("Looking at the photo"):
+            return segmenter.segment_whole(image) if whole else segmenter.segment_faces(image)
     except (runs.RunError, ModelFileError) as error:
         st.error(plain(str(error)), icon=":material/error:")
         st.stop()

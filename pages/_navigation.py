@@ -12,6 +12,7 @@ def navigate() -> st.Page:
             st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
             st.Page("pages/verify.py", title="Verify", icon=":material/compare:"),
             st.Page("pages/recognise.py", title="Recognise", icon=":material/person_search:"),
+            st.Page("pages/segment.py", title="Segment", icon=":material/palette:"),
         ]
     )
 

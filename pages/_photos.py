@@ -76,3 +76,13 @@ def photo_input(label: str, key: str, *, close_up: bool = False) -> Photo | None
     else:
         upload = st.file_uploader(f"{label} from a file", FILE_TYPES, key=f"{key}_upload", label_visibility="collapsed")
     return decode_upload(upload) if upload else None
+
+
+def choose_uploads(source: str) -> list:
+    """The files or the camera photo that the user gave; still encoded."""
+    if source == "Camera":
+        upload = st.camera_input("Photo from the camera", key="camera", label_visibility="collapsed")
+        return [upload] if upload else []
+    return st.file_uploader(
+        "Photos from files", FILE_TYPES, accept_multiple_files=True, key="uploads", label_visibility="collapsed"
+    )

@@ -20,6 +20,7 @@ def show_first_steps(has_models: bool):
         st.markdown("**2. Find the faces in your photos**")
         st.markdown("Upload photos; each face gets a number, and with a trained model its five most probable names.")
         st.page_link("pages/recognise.py", label="Open Recognise", icon=":material/person_search:")
+        st.page_link("pages/segment.py", label="See skin, hair, eyes, nose and mouth", icon=":material/palette:")
     with train.container(border=True, height="stretch"):
         st.markdown("**3. Train another model**" if has_models else "**3. Train your first model**")
         st.markdown("Put photos into one folder per person, then run:")

@@ -12,9 +12,9 @@ from pages._charts import show_chart
 from pages._models import analyzer_or_stop, choose_classifier, classifier_or_stop
 from pages._navigation import enter_through_app
 from pages._photos import (
-    FILE_TYPES,
     Photo,
     choose_source,
+    choose_uploads,
     decode_upload,
     plain,
     sample_digit,
@@ -28,16 +28,6 @@ DECISIONS = {
     "known": ":green[:material/check_circle:] **Known**, :small[score {score:.3f}]",
     "unknown": ":orange[:material/help:] **Unknown**, :small[score {score:.3f}; the most alike:]",
 }
-
-
-def choose_uploads(source: str) -> list:
-    """The files or the camera photo that the user gave; still encoded."""
-    if source == "Camera":
-        upload = st.camera_input("Photo from the camera", key="camera", label_visibility="collapsed")
-        return [upload] if upload else []
-    return st.file_uploader(
-        "Photos from files", FILE_TYPES, accept_multiple_files=True, key="uploads", label_visibility="collapsed"
-    )
 
 
 def show_photo(photo: Photo, number: int, recognise: Callable[[list], list]):

@@ -8,7 +8,7 @@ expect = pytest.importorskip(
     "playwright.sync_api", reason="Playwright is not installed: see requirements-test.txt"
 ).expect
 pytestmark = pytest.mark.browser
-MENU = ("Home", "Verify", "Recognise")
+MENU = ("Home", "Verify", "Recognise", "Segment")
 ANALYSIS = 90_000  # milliseconds; on the first photo the server imports TensorFlow and builds the models
 
 
@@ -37,7 +37,7 @@ def test_a_photo_from_the_webcam_shows_its_face(page, app_server):
     expect(page.get_by_text("Face 1")).to_be_visible(timeout=ANALYSIS)
 
 
-@pytest.mark.parametrize("path", ["", "verify", "recognise"])
+@pytest.mark.parametrize("path", ["", "verify", "recognise", "segment"])
 def test_nothing_is_wider_than_a_phone(page, app_server, path):
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{app_server}/{path}")

@@ -8,6 +8,7 @@ from kerasface.cli.gallery import cluster, enroll, identify
 from kerasface.cli.models import doctor, export, models, sample
 from kerasface.cli.people import people
 from kerasface.cli.photos import detect, embed, predict, verify
+from kerasface.cli.segment import segment
 from kerasface.train.__main__ import train
 
 
@@ -18,7 +19,7 @@ def main() -> None:
 
 
 _COMMANDS = (
-    *(verify, detect, embed, predict),
+    *(verify, detect, embed, predict, segment),
     *(enroll, identify, people, cluster),
     *(train, evaluate, export, sample, models, doctor),
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.output import JSON, VIEWS, errors, print_json, stopwatch
+from kerasface.cli.output import JSON, RUNS, VIEWS, errors, print_json, stopwatch
 from kerasface.terminal import progress_bars
 
 _REPORT = click.option(
@@ -126,6 +126,82 @@ def identification(images, views, report_file, as_json) -> None:
     click.echo(f"{result.num_failed} photos failed, {device_name()}, {seconds():.0f} s")
     for line in failed[:10]:
         click.echo(f"  {line['reason']}")
+
+
+@evaluate.command()
+@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of the pictures.")
+@click.option("--masks", required=True, type=click.Path(path_type=Path), help="Folder of masks of the same names.")
+@click.option("--model", default="face-parts", show_default=True, help="Name of a model that segments.")
+@RUNS
+@_REPORT
+@JSON
+def segmentation(images, masks, model, runs, report_file, as_json) -> None:
+    """Measure a segmentation on pictures with masks: IoU, F1 and boundary F1 of every class.
+
+    A picture and its mask have the same name but for the suffix and the same size. Pictures are segmented as a whole;
+    no face is looked for.
+    """
+    with errors():
+        from kerasface.data.mask_trials import score_masks
+        from kerasface.models.runtime import device_name
+        from kerasface.runs import load_run
+        from kerasface.segment import Segmenter
+
+        segmenter = Segmenter(load_run(runs, model))
+        with progress_bars() as report, stopwatch() as seconds:
+            result, rejected = score_masks(
+                images,
+                masks,
+                lambda image: segmenter.segment_whole(image).mask,
+                segmenter.classes,
+                segmenter.colours,
+                on_progress=lambda done, total: report("pictures", done, total),
+            )
+        if report_file:
+            _write(report_file, _segmentation_document(f"Segmentation: {images}", result, segmenter.colours))
+    failed = [{"image": str(path), "reason": reason} for path, reason in rejected]
+    if as_json:
+        counts = {"num_failed": len(failed), "failed": failed}
+        print_json({**result.to_dict(), **counts, "device": device_name(), "seconds": round(seconds(), 3)})
+        return
+    click.echo(
+        f"mean IoU {result.mean_iou:.2%}{_interval(result.mean_iou_low, result.mean_iou_high)}, pixel accuracy "
+        f"{result.pixel_accuracy:.2%}{_interval(result.pixel_accuracy_low, result.pixel_accuracy_high)}, "
+        f"{result.num_images} pictures"
+    )
+    for name in result.classes:
+        rates = {"IoU": result.iou[name], "F1": result.f1[name], "boundary F1": result.boundary_f1[name]}
+        told = ", ".join(f"{kind} {rate:.2%}" for kind, rate in rates.items() if rate is not None)
+        click.echo(f"{name}: {told or 'occurs in no mask'}")
+    click.echo(f"{len(failed)} files failed, {device_name()}, {seconds():.0f} s")
+    for line in failed[:10]:
+        click.echo(f"  {line['image']}: {line['reason']}")
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None else f" (95 % {low:.2%} to {high:.2%})"
+
+
+def _segmentation_document(title: str, result, colours) -> str:
+    from kerasface.plotting.document import document, facts_row, figure_html, share, table
+    from kerasface.plotting.segmentation import confusion_heatmap, iou_bars
+
+    facts = {
+        "mean IoU": share(result.mean_iou, 2),
+        "pixel accuracy": share(result.pixel_accuracy, 2),
+        "pictures": f"{result.num_images:,}",
+    }
+    rates = (result.iou, result.f1, result.boundary_f1)
+    rows = [(name, *(share(by_name[name], 2) for by_name in rates)) for name in result.classes]
+    heads = ["class", "IoU", "F1", "boundary F1"]
+    return document(
+        title,
+        {
+            "": [facts_row(facts)],
+            "Classes": [table(heads, rows), figure_html(iou_bars(result, colours))],
+            "What is taken for what": [figure_html(confusion_heatmap(result))],
+        },
+    )
 
 
 def _write(file: Path, text: str) -> None:

@@ -75,7 +75,7 @@ def read_identity_folders(root: str | os.PathLike, *, min_images: int = 1) -> Id
 
 
 def read_about(root: str | os.PathLike) -> dict[str, str]:
-    """Returns what the folder's `.about.json` says of its images: `source` and `licence`, as far as they are there."""
+    """Returns what the folder's `.about.json` says of its images: `source`, `licence`, `citation`, `limits`."""
     path = Path(root) / ABOUT_FILE
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
@@ -83,7 +83,7 @@ def read_about(root: str | os.PathLike) -> dict[str, str]:
         return {}  # nobody has to write one
     if not isinstance(about, dict):
         return {}
-    return {key: about[key] for key in ("source", "licence") if isinstance(about.get(key), str)}
+    return {key: about[key] for key in ("source", "licence", "citation", "limits") if isinstance(about.get(key), str)}
 
 
 def split_holdout(labels: Sequence[int] | np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

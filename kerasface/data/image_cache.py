@@ -59,7 +59,7 @@ def cache_images(
     first = {key: position for position, key in reversed(list(enumerate(keys))) if key is not None}
     store = RecordStore(folder, (image_size, image_size, 3), "uint8")
     todo = sorted(position for key, position in first.items() if key not in store)
-    _check_space(folder, len(todo) * image_size**2 * 3)
+    check_space(folder, len(todo) * image_size**2 * 3)
     with store:
         problems |= _store_images(paths, keys, todo, store, on_progress or (lambda done, total: None))
     usable = []
@@ -168,7 +168,8 @@ def _store_images(
     return problems
 
 
-def _check_space(folder: Path, needed: int) -> None:
+def check_space(folder: Path, needed: int) -> None:
+    """Raises OSError if fewer than `needed` bytes are free where `folder` is or will be."""
     if needed == 0:
         return
     existing = next(parent for parent in [folder.absolute(), *folder.absolute().parents] if parent.exists())

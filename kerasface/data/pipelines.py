@@ -14,7 +14,7 @@ from kerasface.data.store import StoredArray
 
 # Streams of random numbers beside that of an epoch's order.
 _COPIES, _PEOPLE = 1, 2
-_AHEAD = 4  # batches made before they are asked for: 256 images of 112 pixels are 10 MB
+AHEAD = 4  # batches made before they are asked for: 256 images of 112 pixels are 10 MB
 
 
 def num_steps(num_images: int, batch_size: int) -> int:
@@ -273,7 +273,7 @@ def _of_copies(copies: Sequence[np.ndarray | StoredArray], rows: np.ndarray, cho
 
 
 def _pipeline(steps: tf.data.Dataset, load) -> tf.data.Dataset:
-    return steps.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(_AHEAD)
+    return steps.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(AHEAD)
 
 
 def _shaped(batch, labels, shape: tuple[int, ...], num_classes: int) -> tuple[tf.Tensor, tf.Tensor]:

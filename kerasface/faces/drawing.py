@@ -1,12 +1,14 @@
-"""Numbered boxes on a photo, readable at any photo size."""
+"""Numbered boxes and coloured masks on a photo, readable at any photo size."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from PIL import Image
 
 if TYPE_CHECKING:
     from kerasface.faces.detection import Face
@@ -50,6 +52,82 @@ def draw_faces(
         colour = CHOSEN if chosen is None or index in chosen else OTHER
         _draw_face(canvas, faces[index], scale, str(index + 1), colour)
     return canvas
+
+
+def draw_mask(
+    image: np.ndarray,
+    mask: np.ndarray,
+    colours: Sequence[tuple[int, int, int]],
+    *,
+    opacity: float = 0.5,
+    shown: Collection[int] | None = None,
+    outlines: bool = True,
+) -> np.ndarray:
+    """Lays the classes of a mask over a photo, each in its colour.
+
+    Args:
+        image: RGB uint8, shape `(H, W, 3)`.
+        mask: Class ids, uint8, shape `(H, W)`.
+        colours: R, G and B of each class, 0 to 255, by class id.
+        opacity: How much the colours hide, from 0 to 1.
+        shown: Ids of the classes to draw; all but 0, the background, by default.
+        outlines: Whether each shown class has an opaque line along its inner edge: small parts stay visible under any
+            opacity.
+
+    Returns:
+        A new RGB uint8 image, shape `(H, W, 3)`.
+
+    Raises:
+        ValueError: If mask and image differ in size, an id has no colour, or `opacity` is outside `[0, 1]`.
+    """
+    if mask.shape != image.shape[:2] or mask.dtype != np.uint8:
+        raise ValueError(
+            f"The mask must be uint8 and as large as the image. Received: mask {mask.shape} {mask.dtype}, "
+            f"image {image.shape}."
+        )
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"opacity must lie between 0 and 1. Received: opacity={opacity}.")
+    shown = range(1, len(colours)) if shown is None else shown
+    if max(int(mask.max(initial=0)), *shown, 0) >= len(colours) or min(shown, default=0) < 0:
+        raise ValueError(
+            f"Every class needs a colour. Received: {len(colours)} colours, ids up to {mask.max(initial=0)}, "
+            f"shown={list(shown)}."
+        )
+    tints = np.zeros((256, 3), dtype=np.uint8)
+    tints[: len(colours)] = colours
+    drawn = np.isin(np.arange(256), list(shown))
+    line = max(1, round(max(mask.shape) / 700))
+    result = np.empty_like(image, order="C")
+    # A strip at a time, because all of it at once would take several times the memory of a large photo.
+    for top in range(0, len(mask), 256):
+        strip = slice(top, top + 256)
+        coloured = cv2.addWeighted(image[strip], 1 - opacity, tints[mask[strip]], opacity, 0)
+        result[strip] = np.where(drawn[mask[strip]][..., None], coloured, image[strip])
+        if outlines:
+            edges = _edges(mask, strip, line) & drawn[mask[strip]]
+            result[strip][edges] = tints[mask[strip]][edges]
+    return result
+
+
+def mask_png(mask: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> bytes:
+    """Encodes a mask as a PNG file whose values are the class ids, with a palette that shows their colours.
+
+    Args:
+        mask: Class ids uint8, shape `(H, W)`.
+        colours: R, G and B of each class, 0 to 255.
+    """
+    picture, file = Image.fromarray(mask), io.BytesIO()
+    picture.putpalette([value for colour in colours for value in colour])
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def _edges(mask: np.ndarray, rows: slice, line: int) -> np.ndarray:
+    """Tells which pixels of some rows have another class within `line` pixels."""
+    above = min(line, rows.start)
+    near = mask[rows.start - above : rows.stop + line]
+    kernel = np.ones((2 * line + 1,) * 2, dtype=np.uint8)
+    return (cv2.dilate(near, kernel) != cv2.erode(near, kernel))[above:][: rows.stop - rows.start]
 
 
 def _draw_face(canvas: np.ndarray, face: Face, scale: float, number: str, colour: tuple[int, int, int]) -> None:

@@ -152,18 +152,24 @@ def build_backbone(
         raise ValueError(f"Only face_resnet averages over mirror images. Received: name={name!r}, mirror=True.")
     if name in ARCHITECTURES:
         _check_weights(name, weights, published=None)
-        return _described(build_features(name, image_size), name, _OWN_BLOCK, licence=None)
+        return describe(build_features(name, image_size), name, licence=None)
     if name == "face_resnet":
         _check_weights(name, weights, published="face_resnet")
         if tuple(image_size) != IMAGE_SIZE:
             raise ValueError(f"face_resnet takes images of {IMAGE_SIZE}. Received: image_size={image_size}.")
         model = build_face_resnet("face_resnet" if weights else None, views=2 if mirror else 1)
-        return _described(model, name, _OWN_BLOCK, licence=weight_file(name).licence if weights else None)
+        return describe(model, name, licence=weight_file(name).licence if weights else None)
     if name in APPLICATIONS:
         _check_weights(name, weights, published="imagenet")
         family = _FAMILIES[family_of(name)]
         model = _application(name, image_size, "imagenet" if weights else None, family.preprocessing)
-        return _described(model, name, family.block, family.licence if weights else None, family.named_by_last)
+        return describe(
+            model,
+            name,
+            family.block,
+            licence=family.licence if weights else None,
+            named_by_last=family.named_by_last,
+        )
     raise ValueError(f"Unknown backbone. Received: name={name!r}. Expected one of {list(backbone_names())}.")
 
 
@@ -297,9 +303,18 @@ def _preprocessed(x, mode: str):
     return layers.Rescaling(1, offset=[-103.939, -116.779, -123.68], name="preprocess")(bgr)
 
 
-def _described(
-    model: keras.Model, name: str, pattern: str, licence: str | None, named_by_last: bool = False
+def describe(
+    model: keras.Model, name: str, pattern: str = _OWN_BLOCK, *, licence: str | None, named_by_last: bool = False
 ) -> Backbone:
+    """Describes a model from images to features as a backbone, cut into blocks.
+
+    Args:
+        model: Functional.
+        name: What to call it.
+        pattern: Pattern in a layer's name that names its block: its group, where it has one.
+        licence: Licence of its weights; `None` for random ones.
+        named_by_last: Whether a block's unnamed layers stand in front of its named ones, not behind them.
+    """
     maps = [layer.name for layer in model.layers if len(layer.output.shape) == 4]
     return Backbone(model, name, _blocks(model, re.compile(pattern), named_by_last), licence, maps[-1])
 

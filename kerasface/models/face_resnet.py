@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers
 
 from kerasface.models.dlib_format import layer_records
-from kerasface.models.layers import AddMirrored, AddZoomed, MeanOfViews, PaddedAdd
+from kerasface.models.layers import AddMirrored, AddZoomed, MeanOfViews, PaddedAdd, PadToMultiple
 from kerasface.models.pretrained import ModelFileError, read_verified, weight_file
 
 IMAGE_SIZE = (150, 150)
@@ -47,14 +47,7 @@ def build_face_resnet(weights: str | None = "face_resnet", *, views: int = 1) ->
     inputs = keras.Input((*IMAGE_SIZE, 3), name="crop")
     x = AddZoomed(name="add_zoomed")(inputs) if views == 6 else inputs
     x = AddMirrored(name="add_mirrored")(x) if views > 1 else x
-    x = layers.Rescaling(1 / 256, offset=[-mean / 256 for mean in _MEAN], name="preprocess")(x)
-    x = layers.Conv2D(32, 7, strides=2, name="stem_conv")(x)  # (72, 72, 32)
-    x = layers.ReLU(name="stem_relu")(x)
-    x = layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)  # (35, 35, 32)
-    for stage, (filters, blocks, halves) in enumerate(_STAGES, start=1):
-        for block in range(1, blocks + 1):
-            x = _residual_block(x, filters, halves and block == 1, f"stage{stage}_block{block}")
-    # (35, 35, 32) (17, 17, 64) (8, 8, 128) (4, 4, 256) (2, 2, 256)
+    x = _stages(x, len(_STAGES), padding="valid")  # (2, 2, 256)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dense(EMBEDDING_DIM, use_bias=False, name="features")(x)
     outputs = layers.UnitNormalization(name="embedding")(x)
@@ -66,11 +59,63 @@ def build_face_resnet(weights: str | None = "face_resnet", *, views: int = 1) ->
     return model
 
 
-def _residual_block(x, filters: int, halve: bool, name: str):
+def build_face_resnet_map(
+    image_size: tuple[int, int] | None = None,
+    weights: str | None = "face_resnet",
+    *,
+    num_stages: int = 3,
+    mirror: bool = False,
+) -> keras.Model:
+    """Builds the first stages of the embedder for pictures of any size: to maps, where the embedder has a vector.
+
+    The filters are the embedder's. Its convolutions that halve the map do not pad; here they do, so that each map has
+    exactly half the rows and columns of the one before.
+
+    Args:
+        image_size: Height and width in pixels; `None` for any.
+        weights: As `build_face_resnet` has them.
+        num_stages: Stages, from 1 to 5.
+        mirror: Append the mirror image of every picture to the batch.
+
+    Input shape:
+        `(batch, rows, cols, 3)`, RGB, `uint8` or floats in `[0, 255]`: preprocessing is inside.
+
+    Output shape:
+        `(batch, rows / 2 ** (num_stages + 1), cols / 2 ** (num_stages + 1), channels)`, rounded up; 32, 64, 128, 256
+        and 256 channels after each stage.
+
+    Raises:
+        ModelFileError: If the weight file is missing, altered or not of this architecture.
+        ValueError: If there are not so many stages.
+    """
+    if not 1 <= num_stages <= len(_STAGES):
+        raise ValueError(f"There are {len(_STAGES)} stages. Received: num_stages={num_stages}.")
+    inputs = keras.Input((*(image_size or (None, None)), 3), name="image")
+    x = AddMirrored(name="add_mirrored")(inputs) if mirror else inputs
+    x = PadToMultiple(2 ** (num_stages + 1), name="pad")(x)
+    model = keras.Model(inputs, _stages(x, num_stages, padding="same"), name="face_resnet_map")
+    if weights is not None:
+        _fill(model, weights, whole=False)
+    return model
+
+
+def _stages(x, num_stages: int, padding: str):
+    """Preprocessing, stem and residual stages. Of 150 pixels are left, without padding, 35, 17, 8, 4 and 2."""
+    x = layers.Rescaling(1 / 256, offset=[-mean / 256 for mean in _MEAN], name="preprocess")(x)
+    x = layers.Conv2D(32, 7, strides=2, padding=padding, name="stem_conv")(x)
+    x = layers.ReLU(name="stem_relu")(x)
+    x = layers.MaxPooling2D(3, strides=2, padding=padding, name="stem_pool")(x)
+    for stage, (filters, blocks, halves) in enumerate(_STAGES[:num_stages], start=1):
+        for block in range(1, blocks + 1):
+            x = _residual_block(x, filters, halves and block == 1, padding, f"stage{stage}_block{block}")
+    return x
+
+
+def _residual_block(x, filters: int, halve: bool, padding: str, name: str):
     shortcut = x
     if halve:
-        shortcut = layers.AveragePooling2D(2, name=f"{name}_shortcut")(shortcut)
-        x = layers.Conv2D(filters, 3, strides=2, name=f"{name}_conv1")(x)
+        shortcut = layers.AveragePooling2D(2, padding=padding, name=f"{name}_shortcut")(shortcut)
+        x = layers.Conv2D(filters, 3, strides=2, padding=padding, name=f"{name}_conv1")(x)
     else:
         x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv1")(x)
     x = layers.ReLU(name=f"{name}_relu1")(x)
@@ -79,9 +124,10 @@ def _residual_block(x, filters: int, halve: bool, name: str):
     return layers.ReLU(name=f"{name}_relu2")(x)
 
 
-def _fill(model: keras.Model, weights: str) -> None:
+def _fill(model: keras.Model, weights: str, *, whole: bool = True) -> None:
     targets = [layer for layer in model.layers if layer.weights]
     values = _folded(layer_records(read_verified(weight_file(weights))))
+    values = values if whole else values[: len(targets)]
     if len(values) != len(targets):
         raise ModelFileError(
             f"The weights {weights!r} hold {len(values)} layers; face_resnet has {len(targets)}. They belong together?"

@@ -9,7 +9,8 @@ class PaddedAdd(keras.layers.Layer):
     """Adds two feature maps of different size, the smaller one padded with zeros at its end.
 
     dlib's residual networks join shortcut and residual this way where a block halves the map: rows, columns and
-    channels are padded at the bottom, right and end until both have the larger extent of the two.
+    channels are padded at the bottom, right and end until both have the larger extent of the two. Rows or columns that
+    are not known beforehand must be equal.
 
     Input shape:
         Two tensors `(batch, rows, cols, channels)`.
@@ -25,7 +26,8 @@ class PaddedAdd(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         first, second = input_shape
-        return (first[0], *(max(a, b) for a, b in zip(first[1:], second[1:], strict=True)))
+        extents = zip(first[1:], second[1:], strict=True)
+        return (first[0], *(None if None in pair else max(pair) for pair in extents))
 
 
 @keras.saving.register_keras_serializable(package="kerasface")
@@ -139,6 +141,26 @@ class MeanOfViews(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "views": self.views}
+
+
+@keras.saving.register_keras_serializable(package="kerasface")
+class MeanOfMirrored(keras.layers.Layer):
+    """Averages the maps of every picture and of its mirror image, which is mirrored back.
+
+    Input shape:
+        `(2 * batch, rows, cols, channels)`: maps of the pictures, then of their mirror images, as `AddMirrored` makes
+        them.
+
+    Output shape:
+        `(batch, rows, cols, channels)`.
+    """
+
+    def call(self, inputs):
+        maps, mirrored = ops.split(inputs, 2, axis=0)
+        return (maps + ops.flip(mirrored, axis=2)) / 2
+
+    def compute_output_shape(self, input_shape):
+        return _with_batch(input_shape, 1 / 2)
 
 
 @keras.saving.register_keras_serializable(package="kerasface")
@@ -309,12 +331,91 @@ class CosineLogits(keras.layers.Layer):
         return {**super().get_config(), "num_classes": self.num_classes, "scale": self.scale}
 
 
+@keras.saving.register_keras_serializable(package="kerasface")
+class PadToMultiple(keras.layers.Layer):
+    """Pads pictures at the bottom and right by their own mirror image, so that rows and columns can be halved evenly.
+
+    `CropLike` takes off what was added.
+
+    Args:
+        multiple: Rows and columns become multiples of this.
+
+    Input shape:
+        `(batch, rows, cols, channels)`; rows and columns may be unknown, and have at least `multiple - 1` pixels.
+
+    Output shape:
+        `(batch, padded_rows, padded_cols, channels)`, of the layer's compute dtype.
+    """
+
+    def __init__(self, multiple: int, **kwargs):
+        super().__init__(**kwargs)
+        if multiple < 1:
+            raise ValueError(f"multiple must be at least 1. Received: multiple={multiple}.")
+        self.multiple = multiple
+
+    def call(self, inputs):
+        inputs = ops.cast(inputs, self.compute_dtype)
+        if None not in inputs.shape[1:3] and not any(side % self.multiple for side in inputs.shape[1:3]):
+            return inputs
+        rows, cols = (-side % self.multiple for side in ops.shape(inputs)[1:3])
+        return ops.pad(inputs, [(0, 0), (0, rows), (0, cols), (0, 0)], mode="symmetric")
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, channels = input_shape
+        return (batch, *(side and -(-side // self.multiple) * self.multiple for side in sides), channels)
+
+    def get_config(self):
+        return {**super().get_config(), "multiple": self.multiple}
+
+
+@keras.saving.register_keras_serializable(package="kerasface")
+class CropLike(keras.layers.Layer):
+    """Cuts a map at the bottom and right to the rows and columns of another.
+
+    Input shape:
+        Two tensors: the map `(batch, rows, cols, channels)`, and one `(batch, fewer_rows, fewer_cols, any)`.
+
+    Output shape:
+        `(batch, fewer_rows, fewer_cols, channels)`.
+    """
+
+    def call(self, inputs):
+        x, like = inputs
+        rows, cols = ops.shape(like)[1:3]
+        return x[:, :rows, :cols]
+
+    def compute_output_shape(self, input_shape):
+        shape, like = input_shape
+        return (shape[0], *like[1:3], shape[3])
+
+
+@keras.saving.register_keras_serializable(package="kerasface")
+class ResizeLike(keras.layers.Layer):
+    """Brings a map to the rows and columns of another, bilinearly.
+
+    Input shape:
+        Two tensors: the map `(batch, rows, cols, channels)`, and one `(batch, other_rows, other_cols, any)`, whose rows
+        and columns are known.
+
+    Output shape:
+        `(batch, other_rows, other_cols, channels)`.
+    """
+
+    def call(self, inputs):
+        x, like = inputs
+        return ops.image.resize(x, like.shape[1:3], interpolation="bilinear")
+
+    def compute_output_shape(self, input_shape):
+        shape, like = input_shape
+        return (shape[0], *like[1:3], shape[3])
+
+
 def _with_batch(shape: tuple, factor: float) -> tuple:
     return (None if shape[0] is None else round(shape[0] * factor), *shape[1:])
 
 
 def _pad_end(x, target: tuple[int, int, int]):
-    missing = [wanted - given for wanted, given in zip(target, x.shape[1:], strict=True)]
+    missing = [0 if wanted is None else wanted - given for wanted, given in zip(target, x.shape[1:], strict=True)]
     if not any(missing):
         return x
     return ops.pad(x, [(0, 0), *((0, count) for count in missing)])

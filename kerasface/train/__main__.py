@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from kerasface.terminal import progress_bars, start_tensorflow
-from kerasface.train import metric_recipe
+from kerasface.train import metric_recipe, segment_recipe
 from kerasface.train.metric_recipe import MetricRecipe
 from kerasface.train.recipe import CHOICES, ClassifyRecipe, build_recipe, read_recipe
+from kerasface.train.segment_recipe import SegmentRecipe
 
-_STAGES = {"head": "head on frozen features", "fine_tune": "fine-tuning", "train": "training"}
+_STAGES = {"head": "the head, all else frozen", "fine_tune": "fine-tuning", "train": "training"}
 
 
 @click.group()
@@ -107,10 +108,7 @@ def metric(data, name, resume, recipe, runs, cache, json, **settings) -> None:
     A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops after the current step with a usable
     model; --resume NAME goes on with it, also after a crash.
     """
-    if resume and any(value is not None for value in (data, name, recipe, *settings.values())):
-        raise click.UsageError("--resume goes on as the training began: give it no data, name or settings.")
-    if not resume and (data is None or name is None):
-        raise click.UsageError("Give DATA and --name, or --resume NAME.")
+    _check_usage(data, name, resume, recipe, settings)
     with _errors():
         given = _given(recipe, settings, MetricRecipe)
         from kerasface.train.metric import resume_metric, train_metric
@@ -119,6 +117,38 @@ def metric(data, name, resume, recipe, runs, cache, json, **settings) -> None:
             options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
             trained = resume_metric(resume, **options) if resume else train_metric(data, name, recipe=given, **options)
     _print_trained(trained, json, _print_metric)
+
+
+@train.command()
+@_training_options(SegmentRecipe, segment_recipe.CHOICES)
+def segment(data, name, resume, recipe, runs, cache, json, **settings) -> None:
+    """Train a segmentation on DATA, a folder with `images` and `masks` of the same names.
+
+    A mask is a PNG with one class id per pixel, or with the colours that DATA/classes.txt gives to the classes (a line
+    each, in the order of their ids: `name` or `name #rrggbb`). The encoder starts from face_resnet, frozen at first.
+
+    A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops after the current step with a usable
+    model; --resume NAME goes on with it, also after a crash.
+    """
+    _check_usage(data, name, resume, recipe, settings)
+    with _errors():
+        given = _given(recipe, settings, SegmentRecipe)
+        from kerasface.train.segment import resume_segmentation, train_segmentation
+
+        with progress_bars() as report:
+            options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
+            if resume:
+                trained = resume_segmentation(resume, **options)
+            else:
+                trained = train_segmentation(data, name, recipe=given, **options)
+    _print_trained(trained, json, _print_segmentation)
+
+
+def _check_usage(data, name, resume, recipe, settings: dict) -> None:
+    if resume and any(value is not None for value in (data, name, recipe, *settings.values())):
+        raise click.UsageError("--resume goes on as the training began: give it no data, name or settings.")
+    if not resume and (data is None or name is None):
+        raise click.UsageError("Give DATA and --name, or --resume NAME.")
 
 
 def _given(file: Path | None, flags: dict, kind: type):
@@ -172,6 +202,12 @@ def _print_event(event: dict) -> None:
         click.echo(
             f"{event['num_train']} images of {event['num_people_train']} people to train on, {event['num_validation']} "
             f"of {event['num_people_validation']} others to judge on; {event['device']}, {event['precision']}",
+            err=True,
+        )
+    elif kind == "start" and "num_unknown" not in event:
+        click.echo(
+            f"{event['num_train']} pictures to train on, {event['num_validation']} to judge on, {event['num_classes']} "
+            f"classes; {event['device']}, {event['precision']}",
             err=True,
         )
     elif kind == "start":
@@ -230,6 +266,17 @@ def _print_metric(trained) -> None:
     for note in trained.notes:
         click.echo(note)
     click.echo(f"curves, distances and alarms: {trained.folder / 'report.html'}")
+
+
+def _print_segmentation(trained) -> None:
+    metrics = trained.metrics
+    click.echo(f"{trained.folder}: {metrics['num_validation']} pictures held out, {metrics['seconds']:.1f} s")
+    click.echo(f"pixel accuracy {metrics['pixel_accuracy']:.2%}, mean IoU {metrics['mean_iou']:.3f}")
+    found = (f"{name} {value:.3f}" if value is not None else f"{name} -" for name, value in metrics["iou"].items())
+    click.echo(f"IoU: {', '.join(found)}")
+    for note in trained.notes:
+        click.echo(note)
+    click.echo(f"curves and the worst masks: {trained.folder / 'report.html'}")
 
 
 if __name__ == "__main__":

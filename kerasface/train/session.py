@@ -20,7 +20,7 @@ import kerasface
 from kerasface.runs import RunError, check_name, write_atomically
 from kerasface.train.recipe import ClassifyRecipe, Recipe, build_recipe, read_recipe, write_recipe
 
-_PARTS_THAT_TRAIN = ("data", "faces", "models", "train", "images.py", "losses.py")
+_PARTS_THAT_TRAIN = ("data", "faces", "models", "train", "images.py", "losses.py", "segmentation_losses.py")
 _MAX_CHECKPOINT_SHARE = 0.05  # of the time goes into writing checkpoints at most
 
 

@@ -55,7 +55,7 @@ def head_stage(
             epoch=epoch,
             start_step=start,
         )
-        return _for_devices(with_class_weights(made, weights), _num_devices())
+        return for_devices(with_class_weights(made, weights), num_devices())
 
     return Stage(
         name="head",
@@ -117,7 +117,7 @@ def image_stage(
             epoch=epoch,
             start_step=start,
         )
-        return _for_devices(with_class_weights(made, weights), _num_devices())
+        return for_devices(with_class_weights(made, weights), num_devices())
 
     return Stage(
         name=name,
@@ -230,7 +230,7 @@ def _mirrored_strategy():
     return tf.distribute.MirroredStrategy(devices)
 
 
-def _num_devices() -> int:
+def num_devices() -> int:
     """Returns among how many devices the scope that one stands in divides the batches."""
     if keras.backend.backend() == "jax":
         distribution = keras.distribution.distribution()
@@ -240,7 +240,7 @@ def _num_devices() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def _for_devices(batches, count: int):
+def for_devices(batches, count: int):
     """Makes every batch divide among devices: a rest is filled up with its own images, weighted to count once each."""
     if count == 1:
         return batches

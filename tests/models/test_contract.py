@@ -11,13 +11,18 @@ from kerasface.models.layers import (
     AddMirrored,
     AddZoomed,
     CosineLogits,
+    CropLike,
     DropBlock2D,
     Maxout,
+    MeanOfMirrored,
     MeanOfViews,
     PaddedAdd,
+    PadToMultiple,
+    ResizeLike,
     ReverseChannels,
 )
 from kerasface.models.mtcnn import build_onet, build_pnet, build_rnet
+from kerasface.models.unet import build_encoder, build_unet
 
 
 def build_classifier():
@@ -35,6 +40,8 @@ MODELS = {
     "pnet": (lambda: build_pnet(weights=None), (48, 61), [(19, 26), (19, 26, 4)]),
     "rnet": (lambda: build_rnet(weights=None), (24, 24), [(), (4,)]),
     "onet": (lambda: build_onet(weights=None), (48, 48), [(), (4,), (10,)]),
+    "unet": (lambda: build_unet(4, build_encoder("plain")), (45, 64), [(45, 64, 4)]),
+    "unet_face_resnet": (lambda: build_unet(4, build_encoder("face_resnet", mirror=True)), (48, 45), [(48, 45, 4)]),
 }
 # name: (builder, shape of its input or a list of them, shape of its output)
 LAYERS = {
@@ -42,6 +49,10 @@ LAYERS = {
     "AddMirrored": (AddMirrored, (2, 4, 5, 3), (4, 4, 5, 3)),
     "AddZoomed": (lambda **options: AddZoomed(border=2, cut=1, **options), (2, 7, 5, 3), (6, 7, 5, 3)),
     "MeanOfViews": (lambda **options: MeanOfViews(3, **options), (6, 7), (2, 7)),
+    "MeanOfMirrored": (MeanOfMirrored, (6, 4, 5, 2), (3, 4, 5, 2)),
+    "PadToMultiple": (lambda **options: PadToMultiple(4, **options), (2, 5, 8, 3), (2, 8, 8, 3)),
+    "CropLike": (CropLike, [(2, 8, 8, 3), (2, 5, 7, 1)], (2, 5, 7, 3)),
+    "ResizeLike": (ResizeLike, [(2, 4, 5, 3), (2, 7, 8, 1)], (2, 7, 8, 3)),
     "Maxout": (lambda **options: Maxout(pieces=3, **options), (2, 4, 5, 12), (2, 4, 5, 4)),
     "DropBlock2D": (
         lambda **options: DropBlock2D(rate=0.2, block_size=3, seed=1, **options),
