@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face, FaceDetector
-from kerasface.faces.regions import BACKGROUND, Region, class_ids, compose, cut_square, inside, square_around
+from kerasface.faces.regions import BACKGROUND, GREY, Region, class_ids, compose, cut_square, inside, square_around
 from kerasface.models.face_resnet import IMAGE_SIZE
 from kerasface.models.runtime import compile_network
 from kerasface.runs import Run, RunError
@@ -16,7 +16,6 @@ from kerasface.runs import Run, RunError
 FACE = "face"  # name of the region of every class but background and hair
 
 _BATCH = 8  # squares given to the network at once
-_MULTIPLE = 32  # whole pictures are padded to multiples of it: few shapes, and five halvings are exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,19 +196,14 @@ class Segmenter:
         """
         _check_image(image)
         height, width = image.shape[:2]
-        rows, cols = self.run.model.input_shape[1:3]
-        scale = min((rows or self._side) / height, (cols or self._side) / width)
-        rows_used, cols_used = max(1, round(scale * height)), max(1, round(scale * width))
-        small = cv2.resize(
-            image, (cols_used, rows_used), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        )
-        rows = rows or -(-rows_used // _MULTIPLE) * _MULTIPLE
-        cols = cols or -(-cols_used // _MULTIPLE) * _MULTIPLE
-        top, left = (rows - rows_used) // 2, (cols - cols_used) // 2
-        borders = (top, rows - rows_used - top, left, cols - cols_used - left)
-        padded = cv2.copyMakeBorder(small, *borders, cv2.BORDER_REPLICATE)
-        (probabilities,) = self._probabilities(padded[None])
-        probabilities = probabilities[top : top + rows_used, left : left + cols_used]
+        scale = self._side / max(height, width)
+        rows, cols = max(1, round(scale * height)), max(1, round(scale * width))
+        small = cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        top, left = (self._side - rows) // 2, (self._side - cols) // 2
+        square = np.full((self._side, self._side, 3), GREY, dtype=np.uint8)
+        square[top : top + rows, left : left + cols] = small
+        (probabilities,) = self._probabilities(square[None])
+        probabilities = probabilities[top : top + rows, left : left + cols]
         mask = class_ids(probabilities, (height, width), (0, 0, width, height))
         return Segmentation(mask, (), self.classes, self.colours)
 

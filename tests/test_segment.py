@@ -131,19 +131,21 @@ def test_a_whole_picture_of_any_size(side, size):
     np.testing.assert_array_equal(found.mask[:, sure], ids[:, sure])
 
 
-def test_a_picture_of_one_colour_has_no_border():
-    """What is padded goes on with the picture's colours: the mean of 5 x 5 pixels is above 200 up to the very edge.
+def test_a_whole_picture_stands_in_the_middle_of_a_grey_square():
+    seen = []
 
-    91 columns are padded by 2 and 3, so the model's own border of zeros is cut off with them.
-    """
-    inputs = keras.Input((None, None, 3))
-    head = keras.layers.Conv2D(4, 5, padding="same", activation="softmax")
-    model = keras.Model(inputs, head(inputs))
-    kernel = np.zeros((5, 5, 3, 4))
-    kernel[..., 1:] = np.eye(3) / 25 / 25
-    head.set_weights([kernel, np.array([200 / 25, 0, 0, 0])])
-    found = Segmenter(colour_run(model)).segment_whole(painted(np.full((50, 91), 3, dtype=np.uint8)))
-    assert (found.mask == 3).all()
+    def look(images):
+        seen.append(images)
+        return (np.zeros((*images.shape[:3], 4), dtype=np.float32),)
+
+    segmenter = Segmenter(colour_run(colour_model()))
+    segmenter._network = look
+    segmenter.segment_whole(np.full((32, 64, 3), (10, 20, 30), dtype=np.uint8))
+    (square,) = seen[0]
+    assert square.shape == (SIDE, SIDE, 3)
+    np.testing.assert_array_equal(square[16:48], np.broadcast_to((10, 20, 30), (32, 64, 3)))
+    assert (square[:16] == 128).all()
+    assert (square[48:] == 128).all()
 
 
 def test_a_photo_of_twelve_megapixels_takes_little_more_than_its_masks(run):

@@ -5,6 +5,7 @@ import click
 from kerasface import __version__
 from kerasface.cli.evaluate import evaluate
 from kerasface.cli.gallery import cluster, enroll, identify
+from kerasface.cli.inspect import inspect
 from kerasface.cli.models import doctor, export, models, sample
 from kerasface.cli.people import people
 from kerasface.cli.photos import detect, embed, predict, verify
@@ -21,7 +22,7 @@ def main() -> None:
 _COMMANDS = (
     *(verify, detect, embed, predict, segment),
     *(enroll, identify, people, cluster),
-    *(train, evaluate, export, sample, models, doctor),
+    *(train, evaluate, export, sample, models, inspect, doctor),
 )
 for command in _COMMANDS:
     main.add_command(command)

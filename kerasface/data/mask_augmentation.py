@@ -15,6 +15,7 @@ import numpy as np
 
 # Class of a pixel outside the labelled picture: it is background if something is drawn there.
 OUTSIDE = 255
+GREY = 128  # of what lies outside a picture that is used as it is
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ POLICIES: dict[str, MaskPolicy] = {
     "light": MaskPolicy(rotation=5, zoom=1.1, shift=0.05, colour=0.3),
     "standard": MaskPolicy(rotation=15, zoom=1.3, shift=0.1, stretch=0.1, background=0.4, colour=0.6, parts=0.2),
     "strong": MaskPolicy(
-        rotation=30, zoom=1.8, shift=0.1, stretch=0.2, background=0.6, colour=1.0, parts=0.4, gentle=0.35
+        rotation=30, zoom=1.8, shift=0.1, stretch=0.2, background=0.6, colour=1.0, parts=0.5, gentle=0.5
     ),
 }
 
@@ -67,8 +68,6 @@ class MaskChanges:
 
     Attributes:
         image_size: Height and width of the results.
-        whole_size: Height and width that a whole picture would be brought to; where they are larger than `image_size`,
-            a part is seen, anywhere in it. `image_size` itself if not given.
         classes: Names of the classes, by class id.
         policy: How far pictures are changed.
         backgrounds: RGB uint8 pictures that may stand behind a face, of any size.
@@ -80,7 +79,6 @@ class MaskChanges:
     policy: MaskPolicy
     backgrounds: Sequence[np.ndarray] = field(default=())
     flip: bool = True
-    whole_size: tuple[int, int] | None = None
 
 
 def augment_masked(
@@ -111,7 +109,8 @@ def augment_masked(
     if policy.background and (generator.random() < policy.background):
         image = _onto(image, mask == 0, _background(changes, generator), generator)
     elif outside.any():
-        image = _onto(image, outside, _background(changes, generator), generator)
+        filled = np.float32(GREY) if generator.random() < 0.5 else _background(changes, generator)
+        image = _onto(image, outside, filled, generator)
     if policy.colour:
         image = _recolour(image, policy.colour, generator)
         image = _degrade(image, policy.colour, generator)
@@ -122,25 +121,25 @@ def fit_masked(image: np.ndarray, mask: np.ndarray, image_size: tuple[int, int])
     """Brings a picture and its mask to a size, unchanged otherwise: the whole picture, its middle in the middle.
 
     Returns:
-        The picture, its edge repeated where its shape is another, and its mask, 255 there.
+        The picture, grey where its shape is another, and its mask, 255 there.
     """
-    matrix = _fit_matrix(mask, image_size)
-    return _warped(image, mask, matrix, image_size)
+    image, mask = _warped(image, mask, _fit_matrix(mask, image_size), image_size)
+    image[mask == OUTSIDE] = GREY
+    return image, mask
 
 
 def _move(image, mask, policy: MaskPolicy, changes: MaskChanges, generator):
     size = np.array(changes.image_size[::-1])  # columns, rows
-    whole = np.array((changes.whole_size or changes.image_size)[::-1])
     angle = np.deg2rad(policy.rotation * generator.uniform(-1, 1))
     zoom = policy.zoom ** generator.uniform(-1, 1)
     aspect = (1 + policy.stretch) ** generator.uniform(-0.5, 0.5)
     mirror = -1.0 if changes.flip and generator.random() < 0.5 else 1.0
-    # How far the middle of the picture lies from the middle of what is seen.
-    shift = (policy.shift * size + (whole - size) / 2) * generator.uniform(-1, 1, 2)
+    shift = policy.shift * size * generator.uniform(-1, 1, 2)
     cosine, sine = np.cos(angle) * zoom, np.sin(angle) * zoom
     turn = np.array([[cosine, sine], [-sine, cosine]]) @ np.diag([mirror * aspect, 1 / aspect])
-    fit = np.vstack([_fit_matrix(mask, (whole[1], whole[0])), [0, 0, 1]])
-    moved = np.column_stack([turn, (size - 1) / 2 + shift - turn @ ((whole - 1) / 2)])
+    fit = np.vstack([_fit_matrix(mask, changes.image_size), [0, 0, 1]])
+    middle = (size - 1) / 2
+    moved = np.column_stack([turn, middle + shift - turn @ middle])
     return _warped(image, mask, moved @ fit, changes.image_size)
 
 

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 BACKGROUND = 0  # its class id in every model
+# Of what lies beyond a photo. Border pixels that went on would look like a background that touches hair and skin.
+GREY = 128
 
 Square = tuple[int, int, int]  # x and y of the upper left corner, side; it may leave the photo
 Region = tuple[int, int, int, int]  # x, y, width, height; inside the photo
@@ -32,7 +34,7 @@ def inside(square: Square, shape: tuple[int, ...]) -> Region:
 
 
 def cut_square(image: np.ndarray, square: Square, size: int) -> np.ndarray:
-    """Resamples a square of a photo; beyond the photo its border pixels go on.
+    """Resamples a square of a photo; beyond the photo it is grey.
 
     Only the part inside the photo is touched: a square around a huge face may have far more pixels than the photo.
 
@@ -62,7 +64,11 @@ def cut_square(image: np.ndarray, square: Square, size: int) -> np.ndarray:
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     grid = cv2.warpAffine(part, to_part, (size * finer,) * 2, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return grid if finer == 1 else cv2.resize(grid, (size, size), interpolation=cv2.INTER_AREA)
+    crop = grid if finer == 1 else cv2.resize(grid, (size, size), interpolation=cv2.INTER_AREA)
+    centres = (np.arange(size) + 0.5) * side / size
+    crop[:, (x + centres < 0) | (x + centres >= image.shape[1])] = GREY
+    crop[(y + centres < 0) | (y + centres >= image.shape[0])] = GREY
+    return crop
 
 
 def class_ids(probabilities: np.ndarray, size: tuple[int, int], window: Region) -> np.ndarray:

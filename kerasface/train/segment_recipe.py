@@ -44,17 +44,17 @@ class SegmentRecipe:
     mirror: bool | None = setting(
         None, "Average over picture and mirror image in use: twice the work. [yes for face_resnet and plain]"
     )
-    image_size: int = setting(224, "Longer side in pixels of the pictures that the model is used on.")
+    image_size: int = setting(256, "Longer side in pixels of the pictures that the model is used on.")
     training_size: int | None = setting(
-        None, "Side of the training pictures; smaller ones show parts, and train faster. [image_size]"
+        None, "Side of the training pictures; smaller ones train faster. [seven eighths]"
     )
-    context: float = setting(1.9, "Side of what is cut out around a face, in heights of its box.")
+    context: float = setting(2.2, "Side of what is cut out around a face, in heights of its box.")
     copies: int = setting(8, "Differently augmented copies of each picture in an epoch, in the mean.")
     augment: str = setting("strong", "Augmentation: none, light, standard or strong.")
     backgrounds: str | None = setting(None, "Folder of pictures to put behind what is labelled. [a few come along]")
     flip: bool = setting(True, "Mirror half of the pictures when augmenting.")
     loss: str = setting("cross-entropy+dice", "cross-entropy, dice, focal, or the sum of one with dice.")
-    class_weights: float = setting(0.35, "How much rare classes weigh more in cross-entropy: 0 no more, 1 balanced.")
+    class_weights: float = setting(0.25, "How much rare classes weigh more in cross-entropy: 0 no more, 1 balanced.")
     head_epochs: int = setting(1, "Epochs of the decoder alone, on the frozen encoder.")
     epochs: int = setting(13, "Epochs of the decoder and the encoder's last blocks.")
     unfreeze: int | None = setting(None, "Blocks of the encoder trained, from the end. [two thirds]")
@@ -96,7 +96,7 @@ def resolve_segment(recipe: SegmentRecipe) -> SegmentRecipe:
         recipe,
         weights=weights,
         mirror=recipe.mirror if recipe.mirror is not None else recipe.encoder in ("face_resnet", "plain"),
-        training_size=recipe.training_size or recipe.image_size,
+        training_size=recipe.training_size or max(32, round(recipe.image_size * 7 / 8 / 32) * 32),
         deeper=recipe.deeper if recipe.deeper is not None else int(recipe.encoder == "face_resnet"),
         head_epochs=recipe.head_epochs if weights == "pretrained" else 0,
     )
@@ -165,7 +165,7 @@ def _check_contradictions(asked: SegmentRecipe, resolved: SegmentRecipe) -> None
             resolved.copies > 1 and resolved.augment == "none" and not resolved.flip
         ),
         "class_weights weigh cross-entropy, which the loss has none of": (
-            asked.class_weights not in (0, 0.35) and not resolved.loss.startswith("cross-entropy")
+            asked.class_weights not in (0, 0.25) and not resolved.loss.startswith("cross-entropy")
         ),
     }
     for sentence, holds in contradictions.items():

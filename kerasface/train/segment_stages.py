@@ -136,8 +136,8 @@ def changes_of(recipe: SegmentRecipe, classes: Sequence[str]) -> MaskChanges:
     backgrounds = ()
     if policy.background:
         backgrounds = read_backgrounds(recipe.backgrounds) if recipe.backgrounds else installed_backgrounds()
-    size, whole = (recipe.training_size,) * 2, (recipe.image_size,) * 2
-    return MaskChanges(size, tuple(classes), policy, backgrounds=backgrounds, flip=recipe.flip, whole_size=whole)
+    size = (recipe.training_size,) * 2
+    return MaskChanges(size, tuple(classes), policy, backgrounds=backgrounds, flip=recipe.flip)
 
 
 def _stage(

@@ -1,5 +1,7 @@
 """Changes of pictures with masks: both move together, and nothing that only recolours touches the mask."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -257,8 +259,9 @@ def test_a_gentler_policy_has_a_third_of_every_change():
 
 
 def test_policies_grow_stronger():
-    """By how much the label of a pixel changes, on average."""
-    changes = [np.mean([(augmented(p, seed)[1] != MASK).mean() for seed in range(40)]) for p in POLICIES.values()]
+    """By how much the label of a pixel changes, on average; half of the strongest pictures are changed gently."""
+    whole = [replace(policy, gentle=0.0) for policy in POLICIES.values()]
+    changes = [np.mean([(augmented(p, seed)[1] != MASK).mean() for seed in range(40)]) for p in whole]
     assert list(POLICIES) == ["none", "light", "standard", "strong"]
     assert changes[0] == 0 < changes[1] < changes[2] < changes[3]
 

@@ -1,0 +1,208 @@
+"""Commands that look inside models."""
+
+import csv
+import io
+from pathlib import Path
+
+import click
+
+from kerasface.cli.output import JSON, RUNS, errors, print_json
+from kerasface.terminal import progress_bars
+
+# Those of kerasface.inspection.comparison, which is too heavy to import.
+_SORT_KEYS = ("name", "parameters", "multiply_adds", "activation_bytes", "milliseconds")
+_HEADS = (
+    *("layer", "kind", "output", "weights", "share", "multiply-adds", "share"),
+    *("activations KiB", "receptive field", "jump"),
+)
+MODEL = click.option("--model", "run_name", help="Name of one of your models.")
+ARCHITECTURE = click.option(
+    "--architecture",
+    help="With random weights: face_resnet, a name of the zoo such as resnet34, or of keras.applications.",
+)
+IMAGE_SIZE = click.option(
+    "--image-size",
+    type=click.IntRange(min=1),
+    help="Height and width of the images, in pixels.  [default: the model's own, 224 for architectures]",
+)
+OUT = click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write into; made if missing."
+)
+
+
+@click.group()
+def inspect() -> None:
+    """Look inside models: what each layer costs and sees."""
+
+
+@inspect.command()
+@MODEL
+@ARCHITECTURE
+@IMAGE_SIZE
+@OUT
+@RUNS
+@JSON
+def layers(run_name, architecture, image_size, out, runs, as_json) -> None:
+    """List the layers of a model with sizes, weights, multiply-adds, memory and receptive field.
+
+    With --out, layers.html (figures too) and layers.csv are written into the folder. All numbers are for one image.
+    """
+    with errors():
+        from kerasface.inspection.arithmetic import layer_table, model_cost
+
+        model, size = inspected_model(run_name, architecture, image_size, runs)
+        records = layer_table(model, size)
+        cost = model_cost(records)
+        if out:
+            _write(out, f"Layers of {run_name or architecture}", records, cost)
+    if as_json:
+        print_json({"layers": [record.to_dict() for record in records], "total": cost.to_dict()})
+        return
+    for line in _aligned([_HEADS, *(_cells(record) for record in records)]):
+        click.echo(line)
+    click.echo(
+        f"{cost.parameters:,} weights ({cost.weights_mebibytes:.1f} MiB in float32), "
+        f"{cost.multiply_adds:,} multiply-adds, activations {cost.activation_bytes / 2**20:.1f} MiB"
+    )
+    if cost.uncounted:
+        click.echo(f"multiply-adds not known: {', '.join(cost.uncounted)}")
+    if out:
+        click.echo(f"{out / 'layers.html'}\n{out / 'layers.csv'}")
+
+
+@inspect.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@IMAGE_SIZE
+@click.option("--sort", "sort_by", type=click.Choice(_SORT_KEYS), help="Smallest first.  [default: as given]")
+@JSON
+def cost(names, image_size, sort_by, as_json) -> None:
+    """Compare architectures: weights, multiply-adds, and the time of one image on this machine.
+
+    NAME is face_resnet, one of the zoo or one of keras.applications, built with random weights and 1,000 classes;
+    nothing is downloaded. face_resnet keeps its 150 x 150 pixels.
+    """
+    with errors():
+        from kerasface.inspection.comparison import compare_models
+        from kerasface.models.runtime import device_name
+
+        size = image_size and (image_size, image_size)
+        with progress_bars() as report:
+            records = compare_models(
+                names, size, sort_by=sort_by, on_progress=lambda done, total: report("models", done, total)
+            )
+    if as_json:
+        print_json({"models": [record.to_dict() for record in records], "device": device_name()})
+        return
+    heads = ("model", "image", "weights", "MiB", "multiply-adds", "activations MiB", "ms")
+    rows = [
+        (
+            record.name,
+            _times(record.image_size),
+            f"{record.parameters:,}",
+            f"{record.mebibytes:.1f}",
+            f"{record.multiply_adds:,}",
+            f"{record.activation_bytes / 2**20:.1f}",
+            f"{record.milliseconds:.1f}",
+        )
+        for record in records
+    ]
+    for line in _aligned([heads, *rows]):
+        click.echo(line)
+    click.echo(f"one image at a time, {device_name()}")
+
+
+def inspected_model(run_name: str | None, architecture: str | None, image_size: int | None, runs: str):
+    """Returns the model that the options ask for, and the height and width that its open sides take, or `None`."""
+    if bool(run_name) == bool(architecture):
+        raise click.UsageError("Give --model or --architecture.")
+    size = image_size and (image_size, image_size)
+    if architecture:
+        from kerasface.inspection.comparison import build_by_name
+
+        return build_by_name(architecture, size), None
+    from kerasface.runs import load_run
+
+    run = load_run(runs, run_name)
+    if size is None and None in run.model.inputs[0].shape[1:3]:
+        size = tuple(run.card["input"]["image_size"])
+    return run.model, size
+
+
+def _cells(record) -> tuple[str, ...]:
+    unknown = record.multiply_adds is None
+    return (
+        record.name,
+        record.kind,
+        _times(record.output_shape),
+        f"{record.parameters:,}",
+        f"{record.parameters_share:.1%}",
+        "unknown" if unknown else f"{record.multiply_adds:,}",
+        "-" if unknown else f"{record.multiply_adds_share:.1%}",
+        f"{record.activation_bytes / 2**10:,.1f}",
+        _side(record.receptive_field),
+        _side(record.jump),
+    )
+
+
+def _times(numbers) -> str:
+    return " x ".join(str(number) for number in numbers) or "-"
+
+
+def _side(pixels: tuple[float, float] | None) -> str:
+    """Rows and columns, one number where they are alike; nothing where there are none."""
+    rows, cols = pixels or (0, 0)
+    if not rows and not cols:
+        return "-"
+    return f"{rows:g}" if rows == cols else f"{rows:g} x {cols:g}"
+
+
+def _rounded(count: int) -> str:
+    """A large number with three digits: 300,774,272 is 301 M."""
+    power = next((power for power in (9, 6, 3) if count >= 10**power), 0)
+    return f"{count / 10**power:.3g} {dict(zip((9, 6, 3, 0), 'GMk ', strict=True))[power]}".strip()
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    """Columns side by side: the first on the left, numbers on the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    ]
+
+
+def _write(out: Path, title: str, records, cost) -> None:
+    from kerasface.plotting.costs import layer_costs
+    from kerasface.plotting.document import document, facts_row, figure_html, notes_list, table
+    from kerasface.runs import write_atomically
+
+    facts = {
+        "weights": _rounded(cost.parameters),
+        "MiB in float32": f"{cost.weights_mebibytes:.1f}",
+        "multiply-adds": _rounded(cost.multiply_adds),
+        "MiB of activations": f"{cost.activation_bytes / 2**20:.1f}",
+    }
+    notes = [f"The multiply-adds of {name} are not known and are left out." for name in cost.uncounted]
+    sizes = [(record.name, record.formula) for record in records if record.formula]
+    page = document(
+        title,
+        {
+            "": [facts_row(facts), notes_list(notes)],
+            "Where they go": [figure_html(layer_costs([record.to_dict() for record in records]))],
+            "Layers, for one image": [table(_HEADS, [_cells(record) for record in records])],
+            "Spatial sizes": [table(("layer", "floor((N + 2P - D(F - 1) - 1) / S) + 1"), sizes)] if sizes else [],
+        },
+    )
+    write_atomically(out / "layers.html", page.encode("utf-8"))
+    text = io.StringIO(newline="")
+    entries = [record.to_dict() for record in records]
+    writer = csv.DictWriter(text, fieldnames=list(entries[0]))
+    writer.writeheader()
+    writer.writerows({key: _flat(value) for key, value in entry.items()} for entry in entries)
+    write_atomically(out / "layers.csv", text.getvalue().encode("utf-8"))
+
+
+def _flat(value):
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value

@@ -1,0 +1,121 @@
+"""The command that draws embeddings on a map and looks for wrong names among them."""
+
+from pathlib import Path
+
+import click
+
+from kerasface.cli.output import JSON, errors, print_json
+from kerasface.cli.people import opened_gallery
+from kerasface.terminal import progress_bars
+
+_REPORT = "map.html"
+_METHODS = ("tsne", "pca", "umap")  # those of inspection.embedding_map
+
+
+@click.command("map")
+@click.argument("source", required=False, metavar="[FOLDER|FILE.npz]", type=click.Path(path_type=Path))
+@click.option(
+    "--gallery", type=click.Path(path_type=Path, dir_okay=False), help="Draw the people of this gallery instead."
+)
+@click.option(
+    "--method",
+    type=click.Choice(_METHODS),
+    default="tsne",
+    show_default=True,
+    help="tsne and umap keep who is near whom; pca is quick, even for 100,000 faces; umap needs umap-learn.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of what is random.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write into; made if missing.",
+)
+@JSON
+def map_command(source, gallery, method, seed, out, as_json) -> None:
+    """Draw faces as points on a map and list the pictures that seem to carry a wrong name.
+
+    The faces are those of the photos in FOLDER (a folder per person), those that `kerasface embed` wrote to FILE.npz,
+    or a gallery's. map.html, with the pictures under the pointer, is written into the folder of --out.
+    """
+    if (source is None) == (gallery is None):
+        raise click.UsageError("Give a FOLDER, a FILE.npz, or --gallery, and one of them only.")
+    # Photos alone need TensorFlow; embeddings are there already otherwise.
+    with errors(tensorflow=source is not None and source.is_dir()):
+        from kerasface.inspection.embedding_map import project
+        from kerasface.inspection.label_errors import suspected_label_errors
+        from kerasface.runs import write_atomically
+
+        with progress_bars() as report:
+            points = _points(source, gallery, report)
+            drawn = project(
+                points.embeddings, method, seed=seed, on_progress=lambda done, total: report("map", done, total)
+            )
+            suspects = suspected_label_errors(
+                points.embeddings, points.labels, on_progress=lambda done, total: report("neighbours", done, total)
+            )
+            html = _document(f"Map of {source or gallery}", points, drawn, suspects, seed)
+        write_atomically(out / _REPORT, html.encode("utf-8"))
+    rejected = [{"image": str(path), "reason": reason} for path, reason in points.rejected]
+    if as_json:
+        counts = {"num_points": len(points.labels), "num_names": len(set(points.labels))}
+        found = {"label_errors": [_row(points, suspect) for suspect in suspects], "rejected": rejected}
+        print_json({"out": str(out / _REPORT), "method": method, "description": drawn.description, **counts, **found})
+        return
+    for row in (_row(points, suspect) for suspect in suspects):
+        place = row["image"] or f"picture {row['index']}"
+        click.echo(f"{place}: named {row['label']}, looks like {row['suggested']} (margin {row['margin']:.3f})")
+    for line in rejected:
+        click.echo(f"not used: {line['reason']}", err=True)
+    click.echo(f"{len(points.labels)} faces of {len(set(points.labels))} names, {len(suspects)} seem to be misnamed")
+    click.echo(f"{drawn.description}\n{out / _REPORT}")
+
+
+def _points(source: Path | None, gallery: Path | None, report):
+    from kerasface.inspection.embedding_map import file_points, folder_points, gallery_points
+
+    if gallery is not None:
+        with opened_gallery(gallery) as opened:
+            return gallery_points(opened)
+    if not source.is_dir():
+        return file_points(source)
+    from kerasface.faces.analyzer import FaceAnalyzer
+
+    return folder_points(source, FaceAnalyzer(), lambda done, total: report("photos", done, total))
+
+
+def _document(title: str, points, drawn, suspects: list, seed: int) -> str:
+    """The report; of many points those that are suspected, what they look like, and others at random have pictures."""
+    import numpy as np
+
+    from kerasface.inspection.embedding_map import read_thumbnails
+    from kerasface.plotting.embedding_map import MAX_THUMBNAILS, embedding_map_document, map_figure
+
+    first = [index for suspect in suspects for index in (suspect.index, suspect.neighbour)]
+    others = np.random.default_rng(seed).permutation(len(points.labels)).tolist()
+    wanted = list(dict.fromkeys([*first, *others]))[:MAX_THUMBNAILS]
+    read = read_thumbnails(points, wanted)
+    axes = None
+    if drawn.explained:
+        axes = tuple(f"{share:.1%} of the variance" for share in drawn.explained)
+    figure = map_figure(
+        drawn.positions,
+        points.labels,
+        files=points.paths and [path.name for path in points.paths],
+        marked=[suspect.index for suspect in suspects],
+        axes=axes,
+    )
+    notes = [f"{len(points.rejected):,} photos are not on the map: without a face, or not readable."]
+    return embedding_map_document(
+        title,
+        figure,
+        description=drawn.description,
+        labels=points.labels,
+        suspects=[suspect.to_dict() for suspect in suspects],
+        thumbnails={index: read[index] for index in wanted if index in read},
+        notes=notes if points.rejected else [],
+    )
+
+
+def _row(points, suspect) -> dict:
+    return {"image": str(points.paths[suspect.index]) if points.paths else None, **suspect.to_dict()}

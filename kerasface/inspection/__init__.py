@@ -1,0 +1,1 @@
+"""Looks inside models: what every layer costs, and how far it sees."""

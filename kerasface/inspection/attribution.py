@@ -1,0 +1,25 @@
+"""All methods of attribution by name; each takes a stitched model, an image and a target."""
+
+from collections.abc import Callable
+
+from kerasface.inspection.activation_maps import grad_cam, grad_cam_plus_plus, layer_cam
+from kerasface.inspection.gradients import deconvolution, guided_backprop, integrated_gradients, smooth_grad
+from kerasface.inspection.maps import Attribution
+from kerasface.inspection.perturbation import occlusion, rise
+
+METHODS: dict[str, Callable[..., Attribution]] = {
+    "grad-cam": grad_cam,
+    "grad-cam++": grad_cam_plus_plus,
+    "layer-cam": layer_cam,
+    "integrated-gradients": integrated_gradients,
+    "smooth-grad": smooth_grad,
+    "guided-backprop": guided_backprop,
+    "deconvolution": deconvolution,
+    "occlusion": occlusion,
+    "rise": rise,
+}
+# They explain by the map of one layer.
+LAYER_METHODS = ("grad-cam", "grad-cam++", "layer-cam")
+# On a classifier on `face_resnet`, whose last maps are too coarse, deleting what Grad-CAM names lowers the probability
+# no faster than deleting at random; deleting what LayerCAM names at the finer default layer does.
+DEFAULT_METHOD = "layer-cam"

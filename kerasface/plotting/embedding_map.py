@@ -1,0 +1,207 @@
+"""Draws embeddings as points on a map, with their pictures under the pointer, and the report of such a map."""
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+import plotly.graph_objects as go
+
+from kerasface.plotting.document import document, escaped, facts_row, figure_html, notes_list, share
+from kerasface.plotting.segmentation import data_url
+from kerasface.plotting.style import QUIET, REJECT
+
+MAX_THUMBNAILS = 1500  # in a report, of about 2.6 kB each: 4 MB
+_MAX_SUSPECTS = 60  # shown with their pictures
+_MOST_SVG = 5000  # points; more are drawn by WebGL
+# Six colours that colour-blind people tell apart (Okabe and Ito, "Color Universal Design", 2008) and that show on white
+# and on near-black, in three shapes.
+_COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7")
+_SHAPES = ("circle", "diamond", "square")
+_LONGEST_NAME = 28
+_JPEG_QUALITY = 80
+
+# The picture of the point under the pointer, beside it; on the pointer's left where there is no room on its right.
+_SCRIPT = """
+<img id="picture" alt="" style="position: fixed; display: none; width: 96px; height: 96px; pointer-events: none;
+ border: 2px solid #fff; box-shadow: 0 1px 6px rgba(0, 0, 0, .4); z-index: 9">
+<script>
+(() => {
+  const pictures = PICTURES, shown = document.getElementById("picture");
+  const map = document.querySelector(".plotly-graph-div");
+  map.on("plotly_hover", ({points, event}) => {
+    const picture = pictures[points[0].customdata[0]];
+    shown.style.display = picture ? "block" : "none";
+    if (!picture) return;
+    shown.src = "data:image/jpeg;base64," + picture;
+    const room = document.documentElement.clientWidth - event.clientX;
+    shown.style.left = (room > 130 ? event.clientX + 16 : event.clientX - 116) + "px";
+    shown.style.top = Math.max(4, event.clientY - 120) + "px";
+  });
+  map.on("plotly_unhover", () => { shown.style.display = "none"; });
+})();
+</script>
+"""
+
+
+def map_figure(
+    positions: np.ndarray,
+    labels: Sequence[str],
+    *,
+    files: Sequence[str] | None = None,
+    marked: Sequence[int] = (),
+    axes: tuple[str, str] | None = None,
+) -> go.Figure:
+    """Draws a point for each embedding: the most frequent names in colour, the others grey.
+
+    Every point carries its index as the first of its `customdata`, by which a page finds what was selected.
+
+    Args:
+        positions: `(num_points, 2)`.
+        labels: The name of each.
+        files: Where each comes from; appears under the pointer.
+        marked: Indices of points with a ring around them, such as suspected label errors.
+        axes: Titles of the two axes; without them the axes have no meaning and are left out.
+
+    Raises:
+        ValueError: If there is no point, the numbers differ, or there is no point of an index.
+    """
+    _check(positions, labels, files, marked)
+    draw = go.Scattergl if len(labels) > _MOST_SVG else go.Scatter
+    data = _customdata(labels, files)
+    hover = "%{customdata[1]}<br>%{customdata[2]}<extra></extra>" if files else "%{customdata[1]}<extra></extra>"
+    figure = go.Figure()
+
+    def add(rows: np.ndarray, name: str, marker: dict) -> None:
+        trace = draw(x=positions[rows, 0], y=positions[rows, 1], customdata=[data[row] for row in rows], name=name)
+        figure.add_trace(trace.update(mode="markers", hovertemplate=hover, marker=marker))
+
+    size = 8 if len(labels) <= 1000 else 6 if len(labels) <= _MOST_SVG else 4
+    for rows, name, marker in _groups(labels):
+        add(rows, name, {"size": size, "opacity": 0.85, **marker})
+    if len(marked):
+        ring = {"size": 2 * size, "symbol": "circle-open", "color": REJECT, "line": {"width": 2}}
+        add(np.asarray(marked, dtype=np.int64), f"suspected errors ({len(marked):,})", ring)
+    told = {"showgrid": False, "zeroline": False, "showticklabels": False}
+    figure.update_xaxes(title=axes and axes[0], visible=bool(axes), **told)
+    figure.update_yaxes(title=axes and axes[1], visible=bool(axes), scaleanchor="x", **told)
+    legend = {"orientation": "h", "y": -0.04, "yanchor": "top", "itemsizing": "constant"}
+    figure.update_layout(height=720, margin={"l": 30, "r": 10, "t": 10, "b": 30}, legend=legend, dragmode="pan")
+    return figure
+
+
+def embedding_map_document(
+    title: str,
+    figure: go.Figure,
+    *,
+    description: str,
+    labels: Sequence[str],
+    suspects: Sequence[dict] = (),
+    thumbnails: Mapping[int, np.ndarray] | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """Returns one HTML document with a map and the pictures that seem to carry a wrong name.
+
+    Args:
+        title: Its heading.
+        figure: The map, from `map_figure`.
+        description: How it was made, and what can be read from it.
+        labels: The name of each point.
+        suspects: Records with `index`, `label`, `suggested`, `share`, `margin` and `neighbour`, surest first.
+        thumbnails: Index to picture, RGB uint8, square; the first `MAX_THUMBNAILS` appear under the pointer.
+        notes: What else must be said, in sentences.
+    """
+    thumbnails = thumbnails or {}
+    facts = {"pictures": f"{len(labels):,}", "names": f"{len(set(labels)):,}"}
+    facts["suspected label errors"] = f"{len(suspects):,}"
+    pictures = {index: _jpeg(thumbnails[index]) for index in list(thumbnails)[:MAX_THUMBNAILS]}
+    words = f"<p>{escaped(description)}</p>"
+    if len(pictures) < len(labels):
+        words += f"<p class=quiet>{len(pictures):,} of {len(labels):,} points show their picture under the pointer.</p>"
+    return document(
+        title,
+        {
+            "": [facts_row(facts), notes_list(notes)],
+            "Map": [words, figure_html(figure), _SCRIPT.replace("PICTURES", json.dumps(pictures))],
+            "Suspected label errors": [_suspects(suspects, thumbnails)],
+        },
+    )
+
+
+def _groups(labels: Sequence[str]) -> list[tuple[np.ndarray, str, dict]]:
+    """Rows, legend and marker: the grey ones first, so that they lie below."""
+    counts = Counter(labels)
+    limit = len(_COLOURS) * len(_SHAPES)
+    # Of names with one picture there is nothing to see: where not all can have a colour, they have none.
+    named = [name for name, count in counts.most_common(limit) if count > 1 or len(counts) <= limit]
+    rows = {name: [] for name in [None, *named]}
+    for row, label in enumerate(labels):
+        rows[label if label in rows else None].append(row)
+    groups = []
+    if rows[None]:
+        others = len(counts) - len(named)
+        groups.append((np.array(rows[None]), f"{others:,} other name{'s' * (others != 1)}", {"color": QUIET}))
+    for number, name in enumerate(named):
+        shape, colour = divmod(number, len(_COLOURS))
+        marker = {"color": _COLOURS[colour], "symbol": _SHAPES[shape]}
+        groups.append((np.array(rows[name]), f"{_short(name)} ({counts[name]:,})", marker))
+    return groups
+
+
+def _customdata(labels: Sequence[str], files: Sequence[str] | None) -> list[tuple]:
+    names = [f"<b>{_short(label)}</b>" for label in labels]
+    if files is None:
+        return list(enumerate(names))
+    return [(index, name, _short(file)) for index, (name, file) in enumerate(zip(names, files, strict=True))]
+
+
+def _suspects(suspects: Sequence[dict], thumbnails: Mapping[int, np.ndarray]) -> str:
+    if not suspects:
+        return "<p>None: no picture is surrounded by pictures of one other name.</p>"
+    shown = suspects[:_MAX_SUSPECTS]
+    counted = f"The first {len(shown)} of {len(suspects):,}" if len(shown) < len(suspects) else f"All {len(suspects)}"
+    words = (
+        f"<p>{counted}, the clearest first: pictures whose nearest neighbours carry another name, each beside the "
+        "nearest of them. Look before you change anything: pictures of bad quality are near to strangers too.</p>"
+    )
+    return f"{words}<div class='pictures'>{''.join(_pair(suspect, thumbnails) for suspect in shown)}</div>"
+
+
+def _pair(suspect: dict, thumbnails: Mapping[int, np.ndarray]) -> str:
+    told = f"<small>{share(suspect['share'], 0)} of its neighbours, margin {suspect['margin']:.3f}</small>"
+    parts = (
+        (suspect["index"], f"named <b>{escaped(suspect['label'])}</b>"),
+        (suspect["neighbour"], f"looks like <b>{escaped(suspect['suggested'])}</b>{told}"),
+    )
+    figures = (
+        f"<figure>{_img(thumbnails.get(index))}<figcaption>{caption}</figcaption></figure>" for index, caption in parts
+    )
+    return f"<div class='pair'>{''.join(figures)}</div>"
+
+
+def _img(picture: np.ndarray | None) -> str:
+    return "" if picture is None else f'<img alt="" src="{data_url(picture)}">'
+
+
+def _jpeg(picture: np.ndarray) -> str:
+    _, content = cv2.imencode(
+        ".jpg", np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    )
+    return base64.b64encode(content.tobytes()).decode("ascii")
+
+
+def _short(name: str) -> str:
+    return escaped(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")
+
+
+def _check(positions: np.ndarray, labels: Sequence[str], files: Sequence[str] | None, marked: Sequence[int]) -> None:
+    counts = [len(labels)] if files is None else [len(labels), len(files)]
+    if positions.ndim != 2 or positions.shape[1] != 2 or not len(positions) or set(counts) != {len(positions)}:
+        raise ValueError(
+            "A map needs positions (num_points, 2), one or more, and a name of each, and a file of each or of none. "
+            f"Received: positions of shape {positions.shape}, numbers {counts}."
+        )
+    if len(marked) and not 0 <= min(marked) <= max(marked) < len(labels):
+        raise ValueError(f"Only points can be marked. Received: marked={list(marked)} of {len(labels)}.")
