@@ -6,6 +6,9 @@ from kerasface import __version__
 from kerasface.cli.evaluate import evaluate
 from kerasface.cli.gallery import cluster, enroll, identify
 from kerasface.cli.inspect import inspect
+from kerasface.cli.inspect_activations import activations
+from kerasface.cli.inspect_attribution import attribution, match
+from kerasface.cli.inspect_map import map_command
 from kerasface.cli.models import doctor, export, models, sample
 from kerasface.cli.people import people
 from kerasface.cli.photos import detect, embed, predict, verify
@@ -26,3 +29,5 @@ _COMMANDS = (
 )
 for command in _COMMANDS:
     main.add_command(command)
+for command in (attribution, match, activations, map_command):
+    inspect.add_command(command)

@@ -1,0 +1,166 @@
+"""Commands that show on a picture what a model's answer comes from: a class, or how alike two faces are."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kerasface.cli.inspect_pictures import (
+    LAYER,
+    OUT,
+    REGIONS,
+    SIDE,
+    aligned_crop,
+    build_segmenter,
+    enlarged,
+    face_of,
+    laid_over,
+    part_shares,
+    tell_shares,
+    write_png,
+)
+from kerasface.cli.output import JSON, MIN_FACE, RUNS, box_text, errors, print_json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Those of kerasface.inspection, which is too heavy to import.
+_METHODS = (
+    *("grad-cam", "grad-cam++", "layer-cam", "integrated-gradients", "smooth-grad"),
+    *("guided-backprop", "deconvolution", "occlusion", "rise"),
+)
+_MATCH_METHODS = ("occlusion", "grad-cam", "layer-cam", "integrated-gradients")
+_LAYER_METHODS = ("grad-cam", "grad-cam++", "layer-cam")
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--model", required=True, help="Name of a model trained by `kerasface train classify`.")
+@click.option(
+    "--method", type=click.Choice(_METHODS), default="layer-cam", show_default=True, help="How it is found out."
+)
+@LAYER
+@click.option("--class", "label", metavar="NAME", help="The class to explain.  [default: the most probable one]")
+@REGIONS
+@OUT
+@MIN_FACE
+@RUNS
+@JSON
+def attribution(image, model, method, layer, label, regions, out, min_face_size, runs, as_json) -> None:
+    """Show where on a picture a model's answer comes from.
+
+    A model of faces is asked about the face nearest the middle of IMAGE, as it sees it. Its picture with the map laid
+    over it is written into the folder as NAME.attribution.png.
+    """
+    _check_layer_method(layer, method)
+    with errors():
+        from kerasface.images import decode
+        from kerasface.inspection.attribution import LAYER_METHODS, METHODS
+        from kerasface.inspection.stitched import Stitched
+        from kerasface.inspection.targets import ClassTarget
+        from kerasface.runs import load_run
+
+        run, photo = load_run(runs, model), decode(image)
+        segmenter = regions and build_segmenter(runs, regions, min_face_size)
+        found, square = _recognised(run, photo, image, min_face_size)
+        face = getattr(found, "face", None)
+        if regions and face is None:
+            raise ValueError(f"Parts are told of faces only. Received: regions={regions!r}, a model of whole pictures.")
+        label = found.top[0][0] if label is None else label
+        if label not in run.labels:
+            raise ValueError(f"The model knows the classes {', '.join(run.labels)}. Received: class={label!r}.")
+        stitched = Stitched(run.model, layer)
+        explained = METHODS[method](stitched, square, ClassTarget(run.labels.index(label)))
+        shares, warning = part_shares(segmenter, photo, face, explained.map)
+        file = out / f"{image.stem}.attribution.png"
+        write_png(file, laid_over(square, explained.map, explained.signed))
+    probability = dict(found.top)[label]
+    if as_json:
+        facts = {"image": str(image), "model": model, "method": method}
+        facts["layer"] = stitched.layer if method in LAYER_METHODS else None
+        answer = {"class": label, "probability": probability, "decision": found.decision, "score": explained.score}
+        place = face and face.to_dict()
+        print_json({**facts, **answer, "face": place, "overlay": str(file), "regions": shares, "warning": warning})
+        return
+    where = f"face at {box_text(face.to_dict())}: " if face else ""
+    click.echo(f"{image}: {where}{label} {probability:.1%}{' (unknown)' if found.decision == 'unknown' else ''}")
+    tell_shares(shares, warning)
+    click.echo(file)
+
+
+@click.command()
+@click.argument("image_a", metavar="A", type=click.Path(path_type=Path))
+@click.argument("image_b", metavar="B", type=click.Path(path_type=Path))
+@click.option(
+    "--method", type=click.Choice(_MATCH_METHODS), default="occlusion", show_default=True, help="How it is found out."
+)
+@LAYER
+@REGIONS
+@OUT
+@MIN_FACE
+@RUNS
+@JSON
+def match(image_a, image_b, method, layer, regions, out, min_face_size, runs, as_json) -> None:
+    """Show what makes the faces of photos A and B alike (red) and what makes them different (blue).
+
+    The faces are those nearest the middle. A-B.match.png is written into the folder: both faces, and below them their
+    maps in colours that compare. The score is that of one view of each; `kerasface verify` averages six.
+    """
+    _check_layer_method(layer, method)
+    with errors():
+        import numpy as np
+
+        from kerasface.faces.detection import FaceDetector
+        from kerasface.images import decode
+        from kerasface.inspection.match import explain_match, match_model
+        from kerasface.inspection.mosaics import mosaic
+        from kerasface.inspection.overlays import colour_limit
+
+        paths, detector = (image_a, image_b), FaceDetector(min_face_size)
+        photos = [decode(path) for path in paths]
+        segmenter = regions and build_segmenter(runs, regions, min_face_size)
+        faces = [face_of(photo, path, detector) for photo, path in zip(photos, paths, strict=True)]
+        crops = [aligned_crop(photo, face) for photo, face in zip(photos, faces, strict=True)]
+        stitched = match_model(layer)
+        explained = explain_match(*crops, stitched, method=method)
+        maps = (explained.first, explained.second)
+        limit = colour_limit(*(one.map for one in maps))
+        entries = []
+        for path, photo, face, one in zip(paths, photos, faces, maps, strict=True):
+            shares, warning = part_shares(segmenter, photo, face, one.map)
+            entries.append({"image": str(path), "face": face.to_dict(), "regions": shares, "warning": warning})
+        drawn = [laid_over(crop, one.map, one.signed, limit) for crop, one in zip(crops, maps, strict=True)]
+        file = out / f"{image_a.stem}-{image_b.stem}.match.png"
+        write_png(file, mosaic(np.stack([*map(enlarged, crops), *drawn]), side=SIDE, columns=2))
+    if as_json:
+        layer = stitched.layer if method in _LAYER_METHODS else None
+        facts = {"score": explained.score, "method": method, "layer": layer, "limit": limit, "overlay": str(file)}
+        print_json({**facts, "faces": entries})
+        return
+    click.echo(f"score {explained.score:.3f}")
+    for entry in entries:
+        click.echo(f"{entry['image']}: face at {box_text(entry['face'])}")
+        tell_shares(entry["regions"], entry["warning"])
+    click.echo(file)
+
+
+def _recognised(run, photo: "np.ndarray", path: Path, min_face_size: float | None):
+    """Returns what a classifier makes of the picture or its central face, all classes, and the square it looked at."""
+    from kerasface.data.image_cache import fit_square
+    from kerasface.faces.analyzer import FaceAnalyzer
+    from kerasface.faces.detection import FaceDetector, central_face
+    from kerasface.recognise import Recognition, build_classifier
+
+    classifier = build_classifier(run, lambda: FaceAnalyzer(FaceDetector(min_face_size)))
+    (found,) = classifier.recognise([photo], top=len(run.labels))
+    if not isinstance(found, Recognition):
+        if not found:
+            raise ValueError(f"{path}: No face was found.")
+        central = central_face([one.face for one in found], photo.shape)
+        found = next(one for one in found if one.face is central)
+    return found, fit_square(found.crop, run.model.input_shape[1])
+
+
+def _check_layer_method(layer: str | None, method: str) -> None:
+    if layer is not None and method not in _LAYER_METHODS:
+        raise click.UsageError(f"--layer is for {', '.join(_LAYER_METHODS)}; {method} explains by the picture itself.")
