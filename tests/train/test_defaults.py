@@ -7,6 +7,7 @@ import pytest
 from kerasface.train.defaults import blocks_to_unfreeze, resolve
 from kerasface.train.metric_recipe import MetricRecipe, resolve_metric
 from kerasface.train.recipe import ClassifyRecipe, build_recipe, read_recipe
+from kerasface.train.segment_recipe import SegmentRecipe, resolve_segment
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -88,8 +89,11 @@ def test_more_images_unfreeze_more(images, blocks):
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_shipped_recipes_hold(path):
     header = path.read_text(encoding="utf-8").split("\n\n")[0]
-    if "kerasface.train metric" in header:
-        resolve_metric(build_recipe(read_recipe(path, MetricRecipe), MetricRecipe))
-        return
-    resolve(build_recipe(read_recipe(path)))
-    assert "kerasface.train classify" in header, "A recipe states its command."
+    kinds = {
+        "classify": (ClassifyRecipe, resolve),
+        "metric": (MetricRecipe, resolve_metric),
+        "segment": (SegmentRecipe, resolve_segment),
+    }
+    (kind,) = [name for name in kinds if f"kerasface.train {name}" in header]  # a recipe states its command
+    recipe, resolved = kinds[kind]
+    resolved(build_recipe(read_recipe(path, recipe), recipe))

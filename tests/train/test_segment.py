@@ -81,7 +81,7 @@ def test_the_run_says_what_it_is(trained):
     assert card["labels"] == list(CLASSES)
     assert card["colours"][1:] == [[255, 204, 0], [0, 0, 255]]
     assert card["input"]["image_size"] == [64, 64]
-    assert card["input"]["context"] == 1.9
+    assert card["input"]["context"] == 2.2
     assert card["weights"] == []
     assert card["metrics"] == result.metrics
     assert card["recipe"]["encoder"] == "plain"
