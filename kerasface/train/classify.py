@@ -94,12 +94,8 @@ def train_classifier(
     check_name(name)
     _check_buildable(recipe)
     session = Session.start(runs, name, recipe, data, on_event)
-    try:
+    with session.removed_if_nothing_to_resume():
         return _run(session, runs, cache, on_progress)
-    except BaseException:
-        if session.read_checkpoint() is None:  # nothing to go on from
-            session.remove()
-        raise
 
 
 def resume_classifier(

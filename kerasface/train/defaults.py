@@ -1,13 +1,12 @@
 """Fills in what a recipe leaves open, and refuses recipes that contradict themselves."""
 
 import difflib
-import re
 from dataclasses import replace
 
 from kerasface.models.backbones import backbone_names, has_pretrained_weights
 from kerasface.models.face_resnet import IMAGE_SIZE
 from kerasface.models.zoo import ARCHITECTURES, ArchitectureOptions, supported_options
-from kerasface.train.recipe import CHOICES, ClassifyRecipe
+from kerasface.train.recipe import CHOICES, ClassifyRecipe, check_fields, check_groups
 
 _MARGINS = {"arcface": 0.5, "cosface": 0.35}
 
@@ -94,22 +93,8 @@ def _check_ranges(recipe: ClassifyRecipe) -> None:
         "checkpoint_seconds": recipe.checkpoint_seconds >= 0,
         "seed": 0 <= recipe.seed < 2**32,
     }
-    for name, choices in CHOICES.items():
-        value = getattr(recipe, name)
-        if value not in choices and not (value is None and name in ("weights", "classifier")):
-            raise ValueError(f"{name} must be one of {', '.join(choices)}. Received: {name}={value!r}.")
-    for name, holds in rules.items():
-        if not holds:
-            raise ValueError(f"{name} is out of range. Received: {name}={getattr(recipe, name)}.")
-    if recipe.groups is not None:
-        try:
-            pattern = re.compile(recipe.groups)
-        except re.error as error:
-            raise ValueError(f"groups is no regular expression: {error}. Received: groups={recipe.groups!r}.") from None
-        if pattern.groups < 1:
-            raise ValueError(
-                f"groups must have a group in parentheses that names the person. Received: groups={recipe.groups!r}."
-            )
+    check_fields(recipe, CHOICES, rules, open_choices=("weights", "classifier"))
+    check_groups(recipe.groups)
 
 
 def _check_contradictions(asked: ClassifyRecipe, resolved: ClassifyRecipe) -> None:

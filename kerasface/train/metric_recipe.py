@@ -6,7 +6,7 @@ Light to import, because the command line makes a flag of every field.
 import math
 from dataclasses import dataclass, replace
 
-from kerasface.train.recipe import ClassifyRecipe, setting
+from kerasface.train.recipe import ClassifyRecipe, check_fields, setting
 
 CHOICES = {
     "loss": ("triplet", "contrastive", "binary", "arcface", "cosface", "supcon"),
@@ -112,10 +112,6 @@ def resolve_metric(recipe: MetricRecipe) -> MetricRecipe:
 
 
 def _check_ranges(recipe: MetricRecipe) -> None:
-    for name, choices in CHOICES.items():
-        value = getattr(recipe, name)
-        if value not in choices and not (value is None and name in ("mining", "negatives")):
-            raise ValueError(f"{name} must be one of {', '.join(choices)}. Received: {name}={value!r}.")
     rules = {
         "image_size": recipe.image_size is None or 16 <= recipe.image_size <= 1024,
         "holdout": 0 < recipe.holdout < 1,
@@ -139,9 +135,7 @@ def _check_ranges(recipe: MetricRecipe) -> None:
         "checkpoint_seconds": recipe.checkpoint_seconds >= 0,
         "seed": 0 <= recipe.seed < 2**32,
     }
-    for name, holds in rules.items():
-        if not holds:
-            raise ValueError(f"{name} is out of range. Received: {name}={getattr(recipe, name)}.")
+    check_fields(recipe, CHOICES, rules, open_choices=("mining", "negatives"))
 
 
 def _check_contradictions(recipe: MetricRecipe) -> None:

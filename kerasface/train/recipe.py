@@ -5,6 +5,7 @@ Light to import, because the command line makes a flag of every field. What the 
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -144,6 +145,41 @@ def build_recipe(settings: Mapping[str, object], kind: type[Recipe] = ClassifyRe
         if entry.name in settings and (value := settings[entry.name]) is not None:
             checked[entry.name] = _typed(entry.name, value, str(entry.type))
     return kind(**checked)
+
+
+def check_fields(recipe, choices: Mapping[str, tuple], rules: Mapping[str, bool], open_choices: tuple = ()) -> None:
+    """Checks fields of a recipe on their own.
+
+    Args:
+        recipe: The settings.
+        choices: What a field may be, by its name.
+        rules: Whether a field is in its range, by its name.
+        open_choices: Fields of `choices` that may be `None` as well.
+
+    Raises:
+        ValueError: If one is not; it is named with its value.
+    """
+    for name, allowed in choices.items():
+        value = getattr(recipe, name)
+        if value not in allowed and not (value is None and name in open_choices):
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}. Received: {name}={value!r}.")
+    for name, holds in rules.items():
+        if not holds:
+            raise ValueError(f"{name} is out of range. Received: {name}={getattr(recipe, name)}.")
+
+
+def check_groups(pattern: str | None) -> None:
+    """Raises ValueError if a pattern of persons is no regular expression, or has no group that names the person."""
+    if pattern is None:
+        return
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"groups is no regular expression: {error}. Received: groups={pattern!r}.") from None
+    if compiled.groups < 1:
+        raise ValueError(
+            f"groups must have a group in parentheses that names the person. Received: groups={pattern!r}."
+        )
 
 
 def write_recipe(recipe) -> str:

@@ -3,10 +3,9 @@
 Light to import, because the command line makes a flag of every field.
 """
 
-import re
 from dataclasses import dataclass, replace
 
-from kerasface.train.recipe import setting
+from kerasface.train.recipe import check_fields, check_groups, setting
 
 CHOICES = {
     "weights": ("pretrained", "none"),
@@ -105,15 +104,11 @@ def resolve_segment(recipe: SegmentRecipe) -> SegmentRecipe:
 
 
 def _check_ranges(recipe: SegmentRecipe) -> None:
-    for name, choices in CHOICES.items():
-        value = getattr(recipe, name)
-        if value not in choices and not (value is None and name == "weights"):
-            raise ValueError(f"{name} must be one of {', '.join(choices)}. Received: {name}={value!r}.")
     sizes = (recipe.image_size, recipe.training_size or 32)
     rules = {
         "holdout": 0 < recipe.holdout < 1,
-        "image_size": 32 <= sizes[0] <= 1024 and sizes[0] % 32 == 0,
-        "training_size": 32 <= sizes[1] <= 1024 and sizes[1] % 32 == 0,
+        "image_size": 32 <= sizes[0] <= 1024,
+        "training_size": 32 <= sizes[1] <= 1024,
         "deeper": recipe.deeper is None or 0 <= recipe.deeper <= 3,
         "context": 1 <= recipe.context <= 4,
         "copies": recipe.copies >= 1,
@@ -134,19 +129,10 @@ def _check_ranges(recipe: SegmentRecipe) -> None:
         "checkpoint_seconds": recipe.checkpoint_seconds >= 0,
         "seed": 0 <= recipe.seed < 2**32,
     }
-    for name, holds in rules.items():
-        if not holds:
-            hint = " Choose a multiple of 32, from 32 to 1024." if name in ("image_size", "training_size") else ""
-            raise ValueError(f"{name} is out of range. Received: {name}={getattr(recipe, name)}.{hint}")
-    if recipe.groups is not None:
-        try:
-            fits = re.compile(recipe.groups).groups >= 1
-        except re.error as error:
-            raise ValueError(f"groups is no regular expression: {error}. Received: groups={recipe.groups!r}.") from None
-        if not fits:
-            raise ValueError(
-                f"groups must have a group in parentheses that names the person. Received: groups={recipe.groups!r}."
-            )
+    check_fields(recipe, CHOICES, rules, open_choices=("weights",))
+    check_groups(recipe.groups)
+    if any(size % 32 for size in sizes):
+        raise ValueError(f"image_size and training_size must be multiples of 32. Received: {sizes[0]} and {sizes[1]}.")
 
 
 def _check_contradictions(asked: SegmentRecipe, resolved: SegmentRecipe) -> None:

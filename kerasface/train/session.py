@@ -168,6 +168,16 @@ class Session:
         """Tells whether another process asked the training to end."""
         return (self.folder / "stop").exists()
 
+    @contextlib.contextmanager
+    def removed_if_nothing_to_resume(self):
+        """Removes the folder if what is done inside fails before there is a checkpoint to go on from."""
+        try:
+            yield
+        except BaseException:
+            if self.read_checkpoint() is None:
+                self.remove()
+            raise
+
     def seconds(self) -> float:
         """Seconds since this process began or resumed the training."""
         return time.perf_counter() - self._started
