@@ -20,7 +20,7 @@ def show_first_steps(has_models: bool):
         st.markdown("**2. Find the faces in your photos**")
         st.markdown("Upload photos; each face gets a number, and with a trained model its five most probable names.")
         st.page_link("pages/recognise.py", label="Open Recognise", icon=":material/person_search:")
-        st.page_link("pages/segment.py", label="See skin, hair, eyes, nose and mouth", icon=":material/palette:")
+        st.page_link("pages/segment.py", label="Open Segment", icon=":material/palette:")
     with train.container(border=True, height="stretch"):
         st.markdown("**3. Train another model**" if has_models else "**3. Train your first model**")
         st.markdown("Put photos into one folder per person, then run:")
@@ -65,7 +65,7 @@ def show_installation(report: dict):
 enter_through_app()
 st.title("KerasFace")
 st.markdown(
-    "KerasFace finds, compares and recognises faces with Keras models. "
+    "KerasFace finds, compares, recognises and segments faces with Keras models. "
     "Everything runs on this machine: photos and what is computed from them never leave it."
 )
 summaries = runs.list_runs()
