@@ -2,14 +2,19 @@
 
 import importlib
 import sys
+from pathlib import Path
 
 import streamlit as st
 
 from kerasface.terminal import choose_kernels
 from pages._navigation import mark_app_as_run, navigate
+from pages._password import stop_without_password
 
-st.set_page_config(page_title="KerasFace", page_icon=":material/face:", layout="wide")
+# A file: the browser would fetch a named icon from elsewhere.
+ICON = Path(__file__).parent / "pages" / "icon.png"
+st.set_page_config(page_title="KerasFace", page_icon=str(ICON), layout="wide")
 page = navigate()
+stop_without_password()
 mark_app_as_run()
 if "keras" not in sys.modules:
     choose_kernels()

@@ -26,6 +26,7 @@ RANKS = (
         "environment",
         "inspection",
         "unlock",
+        "password",
         "terminal",
         "export",
     },

@@ -10,6 +10,7 @@ from kerasface.cli.inspect_activations import activations
 from kerasface.cli.inspect_attribution import attribution, match
 from kerasface.cli.inspect_map import map_command
 from kerasface.cli.models import doctor, export, models, sample
+from kerasface.cli.password import password
 from kerasface.cli.people import people
 from kerasface.cli.photos import detect, embed, predict, verify
 from kerasface.cli.segment import segment
@@ -25,7 +26,7 @@ def main() -> None:
 _COMMANDS = (
     *(verify, detect, embed, predict, segment),
     *(enroll, identify, people, cluster),
-    *(train, evaluate, export, sample, models, inspect, doctor),
+    *(train, evaluate, export, sample, models, inspect, doctor, password),
 )
 for command in _COMMANDS:
     main.add_command(command)

@@ -1,0 +1,78 @@
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from kerasface.password import password_path, set_password
+from pages import _password
+
+
+@pytest.fixture
+def protected(tmp_path, monkeypatch, no_cached_models):
+    """A dashboard with a password; what it would have waited for is listed, and no wrong one makes a test wait."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    waits = []
+    monkeypatch.setattr(_password, "sleep", waits.append)
+    set_password("correct horse")
+    return waits
+
+
+def behind_the_password():
+    import streamlit as st
+
+    from pages._password import stop_without_password
+
+    stop_without_password()
+    st.write("inside")
+
+
+@pytest.fixture
+def browser(protected):
+    """Function that opens, as another browser would, something that stands behind the password."""
+    return lambda: AppTest.from_function(behind_the_password, default_timeout=60).run()
+
+
+def give(page, password):
+    page.text_input[0].set_value(password)
+    page.button[0].click().run()
+    assert not page.exception
+    return page
+
+
+def is_inside(page):
+    return [text.value for text in page.markdown] == ["inside"]
+
+
+@pytest.mark.usefixtures("protected")
+@pytest.mark.parametrize("name", ["home", "verify"])
+def test_no_page_shows_anything_without_the_password(open_page, name):
+    page = open_page(name)
+    assert not page.exception
+    assert [title.value for title in page.title] == ["KerasFace"]
+    assert not page.markdown
+    assert not page.segmented_control
+
+
+def test_the_right_password_lets_in_and_is_asked_for_once(browser):
+    page = give(browser(), "correct horsf")
+    assert page.error[0].value == "That is not the password."
+    assert not is_inside(page)
+    page = give(page, "correct horse")
+    assert is_inside(page)
+    assert is_inside(page.run())
+    assert not is_inside(browser())
+
+
+def test_wrong_passwords_take_ever_longer_in_all_browsers(browser, protected):
+    for _ in range(4):
+        give(browser(), "wrong password")
+    assert protected == [0, 0.5, 1.0, 2.0]
+    give(browser(), "correct horse")
+    give(browser(), "wrong password")
+    assert protected[-1] == 0
+
+
+def test_a_damaged_file_is_a_sentence_and_lets_nobody_in(browser):
+    page = browser()
+    password_path().write_text("damaged")
+    page = give(page, "correct horse")
+    assert "kerasface password set" in page.error[0].value.replace("\\", "")
+    assert not is_inside(page)

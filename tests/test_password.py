@@ -1,0 +1,77 @@
+import hashlib
+import json
+import os
+import stat
+from base64 import b64decode
+
+import pytest
+from click.testing import CliRunner
+
+from kerasface.cli import main
+from kerasface.password import (
+    PasswordFileError,
+    check_password,
+    clear_password,
+    is_password_set,
+    password_path,
+    set_password,
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+
+def test_only_the_password_that_was_set_is_right():
+    assert not is_password_set()
+    set_password("correct horse")
+    assert is_password_set()
+    assert check_password("correct horse")
+    for wrong in ("", "correct horsf", "Correct horse", "correct horse "):
+        assert not check_password(wrong)
+
+
+def test_the_file_holds_a_salted_hash_and_only_its_owner_reads_it():
+    path = set_password("correct horse")
+    content = path.read_text()
+    assert "correct" not in content
+    record = json.loads(content)
+    cost, block_size, parallel = record["scrypt"]
+    expected = hashlib.scrypt(
+        b"correct horse", salt=b64decode(record["salt"]), n=cost, r=block_size, p=parallel, maxmem=2**27, dklen=32
+    )
+    assert b64decode(record["hash"]) == expected
+    if os.name == "posix":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    set_password("correct horse")
+    assert json.loads(path.read_text())["salt"] != record["salt"]
+
+
+def test_a_short_password_is_refused():
+    with pytest.raises(ValueError, match=r"at least 8 characters\. Received: 7"):
+        set_password("1234567")
+    assert not is_password_set()
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"scrypt": [32768, 8, 1], "salt": "?", "hash": "AA=="}', b"\xff"])
+def test_a_damaged_file_lets_nobody_in(content):
+    set_password("correct horse")
+    password_path().write_bytes(content)
+    with pytest.raises(PasswordFileError, match="kerasface password set"):
+        check_password("correct horse")
+
+
+def test_the_commands_set_and_clear_it():
+    run = CliRunner().invoke
+    assert run(main, ["password", "clear"]).output == "There was no password.\n"
+    result = run(main, ["password", "set"], input="correct horse\ncorrect horse\n")
+    assert result.exit_code == 0
+    assert "correct" not in result.output
+    assert check_password("correct horse")
+    short = run(main, ["password", "set", "--password", "short"])
+    assert short.exit_code == 1
+    assert "at least 8 characters" in short.output
+    assert run(main, ["password", "clear"]).exit_code == 0
+    assert not is_password_set()
+    assert not clear_password()
