@@ -16,9 +16,9 @@ st.set_page_config(page_title="KerasFace", page_icon=str(ICON), layout="wide")
 page = navigate()
 stop_without_password()
 mark_app_as_run()
-if "keras" not in sys.modules:
-    choose_kernels()
-    # The pages import it anyway; here the wait has a sign.
+choose_kernels()
+if "keras" not in sys.modules and page.url_path:  # Home needs it last of all, and says so there
+    # The other pages import it anyway; here the wait has a sign.
     with st.spinner("Starting Keras and TensorFlow: some seconds, once after each start."):
         importlib.import_module("keras")
 page.run()

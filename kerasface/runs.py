@@ -15,11 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
-from kerasface.models import layers  # noqa: F401 - registers the layers that saved models may hold
+if TYPE_CHECKING:
+    import keras
 
 DEFAULT_ROOT = "saved_models"
 CARD_FORMAT = 1
@@ -72,7 +73,7 @@ class Run:
 
     name: str
     card: dict
-    model: keras.Model
+    model: "keras.Model"
     labels: tuple[str, ...]
 
 
@@ -91,6 +92,11 @@ def load_run(root: str | os.PathLike, name: str) -> Run:
     Raises:
         RunError: If there is no such model, its card is broken, or `model.keras` is missing, altered or unreadable.
     """
+    # Seconds to import: a list of the models needs none of it.
+    import keras
+
+    from kerasface.models import layers  # noqa: F401 - registers the layers that saved models may hold
+
     folder = _folder(root, name)
     if not folder.is_dir():
         names = ", ".join(summary.name for summary in list_runs(root)) or "none"
@@ -112,7 +118,7 @@ def write_run(
     root: str | os.PathLike,
     name: str,
     *,
-    model: keras.Model,
+    model: "keras.Model",
     card: dict,
     metrics: dict,
     history: Sequence[dict],

@@ -13,7 +13,8 @@ from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face, none_stands_out
 from kerasface.faces.embedding import cosine_scores
 from kerasface.faces.operating_points import OperatingPoint, operating_point, pair_calibration
-from kerasface.faces.quality import MIN_SIDE
+from kerasface.faces.quality import MIN_SIDE, measure_quality
+from kerasface.faces.quality import problems as quality_problems
 from kerasface.models.runtime import device_name
 
 DEFAULT_FMR = 0.001
@@ -46,7 +47,8 @@ class Verification:
 
     Attributes:
         decision: `"match"`, `"unknown"` (not shown to be the same person), `"ambiguous"` (a photo has several faces
-            and none stands out), `"low_quality"` (a face is too small) or `"no_face"`.
+            and none stands out), `"low_quality"` (a face is too small, or both are blurred, dark or covered) or
+            `"no_face"`.
         reason: The decision in one or two sentences, for people.
         score: Cosine similarity in `[-1, 1]`, `None` where no two faces were compared.
         threshold: Score from which two faces are called a match.
@@ -104,7 +106,8 @@ def verify(
 
     In each photo the largest face is compared; where another one is at least half as large in area, the photo is
     ambiguous and no score is given. Match means `score >= threshold`; the threshold is the one at which the false
-    match rate was measured to be `fmr`.
+    match rate was measured to be `fmr`. That rate holds where one face is of low quality, but not where both are, as
+    bad photos resemble one another (`benchmarks/RESULTS.md`): then nothing is decided.
 
     Args:
         image_a: RGB photo `(height, width, 3)` uint8.
@@ -121,10 +124,13 @@ def verify(
     analyzed = analyzer.analyze([image_a, image_b])
     problems = [_problem(name, faces) for name, faces in zip(names, analyzed, strict=True)]
     refusals = [problem for problem in problems if problem and problem[0] != "low_quality"]
-    score = None
+    score, flaws = None, []
     if not refusals:
+        flaws = [_flaws(name, faces[0]) for name, faces in zip(names, analyzed, strict=True)]
+        if all(flaws):
+            problems += [("low_quality", sentence) for sentence in flaws]
         score = float(cosine_scores(analyzed[0][0].embedding[None], analyzed[1][0].embedding[None])[0, 0])
-    decision, reason = _decide(score, point, [problem for problem in problems if problem])
+    decision, reason = _decide(score, point, [problem for problem in problems if problem], "".join(flaws))
     calibration = pair_calibration(analyzer.embedder.fingerprint) if score is not None else None
     faces = tuple(
         VerifiedFace(name, entry.face, entry.crop, chosen=index == 0 and score is not None)
@@ -204,15 +210,24 @@ def _problem(name: str, faces: list[AnalyzedFace]) -> tuple[str, str] | None:
     return None
 
 
-def _decide(score, point: OperatingPoint, problems: list[tuple[str, str]]) -> tuple[str, str]:
+def _flaws(name: str, entry: AnalyzedFace) -> str:
+    """Returns what is wrong with a face beside its size, in a sentence; empty where nothing is."""
+    found = quality_problems(measure_quality(entry.face, entry.crop))
+    told = " ".join(sentence for measure, sentence in found if measure != "side")
+    return f"{name}: {told}" if told else ""
+
+
+def _decide(score, point: OperatingPoint, problems: list[tuple[str, str]], flaws: str) -> tuple[str, str]:
     # The graver problem names the decision; all of them are said.
     gravity = ("no_face", "ambiguous", "low_quality")
     if problems:
         decision = min((kind for kind, _ in problems), key=gravity.index)
         return decision, " ".join(sentence for _, sentence in problems)
+    numbers = f"score {score:.3f}, threshold {point.threshold:.3f}."
     if score >= point.threshold:
-        return "match", f"The faces match: score {score:.3f}, threshold {point.threshold:.3f}."
-    return "unknown", f"The faces were not found to match: score {score:.3f}, threshold {point.threshold:.3f}."
+        return "match", f"The faces match: {numbers}"
+    told = f" That makes it likelier that one person is not recognised: {flaws}" if flaws else ""
+    return "unknown", f"The faces were not found to match: {numbers}{told}"
 
 
 def _summary(calibration: ScoreCalibration) -> dict:

@@ -9,10 +9,9 @@ from kerasface.models.pretrained import ModelFileError
 from kerasface.recognise import FaceClassifier, ImageClassifier, build_classifier
 from kerasface.segment import Segmentation, Segmenter
 from pages._photos import plain
+from pages._runs import SEGMENT_COMMAND, TRAIN_COMMAND, show_broken_runs
 
 FACES_ONLY = "Only find faces"
-TRAIN_COMMAND = "python -m kerasface.train classify DATA --name NAME"
-SEGMENT_COMMAND = "python -m kerasface.train segment DATA --name NAME"
 SHIPPED_SEGMENTER = "face-parts"
 
 
@@ -40,15 +39,6 @@ def analyzer_or_stop() -> FaceAnalyzer:
     except ModelFileError as error:
         st.error(plain(str(error)), icon=":material/error:")
         st.stop()
-
-
-def show_broken_runs(summaries: list[runs.RunSummary]):
-    """Names every folder that holds no usable model, with the reason, so that none is hidden."""
-    for summary in summaries:
-        if summary.problem:
-            st.warning(
-                plain(f"The model {summary.name} cannot be used: {summary.problem}"), icon=":material/broken_image:"
-            )
 
 
 def choose_classifier(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary | None:

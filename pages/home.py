@@ -3,9 +3,9 @@
 import streamlit as st
 
 from kerasface import environment, runs
-from pages._models import TRAIN_COMMAND, show_broken_runs
 from pages._navigation import enter_through_app
 from pages._photos import plain
+from pages._runs import TRAIN_COMMAND, show_broken_runs
 
 
 def show_first_steps(has_models: bool):

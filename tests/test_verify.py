@@ -17,6 +17,9 @@ from kerasface.images import decode
 from kerasface.verify import score_pairs, verify
 
 BLANK = np.full((120, 160, 3), 180, dtype=np.uint8)
+# Crops of middling brightness, sharp everywhere; and without any edge.
+SHARP = np.random.default_rng(0).integers(60, 200, (150, 150, 3), dtype=np.uint8)
+BLURRED = np.tile(np.linspace(60, 200, 150, dtype=np.uint8)[None, :, None], (150, 1, 3))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,10 @@ def two_heads(head):
 
 
 class ScriptedAnalyzer:
-    """Finds in each "photo", a list of (side, angle), faces of that side with embeddings at that angle in a plane."""
+    """Finds in each "photo", a list of (side, angle), faces of that side with embeddings at that angle in a plane.
+
+    A third value is the face's crop; a sharp one if not given.
+    """
 
     def __init__(self, fingerprint):
         self.embedder = SimpleNamespace(fingerprint=fingerprint, precision="float32")
@@ -41,10 +47,10 @@ class ScriptedAnalyzer:
         return [[self._face(*entry) for entry in photo] for photo in photos]
 
     @staticmethod
-    def _face(side, angle):
+    def _face(side, angle, crop=SHARP):
         face = Face((10.0, 20.0, float(side), float(side)), np.zeros((5, 2), dtype=np.float32), 0.9)
         embedding = np.array([math.cos(angle), math.sin(angle)])
-        return AnalyzedFace(face, np.zeros((150, 150, 3), dtype=np.uint8), embedding)
+        return AnalyzedFace(face, crop, embedding)
 
 
 @pytest.fixture
@@ -98,6 +104,26 @@ def test_all_problems_are_said_with_photo_and_place(scripted):
     assert "No face was found in B.jpg" in reason
     assert "face in A.jpg is too small (10 x 10 pixels at 10, 20)" in reason
     assert f"{MIN_SIDE:.0f} pixels" in reason
+
+
+def test_one_bad_photo_is_decided_on_and_two_are_not(scripted):
+    """Bad photos resemble one another: of strangers more than stated would match."""
+    for angle, decision in ((0, "match"), (1, "unknown")):
+        result = verify([(100, angle, BLURRED)], [(100, 0)], scripted, names=("A.jpg", "B.jpg"))
+        assert result.decision == decision
+        assert ("A.jpg: The face is blurred" in result.reason) == (decision == "unknown")
+        both = verify([(100, angle, BLURRED)], [(100, 0, BLURRED)], scripted, names=("A.jpg", "B.jpg"))
+        assert both.decision == "low_quality"
+        assert both.score == pytest.approx(math.cos(angle))
+        assert "A.jpg: The face is blurred" in both.reason
+        assert "B.jpg: The face is blurred" in both.reason
+
+
+def test_a_blurred_portrait_does_not_match_itself(portrait, analyzer):
+    """Out of focus by six pixels; on its own it is still compared with the sharp one."""
+    blurred = cv2.GaussianBlur(portrait, (0, 0), 6)
+    assert verify(blurred, blurred, analyzer).decision == "low_quality"
+    assert verify(blurred, portrait, analyzer).decision in ("match", "unknown")
 
 
 def test_two_photos_of_the_portrait_match(portrait, analyzer):

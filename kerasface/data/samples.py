@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from kerasface.data.folders import ABOUT_FILE
 
@@ -65,6 +64,8 @@ def write_digits(folder: str | os.PathLike) -> SampleData:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         problem = "is not empty" if folder.is_dir() else "is a file"
         raise ValueError(f"Samples are written into a new or empty folder only. Received: {folder}, which {problem}.")
+    from sklearn.datasets import load_digits  # a second to import, and pages have samples
+
     digits = load_digits()
     classes = tuple(str(name) for name in digits.target_names)
     for name in classes:
@@ -89,6 +90,8 @@ def write_digits(folder: str | os.PathLike) -> SampleData:
 
 def draw_digit(index: int) -> np.ndarray:
     """Returns one of the digits that `write_digits` writes, `(32, 32, 3)` uint8, RGB; `index` from 0 to 1,796."""
+    from sklearn.datasets import load_digits
+
     return _on_paper(load_digits().images[index])
 
 

@@ -1,0 +1,187 @@
+"""How fast does the dashboard open and answer, and does it hold for several people at once?
+
+    python benchmarks/dashboard.py --data ../shared/data
+
+Everything is seen by a browser (Chromium, headless, on the same machine, so that it takes its share of the processor):
+from the start of the server to the title of the first page; from the second photo to the first verdict; from another
+photo to its verdict. Then `--sessions` browsers verify pairs of their own without a pause; every verdict's pictures are
+compared with the photos that this browser gave, and with those of the others.
+"""
+
+import asyncio
+import io
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from lfw import lfw_folder
+from machine import benchmark_parser, print_columns, print_header, print_row
+from PIL import Image
+from playwright.async_api import Page, async_playwright
+
+APP = Path(__file__).resolve().parent.parent / "app.py"
+PATIENCE = 120_000  # milliseconds
+VERDICT = "h1:has-text('atch:'), h1:has-text('no decision')"
+
+
+class Server:
+    """The dashboard in a process of its own, in an empty folder."""
+
+    def __init__(self, folder: str):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        options = [f"--server.port={port}", "--server.headless=true", "--server.fileWatcherType=none"]
+        self.url = f"http://127.0.0.1:{port}"
+        self.started = time.perf_counter()
+        self._log = open(Path(folder) / "server.log", "wb")  # noqa: SIM115 - closed with the server
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", str(APP), *options],
+            cwd=folder,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def resident_mib(self) -> float:
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def stop(self) -> str:
+        self.process.terminate()
+        self.process.wait(timeout=20)
+        self._log.close()
+        return Path(self._log.name).read_text(errors="replace")
+
+
+async def open_when_it_answers(page: Page, url: str) -> None:
+    while True:
+        try:
+            await page.goto(url)
+            return
+        except Exception:  # nobody listens yet
+            await asyncio.sleep(0.05)
+
+
+async def choose(page: Page, which: int, file: Path) -> float:
+    """Gives photo A (0) or B (1) and waits for the verdict on it; returns the seconds."""
+    # The caption under a picture names its file once the verdict is there.
+    slot = page.locator("[data-testid=stFileUploader]").nth(which)
+    started = time.perf_counter()
+    await slot.locator("input[type=file]").set_input_files(file)
+    await page.locator(f"[data-testid=stImage]:has-text('{file.name}: ')").wait_for(timeout=PATIENCE)
+    await page.locator(VERDICT).first.wait_for(timeout=PATIENCE)
+    return time.perf_counter() - started
+
+
+async def shown(page: Page) -> list[np.ndarray]:
+    """The two photos as the page shows them, 32 x 32 grey values each, without mean and of length 1."""
+    found, images = [], page.locator("[data-testid=stImage]:has-text(' found') img")
+    await images.nth(1).wait_for(timeout=PATIENCE)
+    for image in await images.all():
+        content = await (await page.context.request.get(await image.get_attribute("src"))).body()
+        found.append(signature(Image.open(io.BytesIO(content))))
+    return found
+
+
+def signature(image: Image.Image) -> np.ndarray:
+    values = np.asarray(image.convert("L").resize((32, 32), Image.Resampling.BOX), dtype=np.float64).ravel()
+    values -= values.mean()
+    return values / np.linalg.norm(values)
+
+
+async def verify_for(page: Page, url: str, files: list[Path], seconds: float, known: dict[Path, np.ndarray]) -> dict:
+    """One person at the page Verify: pair after pair of their own photos; counts what is not theirs."""
+    await page.goto(f"{url}/verify")
+    await page.locator("input[type=file]").nth(1).wait_for(state="attached", timeout=PATIENCE)
+    await choose_first(page, files[0])
+    took, foreign, errors, place = [], 0, 0, 1
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        file, before = files[place % len(files)], files[(place - 1) % len(files)]
+        took.append(await choose(page, place % 2, file))
+        errors += await page.locator("[data-testid=stException], [data-testid=stAlert]").count()
+        given = (file, before) if place % 2 == 0 else (before, file)
+        for own, seen in zip(given, await shown(page), strict=True):
+            nearest = max(known, key=lambda other: known[other] @ seen)
+            foreign += nearest != own
+        place += 1
+    return {"took": took[1:], "foreign": foreign, "errors": errors}
+
+
+async def choose_first(page: Page, file: Path) -> None:
+    await page.locator("input[type=file]").first.set_input_files(file)
+    await page.locator(f"[data-testid=stImage]:has-text('{file.name}')").wait_for(timeout=PATIENCE)
+
+
+async def measure(files: list[Path], sessions: int, seconds: float, starts: int, chromium: str | None) -> None:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        opened, first, warm = [], [], []
+        print_columns("start", "first page", "first verify", "warm verify, median of 10")
+        for number in range(starts):
+            with tempfile.TemporaryDirectory() as folder:
+                server = Server(folder)
+                page = await browser.new_page()
+                await open_when_it_answers(page, server.url)
+                await page.locator("h1").first.wait_for(timeout=PATIENCE)
+                opened.append(time.perf_counter() - server.started)
+                await page.goto(f"{server.url}/verify")
+                await page.locator("input[type=file]").nth(1).wait_for(state="attached", timeout=PATIENCE)
+                await choose_first(page, files[0])
+                first.append(await choose(page, 1, files[1]))
+                warm.append(median([await choose(page, 1, files[2 + place]) for place in range(10)]))
+                await page.close()
+                if number < starts - 1:
+                    server.stop()
+                    print_row(number + 1, *(f"{values[-1]:.2f} s" for values in (opened, first, warm)))
+                    continue
+                print_row(number + 1, *(f"{values[-1]:.2f} s" for values in (opened, first, warm)))
+                print_row("median", *(f"{median(values):.2f} s" for values in (opened, first, warm)))
+                await measure_sessions(browser, server, files, sessions, seconds)
+                log = server.stop()
+                print(f"tracebacks in the server's log: {log.count('Traceback')}")
+        await browser.close()
+
+
+async def measure_sessions(browser, server: Server, files: list[Path], sessions: int, seconds: float) -> None:
+    known = {file: signature(Image.open(file)) for file in files}
+    contexts = [await browser.new_context() for _ in range(sessions)]
+    pages = [await context.new_page() for context in contexts]
+    shares = [files[number::sessions] for number in range(sessions)]
+    before = server.resident_mib()
+    found = await asyncio.gather(
+        *(verify_for(page, server.url, own, seconds, known) for page, own in zip(pages, shares, strict=True))
+    )
+    after = server.resident_mib()
+    took = np.concatenate([one["took"] for one in found])
+    print()
+    print_columns(
+        "browsers at once", "seconds", "verdicts", "median", "95th percentile", "errors", "photos of others", "memory"
+    )
+    print_row(
+        *(sessions, f"{seconds:.0f}", len(took), f"{np.median(took):.2f} s", f"{np.quantile(took, 0.95):.2f} s"),
+        *(sum(one["errors"] for one in found), sum(one["foreign"] for one in found), f"{after - before:+.0f} MiB"),
+    )
+
+
+def main() -> None:
+    parser = benchmark_parser(__doc__)
+    parser.add_argument("--sessions", type=int, default=8, help="browsers that verify at once")
+    parser.add_argument("--seconds", type=float, default=120, help="how long they do")
+    parser.add_argument("--starts", type=int, default=3, help="how often the server is started")
+    parser.add_argument("--chromium", default="/usr/bin/chromium", help="the browser")
+    arguments = parser.parse_args()
+    print_header()
+    files = sorted(lfw_folder(arguments.data).glob("images/*/*_0001.jpg"))
+    chosen = [files[index] for index in np.linspace(0, len(files) - 1, 20 * arguments.sessions).astype(int)]
+    asyncio.run(measure(chosen, arguments.sessions, arguments.seconds, arguments.starts, arguments.chromium))
+
+
+if __name__ == "__main__":
+    main()
