@@ -1,0 +1,31 @@
+"""What the views of the page Evaluate show alike: tables of rates, and files to keep."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from pages._evaluate_sources import SAMPLE, Source
+from pages._evaluate_work import forget
+
+
+def show_table(heads: Sequence[str], rows: Sequence[Sequence[str]]):
+    """A table whose cells are our own text: nothing is escaped."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    st.markdown("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
+
+
+def show_files(files: dict[str, tuple[Callable[[], str], str]], key: tuple, source: Source):
+    """Downloads, and a button that measures again.
+
+    Args:
+        files: Label to what makes the file when it is asked for, and its name.
+        key: Of the results.
+        source: What they were measured on.
+    """
+    kinds = {"json": "application/json", "csv": "text/csv", "html": "text/html"}
+    with st.container(horizontal=True):
+        for label, (content, name) in files.items():
+            kind = kinds[name.rpartition(".")[2]]
+            st.download_button(label, content, name, kind, icon=":material/download:", on_click="ignore")
+        if source.kind != SAMPLE:
+            st.button("Measure again", icon=":material/refresh:", on_click=forget, args=(key,))

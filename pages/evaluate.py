@@ -1,0 +1,30 @@
+"""Evaluate: how often a model is wrong, on pairs, in searches with strangers, and beside another model."""
+
+import streamlit as st
+
+from pages._evaluate_compare import show_comparison
+from pages._evaluate_open_set import show_open_set
+from pages._evaluate_pairs import show_pairs
+from pages._navigation import enter_through_app
+
+VIEWS = {
+    "Pairs": (show_pairs, "Two photos: one person or not? Move the threshold and see which error you buy with which."),
+    "Open set": (show_open_set, "A face and a gallery: who is it, if anybody? Strangers are the hard part."),
+    "Compare": (show_comparison, "Two models on the same pairs: is one better, or was it chance?"),
+}
+
+enter_through_app()
+st.title("How often is it wrong?")
+view = st.segmented_control(
+    "Question",
+    list(VIEWS),
+    default="Pairs",
+    required=True,
+    key="question",
+    bind="query-params",
+    width="stretch",
+    label_visibility="collapsed",
+)
+show, purpose = VIEWS[view]
+st.markdown(purpose)
+show()
