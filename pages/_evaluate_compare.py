@@ -108,7 +108,7 @@ def show_compared(compared: Compared):
         "all their pairs; p from McNemar's exact test, which takes pairs for independent. A difference is called shown "
         f"where the interval leaves out 0 and p is below {SIGNIFICANCE:.2g}."
     )
-    show_failed(compared.scored[0])
+    show_failed(compared.scored[0], "left out of both models' rates")
     rates = {
         "one person refused": comparison.fnmr,
         "equal error rate": comparison.eer,

@@ -105,13 +105,12 @@ def show_facts(results: PairResults):
     )
 
 
-def show_failed(scored: ScoredList):
+def show_failed(scored: ScoredList, told: str = "left out of all rates but right answers"):
+    """The pairs without a score, and why; `told`: what became of them."""
     if not (failed := scored.failed):
         return
     pairs = "1 pair" if len(failed) == 1 else f"{len(failed):,} pairs"
-    with st.expander(
-        f"{pairs} could not be scored: left out of all rates but right answers", icon=":material/broken_image:"
-    ):
+    with st.expander(f"{pairs} could not be scored: {told}", icon=":material/broken_image:"):
         reasons = dict.fromkeys(reason for _, reason in failed)
         st.markdown("\n".join(f"- {plain(reason)}" for reason in list(reasons)[:20]))
         if len(reasons) > 20:
