@@ -35,7 +35,7 @@ from kerasface.segment import Segmenter, mask_in_crop
 from kerasface.train.classify import train_classifier
 
 HELD_OUT = 2  # photos of each person
-CHECKED = ("layer-cam", "grad-cam", "smooth-grad", "occlusion")
+CHECKED = ("rise", "occlusion", "layer-cam", "smooth-grad", "integrated-gradients", "grad-cam")
 
 
 def train_people(images: Path, folder: Path, cache: Path | None):
@@ -80,6 +80,7 @@ def measure_speed(people: Stitched, crops: list[np.ndarray], repeats: int) -> No
         "Grad-CAM, classifier on face_resnet": lambda: METHODS["grad-cam"](people, crops[0], ClassTarget()),
         "Grad-CAM, MobileNetV2 nested": lambda: METHODS["grad-cam"](nested, picture, ClassTarget()),
         "LayerCAM, classifier on face_resnet": lambda: METHODS["layer-cam"](people, crops[0], ClassTarget()),
+        "RISE of 500 masks, classifier on face_resnet": lambda: METHODS["rise"](people, crops[0], ClassTarget()),
         "match, occlusion on a grid of 15 x 15, both faces": lambda: explain_match(crops[0], crops[1], embedder),
     }
     print_columns("what", "warm median")
@@ -128,7 +129,7 @@ def measure_regions(stitched: Stitched, faces: list[tuple[np.ndarray, np.ndarray
     print()
     print_columns(f"{len(faces)} faces", *classes)
     shares = {"area": [np.bincount(mask.ravel(), minlength=len(classes)) / mask.size for _, mask in faces]}
-    for method in ("layer-cam", "grad-cam"):
+    for method in (DEFAULT_METHOD, "layer-cam", "grad-cam"):
         maps = [METHODS[method](stitched, crop, ClassTarget()).map for crop, _ in faces]
         shares[method] = [
             list(region_shares(map, mask, classes).values()) for map, (_, mask) in zip(maps, faces, strict=True)

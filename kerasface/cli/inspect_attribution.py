@@ -31,13 +31,14 @@ _METHODS = (
 )
 _MATCH_METHODS = ("occlusion", "grad-cam", "layer-cam", "integrated-gradients")
 _LAYER_METHODS = ("grad-cam", "grad-cam++", "layer-cam")
+_METHOD, _LAYER_METHOD = "rise", "layer-cam"
 
 
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option("--model", required=True, help="Name of a model trained by `kerasface train classify`.")
 @click.option(
-    "--method", type=click.Choice(_METHODS), default="layer-cam", show_default=True, help="How it is found out."
+    "--method", type=click.Choice(_METHODS), help="How it is found out.  [default: rise; layer-cam with --layer]"
 )
 @LAYER
 @click.option("--class", "label", metavar="NAME", help="The class to explain.  [default: the most probable one]")
@@ -52,6 +53,7 @@ def attribution(image, model, method, layer, label, regions, out, min_face_size,
     A model of faces is asked about the face nearest the middle of IMAGE, as it sees it. Its picture with the map laid
     over it is written into the folder as NAME.attribution.png.
     """
+    method = method or (_METHOD if layer is None else _LAYER_METHOD)
     _check_layer_method(layer, method)
     with errors():
         from kerasface.images import decode
