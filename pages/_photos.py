@@ -53,8 +53,12 @@ def decode_upload(upload) -> Photo | None:
 
 
 def choose_source(label: str, key: str) -> str:
-    """Asks where the photo comes from; returns one of `SOURCES`."""
-    return st.segmented_control(label, SOURCES, default="Upload", required=True, key=f"{key}_source", width="stretch")
+    """Asks where the photo comes from, once for all visits of a page; returns one of `SOURCES`."""
+    # Not the widget's default, which a button must not contradict.
+    st.session_state.setdefault(f"{key}_source", "Upload")
+    return st.segmented_control(
+        label, SOURCES, required=True, key=f"{key}_source", width="stretch", persist_state="session"
+    )
 
 
 def photo_input(label: str, key: str, *, close_up: bool = False) -> Photo | None:

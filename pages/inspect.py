@@ -1,0 +1,52 @@
+"""Inspect: what the layers of a model see, where its answers come from, why two faces match, where faces lie."""
+
+import streamlit as st
+
+from pages._inspect_attribution import show_attribution
+from pages._inspect_layers import show_layers
+from pages._inspect_match import show_match
+from pages._navigation import enter_through_app
+
+VIEWS = {
+    "layers": "Layers",
+    "answer": "Why this answer",
+    "faces": "Why these two faces",
+    "map": "Map",
+}
+
+
+def choose_view() -> str:
+    """The view of the address, `?view=faces`, until another one is chosen; the address then follows."""
+    asked = st.query_params.get("view")
+    if "inspect_view" not in st.session_state:
+        st.session_state["inspect_view"] = asked if asked in VIEWS else next(iter(VIEWS))
+    view = st.segmented_control(
+        "View",
+        list(VIEWS),
+        format_func=VIEWS.get,
+        required=True,
+        key="inspect_view",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    if asked != view:
+        st.query_params["view"] = view
+    return view
+
+
+enter_through_app()
+st.title("What does the network see?")
+st.markdown(
+    "Look inside a model: what its layers answer, where on a photo its decision comes from, and whether to trust it."
+)
+view = choose_view()
+if view == "layers":
+    show_layers()
+elif view == "answer":
+    show_attribution()
+elif view == "faces":
+    show_match()
+else:
+    from pages._inspect_map import show_map  # it alone needs scikit-learn, which takes a second to import
+
+    show_map()

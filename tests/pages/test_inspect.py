@@ -1,0 +1,214 @@
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kerasface import runs
+from pages import _inspect_channel
+from pages._inspect_models import EMBEDDER
+from tests.pages.conftest import png
+
+LABELS = ("Ada", "Grace", "Mary")
+PROBABILITIES = (0.2, 0.7, 0.1)
+ANALYSIS = 90_000  # milliseconds; on the first photo the server imports TensorFlow and builds the models
+SIDE = 16  # pixels of what the small model takes
+
+
+def save_classifier(root, name="pictures", *, labels=LABELS, relu=True, convolution=True, **asked):
+    """Saves a classifier that gives 0.2, 0.7 and 0.1 to whatever it sees; `asked` are entries of its card's input.
+
+    Its four channels are the mean colour plus 1, nothing above 0 at any place, and two of random filters.
+    """
+    side = asked.setdefault("image_size", [SIDE, SIDE])[0]
+    pictures = keras.Input((side, side, 3), name="picture")
+    x = pictures
+    if convolution:
+        x = keras.layers.Rescaling(1 / 255, name="scaled")(x)
+        maps = keras.layers.Conv2D(4, 3, padding="same", activation="relu" if relu else "tanh", name="maps")
+        x = keras.layers.MaxPooling2D(2, name="pooled")(maps(x))
+        kernel = np.random.default_rng(0).normal(0, 0.3, (3, 3, 3, 4))
+        kernel[..., 0], kernel[..., 1] = 1 / 27, 0
+        maps.set_weights([kernel, np.array([1, -1, 0.5, 0.5])])
+    x = keras.layers.Flatten(name="flat")(x)
+    # Weights so small that the bias alone decides, and yet there are gradients.
+    head = keras.layers.Dense(len(labels), activation="softmax", kernel_initializer=small_weights(), name="head")
+    model = keras.Model(pictures, head(x), name=name)
+    head.bias.assign(np.log(PROBABILITIES[: len(labels)]))
+    card = {"task": "classify", "labels": list(labels), "input": {"kind": "image", **asked}}
+    return runs.write_run(root, name, model=model, card=card, metrics={}, history=[{"epoch": 1}])
+
+
+def small_weights():
+    return keras.initializers.RandomNormal(0, 1e-5, seed=1)
+
+
+@pytest.fixture
+def save_model(tmp_path):
+    return lambda *args, **options: save_classifier(tmp_path / "saved_models", *args, **options)
+
+
+def open_view(open_page, view, **models):
+    """Opens the page at a view with the sample photo; `models` are choices of model by the widget's key."""
+    page = open_page("inspect")
+    page.segmented_control(key="inspect_view").set_value(view).run()
+    for key, name in models.items():
+        page.selectbox(key=key).set_value(name)
+    if view != "faces":
+        page.segmented_control(key="inspect_source").set_value("Sample")
+    page.run()
+    assert not page.exception
+    return page
+
+
+def said(page):
+    """All Markdown of the page, without its escapes."""
+    return " ".join(text.value for text in page.markdown).replace("\\", "")
+
+
+def layer_key(page, name):
+    card = json.loads(Path("saved_models", name, "card.json").read_text(encoding="utf-8"))
+    return f"layer_{card['model_sha256'][:16]}"
+
+
+def test_first_start_asks_for_a_photo_and_offers_a_sample(open_page):
+    page = open_page("inspect")
+    assert not page.exception
+    assert page.title[0].value == "What does the network see?"
+    assert page.selectbox(key="inspect_layers_model").options == [EMBEDDER]
+    assert "Choose a photo" in page.caption[0].value
+    page.button[0].click().run()
+    assert not page.exception
+    assert page.segmented_control(key="inspect_source").value == "Sample"
+    assert "stem_relu** (ReLU) gives 32 channels of 72 x 72 places" in said(page)
+
+
+def test_the_address_names_the_view(open_page):
+    page = open_page("inspect")
+    assert page.query_params["view"] == "layers"
+    page.segmented_control(key="inspect_view").set_value("faces").run()
+    assert page.query_params["view"] == "faces"
+    assert [text.label for text in page.segmented_control if text.key.endswith("_source")] == ["Photo A", "Photo B"]
+
+
+@pytest.mark.parametrize(("asked", "shown"), [("answer", "answer"), ("nonsense", "layers")])
+def test_an_address_opens_its_view(open_page, asked, shown):
+    page = open_page("home")
+    page.query_params["view"] = asked
+    page.switch_page("pages/inspect.py").run()
+    assert not page.exception
+    assert page.segmented_control(key="inspect_view").value == shown
+
+
+def test_layers_show_what_they_answer(open_page, save_model):
+    """Channel 0 has the largest mean; channel 1 is 0 everywhere: silent, and drawn last."""
+    save_model()
+    page = open_view(open_page, "layers", inspect_layers_model="pictures")
+    assert f"maps** (Conv2D) gives 4 channels of {SIDE} x {SIDE} places each. **1 of 4** are silent" in said(page)
+    channels = page.button_group(key=f"channel_4_{layer_key(page, 'pictures')}_maps")
+    assert [int(label.split()[-1]) for label in channels.options][-1] == 1
+    assert channels.options[0].startswith("![](data:image/png;base64,")
+    assert channels.value == 0
+    channels.set_value(1).run()
+    assert not page.exception
+    assert "**Channel 1**, :small[silent on this picture]" in said(page)
+
+
+def test_a_button_of_the_strip_goes_to_its_layer(open_page, save_model):
+    save_model()
+    page = open_view(open_page, "layers", inspect_layers_model="pictures")
+    levels = [button for button in page.button if button.label.endswith("channels")]
+    assert [button.label for button in levels] == ["16 x 16, 4 channels", "8 x 8, 4 channels"]
+    levels[1].click().run()
+    assert not page.exception
+    assert page.select_slider(key=layer_key(page, "pictures")).value == "pooled"
+    assert "pooled** (MaxPooling2D) gives 4 channels of 8 x 8 places each. A" not in said(page)  # it has no rectifier
+    assert "silent" not in said(page)
+
+
+def test_a_picture_is_made_up_on_demand(open_page, save_model, monkeypatch):
+    monkeypatch.setattr(_inspect_channel, "STEPS", 2)
+    save_model()
+    page = open_view(open_page, "layers", inspect_layers_model="pictures")
+    before = len(page.image)
+    page.button(
+        key=next(one.key for one in page.button if one.label == "What excites this channel most?")
+    ).click().run()
+    assert not page.exception
+    assert len(page.image) == before + 1
+    assert "changed 2 times" in " ".join(caption.value for caption in page.caption)
+    assert not any(button.label == "Stop" for button in page.button)
+
+
+def test_a_model_without_convolutions_has_no_maps(open_page, save_model):
+    save_model("linear", convolution=False)
+    page = open_view(open_page, "layers", inspect_layers_model="linear")
+    assert "no convolutions" in page.info[0].value
+
+
+def test_broken_models_are_named_and_the_page_stays_usable(open_page, save_model, tmp_path):
+    (tmp_path / "saved_models" / "old").mkdir(parents=True)
+    (tmp_path / "saved_models" / "old" / "card.json").write_text("{}", encoding="utf-8")
+    (save_model() / "model.keras").write_bytes(b"altered")
+    page = open_view(open_page, "layers", inspect_layers_model="pictures")
+    assert "old" in page.warning[0].value
+    assert "altered" in page.error[0].value
+    page.segmented_control(key="inspect_view").set_value("faces").run()
+    assert not page.exception
+
+
+def test_a_photo_without_a_face_is_a_sentence(open_page, faceless_png):
+    page = open_page("inspect")
+    page.file_uploader(key="inspect_upload").set_value(("wall.png", faceless_png, "image/png")).run()
+    assert not page.exception
+    assert "No face was found" in page.warning[0].value
+    assert not page.select_slider
+
+
+def test_of_several_faces_one_is_chosen(open_page, portrait):
+    page = open_page("inspect")
+    two = png(np.hstack([portrait, portrait[:, ::-1]]))
+    page.file_uploader(key="inspect_upload").set_value(("two.png", two, "image/png")).run()
+    assert not page.exception
+    (faces,) = [one for one in page.button_group if one.key.startswith("face_")]
+    assert faces.options == ["Face 1", "Face 2"]
+
+
+@pytest.fixture
+def server_with_a_model(app_server, tmp_path_factory):
+    """Address of the dashboard while its folder has a model."""
+    (folder,) = tmp_path_factory.getbasetemp().glob("dashboard[0-9]*")
+    run = save_classifier(folder / "saved_models")
+    yield app_server
+    shutil.rmtree(run)
+
+
+@pytest.mark.browser
+def test_views_channels_and_stop_in_a_browser(page, server_with_a_model):
+    expect = pytest.importorskip("playwright.sync_api").expect
+    page.goto(f"{server_with_a_model}/inspect")
+    page.get_by_role("button", name="Try the sample").click(timeout=ANALYSIS)
+    page.get_by_role("button", name="17 x 17, 64 channels").click(timeout=ANALYSIS)
+    expect(page.get_by_text("gives 64 channels of 17 x 17 places")).to_be_visible(timeout=ANALYSIS)
+    tiles = page.locator(".st-key-channels").get_by_role("radio")
+    expect(tiles).to_have_count(16, timeout=ANALYSIS)
+    expect(tiles.nth(0).locator("img")).to_have_css("height", "64px", timeout=ANALYSIS)  # no mere letter
+    channel = tiles.nth(2).inner_text().strip()
+    tiles.nth(2).click()
+    expect(page.get_by_text(f"Channel {channel}", exact=True)).to_be_visible(timeout=ANALYSIS)
+    page.get_by_role("button", name="What excites this channel most?").click()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="What excites this channel most?")).to_be_visible(timeout=ANALYSIS)
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0, timeout=ANALYSIS)
+
+    page.get_by_text("Why this answer", exact=True).click()
+    expect(page).to_have_url(f"{server_with_a_model}/inspect?view=answer")
+    expect(page.get_by_text("The model says Grace")).to_be_visible(timeout=ANALYSIS)
+    expect(page.get_by_alt_text("Map of what speaks for the answer Grace")).to_be_visible(timeout=ANALYSIS)
+    page.get_by_text("Can this map be trusted?").click()
+    page.get_by_role("button", name="Compare with random weights").click()
+    expect(page.get_by_text("rank correlation")).to_be_visible(timeout=ANALYSIS)  # so what was opened stays open
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
