@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from kerasface.terminal import choose_kernels
+from pages._memory import settle
 from pages._navigation import mark_app_as_run, navigate
 from pages._password import stop_without_password
 
@@ -21,4 +22,5 @@ if "keras" not in sys.modules and page.url_path:  # Home needs it last of all, a
     # The other pages import it anyway; here the wait has a sign.
     with st.spinner("Starting Keras and TensorFlow: some seconds, once after each start."):
         importlib.import_module("keras")
+    settle()
 page.run()

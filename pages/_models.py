@@ -8,6 +8,7 @@ from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.models.pretrained import ModelFileError
 from kerasface.recognise import FaceClassifier, ImageClassifier, build_classifier
 from kerasface.segment import Segmentation, Segmenter
+from pages._memory import settle
 from pages._photos import plain
 from pages._runs import SEGMENT_COMMAND, TRAIN_COMMAND, show_broken_runs
 
@@ -17,19 +18,25 @@ SHIPPED_SEGMENTER = "face-parts"
 
 @st.cache_resource(show_spinner="Loading the face models. The first time takes a few seconds.")
 def _analyzer() -> FaceAnalyzer:
-    return FaceAnalyzer()
+    analyzer = FaceAnalyzer()
+    settle()
+    return analyzer
 
 
 @st.cache_resource(show_spinner="Loading the model.", max_entries=3)
 def _classifier(root: str, name: str, sha256: str) -> FaceClassifier | ImageClassifier:
     """Loads a classifier; the hash is part of the key, so a model that was trained again is loaded again."""
-    return build_classifier(runs.load_run(root, name), _analyzer)
+    classifier = build_classifier(runs.load_run(root, name), _analyzer)
+    settle()
+    return classifier
 
 
 @st.cache_resource(show_spinner="Loading the model.", max_entries=3)
 def _segmenter(root: str, name: str, sha256: str) -> Segmenter:
     """Loads a segmenter, by hash as above; it makes its detector when a face is first looked for."""
-    return Segmenter(runs.load_run(root, name))
+    segmenter = Segmenter(runs.load_run(root, name))
+    settle()
+    return segmenter
 
 
 def analyzer_or_stop() -> FaceAnalyzer:

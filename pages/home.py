@@ -3,6 +3,7 @@
 import streamlit as st
 
 from kerasface import environment, runs
+from pages._memory import settle
 from pages._navigation import enter_through_app
 from pages._photos import plain
 from pages._runs import TRAIN_COMMAND, show_broken_runs
@@ -41,7 +42,9 @@ def show_runs(summaries: list[runs.RunSummary]):
 
 @st.cache_data(ttl=600, show_spinner="Looking at what is installed")  # seconds; it hashes files and runs the embedder
 def look_at_installation() -> dict:
-    return environment.report()
+    report = environment.report()
+    settle()  # Keras was imported for it
+    return report
 
 
 def show_installation(report: dict):
