@@ -1,5 +1,6 @@
 """Opens a page of the dashboard without a browser, in an empty working folder."""
 
+import gc
 import io
 from pathlib import Path
 
@@ -10,6 +11,17 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_reruns():
+    """As the dashboard does once Keras is there: else every run of a page collects garbage for a third of a second."""
+    import kerasface.segment  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
