@@ -286,7 +286,8 @@ class Identifier:
             search_point(self.gallery.embedder, DEFAULT_FPIR, size).threshold
             for size in (self.num_people, max(self.num_people, 50))
         )
-        return float(self.calibration.probability(best.normalised - here + there))
+        # Of people who are hardly alike the rivals' share is negative, and the sum may leave the range of scores.
+        return float(self.calibration.probability(float(np.clip(best.normalised - here + there, -1.0, 1.0))))
 
 
 def _is_face_of(refusal: Refusal, face: Face) -> bool:

@@ -167,3 +167,13 @@ def test_another_embedder_and_an_unmeasured_rate_are_refused(enrolled, front_end
     front_end.embedder.fingerprint = "another"
     with pytest.raises(ValueError, match=r"Only templates of one embedder.*'another'"):
         Identifier(enrolled, front_end)
+
+
+def test_people_who_are_not_alike_at_all_have_a_probability_too(gallery, front_end, portrait):
+    """No rivals' share is taken off a cosine of 1; what small galleries add would lead beyond the scores."""
+    for index, name in enumerate(NAMES):
+        gallery.enroll(name, [NewSample(np.eye(EMBEDDING_DIM, dtype=np.float32)[index], f"{name}.jpg", hash_of(name))])
+    identifier = Identifier(gallery, front_end)
+    ((row,),) = identify(identifier, portrait, [np.eye(EMBEDDING_DIM, dtype=np.float32)[2]])
+    assert (row.decision, row.name) == ("match", "Cyd")
+    assert 0.99 < row.probability <= 1

@@ -1,0 +1,90 @@
+"""Files of the page Gallery that leave it or come into it: exports, always encrypted, and imports."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from kerasface.gallery.store import GalleryError, Person
+from kerasface.gallery.views import export_person
+from pages._gallery_opening import OpenGallery, act
+from pages._photos import plain
+
+SHORTEST = 12  # characters of a passphrase
+SUFFIX = ".kerasface-people"
+
+
+def show_export(opened: OpenGallery, person: Person | None = None):
+    """Offers an encrypted file of one person, or of everybody, which another gallery can import."""
+    what = plain(person.name) if person else "everybody"
+    key = person.person_id if person else "all"
+    with st.expander("Export", icon=":material/upload_file:"):
+        st.markdown(f"An encrypted file of {what} that another gallery, with another key, can import.")
+        passphrase = st.text_input(
+            "Passphrase", type="password", key=f"export_{key}", autocomplete="new-password", help="It is kept nowhere."
+        )
+        enough = len(passphrase) >= SHORTEST
+        if passphrase and not enough:
+            st.caption(f"At least {SHORTEST} characters; four words that nobody would put together are good.")
+        if st.button("Make the file", key=f"export_{key}_make", disabled=not enough):
+            try:
+                with st.spinner("Encrypting"):
+                    content = exported(opened, person, passphrase)
+            except (GalleryError, OSError) as error:
+                st.error(plain(str(error)), icon=":material/error:")
+                return
+            name = f"{person.person_id if person else opened.gallery.path.stem}{SUFFIX}"
+            st.download_button(
+                "Download", content, name, icon=":material/download:", on_click="ignore", key=f"export_{key}_file"
+            )
+
+
+def exported(opened: OpenGallery, person: Person | None, passphrase: str) -> bytes:
+    """The content of an export."""
+
+    def write(path: Path):
+        if person:
+            export_person(opened.gallery, person.person_id, path, passphrase=passphrase)
+        else:
+            opened.gallery.export(path, passphrase=passphrase)
+        return path.read_bytes()
+
+    return _with_file(write)
+
+
+def show_import(opened: OpenGallery):
+    """Takes everybody of an exported file into the gallery, or nobody."""
+    with st.expander("Import", icon=":material/download:"):
+        times = st.session_state.get("gallery_import_times", 0)
+        upload = st.file_uploader("File of an export", key=f"gallery_import_{times}")
+        passphrase = st.text_input(
+            "Passphrase of the file", type="password", key="gallery_import_passphrase", autocomplete="off"
+        )
+        merge = st.checkbox(
+            "Add to people of the same name",
+            key="gallery_import_merge",
+            help="If not, a name that is there already ends the import.",
+        )
+        st.button(
+            "Import",
+            key="gallery_import_button",
+            disabled=upload is None,
+            on_click=import_upload,
+            args=(opened, upload, passphrase, merge),
+        )
+
+
+def import_upload(opened: OpenGallery, upload, passphrase: str, merge: bool):
+    def read(path: Path):
+        path.write_bytes(upload.getvalue())
+        opened.gallery.import_(path, passphrase=passphrase or None, merge=merge)
+
+    if act(lambda: _with_file(read), f"Everybody in {upload.name} was imported."):
+        st.session_state["gallery_import_times"] = st.session_state.get("gallery_import_times", 0) + 1
+
+
+def _with_file(use: Callable[[Path], object]):
+    """Calls with the path of a file that only this user can read and that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="kerasface-") as folder:
+        return use(Path(folder) / "export")

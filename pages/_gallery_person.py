@@ -1,0 +1,256 @@
+"""A person's page within the page Gallery: samples, history, and every change that can be made of a person."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import streamlit as st
+
+from kerasface.gallery.editing import last_changes, unchanged_since
+from kerasface.gallery.store import Consent, Person, parse_time
+from pages._gallery_cards import avatar, consent_mark
+from pages._gallery_enrol import ask_consent, consent_text, counted
+from pages._gallery_export import show_export
+from pages._gallery_opening import OpenGallery, act
+from pages._photos import plain
+
+ACTIONS = {
+    "enroll": "enrolled",
+    "rename": "renamed",
+    "merge": "merged",
+    "split": "split",
+    "consent": "consent",
+    "delete_sample": "sample deleted",
+    "refuse_match": "not this person",
+    "lift_refusal": "taken back",
+}
+
+
+def leave_person():
+    st.query_params.pop("person", None)
+
+
+def show_person(opened: OpenGallery, person_id: str):
+    """Everything the gallery has of one person, and what can be done with it; all that is shown is of one moment."""
+    # A link within one page is followed without changing the address.
+    st.query_params.from_dict({"person": person_id})
+    st.button("All people", icon=":material/arrow_back:", type="tertiary", on_click=leave_person, key="person_back")
+    with opened.gallery.snapshot():
+        people = opened.gallery.people()
+        person = next((person for person in people if person_id in (person.person_id, person.name)), None)
+        if person is None:
+            st.warning(
+                "This person is not in the gallery: deleted, merged into another one, or of another gallery.",
+                icon=":material/person_off:",
+            )
+            return
+        seen = {other: change.number for other, change in last_changes(opened.gallery).items()}
+        samples = opened.gallery.samples(person.person_id)
+        history = [change for change in opened.gallery.history() if change.person_id == person.person_id]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.image(avatar(person, 64), width=64, alt="")
+        with st.container(width="stretch", gap=None):
+            st.subheader(plain(person.name), anchor=False)
+            st.markdown(f":small[{counted(person.num_samples, 'sample')} · {consent_mark(person)}]")
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        show_samples(opened, person, samples, seen)
+        show_history(history)
+    with right:
+        show_name(opened, person, seen)
+        show_consent(opened, person, seen)
+        show_merge(opened, people, person, seen)
+        show_export(opened, person)
+        show_delete(opened, person, seen)
+
+
+def edit(opened: OpenGallery, seen: Mapping[str, int], who: Sequence[str], change: Callable[[], object], done: str):
+    """Makes a change of persons if they are still as the user saw them; for callbacks."""
+
+    def change_if_unchanged():
+        with unchanged_since(opened.gallery, {person_id: seen.get(person_id, 0) for person_id in who}):
+            change()
+
+    return act(change_if_unchanged, done)
+
+
+def show_samples(opened: OpenGallery, person: Person, samples: Sequence, seen: Mapping[str, int]):
+    """The samples as a table; some of them can be deleted, or become a person of their own."""
+    st.markdown("**Samples**")
+    if not samples:
+        st.caption("None: this person is not found in photos. Add photos in the view Add a person.")
+        return
+    rows = [
+        {
+            "number": sample.sample_id,
+            "photo": sample.source,
+            "enrolled": sample.created[:10],
+            "pixels": sample.quality.get("side"),
+            "sharpness": sample.quality.get("sharpness"),
+        }
+        for sample in samples
+    ]
+    pixels = st.column_config.NumberColumn(format="%.0f", help="Shorter side of the face in the photo.")
+    sharpness = st.column_config.NumberColumn(format="%.3f", help="0.12 in a usual photo; 0.045 is needed.")
+    st.dataframe(rows, hide_index=True, column_config={"pixels": pixels, "sharpness": sharpness}, alt="Samples")
+    names = {sample.sample_id: f"{sample.sample_id}: {sample.source}" for sample in samples}
+    chosen = st.multiselect(
+        "Choose samples to split off or to delete",
+        list(names),
+        format_func=names.get,
+        key=f"samples_{person.person_id}",
+    )
+    if not chosen:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Name of the new person", key=f"split_{person.person_id}", width=220)
+        st.button(
+            "Split off",
+            icon=":material/call_split:",
+            key="person_split",
+            disabled=not name.strip() or len(chosen) == len(samples),
+            help="The chosen samples become another person, with the same consent.",
+            on_click=edit,
+            args=(opened, seen, [person.person_id], partial(opened.gallery.split, person.person_id, chosen, name)),
+            kwargs={"done": f"{counted(len(chosen), 'sample')} became {name.strip()}."},
+        )
+        with st.popover("Delete samples", icon=":material/delete:", key="person_delete_samples_open"):
+            st.markdown(f"{counted(len(chosen), 'sample')} will be gone for good.")
+            st.button(
+                "Delete them",
+                type="primary",
+                key="person_delete_samples",
+                on_click=edit,
+                args=(opened, seen, [person.person_id], partial(delete_samples, opened, chosen)),
+                kwargs={"done": f"{counted(len(chosen), 'sample')} deleted."},
+            )
+
+
+def delete_samples(opened: OpenGallery, sample_ids: Sequence[int]):
+    for sample_id in sample_ids:
+        opened.gallery.delete_sample(sample_id)
+
+
+def show_history(history: Sequence):
+    """What was done with the person, latest first, in times of UTC."""
+    st.markdown("**History**")
+    rows = [
+        {
+            "time (UTC)": change.time[:16].replace("T", " "),
+            "what": ACTIONS.get(change.action, change.action),
+            "detail": change.detail,
+        }
+        for change in history
+    ]
+    st.dataframe(rows, hide_index=True, alt="History")
+
+
+def show_name(opened: OpenGallery, person: Person, seen: Mapping[str, int]):
+    with st.expander("Rename", icon=":material/edit:"):
+        # The key has no name in it: what was typed stays when somebody else renames the person.
+        name = st.text_input("New name", key=f"rename_{person.person_id}")
+        st.button(
+            "Rename",
+            key="person_rename",
+            disabled=not name.strip() or name.strip() == person.name,
+            on_click=edit,
+            args=(opened, seen, [person.person_id], partial(opened.gallery.rename, person.person_id, name)),
+            kwargs={"done": f"{person.name} is now {name.strip()}."},
+        )
+
+
+def show_consent(opened: OpenGallery, person: Person, seen: Mapping[str, int]):
+    """What the person agreed to; a new consent takes its place, or it is ended."""
+    with st.expander("Consent", icon=":material/handshake:"):
+        st.markdown(consent_text(person))
+        consent, _ = ask_consent(person.name, f"consent_{person.person_id}")
+        with st.container(horizontal=True):
+            st.button(
+                "Record it",
+                key="person_consent",
+                disabled=consent is None,
+                on_click=edit,
+                args=(opened, seen, [person.person_id]),
+                kwargs={
+                    "change": partial(opened.gallery.set_consent, person.person_id, consent),
+                    "done": f"The consent of {person.name} was recorded.",
+                },
+            )
+            if person.consent and person.is_searched:
+                st.button(
+                    "End it now",
+                    icon=":material/event_busy:",
+                    key="person_end_consent",
+                    help="The person stays in the gallery, but is not looked for any more.",
+                    on_click=edit,
+                    args=(opened, seen, [person.person_id], partial(end_consent, opened, person)),
+                    kwargs={"done": f"The consent of {person.name} has ended: nobody is called so any more."},
+                )
+
+
+def end_consent(opened: OpenGallery, person: Person):
+    """Lets a consent end at this second; one that was given in this very second ends in the next."""
+    soonest = parse_time(person.consent.given, "given") + timedelta(seconds=1)
+    end = max(datetime.now(UTC).replace(microsecond=0), soonest).astimezone(UTC)
+    opened.gallery.set_consent(
+        person.person_id, Consent(person.consent.given, person.consent.purpose, end.isoformat(timespec="seconds"))
+    )
+
+
+def show_merge(opened: OpenGallery, people: Sequence[Person], person: Person, seen: Mapping[str, int]):
+    others = {other.person_id: other for other in people if other.person_id != person.person_id}
+    if not others:
+        return
+    with st.expander("Merge", icon=":material/merge:"):
+        other_id = st.selectbox(
+            f"Who is the same person as {plain(person.name)}?",
+            list(others),
+            index=None,
+            format_func=lambda other: others[other].name if other in others else "",
+            placeholder="Choose somebody",
+            key=f"merge_{person.person_id}",
+        )
+        other = others.get(other_id)
+        if other:
+            st.caption(
+                f"{counted(other.num_samples, 'sample')} of {plain(other.name)} will be {plain(person.name)}'s, and "
+                f"the name {plain(other.name)} will be gone. Splitting samples off takes it back."
+            )
+        st.button(
+            "Merge",
+            key="person_merge",
+            disabled=other is None,
+            on_click=edit,
+            args=(opened, seen, [person.person_id, other_id]),
+            kwargs={
+                "change": partial(opened.gallery.merge, person.person_id, other_id),
+                "done": f"{other.name if other else ''} is {person.name} now.",
+            },
+        )
+
+
+def show_delete(opened: OpenGallery, person: Person, seen: Mapping[str, int]):
+    with st.expander("Delete", icon=":material/delete_forever:"):
+        st.markdown(
+            f"Name, templates and every trace of {plain(person.name)} are removed from the gallery's files. It cannot "
+            "be undone; exports and backups are not reached."
+        )
+        typed = st.text_input(
+            "Type the name to confirm", key=f"delete_{person.person_id}", placeholder=person.name, autocomplete="off"
+        )
+        st.button(
+            "Delete for good",
+            type="primary",
+            icon=":material/delete_forever:",
+            key="person_delete",
+            disabled=typed.strip() != person.name,
+            on_click=delete_person,
+            args=(opened, seen, person),
+        )
+
+
+def delete_person(opened: OpenGallery, seen: Mapping[str, int], person: Person):
+    change = partial(opened.gallery.delete_person, person.person_id)
+    if edit(opened, seen, [person.person_id], change, f"{person.name} was deleted, with every trace."):
+        leave_person()
+        st.session_state.pop("gallery_grouped", None)  # it holds the name

@@ -1,0 +1,74 @@
+"""Gallery: who is known, who is in a photo, and who appears again and again without a name."""
+
+import streamlit as st
+
+from kerasface.gallery.store import GalleryError
+from kerasface.models.pretrained import ModelFileError
+from pages._gallery_add import show_add
+from pages._gallery_cards import show_people
+from pages._gallery_file import show_file, show_first_use, show_place
+from pages._gallery_opening import end_with, opened_or_stop, show_notices
+from pages._gallery_person import show_person
+from pages._gallery_unknown import show_unknown_faces
+from pages._gallery_who import show_who_is_who
+from pages._navigation import enter_through_app
+
+VIEWS = {
+    "people": "People",
+    "add": "Add a person",
+    "who": "Who is who",
+    "unknown": "Unknown faces",
+    "file": "File",
+}
+
+
+def choose_view() -> str:
+    """The view of the address, `?view=who`, until another one is chosen; the address then follows."""
+    asked = st.query_params.get("view")
+    if "gallery_view" not in st.session_state:
+        st.session_state["gallery_view"] = asked if asked in VIEWS else next(iter(VIEWS))
+    view = st.segmented_control(
+        "View",
+        list(VIEWS),
+        format_func=VIEWS.get,
+        required=True,
+        key="gallery_view",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    if asked != view:
+        st.query_params["view"] = view
+    return view
+
+
+def show_gallery():
+    """The whole page below its title, for the gallery as it is at this moment."""
+    show_place()
+    show_notices()
+    opened = opened_or_stop()
+    if opened is None:
+        show_first_use()
+        return
+    if person_id := st.query_params.get("person"):
+        show_person(opened, person_id)
+        return
+    people, view = opened.gallery.people(), choose_view()
+    if view == "people":
+        show_people(opened, people)
+    elif view == "add":
+        show_add(opened, people)
+    elif view == "who":
+        show_who_is_who(opened, people)
+    elif view == "unknown":
+        show_unknown_faces(opened, people)
+    else:
+        show_file(opened)
+
+
+enter_through_app()
+st.title("Who do you know?")
+st.markdown("People whom you enrolled are found in photos; everybody else stays unknown.")
+try:
+    show_gallery()
+except (GalleryError, ModelFileError) as error:
+    end_with(error)

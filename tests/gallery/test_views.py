@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from kerasface.gallery.store import Consent, GalleryError, NoSuchPersonError
+from kerasface.gallery.views import Rehearsal, export_person
+
+CONSENT = Consent(
+    "2026-01-01T00:00:00+00:00", "the door", "2026-02-01T00:00:00+00:00"
+)  # expired: it moves all the same
+
+
+def test_a_rehearsal_reads_and_never_writes(gallery, new_sample):
+    sample = new_sample("a")
+    ada = gallery.enroll("Ada", [sample])
+    version = gallery.version
+    rehearsal = Rehearsal(gallery)
+    with rehearsal.transaction():
+        rehearsal.enroll("Bob", [new_sample("b")])
+        rehearsal.enroll("Ada", [new_sample("c")])
+    assert rehearsal.embedder == gallery.embedder
+    assert rehearsal.person("Ada") == ada
+    assert [known.person_id for known in rehearsal.find_source(sample.source_hash)] == [ada.person_id]
+    with pytest.raises(NoSuchPersonError):
+        rehearsal.person("Bob")
+    assert gallery.version == version
+
+
+def test_an_exported_person_comes_alone_and_whole(gallery, open_at, path, new_sample):
+    ada = gallery.enroll("Ada", [new_sample("a"), new_sample("b")])
+    gallery.set_consent(ada.person_id, CONSENT)
+    gallery.refuse_match("0" * 64, (1, 2, 3, 4), ada.person_id)
+    gallery.enroll("Bob", [new_sample("c")])
+    file = path.with_name("ada.export")
+    export_person(gallery, ada.person_id, file, passphrase="a long phrase")
+    assert b"Ada" not in file.read_bytes()
+    other = open_at(path.with_name("other"), key=b"o" * 32)
+    assert other.import_(file, passphrase="a long phrase") == 1
+    (moved,) = other.people()
+    assert (moved.name, moved.num_samples, moved.consent) == ("Ada", 2, CONSENT)
+    np.testing.assert_array_equal(other.embeddings("Ada"), gallery.embeddings("Ada"))
+    assert [refusal.box for refusal in other.refusals_of("Ada")] == [(1, 2, 3, 4)]
+    with pytest.raises(GalleryError, match="passphrase is wrong"):
+        open_at(path.with_name("third")).import_(file, passphrase="another phrase")
+
+
+def test_nobody_is_exported_whom_there_is_not(gallery, path):
+    with pytest.raises(NoSuchPersonError):
+        export_person(gallery, "Ada", path.with_name("ada.export"))
+    assert not path.with_name("ada.export").exists()
