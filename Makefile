@@ -1,10 +1,11 @@
-# `make app` opens the dashboard, `make test` runs the tests, `make lint` checks style. Each installs what it needs first.
+# `make app` opens the dashboard, `make test` runs the tests, `make lint` checks style,
+# `make screenshots` takes a picture of every page. Each installs what it needs first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: app test lint
+.PHONY: app test lint screenshots
 .DELETE_ON_ERROR:
 
 app: $(VENV)/.app-installed
@@ -18,6 +19,9 @@ test: $(VENV)/.test-installed
 lint: $(VENV)/.test-installed
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
+
+screenshots: $(VENV)/.test-installed
+	$(BIN)/python docs/screenshots.py --chromium "$$(command -v chromium || command -v chromium-browser || command -v google-chrome)"
 
 $(VENV)/.app-installed: requirements.txt pyproject.toml | $(BIN)/python
 	$(PIP) install -r requirements.txt

@@ -2,18 +2,15 @@
 
 import importlib
 import sys
-from pathlib import Path
 
 import streamlit as st
 
 from kerasface.terminal import choose_kernels
 from pages._memory import settle
-from pages._navigation import mark_app_as_run, navigate
+from pages._navigation import mark_app_as_run, navigate, show_icon
 from pages._password import stop_without_password
 
-# A file: the browser would fetch a named icon from elsewhere.
-ICON = Path(__file__).parent / "pages" / "icon.png"
-st.set_page_config(page_title="KerasFace", page_icon=str(ICON), layout="wide")
+show_icon()
 page = navigate()
 stop_without_password()
 mark_app_as_run()

@@ -1,4 +1,4 @@
-"""What the page Inspect computes: kept for the session, with progress and a Stop button, and failures in a sentence."""
+"""What Inspect and Architectures compute: kept for the session, with progress and Stop, failures in a sentence."""
 
 import hashlib
 import time

@@ -1,19 +1,42 @@
 """The list of pages, and what makes each of them open by its address."""
 
+from pathlib import Path
+
 import streamlit as st
 
 _MARK = "app_was_run"
+# A file: the browser would fetch a named icon, such as the page's own, from elsewhere.
+_ICON = Path(__file__).parent / "icon.png"
+
+
+def show_icon():
+    """Sets title and icon of the browser's tab, and the width of the pages."""
+    st.set_page_config(page_title="KerasFace", page_icon=str(_ICON), layout="wide")
 
 
 def navigate() -> st.Page:
     """Declares the pages in the order of the menu and returns the one that was asked for."""
     return st.navigation(
-        [
-            st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
-            st.Page("pages/verify.py", title="Verify", icon=":material/compare:"),
-            st.Page("pages/recognise.py", title="Recognise", icon=":material/person_search:"),
-            st.Page("pages/segment.py", title="Segment", icon=":material/palette:"),
-        ]
+        {
+            "": [st.Page("pages/home.py", title="Home", icon=":material/home:", default=True)],
+            "Use": [
+                st.Page("pages/verify.py", title="Verify", icon=":material/compare:"),
+                st.Page("pages/recognise.py", title="Recognise", icon=":material/person_search:"),
+                st.Page("pages/gallery.py", title="Gallery", icon=":material/groups:"),
+                st.Page("pages/segment.py", title="Segment", icon=":material/palette:"),
+                st.Page("pages/unlock.py", title="Unlock", icon=":material/lock_open:"),
+            ],
+            "Understand": [
+                st.Page("pages/inspect.py", title="Inspect", icon=":material/visibility:"),
+                st.Page("pages/architectures.py", title="Architectures", icon=":material/layers:"),
+                st.Page("pages/playground.py", title="Playground", icon=":material/science:"),
+            ],
+            "Make": [
+                st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+                st.Page("pages/evaluate.py", title="Evaluate", icon=":material/query_stats:"),
+            ],
+        },
+        expanded=True,
     )
 
 
@@ -30,5 +53,6 @@ def enter_through_app():
     page open when the server starts again.
     """
     if not st.session_state.get(_MARK):
+        show_icon()
         navigate()
         st.rerun()

@@ -8,7 +8,10 @@ expect = pytest.importorskip(
     "playwright.sync_api", reason="Playwright is not installed: see requirements-test.txt"
 ).expect
 pytestmark = pytest.mark.browser
-MENU = ("Home", "Verify", "Recognise", "Segment")
+MENU = (
+    *("Home", "Verify", "Recognise", "Gallery", "Segment", "Unlock"),
+    *("Inspect", "Architectures", "Playground", "Train", "Evaluate"),
+)
 ANALYSIS = 90_000  # milliseconds; on the first photo the server imports TensorFlow and builds the models
 
 
@@ -37,10 +40,22 @@ def test_a_photo_from_the_webcam_shows_its_face(page, app_server):
     expect(page.get_by_text("Face 1")).to_be_visible(timeout=ANALYSIS)
 
 
-@pytest.mark.parametrize("path", ["", "verify", "recognise", "segment"])
+@pytest.mark.parametrize("path", ["", *(name.lower() for name in MENU[1:])])
 def test_nothing_is_wider_than_a_phone(page, app_server, path):
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{app_server}/{path}")
     expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=ANALYSIS)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=ANALYSIS)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("path", ["architectures", ""])
+def test_the_browser_asks_nobody_but_this_machine(page, app_server, path):
+    """Fonts, icons and scripts come from the dashboard itself: it works, and keeps to itself, without a network."""
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{app_server}/{path}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=ANALYSIS)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=ANALYSIS)
+    assert [url for url in asked if not url.startswith((app_server, "data:", "blob:"))] == []
+    assert any(url.startswith(app_server) for url in asked)

@@ -71,7 +71,7 @@ def write_digits(folder: str | os.PathLike) -> SampleData:
     for name in classes:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for number, (ink, label) in enumerate(zip(digits.images, digits.target, strict=True), start=1):
-        Image.fromarray(_on_paper(ink)).save(folder / classes[label] / f"digit_{number:04d}.png")
+        Image.fromarray(on_paper(ink)).save(folder / classes[label] / f"digit_{number:04d}.png")
     sample = SampleData(
         folder=str(folder),
         num_images=len(digits.images),
@@ -92,10 +92,10 @@ def draw_digit(index: int) -> np.ndarray:
     """Returns one of the digits that `write_digits` writes, `(32, 32, 3)` uint8, RGB; `index` from 0 to 1,796."""
     from sklearn.datasets import load_digits
 
-    return _on_paper(load_digits().images[index])
+    return on_paper(load_digits().images[index])
 
 
-def _on_paper(ink: np.ndarray) -> np.ndarray:
+def on_paper(ink: np.ndarray) -> np.ndarray:
     """Turns ink `(8, 8)` of 0 to 16 into a picture `(32, 32, 3)` uint8, RGB: 0 is white, 16 black."""
     large = cv2.resize(ink, (_DIGIT, _DIGIT), interpolation=cv2.INTER_CUBIC)  # overshoots at the edges of strokes
     grey = np.rint(255 * (1 - large / _MOST_INK).clip(0, 1)).astype(np.uint8)

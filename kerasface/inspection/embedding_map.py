@@ -6,6 +6,7 @@ Closeness is the cosine of embeddings: they may have any length but 0, which doe
 import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,7 +98,10 @@ def file_points(file: str | os.PathLike) -> MapPoints:
         OSError: If it cannot be read.
     """
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with ExitStack() as stack:
+            # Opened here: of a damaged archive NumPy leaves the file open.
+            opened = file if hasattr(file, "read") else stack.enter_context(open(file, "rb"))
+            arrays = stack.enter_context(np.load(opened, allow_pickle=False))
             paths, boxes, embeddings = (arrays[name] for name in ("paths", "boxes", "embeddings"))
     except OSError:
         raise
