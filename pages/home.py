@@ -24,7 +24,8 @@ def show_first_steps(has_models: bool):
         st.page_link("pages/segment.py", label="Open Segment", icon=":material/palette:")
     with train.container(border=True, height="stretch"):
         st.markdown("**3. Train another model**" if has_models else "**3. Train your first model**")
-        st.markdown("Put photos into one folder per person, then run:")
+        st.markdown("Put photos into one folder per person, and train here or in a terminal:")
+        st.page_link("pages/train.py", label="Open Train", icon=":material/model_training:")
         st.code(TRAIN_COMMAND, language="bash", wrap_lines=True)
 
 

@@ -25,6 +25,7 @@ from kerasface.train.recipe import ClassifyRecipe, write_recipe
 from kerasface.train.records import Records
 from kerasface.train.report import write_report
 from kerasface.train.session import Session
+from kerasface.train.snapshots import keep_snapshots, note_confusion
 from kerasface.train.stages import (
     dtype_policy,
     fine_tune_stage,
@@ -117,7 +118,7 @@ def resume_classifier(
 
 
 def _run(session: Session, runs, cache, on_progress) -> TrainedRun:
-    report = on_progress or (lambda stage, done, total: None)
+    report = session.with_log(on_progress)
     recipe = session.recipe
     cache = Path(cache) if cache else default_cache_folder()
     prepared = prepare(session.facts["data"], recipe, cache, lambda *counts: report("images", *counts))
@@ -125,6 +126,7 @@ def _run(session: Session, runs, cache, on_progress) -> TrainedRun:
     session.event(
         "start",
         name=session.name,
+        data=session.facts["data"],
         recipe=asdict(recipe),
         device=device_name(),
         precision=dtype_policy(recipe.precision),
@@ -148,13 +150,13 @@ def _train_pretrained(
     head = build_head(features, prepared, recipe)
     found = session.read_checkpoint()
     past_head = found is not None and found[1]["stage"] == "fine_tune"
-    judge_head, labels = judge_features(head), prepared.labels[prepared.validation]
+    judge_head = judge_features(head)
     if past_head:
         head.set_weights(found[0]["kept/head"])
         history, seconds, stopped = found[1]["extra"]["history"], found[1]["extra"]["seconds"], False
     elif recipe.head_epochs:
         stage = head_stage(
-            head, features, prepared, recipe, lambda: measures(judge_head(features.validation)[0], labels)
+            head, features, prepared, recipe, lambda: _measured(judge_head, features.validation, prepared, session)
         )
         result = run_stage(stage, session, on_progress=report)
         history, seconds, stopped = result.history, result.seconds, result.stopped
@@ -168,7 +170,7 @@ def _train_pretrained(
     judge = judge_images(model)
     validation = prepared.images.part(prepared.validation)
     stage, freeze_map = fine_tune_stage(
-        features.backbone, model, prepared, recipe, lambda: measures(judge(validation)[0], labels)
+        features.backbone, model, prepared, recipe, lambda: _measured(judge, validation, prepared, session)
     )
     session.event("freeze_map", blocks=freeze_map)
     result = run_stage(
@@ -199,11 +201,18 @@ def _train_from_scratch(
 ) -> Trained:
     model = scratch_model(prepared, recipe)
     judge = judge_images(model)
-    validation, labels = prepared.images.part(prepared.validation), prepared.labels[prepared.validation]
-    stage = image_stage("train", model, prepared, recipe, lambda: measures(judge(validation)[0], labels))
+    validation = prepared.images.part(prepared.validation)
+    stage = image_stage("train", model, prepared, recipe, lambda: _measured(judge, validation, prepared, session))
     result = run_stage(stage, session, on_progress=report)
     judged = _judged(judge, validation, prepared.images.part(prepared.unknown), prepared, score_name(model))
     return Trained(model, judged, result.history, {"train_seconds": result.seconds}, result.stopped)
+
+
+def _measured(judge, validation, prepared: PreparedData, session: Session) -> dict:
+    """Judges the held-out images as a stage does after each epoch."""
+    labels, (probabilities, _) = prepared.labels[prepared.validation], judge(validation)
+    note_confusion(session.folder, prepared.names, labels, probabilities)
+    return measures(probabilities, labels)
 
 
 def _judged(judge, validation, unknown, prepared: PreparedData, score: str) -> Judged:
@@ -256,6 +265,7 @@ def _write(trained: Trained, prepared: PreparedData, session: Session, runs) -> 
             "records.json": records.to_json(),
         },
     )
+    keep_snapshots(session.folder, folder)
     if not trained.stopped:
         session.remove()
     return TrainedRun(folder, metrics, prepared.rejected, prepared.left_out, notes, trained.stopped)

@@ -52,8 +52,21 @@ def write_preview(
     """
     recipe, cache, report = _settled(recipe, cache, on_progress)
     prepared = prepare(data, recipe, cache, lambda *counts: report("images", *counts))
+    content = io.BytesIO()
+    Image.fromarray(draw_preview(prepared, recipe)).save(content, format="PNG")
+    write_atomically(Path(path), content.getvalue())
+
+
+def draw_preview(prepared: PreparedData, recipe: ClassifyRecipe, *, columns: int = 8) -> np.ndarray:
+    """Returns a sheet of augmented training images with their soft labels, RGB uint8, `(height, width, 3)`.
+
+    Args:
+        prepared: The images.
+        recipe: A resolved recipe.
+        columns: Images in a row.
+    """
     rows = np.random.default_rng(recipe.seed).permutation(prepared.train)[:_PREVIEWED]
-    sheet = preview_sheet(
+    return preview_sheet(
         prepared.images[rows],
         prepared.labels[rows],
         prepared.names,
@@ -61,10 +74,8 @@ def write_preview(
         mix=recipe.mix,
         flip=recipe.flip,
         seed=recipe.seed,
+        num_columns=columns,
     )
-    content = io.BytesIO()
-    Image.fromarray(sheet).save(content, format="PNG")
-    write_atomically(Path(path), content.getvalue())
 
 
 def search_learning_rate(

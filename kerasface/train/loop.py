@@ -20,6 +20,7 @@ from keras import ops
 from kerasface.train.optimizers import averaged
 from kerasface.train.schedules import EarlyStopping, Plateau
 from kerasface.train.session import Session
+from kerasface.train.snapshots import note_filters
 
 _LOG_SECONDS = 1.0  # between two lines of the event log
 StageProgress = Callable[[str, int, int], None]
@@ -183,6 +184,7 @@ class _Runner:
         progress.epoch, progress.step, progress.measures = progress.epoch + 1, 0, {}
         self.resumed_at, self.earlier = 0, {}
         self.session.event("epoch", **row)
+        note_filters(self.session.folder, progress.epoch, _up_to_date(model))
         return self.stopping is not None and self.stopping.should_stop
 
     def after_step(self, step: int, logs: dict) -> None:
@@ -286,6 +288,7 @@ class _Runner:
         """A stage begins with a checkpoint: whatever happens from here on, what came before is not computed again."""
         self._began = time.perf_counter()
         self._checkpoint()
+        note_filters(self.session.folder, 0, self.stage.model)
 
 
 class _Steps(keras.callbacks.Callback):

@@ -104,7 +104,7 @@ def resume_metric(
 
 
 def _run(session: Session, runs, cache, on_progress) -> TrainedRun:
-    report = on_progress or (lambda stage, done, total: None)
+    report = session.with_log(on_progress)
     recipe = session.recipe
     cache = Path(cache) if cache else default_cache_folder()
     prepared = prepare_people(session.facts["data"], recipe, cache, lambda *counts: report("images", *counts))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.data.crops import crop_faces
+from kerasface.data.curation import read_curated_folders
 from kerasface.data.duplicates import LeakReport, find_duplicates, fingerprint, keep_together, leak_report
 from kerasface.data.folders import IdentityFolders, read_identity_folders, split_groups, split_holdout
 from kerasface.data.image_cache import cache_images, cache_resized
@@ -102,7 +103,7 @@ def prepare(data: str | Path, recipe: ClassifyRecipe, cache: Path, on_progress: 
         ModelFileError: If faces are wanted and a weight file is missing.
         OSError: If the cache cannot be written.
     """
-    known = read_identity_folders(data, min_images=recipe.min_images)
+    known = read_curated_folders(data, recipe.curation, min_images=recipe.min_images)
     files, unlisted = _listed(known, recipe)
     loaded = _load(files, recipe, cache, on_progress)
     rejected = [(str(path), reason) for path, reason in [*unlisted, *loaded.rejected]]
@@ -207,7 +208,7 @@ def _person(path: Path, pattern: str) -> str:
 
 def _strangers(known: IdentityFolders, recipe: ClassifyRecipe):
     """Yields root, `(name, files)` of the strangers, as many people as possible among them, and what is no image."""
-    sources = [(known.root, read_identity_folders(known.root, min_images=1))] if known.left_out else []
+    sources = [(known.root, read_curated_folders(known.root, recipe.curation))] if known.left_out else []
     if recipe.unknown:
         if Path(recipe.unknown).resolve() == known.root.resolve():
             raise ValueError(f"The strangers cannot be the people trained on. Received: unknown={recipe.unknown!r}.")

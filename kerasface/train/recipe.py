@@ -45,6 +45,9 @@ class ClassifyRecipe:
         None, "Pattern of file names whose first group names a person, to hold persons out. [none]"
     )
     unknown: str | None = setting(None, "Folder of strangers, to measure and limit their acceptance. [none]")
+    curation: str | None = setting(
+        None, "List of pictures to leave out or to take for another class, as the page Train writes it. [none]"
+    )
     backbone: str = setting("face_resnet", "face_resnet, an architecture of the zoo, or a name of keras.applications.")
     weights: str | None = setting(None, "Start from `pretrained` weights or `none`. [pretrained where there are any]")
     mirror: bool | None = setting(

@@ -4,14 +4,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from kerasface.evaluation.classification import OpenSet, OpenSetCurve, Temperature, open_set_curve
+from kerasface.runs import RunError
 from kerasface.train.judging import Judged
 from kerasface.train.prepare import PreparedData
 
 FORMAT = 1  # of the JSON
+_MAX_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +179,29 @@ class Records:
             "shared_persons": [[files[index] for index in np.flatnonzero(groups == p)] for p in leaks.shared_labels],
             "moved": [files[index] for index in self.prepared.moved],
         }
+
+
+def read_records(run: str | Path) -> dict:
+    """Returns the records of a run as `to_json` wrote them.
+
+    Args:
+        run: The run's folder.
+
+    Raises:
+        RunError: If there are none, as in a run of another kind, or they cannot be read.
+    """
+    path = Path(run) / "records.json"
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError(f"larger than {_MAX_BYTES} bytes")
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"The records {path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"The records {path} are damaged: {error}.") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise RunError(f"The records {path} are of another version; this one reads format {FORMAT}.")
+    return content
 
 
 def _plain(value):

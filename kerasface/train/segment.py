@@ -25,6 +25,7 @@ from kerasface.train.segment_recipe import SegmentRecipe, resolve_segment
 from kerasface.train.segment_report import WorstMask, write_segment_report
 from kerasface.train.segment_stages import build_model, decoder_stage, fine_tune_stage, scratch_stage
 from kerasface.train.session import Session
+from kerasface.train.snapshots import keep_snapshots
 from kerasface.train.stages import dtype_policy, training_context
 
 _WORST = 12  # masks in the report
@@ -87,7 +88,7 @@ def resume_segmentation(
 
 
 def _run(session: Session, runs, cache, on_progress) -> TrainedRun:
-    report = on_progress or (lambda stage, done, total: None)
+    report = session.with_log(on_progress)
     recipe = session.recipe
     cache = Path(cache) if cache else default_cache_folder()
     prepared = prepare_masks(session.facts["data"], recipe, cache, lambda *counts: report("images", *counts))
@@ -214,6 +215,7 @@ def _write(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session, r
             "events.jsonl": (session.folder / "events.jsonl").read_text(encoding="utf-8"),
         },
     )
+    keep_snapshots(session.folder, folder)
     if not outcome.stopped:
         session.remove()
     return TrainedRun(folder, metrics, prepared.rejected, {}, notes, outcome.stopped)

@@ -18,10 +18,13 @@ import numpy as np
 
 import kerasface
 from kerasface.runs import RunError, check_name, write_atomically
+from kerasface.train.processes import process_start
 from kerasface.train.recipe import ClassifyRecipe, Recipe, build_recipe, read_recipe, write_recipe
 
 _PARTS_THAT_TRAIN = ("data", "faces", "models", "train", "images.py", "losses.py", "segmentation_losses.py")
 _MAX_CHECKPOINT_SHARE = 0.05  # of the time goes into writing checkpoints at most
+_PREPARATION = ("images", "features")  # stages without steps of their own
+_LOG_SECONDS = 1.0  # between two lines of the event log
 
 
 class Session:
@@ -55,7 +58,7 @@ class Session:
             raise RunError(
                 f"A training named {name!r} was interrupted. Go on with --resume {name}, or delete {folder}."
             )
-        facts = {"data": str(Path(data).resolve()), "code": code_fingerprint(), "process": os.getpid()}
+        facts = {"data": str(Path(data).resolve()), "code": code_fingerprint(), **_this_process()}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for stale in ("events.jsonl", "stop"):
@@ -91,7 +94,7 @@ class Session:
             raise RunError(f"The interrupted training {folder} is damaged or of another kind: {error}") from error
         (folder / "stop").unlink(missing_ok=True)
         session = cls(folder, name, recipe, facts, on_event)
-        session.note({"process": os.getpid()})
+        session.note(_this_process())
         if facts.get("code") != code_fingerprint():
             session.event(
                 "warning",
@@ -124,6 +127,20 @@ class Session:
         with (self.folder / "events.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(event, ensure_ascii=False) + "\n")
         self._on_event(event)
+
+    def with_log(self, on_progress: Callable[[str, int, int], None] | None) -> Callable[[str, int, int], None]:
+        """Returns a function of stage, done and total that hands them on, and logs what comes before the first step."""
+        logged = dict.fromkeys(_PREPARATION, -_LOG_SECONDS)
+
+        def report(stage: str, done: int, total: int) -> None:
+            now = time.perf_counter()
+            if stage in logged and (now - logged[stage] >= _LOG_SECONDS or done == total):
+                logged[stage] = now
+                self.event("progress", stage=stage, done=done, total=total)
+            if on_progress is not None:
+                on_progress(stage, done, total)
+
+        return report
 
     def checkpoint_is_due(self) -> bool:
         """Tells whether it is time for another checkpoint."""
@@ -216,12 +233,14 @@ def read_events(path: str | Path, offset: int = 0) -> tuple[list[dict], int]:
     """Reads the events of a log from a byte offset on.
 
     Returns:
-        The events, and the offset to go on from: a line that is being written is left for the next reading.
+        The events, and the offset to go on from: a line that is being written is left for the next reading, one that
+        a process did not finish before it was killed is passed over.
     """
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as log:
         log.seek(offset)
         whole, newline, _ = log.read().rpartition(b"\n")
-        return [json.loads(line) for line in whole.splitlines()], offset + len(whole) + len(newline)
+        events = [event for line in whole.splitlines() if (event := _parsed(line)) is not None]
+        return events, offset + len(whole) + len(newline)
     return [], offset
 
 
@@ -234,6 +253,18 @@ def code_fingerprint() -> str:
         if path.is_file():
             digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _parsed(line: bytes) -> dict | None:
+    with contextlib.suppress(ValueError):
+        event = json.loads(line)
+        return event if isinstance(event, dict) else None
+    return None
+
+
+def _this_process() -> dict:
+    """What another process needs to tell whether this one still runs."""
+    return {"process": os.getpid(), "process_start": process_start(os.getpid())}
 
 
 def _finite(values):

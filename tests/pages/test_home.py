@@ -9,7 +9,7 @@ def test_first_start_says_what_to_do(open_page):
     assert page.title[0].value == "KerasFace"
     assert page.code[0].value.startswith("python -m kerasface.train classify")
     assert any("No model is trained yet" in text.value for text in page.markdown)
-    links = ["Open Verify", "Open Recognise", "Open Segment"]
+    links = ["Open Verify", "Open Recognise", "Open Segment", "Open Train"]
     assert [link.label for link in page.page_link] == links
     assert {metric.label for metric in page.metric} == {"Device", "Precision", "Embedding one face", "Weights intact"}
 

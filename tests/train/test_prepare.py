@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasface.data.curation import curation_file, decide
 from kerasface.data.image_cache import fit_square
 from kerasface.data.store import RecordStore
 from kerasface.images import decode
@@ -415,3 +416,30 @@ def test_faces_are_aligned_and_may_be_resized(people, tmp_path, embedder, detect
     assert small.num_computed == 0
     np.testing.assert_array_equal(small.images[:], [fit_square(crop, SIDE) for crop in full.images[:]])
     assert small.fingerprint != full.fingerprint
+
+
+def test_a_list_of_pictures_is_followed_and_nothing_on_it_becomes_a_stranger(data, tmp_path):
+    """Of Ada's ten one is left out and one is Cleo's, who has two then and is no stranger any more."""
+    path = curation_file(data)
+    decide(path, "Ada/3.png", None)
+    decide(path, "Ada/4.png", "Cleo")
+    found = prepare(data, recipe(curation=str(path)), tmp_path)
+    assert found.names == ["Ada", "Bea", "Cleo"]
+    assert {row["name"]: row["num_train"] + row["num_validation"] for row in found.balance()} == {
+        "Ada": 8,
+        "Bea": 5,
+        "Cleo": 2,
+    }
+    labels = dict(zip(found.files, found.labels.tolist(), strict=True))
+    assert "Ada/3.png" not in labels
+    assert labels["Ada/4.png"] == 2
+    assert len(found.unknown) == 0
+    assert found.rejected == [(str(data / "Ada" / "3.png"), "Left out by data.curation.json.")]
+    assert found.fingerprint != prepare(data, recipe(), tmp_path).fingerprint
+
+
+def test_a_picture_that_is_left_out_of_a_small_class_is_no_stranger(data, tmp_path):
+    path = curation_file(data)
+    decide(path, "Cleo/0.png", None)
+    found = prepare(data, recipe(curation=str(path)), tmp_path)
+    assert (len(found.unknown), found.left_out) == (0, {"Cleo": 0})

@@ -6,6 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kerasface.runs import RunError
+from kerasface.train.records import read_records
+
 
 def test_per_class_by_hand(records):
     ada, emmy, grace = records.per_class()
@@ -87,3 +90,22 @@ def test_json_without_strangers_and_with_a_name_that_is_no_unicode(records):
     content = json.loads(text)
     assert content["open_set"] is None
     assert content["mistakes"][0]["file"] == files[7]
+
+
+def test_records_are_read_as_they_were_written(records, tmp_path):
+    (tmp_path / "records.json").write_text(records.to_json(), encoding="utf-8")
+    assert read_records(tmp_path) == json.loads(records.to_json())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("{", "damaged"), ("[]", "another version"), ('{"format": 9}', "another version")]
+)
+def test_records_that_cannot_be_read_are_a_sentence(tmp_path, content, message):
+    (tmp_path / "records.json").write_text(content)
+    with pytest.raises(RunError, match=message):
+        read_records(tmp_path)
+
+
+def test_a_run_without_records_is_a_sentence(tmp_path):
+    with pytest.raises(RunError, match="cannot be read: No such file"):
+        read_records(tmp_path)

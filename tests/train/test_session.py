@@ -1,11 +1,13 @@
 """The folder of a training in progress: log, checkpoint, requests to stop."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 
 from kerasface.runs import RunError
+from kerasface.train.processes import process_start
 from kerasface.train.recipe import ClassifyRecipe
 from kerasface.train.session import Session, ask_to_stop, read_events, session_folder, sessions_in_progress
 
@@ -51,6 +53,12 @@ def test_a_line_that_is_being_written_waits(session):
     with log.open("ab") as file:
         file.write(b'"}\n')
     assert [event["event"] for event in read_events(log, offset)[0]] == ["b"]
+
+
+def test_a_line_that_was_never_finished_is_passed_over(session):
+    log = session.folder / "events.jsonl"
+    log.write_bytes(b'{"event": "a"}\n{"event": "b{"event": "c"}\n[1]\n\xff\n{"event": "d"}\n')
+    assert [event["event"] for event in read_events(log)[0]] == ["a", "d"]
 
 
 def test_a_log_that_is_not_there_has_no_events(tmp_path):
@@ -134,3 +142,23 @@ def test_checkpoints_take_no_more_than_their_share_of_the_time(tmp_path):
     assert session.checkpoint_is_due()
     session.write_checkpoint({"model": [np.zeros(300_000)]}, {})
     assert not session.checkpoint_is_due()
+
+
+def test_what_comes_before_the_first_step_is_logged_and_handed_on(session):
+    """The first and the last count of a stage are always logged, others once in a second; steps log themselves."""
+    seen = []
+    report = session.with_log(lambda *counts: seen.append(counts))
+    counts = [("images", 0, 3), ("images", 1, 3), ("images", 3, 3), ("train", 1, 9), ("features", 5, 9)]
+    for count in counts:
+        report(*count)
+    assert seen == counts
+    events, _ = read_events(session.folder / "events.jsonl")
+    logged = [(event["stage"], event["done"], event["total"]) for event in events if event["event"] == "progress"]
+    assert logged == [("images", 0, 3), ("images", 3, 3), ("features", 5, 9)]
+    session.with_log(None)("images", 0, 3)  # nobody else has to listen
+
+
+def test_a_session_tells_which_process_it_is(session, tmp_path):
+    for opened in (session, Session.resume(tmp_path / "runs", "faces")):
+        assert opened.facts["process"] == os.getpid()
+        assert opened.facts["process_start"] == process_start(os.getpid())

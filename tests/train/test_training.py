@@ -14,6 +14,7 @@ from kerasface.train.classify import resume_classifier, train_classifier
 from kerasface.train.loop import TrainingDivergedError
 from kerasface.train.recipe import ClassifyRecipe
 from kerasface.train.session import ask_to_stop, read_events, session_folder, sessions_in_progress
+from kerasface.train.snapshots import read_filters
 
 NAMES = ("blue", "green", "red")
 # Everything that has a state, so that resuming has something to lose: dropout, averages, accumulated gradients.
@@ -101,7 +102,7 @@ def test_a_run_has_everything_that_was_promised(whole):
     files = {path.name for path in trained.folder.iterdir()}
     assert files == {
         *("model.keras", "card.json", "labels.json", "metrics.json", "history.csv", "rejected.csv"),
-        *("report.html", "records.json", "recipe.toml", "events.jsonl"),
+        *("report.html", "records.json", "recipe.toml", "events.jsonl", "filters.npz"),
     }
     assert not trained.stopped
     assert sessions_in_progress(runs) == []
@@ -123,7 +124,9 @@ def test_a_run_has_everything_that_was_promised(whole):
     assert card["recipe"]["mix"] == "mixup"
     assert card["open_set"] is None  # one stranger is too few
     assert any("Strangers were not measured" in note for note in trained.notes)
-    assert [event["event"] for event in events if event["event"] != "steps"] == ["start", *["epoch"] * 3, "end"]
+    kinds = [event["event"] for event in events if event["event"] not in ("progress", "steps")]
+    assert kinds == ["start", *["epoch"] * 3, "end"]
+    assert read_filters(trained.folder).epochs == (0, 1, 2, 3)
     assert read_events(trained.folder / "events.jsonl")[0] == events
     assert [done for stage, done, total in progress if stage == "train" and total == STEPS] == list(range(1, STEPS + 1))
 

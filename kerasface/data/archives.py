@@ -1,0 +1,239 @@
+"""Zip files of photos from somebody else: looked at first, then unpacked, so that no name leaves the folder.
+
+An archive may lie about everything. Its names are never used as paths: they are split into a class and a file, and
+whatever does not fit is skipped with its reason. Of a file never more comes out than the archive says, and what it says
+is bounded.
+"""
+
+import io
+import os
+import shutil
+import stat
+import tempfile
+import unicodedata
+import zipfile
+import zlib
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import BinaryIO
+
+from kerasface.data.image_cache import check_space
+from kerasface.images import SUFFIXES
+
+_ENCRYPTED = 0x1  # bit of an entry's flags
+_MAX_NAME = 200  # bytes; most file systems end at 255
+_FORBIDDEN = set('<>:"|?*\\')  # in names on Windows
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{digit}" for name in ("com", "lpt") for digit in range(1, 10))}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may be at most. Photos hardly shrink, so an honest archive is far below all of them.
+
+    Attributes:
+        total_bytes: Of all files, unpacked.
+        file_bytes: Of one file, unpacked.
+        num_files: Entries of any kind.
+        ratio: Unpacked over packed size, of a file larger than a megabyte.
+    """
+
+    total_bytes: int = 2 * 2**30
+    file_bytes: int = 32 * 2**20
+    num_files: int = 50_000
+    ratio: float = 100.0
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What an archive holds.
+
+    Attributes:
+        files: `(class, file)` of each image, sorted.
+        entries: Its entry in the archive, in the order of `files`.
+        num_bytes: Their size unpacked, as the archive says.
+        skipped: `(name, reason)` of every other file.
+    """
+
+    files: tuple[tuple[str, str], ...]
+    entries: tuple[zipfile.ZipInfo, ...]
+    num_bytes: int
+    skipped: tuple[tuple[str, str], ...]
+
+    def counts(self) -> dict[str, int]:
+        """Returns the number of images of each class, by name."""
+        found: dict[str, int] = {}
+        for name, _ in self.files:
+            found[name] = found.get(name, 0) + 1
+        return found
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """What came out of an archive.
+
+    Attributes:
+        folder: The folder of classes.
+        num_files: Files written.
+        skipped: `(name, reason)` of every other file.
+    """
+
+    folder: Path
+    num_files: int
+    skipped: tuple[tuple[str, str], ...]
+
+
+def look_into(archive: bytes | BinaryIO, limits: Limits | None = None) -> Contents:
+    """Lists the images of a zip file with a folder of images per class; nothing is unpacked.
+
+    The folders may stand in one folder more, as they do where a whole folder was packed.
+
+    Args:
+        archive: Its bytes, or the open file.
+        limits: What it may be at most.
+
+    Raises:
+        ValueError: If it is no zip file, is beyond the limits, or holds no image in a folder.
+    """
+    limits = limits or Limits()
+    with _opened(archive) as opened:
+        infos = [info for info in opened.infolist() if not info.is_dir()]
+    if len(infos) > limits.num_files:
+        raise ValueError(f"The archive has more files than allowed. Received: {len(infos):,} > {limits.num_files:,}.")
+    named, skipped = [], []
+    for info in infos:
+        parts = _parts(info.filename)
+        if parts is not None and any(part.startswith(".") or part == "__MACOSX" for part in parts):
+            continue  # what systems leave behind; a folder's hidden files are not mentioned either
+        reason = _reason_against(info, parts, limits)
+        named += [] if reason else [(parts, info)]
+        skipped += [(info.filename, reason)] if reason else []
+    files, entries = {}, {}
+    outer = _outer_folders([parts for parts, _ in named])
+    for parts, info in named:
+        inner = tuple(parts[outer:])
+        key = tuple(unicodedata.normalize("NFC", part).casefold() for part in inner)
+        if len(inner) != 2:
+            where = "Not in the folder of a class." if len(inner) < 2 else "In a folder inside the folder of a class."
+            skipped.append((info.filename, where))
+        elif key in files:
+            skipped.append((info.filename, f"Its name clashes with {'/'.join(files[key])}."))
+        else:
+            files[key], entries[key] = inner, info
+    if not files:
+        example = f" The first: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
+        raise ValueError(f"The archive holds no image in a folder; a folder per class is needed.{example}")
+    total = sum(info.file_size for info in entries.values())
+    if total > limits.total_bytes:
+        raise ValueError(
+            f"The archive is larger unpacked than allowed. Received: {_mib(total)} > {_mib(limits.total_bytes)}."
+        )
+    order = sorted(files, key=files.get)
+    return Contents(tuple(files[key] for key in order), tuple(entries[key] for key in order), total, tuple(skipped))
+
+
+def unpack(archive: bytes | BinaryIO, folder: str | os.PathLike, limits: Limits | None = None) -> Unpacked:
+    """Unpacks the images of a zip file into a new folder, which is there whole or not at all.
+
+    Args:
+        archive: Its bytes, or the open file.
+        folder: The folder to make; must not exist, or be empty.
+        limits: What the archive may be at most.
+
+    Raises:
+        ValueError: As `look_into`, or if there is something in the folder already.
+        OSError: If the disk refuses.
+    """
+    limits, folder = limits or Limits(), Path(folder)
+    contents = look_into(archive, limits)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"There is something in {folder} already. Choose another name, or delete it.")
+    check_space(folder, contents.num_bytes)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        num_files, skipped = 0, list(contents.skipped)
+        with _opened(archive) as opened:
+            for (name, file), info in zip(contents.files, contents.entries, strict=True):
+                path = beside / name / file
+                try:
+                    path.parent.mkdir(exist_ok=True)
+                    # `zipfile` stops at the size that was looked at before, and refuses what has another checksum then.
+                    with opened.open(info) as packed, path.open("xb") as file:
+                        shutil.copyfileobj(packed, file)
+                    num_files += 1
+                except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+                    path.unlink(missing_ok=True)
+                    skipped.append((info.filename, f"Damaged in the archive: {error}."))
+        for made in beside.iterdir():
+            if not any(made.iterdir()):
+                made.rmdir()
+        beside.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        beside.rename(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    return Unpacked(folder, num_files, tuple(skipped))
+
+
+def _opened(archive: bytes | BinaryIO) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(archive) if isinstance(archive, bytes) else archive)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        raise ValueError(f"This is no zip file that can be read: {error}.") from error
+
+
+def _parts(name: str) -> list[str] | None:
+    """The folders and the file of an entry; `None` if it means to leave the folder that it is unpacked into."""
+    name = name.replace("\\", "/")
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts or (len(parts[0]) == 2 and parts[0][1] == ":"):
+        return None
+    return [part for part in parts if part not in ("", ".")]
+
+
+def _reason_against(info: zipfile.ZipInfo, parts: list[str] | None, limits: Limits) -> str | None:
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if not parts:
+        return "Its name leads out of the folder."
+    if kind not in (0, stat.S_IFREG):
+        return "A link or a device, no file."
+    if info.flag_bits & _ENCRYPTED:
+        return "Locked with a password."
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "Packed by a method that few programs use: pack it anew."
+    if not all(_is_plain(part) for part in parts):
+        return "Its name cannot be a file's name on every system."
+    if Path(parts[-1]).suffix.lower() not in SUFFIXES:
+        return f"Not an image by its suffix: {Path(parts[-1]).suffix or 'none'}."
+    if info.file_size > limits.file_bytes:
+        return f"Larger than {_mib(limits.file_bytes)}: {_mib(info.file_size)}."
+    if info.file_size > 2**20 and info.file_size > limits.ratio * max(info.compress_size, 1):
+        return f"Grows to more than {limits.ratio:g} times its size when unpacked, as no photo does."
+    return None
+
+
+def _is_plain(part: str) -> bool:
+    """Whether a name is one on every system: not too long, no control letters, nothing reserved, no dot at its end."""
+    if part.partition(".")[0].casefold() in _RESERVED or part != part.strip() or part.endswith("."):
+        return False
+    return len(part.encode("utf-8", "replace")) <= _MAX_NAME and not any(
+        letter in _FORBIDDEN or unicodedata.category(letter) in ("Cc", "Cs") for letter in part
+    )
+
+
+def _outer_folders(names: list[list[str]]) -> int:
+    """How many folders stand around the folders of classes: those that all images share.
+
+    Where all images stand in one and the same folder, that is their class's.
+    """
+    folders = [parts[:-1] for parts in names]
+    shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*folders, strict=False)))
+    deeper = any(len(parts) > shared for parts in folders)
+    return shared if deeper else max(0, shared - 1)
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.0f} MiB"

@@ -1,0 +1,285 @@
+"""Trainings as processes of their own: started, found again, stopped and gone on with from any other process.
+
+All that is known of them stands beside the runs, so that a dashboard may end and start again: `.NAME.running` is the
+training's own folder (`session.py`); `.NAME.launch` holds the command, the number of its process and what it printed.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import kerasface
+from kerasface.runs import DEFAULT_ROOT, RunError, check_name, write_atomically
+from kerasface.train.metric_recipe import MetricRecipe
+from kerasface.train.processes import is_running, process_start
+from kerasface.train.recipe import ClassifyRecipe, read_recipe
+from kerasface.train.segment_recipe import SegmentRecipe
+from kerasface.train.session import ask_to_stop, session_folder, sessions_in_progress
+
+KINDS = {"classify": ClassifyRecipe, "metric": MetricRecipe, "segment": SegmentRecipe}
+ALIVE = ("starting", "running", "stopping")
+_TAIL = 16_384  # bytes of the output that are looked at
+_MAX_WORDS = 5  # lines of an output without a message
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and movements of a terminal
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that runs, was left off, or never became a run.
+
+    Attributes:
+        name: Name of the run that it is to become.
+        folder: Its folder, with log and checkpoint; need not be there yet.
+        state: `starting` (nothing logged yet), `running`, `stopping`, `interrupted` (can be resumed), `failed` (ended
+            with nothing to go on from) or `finished`.
+        process: Number of its process, where it runs.
+        data: The folder it trains on, where that is known.
+    """
+
+    name: str
+    folder: Path
+    state: str
+    process: int | None
+    data: str | None
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self.state in ALIVE
+
+
+def training_command(
+    data: str | os.PathLike,
+    name: str,
+    *,
+    recipe: str | os.PathLike | None = None,
+    settings: Mapping[str, object] | None = None,
+    runs: str | os.PathLike = DEFAULT_ROOT,
+    kind: str = "classify",
+) -> list[str]:
+    """Returns the command that trains, as words; `shlex.join` makes a line of them.
+
+    Args:
+        data: The folder of data.
+        name: Name of the run.
+        recipe: File of settings.
+        settings: Settings that go before the file's, by field; `None` is left out.
+        runs: Folder of the runs.
+        kind: One of `KINDS`.
+    """
+    words = ["python", "-m", "kerasface.train", kind, str(data), "--name", name]
+    if recipe is not None:
+        words += ["--recipe", str(recipe)]
+    for field, value in (settings or {}).items():
+        flag = field.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value is not None:
+            words += [f"--{flag}", str(value)]
+    return [*words, *_where(runs)]
+
+
+def start(command: list[str], name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> Training:
+    """Starts a training in a process of its own, which outlives this one.
+
+    Args:
+        command: From `training_command`.
+        name: The name in it.
+        runs: The folder in it.
+
+    Raises:
+        RunError: If the name is no folder name, a training of that name runs or was left off, or it cannot be started.
+    """
+    check_name(name)
+    there = find_training(name, runs)
+    if there is not None and there.alive:
+        raise RunError(f"A training named {name!r} runs already. Choose another name, or stop it.")
+    if there is not None and there.state == "interrupted":
+        raise RunError(f"A training named {name!r} was left off. Resume it, discard it, or choose another name.")
+    return _launch(command, name, runs)
+
+
+def resume(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> Training:
+    """Goes on with a training that was stopped or killed, in a process of its own.
+
+    Raises:
+        RunError: If there is none, or it runs.
+    """
+    there = find_training(name, runs)
+    if there is None or there.state != "interrupted":
+        state = "there is none" if there is None else f"it is {there.state}"
+        raise RunError(f"Only a training that was left off can be resumed. Received: name={name!r}; {state}.")
+    command = ["python", "-m", "kerasface.train", _kind_of(there.folder), "--resume", name, *_where(runs)]
+    return _launch(command, name, runs)
+
+
+def stop(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> None:
+    """Asks a training to end after its current step, with a usable model; once asked, again is nothing more.
+
+    One that is still reading its images ends at once, and there is no model.
+
+    Raises:
+        RunError: If it does not run.
+    """
+    there = find_training(name, runs)
+    if there is None or not there.alive:
+        raise RunError(f"No training named {name!r} runs.")
+    if there.state == "stopping":
+        return  # a second Ctrl-C would interrupt the writing of the model
+    if there.folder.is_dir():
+        ask_to_stop(runs, name)
+    if os.name == "posix":  # elsewhere there is no such signal for another process; the file above does, a little later
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(there.process, signal.SIGINT)
+
+
+def discard(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> None:
+    """Deletes what is left of a training that does not run; a run that it became stays.
+
+    Raises:
+        RunError: If it runs.
+    """
+    there = find_training(name, runs)
+    if there is not None and there.alive:
+        raise RunError(f"The training {name!r} runs. Stop it first.")
+    for folder in (session_folder(runs, name), _launch_folder(runs, name)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def list_trainings(runs: str | os.PathLike = DEFAULT_ROOT) -> list[Training]:
+    """Returns the trainings under `runs` that run, were left off, or failed, whoever started them; running ones first.
+
+    What became a run is not among them.
+    """
+    launched = {path.name.removeprefix(".").removesuffix(".launch") for path in Path(runs).glob(".*.launch")}
+    found = (find_training(name, runs) for name in sorted(launched.union(sessions_in_progress(runs))))
+    there = [training for training in found if training is not None and training.state != "finished"]
+    return sorted(there, key=lambda training: not training.alive)
+
+
+def find_training(name: str, runs: str | os.PathLike = DEFAULT_ROOT) -> Training | None:
+    """Returns a training by its name, or `None` if nothing of it is there: it never was, or became a run.
+
+    Raises:
+        RunError: If the name is no plain folder name.
+    """
+    folder = session_folder(runs, name)
+    session, launch = _read(folder / "session.json"), _read(_launch_folder(runs, name) / "launch.json")
+    if session is None and launch is None:
+        return None
+    data = session.get("data") if session else None
+    alive = next((facts["process"] for facts in (session, launch) if facts and _runs(facts)), None)
+    if session is None and _became_a_run(Path(runs) / name, launch):
+        state, alive = "finished", None  # its process may still be tidying up
+    elif alive is not None:
+        logged = session is not None and session.get("process") == alive
+        state = "stopping" if (folder / "stop").exists() else "running" if logged else "starting"
+    elif session is not None:
+        state = "interrupted"
+    else:
+        state = "failed"
+    return Training(name, folder, state, alive, data)
+
+
+def last_words(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> str:
+    """Returns what a training said last, for people: its error in one line, else the end of its output; or nothing.
+
+    Only what was started from here is kept: a training that was started in a terminal has spoken there.
+    """
+    try:
+        with (_launch_folder(runs, name) / "output.log").open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
+            text = log.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    lines = [_CONTROL.sub("", line).rpartition("\r")[2].strip() for line in text.replace("\r\n", "\n").split("\n")]
+    lines = [line for line in lines if line and "━" not in line]  # without progress bars
+    if errors := [line for line in lines if line.startswith("Error: ")]:
+        return errors[-1].removeprefix("Error: ")
+    if lines and lines[-1].startswith(("Aborted!", "KeyboardInterrupt")):
+        return "It was stopped before its first step."
+    return "\n".join(lines[-_MAX_WORDS:])
+
+
+def _launch(command: list[str], name: str, runs: str | os.PathLike) -> Training:
+    folder = _launch_folder(runs, name)
+    # As `python -m` finds the package here, wherever it was imported from.
+    paths = [str(Path(kerasface.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for stale in (session_folder(runs, name) / "stop", folder / "output.log"):
+            stale.unlink(missing_ok=True)
+        with (folder / "output.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, *command[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,  # neither the end of this process nor a Ctrl-C in its terminal reaches it
+            )
+        # It is this process's child: without somebody who waits for it, it would stay a zombie once it ended.
+        threading.Thread(target=process.wait, name=f"training {name}", daemon=True).start()
+        facts = {
+            "process": process.pid,
+            "process_start": process_start(process.pid),
+            "command": shlex.join(command),
+            "time": time.time(),
+        }
+        write_atomically(folder / "launch.json", json.dumps(facts, indent=1).encode())
+    except OSError as error:
+        raise RunError(f"The training {name!r} cannot be started: {error.strerror} ({folder}).") from error
+    return Training(name, session_folder(runs, name), "starting", process.pid, None)
+
+
+def _launch_folder(runs: str | os.PathLike, name: str) -> Path:
+    return Path(runs) / f".{name}.launch"
+
+
+def _where(runs: str | os.PathLike) -> list[str]:
+    return [] if str(runs) == DEFAULT_ROOT else ["--runs", str(runs)]
+
+
+def _became_a_run(run: Path, launch: dict) -> bool:
+    """Whether the run was written after the launch."""
+    with contextlib.suppress(OSError):
+        return (run / "card.json").stat().st_mtime >= launch.get("time", 0.0)
+    return False
+
+
+def _runs(facts: dict) -> bool:
+    process = facts.get("process")
+    return isinstance(process, int) and is_running(process, facts.get("process_start"))
+
+
+def _read(path: Path) -> dict | None:
+    """A JSON object, or `None` where there is none or it cannot be read."""
+    with contextlib.suppress(OSError, ValueError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else None
+    return None
+
+
+def _kind_of(folder: Path) -> str:
+    """Which of `KINDS` a training is, by the fields of its recipe.
+
+    Raises:
+        RunError: If it is none of them.
+    """
+    for kind, recipe in KINDS.items():
+        with contextlib.suppress(ValueError):
+            read_recipe(folder / "recipe.toml", recipe)
+            return kind
+    raise RunError(f"{folder / 'recipe.toml'} is no recipe of this version. Discard the training, and start it anew.")

@@ -1,0 +1,55 @@
+"""Train: from a folder of pictures to a model, followed while it learns, and what it got wrong afterwards."""
+
+import streamlit as st
+
+from kerasface import runs
+from kerasface.train.background import list_trainings
+from pages._navigation import enter_through_app
+from pages._photos import plain
+from pages._train_check import show_check
+from pages._train_data import choose_data
+from pages._train_follow import show_training
+from pages._train_recipe import choose_recipe
+from pages._train_results import show_results
+from pages._train_shown import NEW, choose_training
+from pages._train_start import show_start
+
+
+def show_new():
+    """Pictures, settings, a look at both, and the start."""
+    st.subheader("1. Pictures")
+    data = choose_data()
+    if data is None:
+        st.caption("Choose pictures to go on, or take the sample: handwritten digits, about a minute of training.")
+        return
+    st.subheader("2. Settings")
+    chosen = choose_recipe(data)
+    if chosen is None:
+        return
+    look = st.container()  # filled last: it may take minutes, and nobody has to wait for it
+    st.subheader("4. Start")
+    show_start(data, chosen)
+    with look:
+        st.subheader("3. A look before time is spent")
+        show_check(data, chosen.recipe)
+
+
+enter_through_app()
+st.title("Train a model")
+st.markdown(
+    "Choose pictures and settings, and watch a network learn them. A training runs in a process of its own: it goes on "
+    "when this page is closed, and you find it again here."
+)
+trainings = {training.name: training for training in list_trainings()}
+models = [summary for summary in runs.list_runs() if summary.card]
+name = choose_training(trainings, models)
+usable = {summary.name: summary for summary in models}
+if name in trainings:
+    show_training(trainings[name], usable.get(name))
+if name in usable and not (name in trainings and trainings[name].alive):
+    show_results(usable[name])
+elif name != NEW and name not in trainings:
+    st.info(f"{plain(name)} is no longer there: it was deleted or renamed.", icon=":material/delete:")
+    name = NEW
+if name == NEW:
+    show_new()

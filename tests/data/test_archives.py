@@ -1,0 +1,205 @@
+"""Zip files from somebody else: what they want to do, and what comes of it."""
+
+import io
+import stat
+import struct
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasface.data.archives import Limits, look_into, unpack
+
+
+def picture(value=90):
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((8, 8, 3), value, np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def zipped(*entries, compression=zipfile.ZIP_DEFLATED):
+    """A zip file of `(name or ZipInfo, content)`."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # two entries of one name are what is tested
+        for name, content in entries:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def tree(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+GOOD = (("Ada/1.png", picture(1)), ("Emmy/1.PNG", picture(2)))
+
+
+def test_a_folder_per_class_comes_out_as_it_went_in(tmp_path):
+    found = unpack(zipped(*GOOD), tmp_path / "new" / "people")
+    assert (found.folder, found.num_files, found.skipped) == (tmp_path / "new" / "people", 2, ())
+    assert tree(found.folder) == ["Ada", "Ada/1.png", "Emmy", "Emmy/1.PNG"]
+    assert (found.folder / "Ada" / "1.png").read_bytes() == picture(1)
+    assert [path.name for path in found.folder.parent.iterdir()] == ["people"]
+
+
+@pytest.mark.parametrize("outer", ["people/", "./a/b/", "people\\"])
+def test_the_folders_around_the_classes_go(tmp_path, outer):
+    archive = zipped(*((outer + name, content) for name, content in GOOD), (f"{outer}stray.png", picture()))
+    found = unpack(archive, tmp_path / "people")
+    assert [path for path in tree(found.folder) if "/" in path] == ["Ada/1.png", "Emmy/1.PNG"]
+    assert [reason for _, reason in found.skipped] == ["Not in the folder of a class."]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.png",
+        "Ada/../../evil.png",
+        "/etc/evil.png",
+        "C:/evil/1.png",
+        "C:\\evil\\1.png",
+        "..\\evil.png",
+        "\\\\host\\evil.png",
+    ],
+)
+def test_names_that_lead_out_of_the_folder_are_skipped(tmp_path, name):
+    found = unpack(zipped(*GOOD, (name, picture())), tmp_path / "inside" / "people")
+    assert [reason for _, reason in found.skipped] == ["Its name leads out of the folder."]
+    assert tree(tmp_path) == ["inside", *(f"inside/{path}" for path in ["people", *map("people/{}".format, TREE)])]
+
+
+TREE = ["Ada", "Ada/1.png", "Emmy", "Emmy/1.PNG"]
+
+
+def test_links_are_skipped(tmp_path):
+    link = zipfile.ZipInfo("Ada/link.png")
+    link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    found = unpack(zipped(*GOOD, (link, "/etc/passwd")), tmp_path / "people")
+    assert found.skipped == (("Ada/link.png", "A link or a device, no file."),)
+    assert tree(found.folder) == TREE
+
+
+@pytest.mark.parametrize("name", ["Ada/con.png", "nul/1.png", "Ada/a?.png", "Ada /1.png", "Ada/" + "x" * 300 + ".png"])
+def test_names_that_some_systems_refuse_are_skipped(tmp_path, name):
+    found = unpack(zipped(*GOOD, (name, picture())), tmp_path / "people")
+    assert "every system" in found.skipped[0][1]
+    assert tree(found.folder) == TREE
+
+
+def test_other_files_are_named_and_hidden_ones_are_not(tmp_path):
+    others = (("Ada/notes.txt", "a"), ("Ada/inner.zip", zipped(*GOOD)), ("Ada/deep/2.png", picture()))
+    hidden = (("__MACOSX/Ada/._1.png", "a"), ("Ada/.DS_Store", "a"))
+    found = unpack(zipped(*GOOD, *others, *hidden), tmp_path / "people")
+    assert dict(found.skipped) == {
+        "Ada/notes.txt": "Not an image by its suffix: .txt.",
+        "Ada/inner.zip": "Not an image by its suffix: .zip.",
+        "Ada/deep/2.png": "In a folder inside the folder of a class.",
+    }
+    assert tree(found.folder) == TREE
+
+
+@pytest.mark.parametrize("second", ["Ada/1.png", "Ada/1.PNG", "Ada//1.png"])
+def test_of_names_that_clash_the_first_is_kept(tmp_path, second):
+    found = unpack(zipped(*GOOD, (second, picture(77))), tmp_path / "people")
+    assert found.skipped == ((second, "Its name clashes with Ada/1.png."),)
+    assert (found.folder / "Ada" / "1.png").read_bytes() == picture(1)
+
+
+def test_letters_that_are_written_in_two_ways_clash(tmp_path):
+    found = unpack(zipped(*GOOD, ("Ada/\u00e4.png", picture(3)), ("Ada/a\u0308.png", picture(4))), tmp_path / "people")
+    assert len(found.skipped) == 1
+    assert found.num_files == 3
+
+
+def test_a_file_that_grows_a_thousandfold_is_skipped(tmp_path):
+    found = unpack(zipped(*GOOD, ("Ada/zeros.png", bytes(4 * 2**20))), tmp_path / "people")
+    ((name, reason),) = found.skipped
+    assert name == "Ada/zeros.png"
+    assert "more than 100 times" in reason
+
+
+def test_a_large_file_that_does_not_shrink_is_no_bomb(tmp_path):
+    noise = np.random.default_rng(0).bytes(2 * 2**20)
+    found = unpack(zipped(*GOOD, ("Ada/noise.png", noise)), tmp_path / "people")
+    assert found.skipped == ()
+    assert (found.folder / "Ada" / "noise.png").read_bytes() == noise
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [(Limits(num_files=1), "2 > 1"), (Limits(total_bytes=100), "larger unpacked than allowed")],
+)
+def test_an_archive_beyond_the_limits_is_refused_whole(tmp_path, limits, message):
+    with pytest.raises(ValueError, match=message):
+        unpack(zipped(*GOOD), tmp_path / "people", limits)
+    assert tree(tmp_path) == []
+
+
+def test_one_file_beyond_its_limit_is_skipped(tmp_path):
+    noise = np.random.default_rng(0).bytes(3 * 2**20)
+    found = unpack(zipped(*GOOD, ("Ada/2.png", noise)), tmp_path / "people", Limits(file_bytes=2 * 2**20))
+    assert found.skipped == (("Ada/2.png", "Larger than 2 MiB: 3 MiB."),)
+
+
+def test_a_file_that_is_larger_than_the_archive_says_does_not_come_out(tmp_path):
+    """The sizes in the index are set to 10 bytes: only so many are read, and their checksum is not the file's."""
+    archive = bytearray(zipped(*GOOD, ("Ada/2.png", np.random.default_rng(0).bytes(100_000))))
+    place = archive.rindex(b"PK\x01\x02")  # of the last entry; the size unpacked stands 24 bytes behind
+    archive[place + 24 : place + 28] = struct.pack("<I", 10)
+    found = unpack(bytes(archive), tmp_path / "people")
+    assert found.skipped[0][0] == "Ada/2.png"
+    assert "Damaged" in found.skipped[0][1]
+    assert tree(found.folder) == TREE
+
+
+def test_a_damaged_file_is_skipped_and_the_others_come_out(tmp_path):
+    content = picture(5)
+    archive = bytearray(zipped(("Zoe/1.png", content), *GOOD, compression=zipfile.ZIP_STORED))
+    archive[archive.index(content) + 20] ^= 255
+    found = unpack(bytes(archive), tmp_path / "people")
+    assert found.num_files == 2
+    assert "Damaged" in found.skipped[0][1]
+    assert tree(found.folder) == TREE  # no empty class either
+
+
+def test_a_locked_file_is_skipped():
+    archive = bytearray(zipped(*GOOD, ("Ada/2.png", picture())))
+    archive[archive.rindex(b"PK\x01\x02") + 8] |= 1
+    assert look_into(bytes(archive)).skipped == (("Ada/2.png", "Locked with a password."),)
+
+
+def test_rare_ways_of_packing_are_skipped():
+    archive = bytearray(zipped(*GOOD, ("Ada/2.png", picture())))
+    archive[archive.rindex(b"PK\x01\x02") + 10] = 12  # bzip2
+    ((name, reason),) = look_into(bytes(archive)).skipped
+    assert (name, "by a method" in reason) == ("Ada/2.png", True)
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip file", zipped(*GOOD)[:-30]])
+def test_what_is_no_zip_file_is_one_sentence(content):
+    with pytest.raises(ValueError, match="no zip file"):
+        look_into(content)
+
+
+def test_an_archive_without_images_in_folders_names_an_example():
+    with pytest.raises(ValueError, match=r"folder per class is needed.*1\.png: Not in the folder of a class"):
+        look_into(zipped(("1.png", picture()), ("2.png", picture())))
+    with pytest.raises(ValueError, match="holds no image"):
+        look_into(zipped())
+
+
+def test_looking_counts_and_writes_nothing(tmp_path):
+    found = look_into(io.BytesIO(zipped(*GOOD, ("Ada/2.png", picture()))))
+    assert found.counts() == {"Ada": 2, "Emmy": 1}
+    assert found.num_bytes == sum(map(len, (picture(1), picture(2), picture())))
+    assert tree(tmp_path) == []
+
+
+def test_nothing_that_is_there_is_written_over(tmp_path):
+    (tmp_path / "people").mkdir()
+    unpack(zipped(*GOOD), tmp_path / "people")  # empty: it may be filled
+    with pytest.raises(ValueError, match="something in"):
+        unpack(zipped(*GOOD), tmp_path / "people")
+    assert [path.name for path in tmp_path.iterdir()] == ["people"]
