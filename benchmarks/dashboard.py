@@ -9,6 +9,7 @@ compared with the photos that this browser gave, and with those of the others.
 """
 
 import asyncio
+import base64
 import io
 import os
 import socket
@@ -68,15 +69,38 @@ async def open_when_it_answers(page: Page, url: str) -> None:
             await asyncio.sleep(0.05)
 
 
+# Tells when the page says what it made of the file; by the page itself, as Playwright looks only twice a second.
+_WATCH = """name => {
+  window.answered = new Promise(resolve => {
+    const observer = new MutationObserver(() => {
+      const images = [...document.querySelectorAll('[data-testid=stImage]')];
+      if (images.some(image => image.textContent.includes(name + ': '))) {
+        observer.disconnect();
+        resolve(performance.now());
+      }
+    });
+    observer.observe(document.body, {subtree: true, childList: true, characterData: true});
+  });
+}"""
+
+_AS_DATA = """async image => {
+  await image.decode();
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  canvas.getContext('2d').drawImage(image, 0, 0);
+  return canvas.toDataURL('image/png');
+}"""
+
+
 async def choose(page: Page, which: int, file: Path) -> float:
     """Gives photo A (0) or B (1) and waits for the verdict on it; returns the seconds."""
-    # The caption under a picture names its file once the verdict is there.
-    slot = page.locator("[data-testid=stFileUploader]").nth(which)
-    started = time.perf_counter()
-    await slot.locator("input[type=file]").set_input_files(file)
-    await page.locator(f"[data-testid=stImage]:has-text('{file.name}: ')").wait_for(timeout=PATIENCE)
+    # The caption under a picture names its file when the verdict, which stands above, is there.
+    await page.evaluate(_WATCH, file.name)
+    started = await page.evaluate("performance.now()")
+    await page.locator("input[type=file]").nth(which).set_input_files(file)
+    ended = await page.evaluate("window.answered")
     await page.locator(VERDICT).first.wait_for(timeout=PATIENCE)
-    return time.perf_counter() - started
+    return (ended - started) / 1000
 
 
 async def shown(page: Page) -> list[np.ndarray]:
@@ -84,8 +108,9 @@ async def shown(page: Page) -> list[np.ndarray]:
     found, images = [], page.locator("[data-testid=stImage]:has-text(' found') img")
     await images.nth(1).wait_for(timeout=PATIENCE)
     for image in await images.all():
-        content = await (await page.context.request.get(await image.get_attribute("src"))).body()
-        found.append(signature(Image.open(io.BytesIO(content))))
+        # By the page, over its own connections; the picture in its cache is the one it shows.
+        address = await image.evaluate(_AS_DATA)
+        found.append(signature(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))))
     return found
 
 

@@ -4,6 +4,7 @@ Everything that runs an image network for its users goes through `compile_networ
 and the engine behind them are decided here and nowhere else.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def compile_network(model: keras.Model, *, max_batch: int = 64, precision: str =
 
     Returns:
         A function from `uint8` images `(n, height, width, channels)`, any `n >= 0`, to a tuple with one float32 array
-        `(n, ...)` per output of the model. It may be called from several threads.
+        `(n, ...)` per output of the model. It may be called from several threads, of which one at a time computes:
+        several would share the cores, take as long together, and hold their maps in memory all at once.
 
     Raises:
         ValueError: If `precision` is unknown or `max_batch` is no power of two.
@@ -42,11 +44,13 @@ def compile_network(model: keras.Model, *, max_batch: int = 64, precision: str =
     if precision == "bfloat16":
         model = with_dtype_policy(model, "mixed_bfloat16")
     graph = _jax_graph(model) if keras.backend.backend() == "jax" else _tensorflow_graph(model)
+    turn = threading.Lock()
 
     def network(images: np.ndarray) -> tuple[np.ndarray, ...]:
         results = []
         for part in _slices(images, max_batch):
-            results.append([np.asarray(output)[: len(part)] for output in graph(_padded(part))])
+            with turn:
+                results.append([np.asarray(output)[: len(part)] for output in graph(_padded(part))])
         return tuple(np.concatenate(arrays) for arrays in zip(*results, strict=True))
 
     return network
