@@ -14,6 +14,7 @@ from kerasface.cli.password import password
 from kerasface.cli.people import people
 from kerasface.cli.photos import detect, embed, predict, verify
 from kerasface.cli.segment import segment
+from kerasface.cli.unlock import unlock
 from kerasface.train.__main__ import train
 
 
@@ -25,7 +26,7 @@ def main() -> None:
 
 _COMMANDS = (
     *(verify, detect, embed, predict, segment),
-    *(enroll, identify, people, cluster),
+    *(enroll, identify, people, cluster, unlock),
     *(train, evaluate, export, sample, models, inspect, doctor, password),
 )
 for command in _COMMANDS:
