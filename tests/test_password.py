@@ -72,6 +72,10 @@ def test_the_commands_set_and_clear_it():
     short = run(main, ["password", "set", "--password", "short"])
     assert short.exit_code == 1
     assert "at least 8 characters" in short.output
-    assert run(main, ["password", "clear"]).exit_code == 0
+    told = json.loads(run(main, ["password", "clear", "--json"]).stdout)
+    assert told == {"set": False, "was_set": True}
     assert not is_password_set()
+    told = json.loads(run(main, ["password", "set", "--password", "correct horse", "--json"]).stdout)
+    assert told == {"set": True, "file": str(password_path())}
+    assert clear_password()
     assert not clear_password()

@@ -2,7 +2,7 @@
 
 import click
 
-from kerasface.cli.output import errors
+from kerasface.cli.output import JSON, errors, print_json
 
 
 @click.group()
@@ -20,20 +20,28 @@ def password() -> None:
     envvar="KERASFACE_PASSWORD",
     help="The password, at least 8 characters; better typed when asked, or given in KERASFACE_PASSWORD.",
 )
-def set_command(text: str) -> None:
+@JSON
+def set_command(text: str, as_json: bool) -> None:
     """Set the password, or another one. Dashboards that are open ask for it when they are loaded again."""
     with errors(tensorflow=False):
         from kerasface.password import set_password
 
         path = set_password(text)
+    if as_json:
+        print_json({"set": True, "file": str(path)})
+        return
     click.echo(f"The dashboard asks for the password from now on. Its hash lies in {path}.")
 
 
 @password.command("clear")
-def clear_command() -> None:
+@JSON
+def clear_command(as_json: bool) -> None:
     """Take the password away."""
     with errors(tensorflow=False):
         from kerasface.password import clear_password
 
         was_set = clear_password()
+    if as_json:
+        print_json({"set": False, "was_set": was_set})
+        return
     click.echo("The dashboard asks for no password now." if was_set else "There was no password.")
