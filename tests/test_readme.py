@@ -39,7 +39,8 @@ def test_first_block_is_the_two_commands():
 @pytest.mark.parametrize("line", COMMAND_LINES)
 def test_commands_of_the_readme_parse(line):
     words = shlex.split(re.sub(r"^python -m kerasface\.train", "kerasface train", line))[1:]
-    context = click.Context(main)
+    # As `main` itself makes it: commands keep their help option from the first context that asks for it.
+    context = click.Context(main, **main.context_settings)
     command = main
     while isinstance(command, click.Group):
         name, command, words = command.resolve_command(context, words)
