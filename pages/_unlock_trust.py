@@ -18,10 +18,16 @@ from kerasface.unlock.states import Status
 from pages._photos import plain, sample_portrait
 from pages._unlock_attempt import front_end_or_stop
 
-# What benchmarks/unlock.py counted: species of attack to (let in, tried); genuine users to (let in, tried).
-# To be filled from benchmarks/RESULTS.md.
-ATTACKS: dict[str, tuple[int, int]] = {}
-GENUINE: tuple[int, int] | None = None
+# What benchmarks/unlock.py counted (benchmarks/RESULTS.md): species of attack, users, to (let in, tried).
+ATTACKS: dict[str, tuple[int, int]] = {
+    "a still photo": (0, 50),
+    "a print that is moved": (0, 50),
+    "a print that is rolled up and turned": (3, 50),
+    "a video of other moves": (1, 50),
+    "a stranger who makes the moves": (0, 50),
+    "a video of the very moves asked for": (47, 50),
+}
+GENUINE: tuple[int, int] | None = (50, 50)
 FRAMES_PER_SECOND = 5  # of the photo that is held up
 LIMITS = """
 - **It is a demonstration of convenience, not a security product.** Lock nothing with it whose loss would hurt.

@@ -9,6 +9,9 @@ from enum import StrEnum
 # people who look ahead measure -13 to +14 degrees.
 TURNED = 25.0  # degrees from which the head counts as turned
 AHEAD = 11.0  # degrees up to which it counts as looking ahead
+# From here on it points to a side where it was not asked to go, even if it is not turned yet: a head that turns by less
+# than it takes would otherwise be taken for one that does nothing.
+ASIDE = 16.0
 # Nobody answers an instruction sooner, seconds: whoever does was moving already, or plays a video.
 REACTION = 0.12
 STEP_TIMEOUT = 3.0  # seconds that one step may take
@@ -16,7 +19,7 @@ STEP_TIMEOUT = 3.0  # seconds that one step may take
 # looks ahead, be it asked or not: else "left, ahead, right" would answer "left, right".
 _STILL_SECONDS = 0.25
 _STILL = 8.0  # degrees
-_NUM_STEPS = (2, 2, 2, 3, 3, 4)  # drawn from; more take a user longer than 3 s more often than not
+_NUM_STEPS = (2, 2, 2, 2, 3, 3, 4)  # drawn from; more take a user longer than 3 s more often than not
 _HOLDS = (0.05, 0.2)  # seconds
 
 
@@ -64,7 +67,7 @@ class Challenge:
 def draw_challenge(generator: random.Random | None = None) -> Challenge:
     """Draws a challenge of two, three or four steps; each step asks for one of the two poses not held.
 
-    There are 4, 8 and 16 of them, in 3, 2 and 1 of 6 cases: whoever guesses is right in 18 % of the cases, if the times
+    There are 4, 8 and 16 of them, in 4, 2 and 1 of 7 cases: whoever guesses is right in 19 % of the cases, if the times
     fit.
 
     Args:
@@ -130,6 +133,8 @@ class TurnJudge:
         if pose != self._pose:
             self.failure = self._objection(pose, time)
             self._pose = pose
+        if self._is_aside(yaw):
+            self.failure = self.failure or "wrong_turn"
         if self.failure or self.is_done:
             return
         step = self.challenge.steps[self.done]
@@ -140,6 +145,9 @@ class TurnJudge:
                     self.failure = "wrong_turn"
             if time - self._asked > STEP_TIMEOUT:
                 self.failure = self.failure or "step_timeout"
+            return
+        if pose == Pose.AHEAD and abs(yaw) > AHEAD:
+            self._held = []  # on its way out of the middle, or not in it yet
             return
         self._held.append((time, yaw))
         if pose == Pose.AHEAD:
@@ -157,6 +165,11 @@ class TurnJudge:
         if yaw <= -TURNED:
             return Pose.RIGHT
         return Pose.AHEAD if abs(yaw) <= AHEAD or self._pose == _opposite(yaw) else self._pose
+
+    def _is_aside(self, yaw: float) -> bool:
+        """Whether the head points to a side that lies neither where it was nor where it should go."""
+        allowed = {self._origin, self.asked}
+        return (yaw > ASIDE and Pose.LEFT not in allowed) or (yaw < -ASIDE and Pose.RIGHT not in allowed)
 
     def _objection(self, pose: Pose, time: float) -> str | None:
         """What is wrong with taking on this pose now."""

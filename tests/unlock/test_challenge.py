@@ -8,6 +8,7 @@ import pytest
 
 from kerasface.unlock.challenge import (
     AHEAD,
+    ASIDE,
     REACTION,
     STEP_TIMEOUT,
     TURNED,
@@ -37,12 +38,12 @@ def follow(judge, *moves, start=0.0):
 
 
 def test_every_challenge_is_drawn_about_as_often_as_it_should():
-    """2, 3 or 4 steps in 3, 2 and 1 of 6 cases, two ways for each step: 1/2 / 4, 1/3 / 8 and 1/6 / 16 of the draws."""
+    """2, 3 or 4 steps in 4, 2 and 1 of 7 cases, two ways for each step: 4/7 / 4, 2/7 / 8 and 1/7 / 16 of the draws."""
     generator, num = random.Random(0), 20_000
     drawn = Counter(tuple(str(step.pose) for step in draw_challenge(generator).steps) for _ in range(num))
     assert len(drawn) == 4 + 8 + 16
     for poses, count in drawn.items():
-        expected = num * {2: 1 / 2, 3: 1 / 3, 4: 1 / 6}[len(poses)] / 2 ** len(poses)
+        expected = num * {2: 4 / 7, 3: 2 / 7, 4: 1 / 7}[len(poses)] / 2 ** len(poses)
         assert abs(count - expected) < 5 * np.sqrt(expected)
 
 
@@ -85,6 +86,21 @@ def test_left_is_the_users_own(sign):
 )
 def test_a_move_that_was_not_asked_for_ends_it(asked, moves):
     assert follow(judge_of(*asked), *moves).failure == "wrong_turn"
+
+
+def test_less_than_a_turn_to_the_other_side_ends_it_too():
+    """A head that is not turned far enough to count must not pass for one that looks ahead."""
+    slight = -(ASIDE + 2)
+    assert abs(slight) < TURNED
+    assert follow(judge_of("left"), (MIDDLE, 0.4), (slight, 0.3)).failure == "wrong_turn"
+    assert follow(judge_of("left", "ahead"), (MIDDLE, 0.4), (LEFT, 0.5), (slight, 0.5)).failure == "wrong_turn"
+
+
+def test_a_head_still_half_turned_does_not_look_ahead():
+    half = (AHEAD + ASIDE) / 2
+    judge = follow(judge_of("left", "ahead"), (MIDDLE, 0.4), (LEFT, 0.5), (MIDDLE, 0.1), (-half, 1.0))
+    assert (judge.done, judge.failure) == (1, None)
+    assert follow(judge, (MIDDLE, 0.5), start=2.1).is_done
 
 
 def test_a_pose_must_be_held():
