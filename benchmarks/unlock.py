@@ -1,6 +1,6 @@
 """How often does the face unlock open for whom it should, and for photos, screens and strangers?
 
-    python benchmarks/unlock.py --data ../shared/data
+    python benchmarks/unlock.py --data ../shared/data --seed 2
 
 All videos are made of photos (`unlock_videos.py`); whoever acts in them reads the instructions, as an attacker would:
 

@@ -22,10 +22,10 @@ from pages._unlock_attempt import front_end_or_stop
 ATTACKS: dict[str, tuple[int, int]] = {
     "a still photo": (0, 50),
     "a print that is moved": (0, 50),
-    "a print that is rolled up and turned": (3, 50),
-    "a video of other moves": (1, 50),
+    "a print that is rolled up and turned": (2, 50),
+    "a video of other moves": (0, 50),
     "a stranger who makes the moves": (0, 50),
-    "a video of the very moves asked for": (47, 50),
+    "a video of the very moves asked for": (50, 50),
 }
 GENUINE: tuple[int, int] | None = (50, 50)
 FRAMES_PER_SECOND = 5  # of the photo that is held up
