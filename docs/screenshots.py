@@ -62,13 +62,13 @@ SHOTS: dict[str, Callable[[Page], None]] = {
     "inspect?view=faces": sample,
     "inspect?view=map": nothing,
     "architectures": nothing,
-    "architectures?view=compare": nothing,
-    "architectures?view=calculators": nothing,
+    "architectures?part=Compare": nothing,
+    "architectures?part=Calculators": nothing,
     "playground": nothing,
     "playground?topic=Live+training": train_live,
     "train": sample,
     "evaluate": sample,
-    "evaluate?question=open-set": nothing,
+    "evaluate?question=Open+set": nothing,
 }
 # What README shows, by the name of its file.
 README_SHOTS = {

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from kerasface import runs
-from kerasface.data.trials import check_shipped_thresholds
+from kerasface.data.trials import check_shipped_thresholds, share_out
 from kerasface.error_report import identification_document
 from kerasface.evaluation.classification import OpenSet, OpenSetCurve
 from kerasface.evaluation.identification import (
@@ -79,30 +79,8 @@ def show_open_set():
 
 
 def trial_of(people: People, embedded: Embedded) -> OpenSetTrial:
-    """Shares photos out as `kerasface evaluate identification` does.
-
-    The first photo of whoever has several is enrolled, the others are probes; who has one is a stranger. Probes of a
-    person whose first photo has no face count as missed.
-
-    Raises:
-        ValueError: If fewer than two people can be enrolled, or there is no probe, or no stranger.
-    """
-    labels, rows = people.labels, embedded.rows
-    is_first = np.r_[True, labels[1:] != labels[:-1]]
-    several = np.bincount(labels)[labels] >= 2
-    enrolled = is_first & several & (rows >= 0)
-    mated = ~is_first & several
-    usable = mated & (rows >= 0) & np.isin(labels, labels[enrolled])
-    unknown = is_first & ~several & (rows >= 0)
-    return OpenSetTrial(
-        gallery=embedded.embeddings[rows[enrolled]],
-        gallery_labels=labels[enrolled],
-        mated=embedded.embeddings[rows[usable]],
-        mated_labels=labels[usable],
-        unknown=embedded.embeddings[rows[unknown]],
-        num_mated_failed=int(mated.sum() - usable.sum()),
-        num_failed=int((rows < 0).sum()),
-    )
+    """Shares photos out as `kerasface evaluate identification` does; errors are those of `share_out`."""
+    return share_out(people.labels, embedded.rows, embedded.embeddings)
 
 
 def open_set_rates(trial: OpenSetTrial, weight: float = RIVAL_WEIGHT) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """The list of pages, and what makes each of them open by its address."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -56,3 +57,27 @@ def enter_through_app():
         show_icon()
         navigate()
         st.rerun()
+
+
+def choose_view(views: Mapping[str, str], key: str) -> str:
+    """The view of the address, `?view=NAME`, until another one is chosen; the address then follows.
+
+    Args:
+        views: Name in the address to what is shown; the first one is the one to begin with.
+        key: Of the widget.
+    """
+    asked = st.query_params.get("view")
+    if key not in st.session_state:
+        st.session_state[key] = asked if asked in views else next(iter(views))
+    view = st.segmented_control(
+        "View",
+        list(views),
+        format_func=views.get,
+        required=True,
+        key=key,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    if asked != view:
+        st.query_params["view"] = view
+    return view

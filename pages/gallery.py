@@ -11,7 +11,7 @@ from pages._gallery_opening import end_with, opened_or_stop, show_notices
 from pages._gallery_person import show_person
 from pages._gallery_unknown import show_unknown_faces
 from pages._gallery_who import show_who_is_who
-from pages._navigation import enter_through_app
+from pages._navigation import choose_view, enter_through_app
 
 VIEWS = {
     "people": "People",
@@ -20,25 +20,6 @@ VIEWS = {
     "unknown": "Unknown faces",
     "file": "File",
 }
-
-
-def choose_view() -> str:
-    """The view of the address, `?view=who`, until another one is chosen; the address then follows."""
-    asked = st.query_params.get("view")
-    if "gallery_view" not in st.session_state:
-        st.session_state["gallery_view"] = asked if asked in VIEWS else next(iter(VIEWS))
-    view = st.segmented_control(
-        "View",
-        list(VIEWS),
-        format_func=VIEWS.get,
-        required=True,
-        key="gallery_view",
-        label_visibility="collapsed",
-        persist_state="session",
-    )
-    if asked != view:
-        st.query_params["view"] = view
-    return view
 
 
 def show_gallery():
@@ -52,7 +33,7 @@ def show_gallery():
     if person_id := st.query_params.get("person"):
         show_person(opened, person_id)
         return
-    people, view = opened.gallery.people(), choose_view()
+    people, view = opened.gallery.people(), choose_view(VIEWS, "gallery_view")
     if view == "people":
         show_people(opened, people)
     elif view == "add":

@@ -5,7 +5,7 @@ import streamlit as st
 from pages._inspect_attribution import show_attribution
 from pages._inspect_layers import show_layers
 from pages._inspect_match import show_match
-from pages._navigation import enter_through_app
+from pages._navigation import choose_view, enter_through_app
 
 VIEWS = {
     "layers": "Layers",
@@ -15,31 +15,12 @@ VIEWS = {
 }
 
 
-def choose_view() -> str:
-    """The view of the address, `?view=faces`, until another one is chosen; the address then follows."""
-    asked = st.query_params.get("view")
-    if "inspect_view" not in st.session_state:
-        st.session_state["inspect_view"] = asked if asked in VIEWS else next(iter(VIEWS))
-    view = st.segmented_control(
-        "View",
-        list(VIEWS),
-        format_func=VIEWS.get,
-        required=True,
-        key="inspect_view",
-        label_visibility="collapsed",
-        persist_state="session",
-    )
-    if asked != view:
-        st.query_params["view"] = view
-    return view
-
-
 enter_through_app()
 st.title("What does the network see?")
 st.markdown(
     "Look inside a model: what its layers answer, where on a photo its decision comes from, and whether to trust it."
 )
-view = choose_view()
+view = choose_view(VIEWS, "inspect_view")
 if view == "layers":
     show_layers()
 elif view == "answer":

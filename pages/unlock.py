@@ -9,7 +9,7 @@ from kerasface.models.pretrained import ModelFileError
 from kerasface.unlock.states import State
 from pages._gallery_file import show_first_use, show_place
 from pages._gallery_opening import OpenGallery, end_with, opened_or_stop, show_notices
-from pages._navigation import enter_through_app
+from pages._navigation import choose_view, enter_through_app
 from pages._photos import plain
 from pages._unlock_attempt import ABANDONED, STOPPED, Attempt, begin, running_attempt
 from pages._unlock_camera import show_camera
@@ -19,25 +19,6 @@ from pages._unlock_result import refusal_of, show_result
 from pages._unlock_trust import show_trust
 
 VIEWS = {"unlock": "Unlock", "enrol": "Enrol", "trust": "How far to trust it"}
-
-
-def choose_view() -> str:
-    """The view of the address, `?view=enrol`, until another one is chosen; the address then follows."""
-    asked = st.query_params.get("view")
-    if "unlock_view" not in st.session_state:
-        st.session_state["unlock_view"] = asked if asked in VIEWS else "unlock"
-    view = st.segmented_control(
-        "View",
-        list(VIEWS),
-        format_func=VIEWS.get,
-        required=True,
-        key="unlock_view",
-        label_visibility="collapsed",
-        persist_state="session",
-    )
-    if asked != view:
-        st.query_params["view"] = view
-    return view
 
 
 def choose_person(people: Sequence[Person]) -> Person:
@@ -100,7 +81,7 @@ def show_unlock(opened: OpenGallery, people: Sequence[Person]):
 
 def show_page():
     """Everything below the title."""
-    view = choose_view()
+    view = choose_view(VIEWS, "unlock_view")
     if view == "trust":
         show_trust()
         return

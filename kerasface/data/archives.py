@@ -181,6 +181,7 @@ def unpack(archive: bytes | BinaryIO, folder: str | os.PathLike, limits: Limits 
 def _opened(archive: bytes | BinaryIO) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(archive) if isinstance(archive, bytes) else archive)
+    # `zipfile` says NotImplementedError of archives in a newer version of the format.
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
         raise ValueError(f"This is no zip file that can be read: {error}.") from error
 

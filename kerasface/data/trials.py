@@ -41,22 +41,39 @@ def open_set_trial(
     embedded = embed_photos(folders.paths, analyzer, central_only=True, on_progress=on_progress)
     row_of = {path: row for row, path in enumerate(embedded.paths)}
     rows = np.array([row_of.get(path, -1) for path in folders.paths])
+    trial = share_out(labels, rows, embedded.embeddings)
+    return trial, [*folders.rejected, *embedded.rejected]
+
+
+def share_out(labels: np.ndarray, rows: np.ndarray, embeddings: np.ndarray) -> OpenSetTrial:
+    """Makes a trial of people's photos.
+
+    The first photo of whoever has several is enrolled, the others are probes; who has one is a stranger. Probes of a
+    person whose first photo has no face count as missed.
+
+    Args:
+        labels: Integers, who is on each photo, `(num_photos,)`, sorted.
+        rows: The row of each photo in `embeddings`, -1 where it has no usable face, `(num_photos,)`.
+        embeddings: Unit length, `(num_rows, embedding_dim)`.
+
+    Raises:
+        ValueError: If fewer than two people can be enrolled, or there is no probe, or no stranger.
+    """
     is_first = np.r_[True, labels[1:] != labels[:-1]]
     several = np.bincount(labels)[labels] >= 2
     enrolled = is_first & several & (rows >= 0)
     mated = ~is_first & several
     usable = mated & (rows >= 0) & np.isin(labels, labels[enrolled])
     unknown = is_first & ~several & (rows >= 0)
-    trial = OpenSetTrial(
-        gallery=embedded.embeddings[rows[enrolled]],
+    return OpenSetTrial(
+        gallery=embeddings[rows[enrolled]],
         gallery_labels=labels[enrolled],
-        mated=embedded.embeddings[rows[usable]],
+        mated=embeddings[rows[usable]],
         mated_labels=labels[usable],
-        unknown=embedded.embeddings[rows[unknown]],
+        unknown=embeddings[rows[unknown]],
         num_mated_failed=int(mated.sum() - usable.sum()),
         num_failed=int((rows < 0).sum()),
     )
-    return trial, [*folders.rejected, *embedded.rejected]
 
 
 def check_shipped_thresholds(trial: OpenSetTrial, fingerprint: str, *, repeats: int = 10) -> list[FpirCheck]:

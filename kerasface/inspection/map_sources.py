@@ -62,6 +62,7 @@ def uploaded_points(content: bytes, name: str) -> MapPoints:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             size = sum(entry.file_size for entry in archive.infolist())  # zipfile reads no more than it declares
+    # `zipfile` says NotImplementedError of archives in a newer version of the format.
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise ValueError(f"{name} is no file of embeddings. Make one: kerasface embed FOLDER --out FILE.") from error
     if size > MOST_BYTES:

@@ -177,7 +177,13 @@ def test_rare_ways_of_packing_are_skipped():
     assert (name, "by a method" in reason) == ("Ada/2.png", True)
 
 
-@pytest.mark.parametrize("content", [b"", b"no zip file", zipped(*GOOD)[:-30]])
+def of_a_newer_format(content):
+    """A zip file whose first entry asks for version 9.9 of the format."""
+    at = content.index(b"PK\x01\x02") + 6  # "version needed to extract" in the central directory (APPNOTE 4.3.12)
+    return content[:at] + struct.pack("<H", 99) + content[at + 2 :]
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip file", zipped(*GOOD)[:-30], of_a_newer_format(zipped(*GOOD))])
 def test_what_is_no_zip_file_is_one_sentence(content):
     with pytest.raises(ValueError, match="no zip file"):
         look_into(content)

@@ -67,9 +67,21 @@ def test_an_upload_is_read_as_the_file_is():
     np.testing.assert_array_equal(points.embeddings, np.eye(2, 4))
 
 
+def of_a_newer_format(content):
+    """An archive whose first entry asks for version 9.9 of the format."""
+    at = content.index(b"PK\x01\x02") + 6  # "version needed to extract" in the central directory (APPNOTE 4.3.12)
+    return content[:at] + b"\x63\x00" + content[at + 2 :]
+
+
 @pytest.mark.parametrize(
     "content",
-    [b"", b"no archive", embeddings_file()[:200], embeddings_file(embeddings=np.array([{}, {}], dtype=object))],
+    [
+        of_a_newer_format(embeddings_file()),
+        b"",
+        b"no archive",
+        embeddings_file()[:200],
+        embeddings_file(embeddings=np.array([{}, {}], dtype=object)),
+    ],
 )
 def test_a_broken_upload_is_named(content):
     with pytest.raises(ValueError, match=r"friends\.npz is no file of embeddings"):
