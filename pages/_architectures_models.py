@@ -65,7 +65,7 @@ def list_choices() -> dict[str, Choice]:
     found["face_resnet"] = Choice("face_resnet", fixed=True)
     found |= {f"U-Net on {encoder}": Choice("unet", encoder) for encoder in UNET_ENCODERS}
     for summary in (summary for summary in summaries if summary.card):
-        place = str(summary.path.parent), summary.name, summary.card["model_sha256"]
+        place = str(summary.path.parent.absolute()), summary.name, summary.card["model_sha256"]
         name = "unet" if summary.card["task"] == "segment" else summary.card.get("backbone") or ""
         found[f"{summary.name} (trained here)"] = Choice(name, run=place, fixed=True)
     return found | {name: Choice(name) for name in APPLICATIONS}

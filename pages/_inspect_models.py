@@ -127,7 +127,7 @@ def part_finder() -> Segmenter | None:
 
 
 def _place(run: runs.RunSummary) -> tuple[str, str, str]:
-    return str(run.path.parent), run.name, run.card["model_sha256"]
+    return str(run.path.parent.absolute()), run.name, run.card["model_sha256"]
 
 
 @st.cache_resource(show_spinner="Loading the model.", max_entries=3)

@@ -70,7 +70,7 @@ def choose_classifier(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary | None:
 def classifier_or_stop(chosen: runs.RunSummary) -> FaceClassifier | ImageClassifier:
     """The chosen classifier; where it or the face models cannot be loaded, the page says so and ends here."""
     try:
-        return _classifier(str(chosen.path.parent), chosen.name, chosen.card["model_sha256"])
+        return _classifier(str(chosen.path.parent.absolute()), chosen.name, chosen.card["model_sha256"])
     except (runs.RunError, ModelFileError) as error:
         st.error(plain(str(error)), icon=":material/error:")
         st.stop()
@@ -95,7 +95,7 @@ def choose_segmenter_or_stop(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary:
 def segment_or_stop(chosen: runs.RunSummary, image: np.ndarray, *, whole: bool) -> Segmentation:
     """Segments a photo; where the model or the detector cannot be loaded, the page says so and ends here."""
     try:
-        segmenter = _segmenter(str(chosen.path.parent), chosen.name, chosen.card["model_sha256"])
+        segmenter = _segmenter(str(chosen.path.parent.absolute()), chosen.name, chosen.card["model_sha256"])
         with st.spinner("Looking at the photo"):
             return segmenter.segment_whole(image) if whole else segmenter.segment_faces(image)
     except (runs.RunError, ModelFileError) as error:

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import kerasface
@@ -222,26 +223,38 @@ def _launch(command: list[str], name: str, runs: str | os.PathLike) -> Training:
         for stale in (session_folder(runs, name) / "stop", folder / "output.log"):
             stale.unlink(missing_ok=True)
         with (folder / "output.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, *command[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,  # neither the end of this process nor a Ctrl-C in its terminal reaches it
-            )
-        # It is this process's child: without somebody who waits for it, it would stay a zombie once it ended.
-        threading.Thread(target=process.wait, name=f"training {name}", daemon=True).start()
+            process = _spawn([sys.executable, *command[1:]], environment, log.fileno())
         facts = {
-            "process": process.pid,
-            "process_start": process_start(process.pid),
+            "process": process,
+            "process_start": process_start(process),
             "command": shlex.join(command),
             "time": time.time(),
         }
         write_atomically(folder / "launch.json", json.dumps(facts, indent=1).encode())
     except OSError as error:
         raise RunError(f"The training {name!r} cannot be started: {error.strerror} ({folder}).") from error
-    return Training(name, session_folder(runs, name), "starting", process.pid, None)
+    return Training(name, session_folder(runs, name), "starting", process, None)
+
+
+def _spawn(words: list[str], environment: dict[str, str], output: int) -> int:
+    """Starts a process that neither the end of this one nor a Ctrl-C in its terminal reaches; returns its number."""
+    if os.name == "posix":
+        files = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            *((os.POSIX_SPAWN_DUP2, output, descriptor) for descriptor in (1, 2)),
+        ]
+        # A server that a script started in the background ignores Ctrl-C, and would hand that on; `stop` sends it.
+        reset = [signal.SIGINT]
+        process = os.posix_spawn(words[0], words, environment, file_actions=files, setsid=True, setsigdef=reset)
+        wait = partial(os.waitpid, process, 0)
+    else:
+        child = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
+        )
+        process, wait = child.pid, child.wait
+    # It is this process's child: without somebody who waits for it, it would stay a zombie once it ended.
+    threading.Thread(target=wait, name=f"process {process}", daemon=True).start()
+    return process
 
 
 def _launch_folder(runs: str | os.PathLike, name: str) -> Path:
