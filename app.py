@@ -9,8 +9,10 @@ from kerasface.terminal import choose_kernels
 from pages._memory import settle
 from pages._navigation import mark_app_as_run, navigate, show_icon
 from pages._password import stop_without_password
+from pages._theme import show_readable_colours
 
 show_icon()
+show_readable_colours()
 page = navigate()
 stop_without_password()
 mark_app_as_run()

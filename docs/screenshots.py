@@ -25,6 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 120_000  # milliseconds
 SIZES = {"wide": (1400, 900), "narrow": (390, 844)}
 README_WIDTH = 1000  # pixels
+# What shows that something is under way: the sign in the corner, a wait, a bar, what the last run left behind.
+AT_WORK = ", ".join(
+    ("[data-testid=stStatusWidget]", "[data-testid=stSpinner]", "[data-testid=stProgress]", "[data-stale=true]")
+)
 
 
 def sample(page: Page) -> None:
@@ -82,9 +86,7 @@ README_SHOTS = {
 def settle(page: Page) -> None:
     """Waits until the page has nothing more to do."""
     page.wait_for_timeout(400)
-    page.wait_for_function(
-        "!document.querySelector('[data-testid=stStatusWidget], [data-testid=stSpinner]')", timeout=PATIENCE
-    )
+    page.wait_for_function(f"!document.querySelector('{AT_WORK}')", timeout=PATIENCE)
     page.wait_for_timeout(600)
 
 

@@ -77,7 +77,7 @@ def show_convolution():
             f"**Multiply-adds** {side}·{side} places · {one}·{filters} = {products:,}"
         )
         if places.shape[1] <= MAX_PIXELS:
-            show_chart(places_figure(places), key="places")
+            show_chart(places_figure(places), key="places", alt="Which pixels each place of the kernel sees")
         else:
             st.caption(f"Each place of the kernel is drawn for up to {MAX_PIXELS} pixels, padding included.")
 

@@ -122,7 +122,9 @@ def show_bubbles(rows: list[dict]):
     timed = [entry for entry in rows if entry["milliseconds"] is not None]
     upwards = "time" if timed else "weights"
     st.subheader("Work against " + upwards)
-    show_chart(cost_bubbles(timed or rows), key="bubbles")
+    show_chart(
+        cost_bubbles(timed or rows), key="bubbles", alt="Weights of each architecture against the work of one image"
+    )
     told = "Each step is a factor of ten; the area of a bubble is the size of the weights."
     if timed:
         told += " What lies high above its neighbours does little work, slowly: the hardware waits for memory."

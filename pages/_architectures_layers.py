@@ -39,7 +39,11 @@ def show_layers():
     st.markdown(heaviest(costs))
     show_row(costs, choose_row(costs, key=f"rows_{label}_{side}"))
     st.subheader("Where the cost lies along the depth")
-    show_chart(layer_costs([record.to_dict() for record in costs.records]), key="layer_costs")
+    show_chart(
+        layer_costs([record.to_dict() for record in costs.records]),
+        key="layer_costs",
+        alt="Weights, multiply-adds and size of the output of every layer, in order",
+    )
 
 
 def choose() -> tuple[str, Choice, int]:

@@ -116,7 +116,11 @@ def show_compared(compared: Compared):
     }
     heads = ("", "A", "B", "B less A in points (95 %)")
     show_table(heads, [_row(name, rate) for name, rate in rates.items()])
-    show_chart(compared_det_curves(compared.curves, fmr), key="compared_det")
+    show_chart(
+        compared_det_curves(compared.curves, fmr),
+        key="compared_det",
+        alt="Error curves of both models, one error against the other",
+    )
     show_disagreements(compared, comparison)
 
 

@@ -115,10 +115,18 @@ def show_searches(found: Searches, key: tuple, source: Source):
     show_table(("strangers named (FPIR)", "known faces missed (FNIR)", "95 % interval", "from a score of"), rows)
     left, right = st.columns(2, gap="medium")
     with left:
-        show_chart(fnir_against_fpir(found.curves), key="fnir")
+        show_chart(
+            fnir_against_fpir(found.curves),
+            key="fnir",
+            alt="Known faces not named against strangers taken for somebody",
+        )
         st.caption("Normalised: a score is taken down by what other people reach, as the gallery does it.")
     with right:
-        show_chart(cmc_curve({f"{report.gallery_size:,} people": report.cmc}), key="cmc")
+        show_chart(
+            cmc_curve({f"{report.gallery_size:,} people": report.cmc}),
+            key="cmc",
+            alt="How often the right person is among the first names",
+        )
         st.caption("Cumulative match characteristic: how often the right person is among the first names.")
     if found.checks:
         show_checks(found.checks, found.shipped_on)
@@ -162,7 +170,7 @@ def show_classifiers(root: str = runs.DEFAULT_ROOT):
     name = st.selectbox("Trained model", list(found), key="open_set_run", persist_state="session")
     card, curve, chosen = found[name]
     st.markdown(plain(unknown_note(card)))
-    show_chart(open_set_curve(curve, chosen), key="strangers")
+    show_chart(open_set_curve(curve, chosen), key="strangers", alt="Known and strangers accepted, at every threshold")
 
 
 def _measure(source: Source, models: list, report: Report) -> Searches:

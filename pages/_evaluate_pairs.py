@@ -139,7 +139,11 @@ def show_threshold(results: PairResults, name: str):
     left.caption(f"{_counted(at.fmr)} {_odds(at.fmr.value, at.fmr.num_pairs)}")
     right.metric("One person refused (FNMR)", share(at.fnmr.value, 2))
     right.caption(_counted(at.fnmr))
-    show_chart(score_histogram(scored.scores, same, threshold), key="histogram")
+    show_chart(
+        score_histogram(scored.scores, same, threshold),
+        key="histogram",
+        alt="Scores of pairs of one person and of different people, and the threshold between them",
+    )
     kind = st.segmented_control(
         "Pairs nearest to the threshold", (WRONG, RIGHT), default=WRONG, required=True, key="nearest"
     )
@@ -183,7 +187,7 @@ def show_slices(scored: ScoredList, threshold: float):
         "Errors by", list(attributes), default=next(iter(attributes)), required=True, key=f"slice_{len(attributes)}"
     )
     parts = evaluate_slices(scored.scores, scored.listed.same, {name: attributes[name]}, threshold=threshold)[name]
-    show_chart(slices(parts, name), key="slices")
+    show_chart(slices(parts, name), key="slices", alt=f"Both errors by {name}, with their intervals")
     st.caption(
         "Of each pair the smaller or less sharp face counts, or the one turned further. Hollow: under 100 pairs."
     )
@@ -202,10 +206,16 @@ def show_rates(results: PairResults):
     with left:
         st.markdown("**ROC**: what is gained")
         points = {str(fmr): point for fmr, point in results.targets.items()}
-        show_chart(roc_curve(results.curve, points), key="roc")
+        show_chart(
+            roc_curve(results.curve, points),
+            key="roc",
+            alt="ROC curve: pairs of one person accepted against different people accepted",
+        )
     with right:
         st.markdown("**DET**: one error against the other")
-        show_chart(det_curve(results.curve, results.report.eer), key="det")
+        show_chart(
+            det_curve(results.curve, results.report.eer), key="det", alt="DET curve: one error against the other"
+        )
 
 
 def show_calibration(results: PairResults):
@@ -215,7 +225,11 @@ def show_calibration(results: PairResults):
         return
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        show_chart(pair_reliability(calibration), key="reliability")
+        show_chart(
+            pair_reliability(calibration),
+            key="reliability",
+            alt="How often pairs are of one person, against the probability that was given",
+        )
     right.metric(
         "Calibration error (ECE)",
         share(calibration.ece, 2),

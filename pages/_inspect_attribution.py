@@ -38,7 +38,7 @@ def show_attribution():
         chosen = choose_model(("classify", "segment"), "inspect_answer_model")
     if chosen is None:
         st.info("There is no model that gives answers yet. Make one from a folder of photos per person:")
-        st.code(TRAIN_COMMAND, language="bash", wrap_lines=True)
+        st.code(TRAIN_COMMAND, language=None, wrap_lines=True)
         st.stop()
     with right:
         photo = choose_photo(chosen)

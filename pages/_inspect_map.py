@@ -13,7 +13,6 @@ import streamlit as st
 from kerasface.inspection.embedding_map import MapPoints, Projection, project
 from kerasface.inspection.label_errors import LabelError, neighbours, suspected_label_errors
 from kerasface.plotting.embedding_map import MAX_THUMBNAILS, map_figure
-from pages._charts import INK
 from pages._inspect_map_hover import follow_pointer
 from pages._inspect_map_sources import Source, choose_source_or_stop
 from pages._inspect_work import Report, kept, work
@@ -63,7 +62,7 @@ def choose_method() -> str:
             "Method", methods, default=methods[0], required=True, key="map_method", persist_state="session"
         )
         if "UMAP" not in methods:
-            st.caption("UMAP is there as well once it is installed: `pip install umap-learn`.", width="content")
+            st.caption("UMAP is there as well once the package umap-learn is installed.", width="content")
     return METHODS[name]
 
 
@@ -111,8 +110,6 @@ def show_points(source: Source, drawn: Projection, suspects: Sequence[LabelError
     with left:
         with st.container(key=CHART):
             figure = kept(("figure", drawn.method, source.key), lambda: _figure(source.points, drawn, suspects))
-            ink = INK.get(st.context.theme.type, "#7a8583")
-            figure.update_layout(font_color=ink)
             st.plotly_chart(
                 figure,
                 key=key,

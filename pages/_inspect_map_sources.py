@@ -136,12 +136,12 @@ def _file() -> Source:
         return Source(f"upload {upload.file_id}", points)
     if not path:
         st.caption("Embed a folder of photos first, with a folder for each person, and choose the file that comes out:")
-        st.code(EMBED_COMMAND, language="bash", wrap_lines=True)
+        st.code(EMBED_COMMAND, language=None, wrap_lines=True)
         st.stop()
     file = Path(path).expanduser()
     if file.is_dir():
         st.info(f"{plain(str(file))} is a folder. Embed it first, and choose the file that comes out:")
-        st.code(EMBED_COMMAND, language="bash", wrap_lines=True)
+        st.code(EMBED_COMMAND, language=None, wrap_lines=True)
         st.stop()
     status = file.stat()
     key = f"{file.absolute()} {status.st_mtime_ns} {status.st_size}"

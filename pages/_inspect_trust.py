@@ -77,7 +77,11 @@ def show_faithfulness(asked: Explained, found: Attribution):
     if done is None:
         return
     scale = asked.question.scale
-    show_chart(curves(done, scale), key="inspect_curves")
+    show_chart(
+        curves(done, scale),
+        key="inspect_curves",
+        alt="The score while the most important pixels are taken away, and while they alone are shown",
+    )
     with st.container(horizontal=True):
         show_area("Deletion: the lower the better", done.deletion_area, done.random_deletion_areas, scale, -1)
         show_area("Insertion: the higher the better", done.insertion_area, done.random_insertion_areas, scale, 1)

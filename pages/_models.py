@@ -59,7 +59,7 @@ def choose_classifier(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary | None:
     people = [name for name, summary in usable.items() if summary.card["input"].get("kind", "face") == "face"]
     if not people:
         st.info("No model is trained yet that names people. Make one from a folder of photos per person:")
-        st.code(TRAIN_COMMAND, language="bash", wrap_lines=True)
+        st.code(TRAIN_COMMAND, language=None, wrap_lines=True)
     if not usable:
         return None
     # People first: that is what the page is for.
@@ -86,7 +86,7 @@ def choose_segmenter_or_stop(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary:
             f"There is no model that segments. KerasFace's repository brings one, `{root}/{SHIPPED_SEGMENTER}`: start "
             "the dashboard from its folder. Or make one from a folder with `images` and, of the same names, `masks`:"
         )
-        st.code(SEGMENT_COMMAND, language="bash", wrap_lines=True)
+        st.code(SEGMENT_COMMAND, language=None, wrap_lines=True)
         st.stop()
     names = sorted(usable, key=lambda name: (name != SHIPPED_SEGMENTER, name))
     return usable[st.selectbox("Model", names, key="segmenter")]

@@ -28,7 +28,7 @@ def stop_without_password():
     with st.form("password", width=420):
         given = st.text_input("Password of this dashboard", type="password", autocomplete="current-password")
         asked = st.form_submit_button("Open", type="primary", icon=":material/lock_open:")
-    st.caption("It was set on this machine with `kerasface password set`, and `kerasface password clear` ends it.")
+    st.caption('It was set on this machine with "kerasface password set", and "kerasface password clear" ends it.')
     if not asked:
         st.stop()
     failures = _failures()

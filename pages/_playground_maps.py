@@ -131,10 +131,18 @@ def show_convolution():
     window = picture[row - 1 : row + 2, col - 1 : col + 2]
     with left:
         st.markdown("**Picture** :small[ink from 0 to 16]")
-        show_chart(number_grid(picture, framed=(row - 1, col - 1, 3, 3)), key="picture_grid")
+        show_chart(
+            number_grid(picture, framed=(row - 1, col - 1, 3, 3)),
+            key="picture_grid",
+            alt="The numbers of the picture, what the kernel covers framed",
+        )
     with right:
         st.markdown("**Answer** :small[8 - 3 + 1 = 6 places a side]")
-        show_chart(number_grid(found, framed=(row - 1, col - 1, 1, 1)), key="answer_grid")
+        show_chart(
+            number_grid(found, framed=(row - 1, col - 1, 1, 1)),
+            key="answer_grid",
+            alt="The numbers of the answer, the one worked out framed",
+        )
     pairs = zip(window.ravel(), kernel.ravel(), strict=True)
     terms = " + ".join(
         f"{ink:g}·({_number(weight)})" if weight < 0 else f"{ink:g}·{weight:.3g}" for ink, weight in pairs

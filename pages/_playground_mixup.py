@@ -35,7 +35,11 @@ def show_mixup():
         share = st.slider("Lambda: the share of the first", 0.0, 1.0, step=0.01, key="share", persist_state="session")
         alpha = st.slider("Alpha of Beta(alpha, alpha)", 0.1, 2.0, 0.2, 0.1, key="mixup_alpha", persist_state="session")
         st.button("Draw lambda", icon=":material/casino:", on_click=_draw, args=(alpha,), key="draw")
-        show_chart(share_density(SHARES, beta_density(SHARES, alpha), share), key="density")
+        show_chart(
+            share_density(SHARES, beta_density(SHARES, alpha), share),
+            key="density",
+            alt="How likely each share of the first photo is",
+        )
     if photos is None:
         pictures.caption("Choose two photos. They are mixed on this machine and are not stored.")
         return
@@ -75,7 +79,7 @@ def _show_mixed(photos: tuple[Photo, Photo], share: float):
     left, right = st.columns([2, 3], gap="medium")
     with left.container(horizontal=True):
         for photo, picture in zip(photos, (first, second), strict=True):
-            st.image(picture, caption=plain(photo.name), output_format="JPEG", width=SMALL_SIDE)
+            st.image(picture, caption=plain(photo.name), output_format="JPEG", width=SMALL_SIDE, alt=photo.name)
     with right:
         st.image(mixed, output_format="JPEG", width="stretch", alt="The mixed picture")
     # Both may be of one class: then the label stays whole.
@@ -84,4 +88,8 @@ def _show_mixed(photos: tuple[Photo, Photo], share: float):
         label[photo.name] = label.get(photo.name, 0.0) + part
     with left:
         st.markdown("**The soft label**")
-        show_chart(top_bars(list(label.items()), decided=False), key="soft_label")
+        show_chart(
+            top_bars(list(label.items()), decided=False),
+            key="soft_label",
+            alt="The mixed label: how much of each class",
+        )

@@ -43,12 +43,18 @@ def show_softmax():
         shares, pulls = st.columns(2)
         with shares:
             st.markdown("**Shares**")
-            show_chart(share_bars(found.probabilities, CLASSES, beside=target), key="shares")
+            show_chart(
+                share_bars(found.probabilities, CLASSES, beside=target),
+                key="shares",
+                alt="The share of each class, and the target",
+            )
         with pulls:
             st.markdown(
                 "**Gradient of the loss**" + ("" if temperature == 1 else f" :small[divided by {temperature:g}]")
             )
-            show_chart(pull_bars(found.gradient, CLASSES), key="pulls")
+            show_chart(
+                pull_bars(found.gradient, CLASSES), key="pulls", alt="How the loss pulls at the logit of each class"
+            )
         share = found.probabilities @ target
         st.metric("Loss", f"{found.loss:.4f}", help="Cross-entropy in nats.", width="content", border=True)
         st.caption(
@@ -73,13 +79,21 @@ def show_smoothing():
     with bars:
         st.markdown("**The target**")
         names = [str(number) for number in range(1, num_classes + 1)]
-        show_chart(share_bars(target, names, beside=smooth_labels(0, num_classes, 0)), key="target")
+        show_chart(
+            share_bars(target, names, beside=smooth_labels(0, num_classes, 0)),
+            key="target",
+            alt="The smoothed label, class by class",
+        )
         true, other = rf"$1 - \alpha + \alpha / K = {target[0]:.4f}$", rf"$\alpha / K = {target[1]:.4f}$"
         st.caption(f"True class, the first: {true}. Each other: {other}. The outline is the hard label.")
     with curves:
         st.markdown("**The loss over the gap**")
         losses = gap_losses(GAPS, num_classes, alpha)
-        show_chart(gap_curves(GAPS, losses, gap_losses(GAPS, num_classes, 0), gap), key="gaps")
+        show_chart(
+            gap_curves(GAPS, losses, gap_losses(GAPS, num_classes, 0), gap),
+            key="gaps",
+            alt="The loss against the gap between the logits, with smoothing and without",
+        )
         if math.isinf(gap):
             st.caption("Without smoothing no gap is the best: a larger one always has a smaller loss.")
         else:

@@ -118,7 +118,11 @@ def _show_progress(training: LiveTraining):
             st.metric("Epoch", f"{training.step / training.steps_per_epoch:.1f}", width="content")
             st.metric("Loss, training", f"{point.loss:.3f}", width="content")
             st.metric("Accuracy, held out", f"{point.val_accuracy:.1%}".replace("%", " %"), width="content")
-        show_chart(live_curves([asdict(point) for point in training.history], training.rates), key="live_curves")
+        show_chart(
+            live_curves([asdict(point) for point in training.history], training.rates),
+            key="live_curves",
+            alt="Loss and accuracy so far, on the digits to learn from and on those held out",
+        )
     if not training.diverged:
         with right:
             _show_filters(training)
@@ -130,7 +134,7 @@ def _show_filters(training: LiveTraining):
     with st.container(horizontal=True):
         for title, picture in zip(("Filters at the start", "Filters now"), pictures, strict=True):
             # As addresses: pictures of a fragment would stay in the server's memory until the page is left.
-            st.image(data_url(picture, lossless=True), caption=title)
+            st.image(data_url(picture, lossless=True), caption=title, alt=title)
 
 
 def _show_answers(training: LiveTraining):

@@ -13,6 +13,7 @@ from PIL import Image
 
 from kerasface.faces.drawing import draw_faces, draw_mask, mask_png
 from kerasface.plotting.segmentation import area_bars, data_url, mask_figure
+from kerasface.plotting.style import percent
 from kerasface.segment import Segmentation, SegmentedFace
 from pages._charts import show_chart
 from pages._photos import Photo, plain
@@ -133,7 +134,8 @@ def show_overlay(overlay: np.ndarray, mask: np.ndarray, found: Segmentation):
     # A chart's own height would be the same on a phone as on a wide screen.
     st.html(f"<style>.st-key-overlay {{ aspect-ratio: {width} / {height}; max-height: 80vh; }}</style>")
     with st.container(key="overlay"):
-        st.plotly_chart(figure, height="stretch", config={"displayModeBar": False}, key="overlay_chart")
+        alt = f"The photo with {', '.join(found.classes)} in their colours"
+        st.plotly_chart(figure, height="stretch", config={"displayModeBar": False}, key="overlay_chart", alt=alt)
 
 
 def show_swipe(before: np.ndarray, after: np.ndarray, alt: str):
@@ -166,7 +168,8 @@ def show_face(
 
 
 def show_areas(areas: dict[str, float], classes: Sequence[str], colours: Sequence[tuple[int, int, int]], key: str):
-    show_chart(area_bars(areas, dict(zip(classes, colours, strict=True))), key=key)
+    alt = ", ".join(f"{name} {percent(share)}" for name, share in areas.items())
+    show_chart(area_bars(areas, dict(zip(classes, colours, strict=True))), key=key, alt=alt)
 
 
 def show_downloads(photo: Photo, found: Segmentation, opacity: float, drawn: list[int]):

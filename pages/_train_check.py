@@ -108,14 +108,23 @@ def _show(looked: _Looked, recipe: ClassifyRecipe):
         st.warning(plain(sentence), icon=":material/warning:")
     if not check.warnings:
         st.success("Nothing stands against a training on these pictures.", icon=":material/check:")
-    show_chart(class_balance(prepared.balance()), key="train_balance")
+    show_chart(
+        class_balance(prepared.balance()),
+        key="train_balance",
+        alt="How many pictures each class has, to learn from and held out",
+    )
     show_files("files are not used", prepared.rejected)
     left_out = [(name, f"{count} usable pictures") for name, count in prepared.left_out.items()]
     show_files(f"classes have fewer than {recipe.min_images} pictures, and serve as strangers", left_out)
     _show_duplicates("groups of equal files", prepared, check.exact)
     _show_duplicates("groups of pictures that look the same", prepared, check.near)
     with st.expander("What augmentation makes of them, with the labels it trains on", expanded=True):
-        st.image(_sheet(looked, recipe), caption="Each picture is changed anew in every epoch.", width="stretch")
+        st.image(
+            _sheet(looked, recipe),
+            caption="Each picture is changed anew in every epoch.",
+            width="stretch",
+            alt="Pictures of the folder after augmentation, several times each",
+        )
 
 
 def _sheet(looked: _Looked, recipe: ClassifyRecipe) -> np.ndarray:

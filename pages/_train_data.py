@@ -141,6 +141,10 @@ def _show_classes(data: Path) -> bool:
         for name, count in zip(found.identities, counts, strict=True)
     ]
     if not is_looked_at(data):  # else the chart with what is held out stands below
-        show_chart(class_balance(rows).update_layout(showlegend=False, height=240), key="train_classes")
+        show_chart(
+            class_balance(rows).update_layout(showlegend=False, height=240),
+            key="train_classes",
+            alt="How many pictures each class has",
+        )
     show_files("files are no pictures", found.rejected)
     return True

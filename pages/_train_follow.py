@@ -15,7 +15,7 @@ from kerasface.train.background import Training, find_training, last_words
 from kerasface.train.following import Standing, standing
 from kerasface.train.session import read_events
 from kerasface.train.snapshots import read_confusion, read_filters
-from pages._charts import INK, show_chart
+from pages._charts import show_chart
 from pages._photos import plain
 from pages._train_check import in_words
 from pages._train_shown import COLOURS, NEW, STATES, show
@@ -125,7 +125,9 @@ def _show_learning(training: Training, now: Standing):
                 st.metric(label, form.format(value).replace("%", " %"), width="content")
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        show_chart(training_curves(now.history), key="train_curves")
+        show_chart(
+            training_curves(now.history), key="train_curves", alt="Loss and accuracy of the training, epoch by epoch"
+        )
     with right:
         show_filters(training.folder)
         if (confusion := read_confusion(training.folder)) is not None:
@@ -137,8 +139,7 @@ def _show_learning(training: Training, now: Standing):
 def show_confusion(names: list[str], matrix: np.ndarray, *, height: int, key: str):
     """How often each class got each name; the numbers read on every cell in both themes."""
     figure = confusion_heatmap(matrix, names).update_layout(height=height)
-    # Plotly would choose black or white as if every cell stood on white.
-    show_chart(figure.update_traces(textfont_color=INK.get(st.context.theme.type)), key=key)
+    show_chart(figure, key=key, alt="How often each class got each name; how often the right one, on the diagonal")
 
 
 def show_filters(folder: Path):
@@ -151,7 +152,7 @@ def show_filters(folder: Path):
     with st.container(horizontal=True):
         for title, picture in zip(titles, pictures, strict=True):
             # As addresses: pictures of a fragment would stay in the server's memory until the page is left.
-            st.image(data_url(picture, lossless=True), caption=title)
+            st.image(data_url(picture, lossless=True), caption=title, alt=title)
 
 
 def _show_ended(training: Training, model: RunSummary | None):

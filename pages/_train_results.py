@@ -100,7 +100,11 @@ def _show_training(run: Path, records: dict):
         st.caption("Nothing had to be trained: each class is the mean direction of its pictures' embeddings.")
         return
     with st.expander("How it learned", icon=":material/show_chart:"):
-        show_chart(training_curves(records["history"]), key="train_result_curves")
+        show_chart(
+            training_curves(records["history"]),
+            key="train_result_curves",
+            alt="Loss and accuracy of the training, epoch by epoch",
+        )
         if (shots := read_filters(run)) is not None:
             _show_filters(shots)
 

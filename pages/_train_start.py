@@ -43,7 +43,7 @@ def show_start_of(data: Path, suggestion: str, file: Path | None, settings: dict
         st.caption(f"There is a model {plain(name)} already. It will be kept beside, as `.{plain(name)}.previous`.")
     command = training_command(data, name, recipe=file, settings=settings)
     with st.expander("The same as a command", icon=":material/terminal:"):
-        st.code(shlex.join(command), language="bash", wrap_lines=True)
+        st.code(shlex.join(command), language=None, wrap_lines=True)
     st.button(
         label,
         type="primary",

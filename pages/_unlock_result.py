@@ -37,7 +37,7 @@ def show_result(attempt: Attempt | None, refusal: LockoutError | None, person: P
         return
     if not attempt or attempt.status.reason != str(refusal):
         st.warning(plain(str(refusal)), icon=":material/lock_clock:")
-    st.code(f"kerasface unlock --enable {shlex.quote(person.name)}", language="bash", wrap_lines=True)
+    st.code(f"kerasface unlock --enable {shlex.quote(person.name)}", language=None, wrap_lines=True)
 
 
 @st.fragment(run_every=1.0)

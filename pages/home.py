@@ -26,7 +26,7 @@ def show_first_steps(has_models: bool):
         st.markdown("**3. Train another model**" if has_models else "**3. Train your first model**")
         st.markdown("Put photos into one folder per person, and train here or in a terminal:")
         st.page_link("pages/train.py", label="Open Train", icon=":material/model_training:")
-        st.code(TRAIN_COMMAND, language="bash", wrap_lines=True)
+        st.code(TRAIN_COMMAND, language=None, wrap_lines=True)
 
 
 def show_runs(summaries: list[runs.RunSummary]):

@@ -7,6 +7,7 @@ import streamlit as st
 from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.drawing import draw_faces
 from kerasface.plotting.decisions import top_bars
+from kerasface.plotting.style import percent
 from kerasface.recognise import Recognition, unknown_note
 from pages._charts import show_chart
 from pages._models import analyzer_or_stop, choose_classifier, classifier_or_stop
@@ -44,7 +45,8 @@ def show_photo(photo: Photo, number: int, recognise: Callable[[list], list]):
         cells = [cell for _ in range(0, len(answers), PER_ROW) for cell in st.columns(PER_ROW)]
     boxes = photo.image if whole else draw_faces(photo.image, [entry.face for entry in answers])
     width = TINY if whole and photo.image.shape[1] < TINY else "stretch"
-    left.image(boxes, caption=plain(photo.name), output_format="JPEG", width=width)
+    alt = photo.name if whole else f"{photo.name}, its faces marked"
+    left.image(boxes, caption=plain(photo.name), output_format="JPEG", width=width, alt=alt)
     if not answers:
         cells[0].warning("No face was found in this photo.", icon=":material/face_retouching_off:")
     for index, (cell, entry) in enumerate(zip(cells, answers, strict=False), start=1):  # a last row has cells to spare
@@ -66,7 +68,8 @@ def show_answer(entry: Recognition | AnalyzedFace, face_number: int | None, key:
         if hasattr(entry, "top"):  # by its name: after an edit of the library a cached model still has the old class
             if entry.decision:
                 st.markdown(DECISIONS[entry.decision].format(score=entry.score))
-            show_chart(top_bars(entry.top, decided=entry.decision != "unknown"), key=key)
+            alt = ", ".join(f"{name} {percent(probability)}" for name, probability in entry.top)
+            show_chart(top_bars(entry.top, decided=entry.decision != "unknown"), key=key, alt=alt)
 
 
 enter_through_app()

@@ -55,7 +55,7 @@ def choose_whole():
 
 def show_no_face(photo: Photo):
     left, right = st.columns([3, 2], gap="medium")
-    left.image(photo.image, caption=plain(photo.name), output_format="JPEG", width="stretch")
+    left.image(photo.image, caption=plain(photo.name), output_format="JPEG", width="stretch", alt=photo.name)
     right.warning("No face was found in this photo.", icon=":material/face_retouching_off:")
     right.button("Look at the whole picture", icon=":material/image:", on_click=choose_whole)
 
@@ -70,8 +70,9 @@ def show_segmentation(photo: Photo, found: Segmentation, shown: Shown, model_nam
     overlay = numbered(draw_mask(shown.image, shown.mask, found.colours, opacity=opacity, shown=drawn), found)
     original = numbered(shown.image, found)
     if view == "Side by side":
-        for column, picture in zip(st.columns(2), (original, overlay), strict=True):
-            column.image(picture, output_format="JPEG", width="stretch")
+        names = (photo.name, f"{photo.name}, every class in its colour")
+        for column, picture, alt in zip(st.columns(2), (original, overlay), names, strict=True):
+            column.image(picture, output_format="JPEG", width="stretch", alt=alt)
         left, (first, second) = st.container(), st.columns(2)
     else:
         left, first = st.columns([3, 2], gap="medium")

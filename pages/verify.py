@@ -65,7 +65,11 @@ def show_verdict(result: Verification):
     st.title(HEADLINES[result.decision])
     st.markdown(plain(result.reason))
     if result.decision in ("match", "unknown"):  # elsewhere a score decides nothing, and would look as if it did
-        show_chart(score_scale(result.score, result.threshold), key="scale")
+        show_chart(
+            score_scale(result.score, result.threshold),
+            key="scale",
+            alt=f"A scale with the score {result.score:.3f} and the threshold {result.threshold:.3f}",
+        )
         st.markdown(error_rate_sentence(result))
         st.markdown(probability_sentence(result))
 
@@ -77,7 +81,9 @@ def show_evidence(result: Verification):
         st.subheader("What was compared")
         with st.container(horizontal=True):
             for face in chosen:
-                st.image(face.crop, caption=f"{face.image}, aligned", width=150)
+                st.image(
+                    face.crop, caption=f"{face.image}, aligned", width=150, alt=f"The face of {face.image}, aligned"
+                )
     st.caption(plain(f"{result.seconds * 1000:.0f} ms on {result.device}, {result.precision}"))
 
 
@@ -103,7 +109,8 @@ if None in photos:
         show_question()
     for column, photo in zip(columns, photos, strict=True):
         if photo:
-            column.image(draw_faces(photo.image, []), caption=plain(photo.name), output_format="JPEG", width="stretch")
+            boxes = draw_faces(photo.image, [])
+            column.image(boxes, caption=plain(photo.name), output_format="JPEG", width="stretch", alt=photo.name)
     st.stop()
 
 with verdict:
@@ -120,6 +127,7 @@ for column, name, photo in zip(columns, ("Photo A", "Photo B"), photos, strict=T
         caption=plain(f"{photo.name}: {len(found)} face{'' if len(found) == 1 else 's'} found"),
         output_format="JPEG",
         width="stretch",
+        alt=f"{photo.name}, its faces marked",
     )
 with evidence:
     show_evidence(result)

@@ -343,7 +343,7 @@ def test_a_network_trains_in_a_browser(page, app_server):
     expect(button).to_contain_text("Pause", timeout=ANSWER)
     expect(value).not_to_have_text(f"{paused:,.0f}", timeout=ANSWER)
     page.get_by_role("slider", name="Learning rate").press("ArrowRight")  # and while it runs
-    expect(page.get_by_test_id("stPlotlyChart").get_by_text("rate 0.3")).to_be_visible(timeout=ANSWER)
+    expect(page.get_by_test_id("stPlotlyChart").get_by_text("rate 0.3").first).to_be_visible(timeout=ANSWER)
     page.get_by_text("Softmax", exact=True).first.click()  # leaving it stops the work
     expect(page.get_by_text("Logit of class 1")).to_be_visible(timeout=ANSWER)
     page.set_viewport_size({"width": 390, "height": 844})
