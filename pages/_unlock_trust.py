@@ -73,7 +73,8 @@ def rates_text(genuine: tuple[int, int] | None, attacks: dict[str, tuple[int, in
         said.append(f"{let_in} of {tried} users were let in (at least {100 * lowest:.1f} %).")
     for species, (let_in, tried) in attacks.items():
         highest = float(beta.ppf(0.95, let_in + 1, tried - let_in)) if let_in < tried else 1.0
-        said.append(f"{plain(species[:1].upper() + species[1:])}: {let_in} of {tried} let in (up to {100 * highest:.1f} %).")
+        name = plain(species[:1].upper() + species[1:])
+        said.append(f"{name}: {let_in} of {tried} let in (up to {100 * highest:.1f} %).")
     return " ".join(said)
 
 
