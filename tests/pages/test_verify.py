@@ -126,3 +126,15 @@ def test_a_file_name_is_shown_letter_by_letter(open_page, portrait_png):
     page.run()
     captions = [caption for image in page.image for caption in image.captions]
     assert r"\[me\]\(http\://example\.org\) \:red\[x\]\.png" in captions[0]
+
+
+def test_networks_stay_warm_between_two_runs(open_page, monkeypatch):
+    """Streamlit empties Keras after every run: TensorFlow would prepare its kernels anew for every photo."""
+    from tensorflow.python.eager.context import Context
+
+    cleared = []
+    page = open_page("verify")
+    page.button[0].click().run()
+    monkeypatch.setattr(Context, "clear_kernel_cache", lambda self: cleared.append(self))
+    assert not page.run().exception
+    assert cleared == []
