@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.data.folders import read_identity_folders
-from kerasface.data.pairs import read_pairs
+from kerasface.data.pairs import persons_of, read_pairs
 from kerasface.inspection.embedding_map import file_points, read_thumbnails
 from kerasface.train.metric_judging import drawn_pairs
 
@@ -125,7 +125,7 @@ def people_of_folder(folder: str) -> People:
 
 
 def pairs_of_file(file: str, images: str) -> PairList:
-    """Reads a list of pairs in LFW's format, and their photos' names.
+    """Reads a list of pairs, a table or in LFW's format, and who is on their photos.
 
     Raises:
         ValueError: If the list breaks its format or `images` is no folder.
@@ -135,10 +135,10 @@ def pairs_of_file(file: str, images: str) -> PairList:
     listed = read_pairs(file, images)
     paths = sorted({path for pair in listed for path in (pair.path_a, pair.path_b)})
     place = {path: number for number, path in enumerate(paths)}
-    names, labels = np.unique([path.parent.name for path in paths], return_inverse=True)
+    names, labels = persons_of(listed, paths)
     pairs = np.array([(place[pair.path_a], place[pair.path_b]) for pair in listed], dtype=np.int64)
     folds = np.array([pair.fold for pair in listed], dtype=np.int64)
-    people = People(str(file), paths, labels, names.tolist())
+    people = People(str(file), paths, labels, names)
     same = np.array([pair.same for pair in listed], dtype=bool)
     told = len(np.unique(folds)) > 1
     return PairList(people, pairs, same, folds if told else _dealt(people, pairs), told)

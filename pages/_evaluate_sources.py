@@ -23,8 +23,9 @@ SAMPLE, FILE, FOLDER, VECTORS = "Sample", "Pairs file", "Folder per person", "Em
 HINTS = {
     SAMPLE: "People who do not exist: drawn faces, each photo a little different and more or less blurred, and the "
     "scores of a made-up model. Real models and photos behave alike, with other numbers.",
-    FILE: "A list of pairs in the format of Labeled Faces in the Wild: a first line *folds pairs*, then *name 1 2* or "
-    "*name 1 other 2*. The image of *name 7* is *name/name\\_0007.jpg* in the folder of images.",
+    FILE: "A table with the header *a,b,same*: two files of the folder of images, and 1 or 0. Or a list in the format "
+    "of Labeled Faces in the Wild: a first line *folds pairs*, then *name 1 2* or *name 1 other 2*, where the image of "
+    "*name 7* is *name/name\\_0007.jpg*.",
     FOLDER: "A folder with a folder of photos for each person.",
     VECTORS: "A file that *kerasface embed FOLDER --out FILE* wrote from a folder per person. Of a photo with several "
     "faces the largest counts.",
@@ -71,8 +72,8 @@ def choose_source(kinds: tuple[str, ...], key: str) -> Source | None:
         )
     if kind == FILE:
         left, right = st.columns(2, gap="medium")
-        path = _path(left, "Pairs file on this machine", "pairs_file", "/data/lfw/pairs.txt")
-        images = _path(right, "Its folder of images", "pairs_images", "/data/lfw/images")
+        path = _path(left, "Pairs file on this machine", "pairs_file", "/data/pairs.csv")
+        images = _path(right, "Its folder of images", "pairs_images", "/data/images")
         return Source(kind, path, images, changed=_changed(path)) if path and images else None
     label, name, example = {
         FOLDER: ("Folder on this machine", "people_folder", "/data/people"),

@@ -21,16 +21,19 @@ def evaluate() -> None:
 
 
 @evaluate.command()
-@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder with a folder per person.")
-@click.option("--pairs", required=True, type=click.Path(path_type=Path), help="Pairs file in LFW's format.")
+@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder with the photos of the pairs.")
+@click.option(
+    "--pairs", required=True, type=click.Path(path_type=Path), help="List of pairs: a table, or LFW's format."
+)
 @VIEWS
 @_REPORT
 @JSON
 def verification(images, pairs, views, report_file, as_json) -> None:
     """Measure 1:1 verification on labelled pairs, by the protocol of LFW.
 
-    The image of `Name 7` is IMAGES/Name/Name_0007.jpg; where a photo has several faces, the one nearest its centre
-    counts. A pair that cannot be scored counts as wrong.
+    PAIRS is a table with the header a,b,same: two files in IMAGES, and 1 or 0; a column fold is optional. Or it is in
+    LFW's format, where `Name 7` is IMAGES/Name/Name_0007.jpg. Where a photo has several faces, the one nearest its
+    centre counts. A pair that cannot be scored counts as wrong.
     """
     with errors():
         from kerasface.data.pairs import read_pairs

@@ -1,9 +1,15 @@
-"""Reads lists of verification pairs in the format of Labeled Faces in the Wild (LFW)."""
+"""Reads lists of verification pairs: in the format of Labeled Faces in the Wild (LFW), or a table with a header."""
 
+import csv
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+
+_COLUMNS = ("a", "b", "same")
+_YES, _NO = ("1", "true", "yes", "same"), ("0", "false", "no", "different")
 
 
 class PairsError(ValueError):
@@ -32,13 +38,17 @@ class Pair:
 def read_pairs(file: str | os.PathLike, images_dir: str | os.PathLike) -> list[Pair]:
     """Reads a list of pairs; whether the images exist is not looked at (see `missing_images`).
 
-    The first line is `folds pairs_per_half` (View 2), or the second number alone (View 1) for one fold. Each fold is
-    `pairs_per_half` genuine lines `name i j`, then as many impostor lines `name i name j`. Fields are separated by
-    tabs, or by blanks in a line without tabs; empty lines are skipped.
+    A table has commas and a header with the columns `a` and `b`, two files in `images_dir`, and `same`: 1 or 0, true or
+    false, yes or no, same or different. A column `fold` is a whole number from 0; without it all pairs are one fold.
+    Other columns are passed over.
+
+    LFW's format: the first line is `folds pairs_per_half` (View 2), or the second number alone (View 1) for one fold.
+    Each fold is `pairs_per_half` genuine lines `name i j`, then as many impostor lines `name i name j`. Fields are
+    separated by tabs, or by blanks in a line without tabs; empty lines are skipped.
 
     Args:
         file: The list, UTF-8 text.
-        images_dir: Image 7 of `Name` is `images_dir/Name/Name_0007.jpg`.
+        images_dir: Where the images are; in LFW's format image 7 of `Name` is `images_dir/Name/Name_0007.jpg`.
 
     Returns:
         The pairs, in the order of the file.
@@ -49,9 +59,15 @@ def read_pairs(file: str | os.PathLike, images_dir: str | os.PathLike) -> list[P
     Reference:
         Huang, Ramesh, Berg, Learned-Miller, "Labeled Faces in the Wild", technical report 07-49, 2007.
     """
-    lines = _non_empty_lines(file)
+    text = _text(file)
+    header = text.lstrip().partition("\n")[0]
+    if "," in header and "\t" not in header:
+        return _read_table(file, text, Path(images_dir))
+    lines = [(number, _fields(line)) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if not lines:
-        raise PairsError(f"{file}: The file is empty. The first line must be: folds pairs_per_half.")
+        raise PairsError(
+            f"{file}: The file is empty. The first line must be: folds pairs_per_half, or {','.join(_COLUMNS)}."
+        )
     (header_line, header), *rest = lines
     num_folds, half = _parse_header(header, f"{file}, line {header_line}")
     expected = num_folds * 2 * half
@@ -74,15 +90,73 @@ def missing_images(pairs: Iterable[Pair]) -> list[tuple[int, Path]]:
     return [(pair.line, path) for pair in pairs for path in (pair.path_a, pair.path_b) if not path.is_file()]
 
 
-def _non_empty_lines(file: str | os.PathLike) -> list[tuple[int, list[str]]]:
+def persons_of(pairs: Sequence[Pair], paths: Sequence[Path]) -> tuple[list[str], np.ndarray]:
+    """Tells who is on the photos of a list: the resampling of error rates draws people, not pairs.
+
+    A folder is a person where that agrees with every pair; else photos that a genuine pair joins are one person.
+
+    Args:
+        pairs: The list.
+        paths: Its photos, each once.
+
+    Returns:
+        The people's names, and the number of the person of each photo, `(num_photos,)`.
+    """
+    if all((pair.path_a.parent == pair.path_b.parent) == pair.same for pair in pairs):
+        names, labels = np.unique([path.parent.name for path in paths], return_inverse=True)
+        return names.tolist(), labels
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    place = {path: number for number, path in enumerate(paths)}
+    joined = np.array([(place[pair.path_a], place[pair.path_b]) for pair in pairs if pair.same]).reshape(-1, 2)
+    graph = coo_array((np.ones(len(joined)), joined.T), shape=(len(paths), len(paths)))
+    count, labels = connected_components(graph, directed=False)
+    return [paths[int(np.argmax(labels == number))].stem for number in range(count)], labels
+
+
+def _read_table(file: str | os.PathLike, text: str, images_dir: Path) -> list[Pair]:
+    reader = csv.reader(text.splitlines(), skipinitialspace=True)
+    header: list[str] | None = None
+    pairs = []
+    for cells in reader:
+        where = f"{file}, line {reader.line_num}"
+        cells = [cell.strip() for cell in cells]
+        if not any(cells):
+            continue
+        if header is None:
+            header = [cell.lower() for cell in cells]
+            if missing := [name for name in _COLUMNS if header.count(name) != 1]:
+                raise PairsError(
+                    f"{where}: The header names the columns {', '.join(_COLUMNS)}, each once. "
+                    f"Received: {','.join(cells)!r}, so {', '.join(missing)} cannot be told."
+                )
+            continue
+        if len(cells) != len(header):
+            raise PairsError(f"{where}: The header has {len(header)} columns. Received: {len(cells)}.")
+        row = dict(zip(header, cells, strict=True))
+        if not row["a"] or not row["b"] or row["a"] == row["b"]:
+            raise PairsError(f"{where}: A pair is two files. Received: {row['a']!r} and {row['b']!r}.")
+        same = row["same"].lower()
+        if same not in (*_YES, *_NO):
+            raise PairsError(f"{where}: same is one of {', '.join((*_YES, *_NO))}. Received: {row['same']!r}.")
+        fold = row.get("fold", "0")
+        if not (fold.isascii() and fold.isdigit()):
+            raise PairsError(f"{where}: A fold is a whole number from 0. Received: {fold!r}.")
+        paths = images_dir / row["a"], images_dir / row["b"]
+        pairs.append(Pair(*paths, same=same in _YES, fold=int(fold), line=reader.line_num))
+    if not pairs:
+        raise PairsError(f"{file}: There is no pair below the header.")
+    return pairs
+
+
+def _text(file: str | os.PathLike) -> str:
     try:
-        text = Path(file).read_text(encoding="utf-8-sig")
+        return Path(file).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise PairsError(f"{file}: Cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise PairsError(f"{file}: Not UTF-8 text (byte {error.start}).") from error
-    numbered = enumerate(text.split("\n"), start=1)
-    return [(number, _fields(line)) for number, line in numbered if line.strip()]
 
 
 def _fields(line: str) -> list[str]:

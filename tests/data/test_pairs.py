@@ -1,11 +1,11 @@
-"""The LFW pairs format: both headers, every bad line with its number, and missing images told apart from bad lines."""
+"""Tables of pairs, and the LFW format: both headers, every bad line with its number, missing images told apart."""
 
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from kerasface.data.pairs import Pair, PairsError, missing_images, read_pairs
+from kerasface.data.pairs import Pair, PairsError, missing_images, persons_of, read_pairs
 
 TWO_FOLDS = "2\t1\nAda\t1\t2\nAda\t1\tBob\t12\nBob\t3\t4\nBob\t3\tEve\t1\n"
 
@@ -105,3 +105,41 @@ def test_lfw_itself(lfw_dir):
     }
     assert missing_images(pairs) == []
     assert all((pair.path_a.parent == pair.path_b.parent) == pair.same for pair in pairs)
+
+
+def test_a_table(write):
+    text = "note, a , B,same,fold\n,x.jpg,ada/y.png,Yes,0\n\n'  ',\"z, 1.jpg\",x.jpg,0,2\n"
+    assert read_pairs(write(text), "photos") == [
+        Pair(Path("photos/x.jpg"), Path("photos/ada/y.png"), same=True, fold=0, line=2),
+        Pair(Path("photos/z, 1.jpg"), Path("photos/x.jpg"), same=False, fold=2, line=4),
+    ]
+    assert [pair.fold for pair in read_pairs(write("a,b,same\nx,y,different\nx,z,TRUE\n"), "photos")] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\nx,y\n", "line 1: The header names the columns a, b, same"),
+        ("a,b,same,a\nx,y,1,x\n", "so a cannot be told"),
+        ("a,b,same\nx,y\n", "line 2: The header has 3 columns. Received: 2"),
+        ("a,b,same\nx,y,1\nx,x,1\n", "line 3: A pair is two files"),
+        ("a,b,same\nx,,1\n", "line 2: A pair is two files"),
+        ("a,b,same\nx,y,maybe\n", "line 2: same is one of .* Received: 'maybe'"),
+        ("a,b,same,fold\nx,y,1,-1\n", "line 2: A fold is a whole number"),
+        ("a,b,same\n", "no pair below the header"),
+    ],
+)
+def test_a_bad_line_of_a_table_is_named(write, text, said):
+    with pytest.raises(PairsError, match=said):
+        read_pairs(write(text), "photos")
+
+
+def test_people_are_folders_where_the_pairs_agree_and_else_what_they_join(write):
+    def people(text):
+        pairs = read_pairs(write("a,b,same\n" + text), "photos")
+        paths = sorted({path for pair in pairs for path in (pair.path_a, pair.path_b)})
+        names, labels = persons_of(pairs, paths)
+        return {path.name: names[label] for path, label in zip(paths, labels, strict=True)}
+
+    assert people("ada/1,ada/2,1\nada/3,bob/4,0\n") == {"1": "ada", "2": "ada", "3": "ada", "4": "bob"}
+    assert people("1,2,1\n2,3,1\n4,5,0\n") == {"1": "1", "2": "1", "3": "1", "4": "4", "5": "5"}
