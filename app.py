@@ -6,11 +6,12 @@ import sys
 import streamlit as st
 
 from kerasface.terminal import choose_kernels
-from pages._memory import settle
+from pages._memory import return_large_blocks, settle
 from pages._navigation import mark_app_as_run, navigate, show_icon
 from pages._password import stop_without_password
 from pages._theme import show_readable_colours
 
+return_large_blocks()
 show_icon()
 show_readable_colours()
 page = navigate()

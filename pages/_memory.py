@@ -1,7 +1,24 @@
-"""Keeps short what Streamlit does after every run: it looks through all objects for garbage, and empties Keras."""
+"""Keeps short what Streamlit does after every run, which collects garbage and empties Keras; and memory in bounds."""
 
+import ctypes
 import gc
+import platform
 import sys
+from functools import cache
+
+_M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
+_LARGE = 2**20  # bytes
+
+
+@cache
+def return_large_blocks():
+    """Has the C library give memory of more than a megabyte back to the system as soon as it is free; glibc alone.
+
+    Streamlit gives every run a thread of its own, and glibc keeps free memory in pools, several for each core: after
+    eight browsers had verified for two minutes, 300 MiB lay there, and with this 70. It costs a tenth of the time.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
 def settle():
