@@ -89,6 +89,7 @@ def measure(count: int, batch: int, repeats: int) -> bool:
             "kerasface": in_turn(lambda some: index.search(some, TOP), probes, batch),
         },
         repeats,
+        in_a_row=50,
     )
     wrong = disagreements(index, flat, probes)
     ours, ratio = 1000 * seconds["kerasface"], seconds["faiss"] / seconds["kerasface"]

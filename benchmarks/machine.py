@@ -62,12 +62,15 @@ def print_row(*cells: object) -> None:
     print("|", " | ".join(map(str, cells)), "|", flush=True)
 
 
-def interleaved(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+def interleaved(calls: dict[str, Callable[[], object]], repeats: int, in_a_row: int = 1) -> dict[str, float]:
     """Times calls in turns (a, b, a, b, ...), so that whatever else the machine does meets all of them.
 
     Args:
         calls: What to call, by name; each is called once more before, to warm up.
         repeats: How many times each is timed.
+        in_a_row: How many times before it is the next one's turn. Above 1 there is a pause between turns, for threads
+            wait busily after their work, OpenMP's up to 200 ms, and would take a core from the next one; and as many
+            calls are made before any is timed, for the processor to come back from the pause.
 
     Returns:
         Median seconds by name.
@@ -75,9 +78,13 @@ def interleaved(calls: dict[str, Callable[[], object]], repeats: int) -> dict[st
     for call in calls.values():
         call()
     seconds = {name: [] for name in calls}
-    for _ in range(repeats):
+    for _ in range(-(-repeats // in_a_row)):
         for name, call in calls.items():
-            seconds[name].append(timed(call)[0])
+            if in_a_row > 1:
+                time.sleep(0.3)
+                for _ in range(in_a_row):
+                    call()
+            seconds[name] += [timed(call)[0] for _ in range(in_a_row)]
     return {name: median(values) for name, values in seconds.items()}
 
 
