@@ -5,6 +5,9 @@
 Photos of LFW have no masks. But MTCNN tells where eyes, nose and mouth are: its nose point must lie on `nose`, each eye
 point within 3 pixels (of a face brought to 256) of `eyes`, the middle of the corners of the mouth on `mouth`, and the
 corners of the photo on none of these. One photo each of people drawn at random; the face nearest its middle counts.
+
+How much of FASSEG's masks is opinion: some pictures are in `train` and in `validation`, pixel by pixel, with masks of
+their own in each. How the two masks agree is what a perfect pupil of the first could reach on the second.
 """
 
 from pathlib import Path
@@ -14,6 +17,7 @@ import numpy as np
 from lfw import lfw_folder
 from machine import benchmark_parser, interleaved, print_columns, print_header, print_row
 
+from kerasface.evaluation.segmentation import SegmentationCounts
 from kerasface.evaluation.verification import wilson_interval
 from kerasface.faces.detection import Face, central_face
 from kerasface.images import decode
@@ -76,6 +80,29 @@ def measure_photos(segmenter: Segmenter, paths: list[Path]) -> None:
         print_row(name, f"{np.mean(values):.2%}", f"{low:.2%} to {high:.2%}")
 
 
+def measure_opinion(segmenter: Segmenter, fasseg: Path) -> None:
+    """Prints how two masks of one picture agree, and how the model agrees with the second of them."""
+    known = {decode(path).tobytes(): path for path in (fasseg / "train" / "images").glob("frontal_*.jpg")}
+    drawn_twice, by_model = SegmentationCounts(segmenter.classes), SegmentationCounts(segmenter.classes)
+    for path in sorted((fasseg / "validation" / "images").glob("*.jpg")):
+        photo = decode(path)
+        if first := known.get(photo.tobytes()):
+            mask = _mask_of(path)
+            drawn_twice.add(mask, _mask_of(first))
+            by_model.add(mask, segmenter.segment_whole(photo).mask)
+    print()
+    columns = ("pictures", "pixel accuracy", "mean IoU", *segmenter.classes)
+    print_columns("against the masks of validation, where train has the same picture", *columns)
+    for name, counts in (("masks of train", drawn_twice), ("the model", by_model)):
+        result = counts.result()
+        rates = (f"{result.iou[name]:.3f}" for name in segmenter.classes)
+        print_row(name, result.num_images, f"{result.pixel_accuracy:.2%}", f"{result.mean_iou:.3f}", *rates)
+
+
+def _mask_of(path: Path) -> np.ndarray:
+    return cv2.imread(str(path.parent.parent / "masks" / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
+
+
 def measure_speed(segmenter: Segmenter, repeats: int) -> None:
     network = compile_network(segmenter.run.model, max_batch=8)
     faces = np.random.default_rng(0).integers(0, 256, (8, 256, 256, 3), dtype=np.uint8)
@@ -101,6 +128,7 @@ def main() -> None:
     people = sorted((lfw_folder(arguments.data) / "images").iterdir())
     order = np.random.default_rng(0).permutation(len(people))[arguments.skip : arguments.skip + arguments.photos]
     measure_photos(segmenter, [sorted(people[index].glob("*.jpg"))[0] for index in order])
+    measure_opinion(segmenter, arguments.data / "fasseg")
     measure_speed(segmenter, arguments.repeats)
 
 

@@ -13,6 +13,9 @@ All videos are made of photos (`unlock_videos.py`); whoever acts in them reads t
 - stranger: a head that turns as asked, of somebody else than who is enrolled.
 - replay of this challenge: the same order by luck, in its own time. No part of the promise: it is what gets through.
 
+With `--frontal` genuine users, strangers and replays have the faces of FASSEG's frontal pictures, none of whom was seen
+before; their heads turn as those of the seven persons do, and the one photo of each is enrolled.
+
 Persons 2, 4 and 6 of FASSEG and every second person of LFW were tuned on; none of them is in a video here. The genuine
 videos come from four persons in two sittings each, so their interval is that of videos, not of persons.
 """
@@ -29,7 +32,7 @@ import numpy as np
 from lfw import lfw_folder
 from machine import benchmark_parser, print_columns, print_header, print_row, timed
 from scipy.stats import binomtest
-from unlock_videos import FRAME_RATE, Head, Maker, print_moved, replay, script_of, still, turning
+from unlock_videos import FRAME_RATE, BorrowedTurn, Head, Maker, print_moved, replay, script_of, still, turning
 
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import central_face
@@ -143,6 +146,35 @@ class Stage:
                 return people, photos[-1]
 
 
+class FrontalStage(Stage):
+    """The same with faces of which there is one photo."""
+
+    def __init__(self, data: Path, analyzer: FaceAnalyzer):
+        super().__init__(data, analyzer)
+        self._lenders = [(person, sitting) for sitting in (1, 2) for person in range(1, 8)]
+        # Some of those in `train` are here again.
+        self._faces = sorted(path.stem for path in (data / "fasseg" / "validation" / "images").glob("*.jpg"))
+        self._frontal = data / "fasseg" / "validation"
+
+    def genuine(self, number: int, challenge: Challenge, generator: np.random.Generator):
+        head = self._borrowed(number)
+        return self._people_of([head.photos[0]]), turning(head, generator)
+
+    def stranger(self, number: int, challenge: Challenge, generator: np.random.Generator):
+        other = self._borrowed(number + 1 + number // len(self._faces))
+        return self._people_of([other.photos[0]]), turning(self._borrowed(number), generator)
+
+    def _replay(self, number: int, shown: Challenge, generator: np.random.Generator):
+        head = self._borrowed(number)
+        video = turning(head, generator, script=script_of(shown, generator), webcam=False)
+        return self._people_of([head.photos[0]]), replay(video, generator)
+
+    def _borrowed(self, number: int) -> BorrowedTurn:
+        lender = self.head(*self._lenders[number % len(self._lenders)])
+        face = self._faces[number % len(self._faces)]
+        return BorrowedTurn(self._frontal, face, lender, self._analyzer.detector)
+
+
 def _agrees(first: Challenge, second: Challenge) -> bool:
     """Whether one is the beginning of the other: then it is no other answer."""
     return all(a.pose == b.pose for a, b in zip(first.steps, second.steps, strict=False))
@@ -200,12 +232,14 @@ def main() -> None:
     parser = benchmark_parser(__doc__)
     parser.add_argument("--videos", type=int, default=50, help="videos of each species")
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn: challenges, times, rooms, webcams")
+    parser.add_argument("--frontal", action="store_true", help="faces of the frontal pictures")
     arguments = parser.parse_args()
     if not (arguments.data / "fasseg" / "train" / "images").is_dir():
         raise SystemExit(f"{arguments.data / 'fasseg'} does not exist. Give the folder that holds it: --data FOLDER.")
     print_header()
     analyzer = unlock_analyzer()
-    stage, reader = Stage(arguments.data, analyzer), FrameReader(analyzer)
+    stage = (FrontalStage if arguments.frontal else Stage)(arguments.data, analyzer)
+    reader = FrameReader(analyzer)
     species = {
         "genuine": stage.genuine,
         "still": stage.still,
@@ -215,6 +249,8 @@ def main() -> None:
         "stranger": stage.stranger,
         "replay of this challenge": stage.replay_this,
     }
+    if arguments.frontal:  # these have photos of LFW's people and of the four persons
+        species = {name: make for name, make in species.items() if "print" not in name and name != "still"}
     results: dict[str, list[Attempt]] = {}
     print()
     print_columns("species", "accepted (95 % interval)", "refused because")

@@ -74,6 +74,39 @@ class Head:
         return (1 - part) * first + part * second
 
 
+class BorrowedTurn(Head):
+    """A face of which there is one photo, from ahead: it moves as another person's head does.
+
+    The optical flow of `lender` from its photo ahead to the others carries the face along. So the face is a new one,
+    and how eyes, nose and mouth move against each other is not.
+
+    Args:
+        folder: With `images` and `masks`.
+        name: Of the picture, without its suffix.
+        lender: The head that turns.
+        detector: Finds the landmarks by which both are brought to one size.
+    """
+
+    def __init__(self, folder: Path, name: str, lender: Head, detector: FaceDetector):
+        self.name = f"{name} as {lender.name}"
+        photo = decode(folder / "images" / f"{name}.jpg")
+        self.photos = {0: photo}
+        mask = cv2.imread(str(folder / "masks" / f"{name}.png"), 0) > 0
+        face = central_face(detector.detect([photo])[0], photo.shape)
+        layer, self.cut = _on_canvas(photo, mask, face.landmarks)
+        self._flows = lender._flows
+        self._layers = {0: layer}
+        ahead = ANGLES.index(0)
+        for side in (1, -1):
+            from_ahead = np.zeros((HEIGHT, WIDTH, 2), np.float32)
+            for index in range(ahead + side, len(ANGLES) if side > 0 else -1, side):
+                first, second = sorted((ANGLES[index - side], ANGLES[index]))
+                there, back = self._flows[first, second]
+                step = back if side > 0 else there  # from a place at this angle to the same at the one before
+                from_ahead = step + _pulled(from_ahead, step)
+                self._layers[ANGLES[index]] = _pulled(layer, from_ahead)
+
+
 def _photo(folder: Path, person: int, sitting: int, angle: int) -> Path:
     yaw = f"{-angle:+d}" if angle else "0"  # the data counts from the other side
     found = sorted((folder / "images").glob(f"multipose_{yaw}_personne{person:02d}{sitting}*.jpg"))
