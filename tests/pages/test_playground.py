@@ -323,12 +323,11 @@ def test_a_network_trains_in_a_browser(page, app_server):
     page.get_by_text("As fast as it goes").click()
     value = page.get_by_test_id("stMetric").filter(has_text="Step").get_by_test_id("stMetricValue")
     expect(value).not_to_have_text("0", timeout=ANSWER)
-    first = number("Loss, training")
     for _ in range(60):
-        if number("Loss, training") < first - 0.3:
+        if number("Loss, training") < 0.5:  # of 2.3 at first, as there are ten digits
             break
         page.wait_for_timeout(500)
-    assert number("Loss, training") < first - 0.3
+    assert number("Loss, training") < 0.5
 
     button.click()
     expect(button).to_contain_text("Resume", timeout=ANSWER)
