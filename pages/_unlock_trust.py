@@ -18,16 +18,16 @@ from kerasface.unlock.states import Status
 from pages._photos import plain, sample_portrait
 from pages._unlock_attempt import front_end_or_stop
 
-# What benchmarks/unlock.py counted (benchmarks/RESULTS.md): species of attack, users, to (let in, tried).
+# What benchmarks/unlock.py counted with both its casts (benchmarks/RESULTS.md): species of attack to (let in, tried).
 ATTACKS: dict[str, tuple[int, int]] = {
     "a still photo": (0, 50),
     "a print that is moved": (0, 50),
     "a print that is rolled up and turned": (2, 50),
-    "a video of other moves": (0, 50),
-    "a stranger who makes the moves": (0, 50),
-    "a video of the very moves asked for": (50, 50),
+    "a video of other moves": (0, 100),
+    "a stranger who makes the moves": (0, 100),
+    "a video of the very moves asked for": (96, 100),
 }
-GENUINE: tuple[int, int] | None = (50, 50)
+GENUINE: tuple[int, int] | None = (95, 100)
 FRAMES_PER_SECOND = 5  # of the photo that is held up
 LIMITS = """
 - **It is a demonstration of convenience, not a security product.** Lock nothing with it whose loss would hurt.
