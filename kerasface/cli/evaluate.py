@@ -36,14 +36,14 @@ def verification(images, pairs, views, report_file, as_json) -> None:
     centre counts. A pair that cannot be scored counts as wrong.
     """
     with errors():
-        from kerasface.data.pairs import read_pairs
+        from kerasface.data.pairs import read_pairs, with_folds
         from kerasface.evaluation.verification import evaluate_verification
         from kerasface.faces.analyzer import FaceAnalyzer
         from kerasface.faces.embedding import FaceEmbedder
         from kerasface.models.runtime import device_name
         from kerasface.verify import score_pairs
 
-        listed = read_pairs(pairs, images)
+        listed = with_folds(read_pairs(pairs, images))
         analyzer = FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
         with progress_bars() as report, stopwatch() as seconds:
             scored = score_pairs(listed, analyzer, on_progress=lambda done, total: report("photos", done, total))

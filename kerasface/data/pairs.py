@@ -1,9 +1,10 @@
 """Reads lists of verification pairs: in the format of Labeled Faces in the Wild (LFW), or a table with a header."""
 
 import csv
+import io
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def read_pairs(file: str | os.PathLike, images_dir: str | os.PathLike) -> list[P
     """
     text = _text(file)
     header = text.lstrip().partition("\n")[0]
-    if "," in header and "\t" not in header:
+    if "," in header or ";" in header:
         return _read_table(file, text, Path(images_dir))
     lines = [(number, _fields(line)) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if not lines:
@@ -111,19 +112,36 @@ def persons_of(pairs: Sequence[Pair], paths: Sequence[Path]) -> tuple[list[str],
     place = {path: number for number, path in enumerate(paths)}
     joined = np.array([(place[pair.path_a], place[pair.path_b]) for pair in pairs if pair.same]).reshape(-1, 2)
     graph = coo_array((np.ones(len(joined)), joined.T), shape=(len(paths), len(paths)))
-    count, labels = connected_components(graph, directed=False)
-    return [paths[int(np.argmax(labels == number))].stem for number in range(count)], labels
+    _, labels = connected_components(graph, directed=False)
+    return [paths[first].stem for first in np.unique(labels, return_index=True)[1]], labels
+
+
+def with_folds(pairs: Sequence[Pair], num_folds: int = 5) -> list[Pair]:
+    """Deals a list of one fold out into several, by the person on the first photo; others stay as they are.
+
+    Whoever is there is judged by a threshold that comes from the others.
+
+    Raises:
+        PairsError: If the same person is first in every pair.
+    """
+    if len({pair.fold for pair in pairs}) > 1:
+        return list(pairs)
+    paths = sorted({path for pair in pairs for path in (pair.path_a, pair.path_b)})
+    person = dict(zip(paths, persons_of(pairs, paths)[1].tolist(), strict=True))
+    people, first = np.unique([person[pair.path_a] for pair in pairs], return_inverse=True)
+    if len(people) < 2:
+        raise PairsError(
+            "Pairs without folds are judged in parts by the person on the first photo, which takes two people or more. "
+            f"Received: {len(pairs)} pairs of {len(people)}. Swap the photos of some pairs, or give a column fold."
+        )
+    return [replace(pair, fold=int(number)) for pair, number in zip(pairs, first % num_folds, strict=True)]
 
 
 def _read_table(file: str | os.PathLike, text: str, images_dir: Path) -> list[Pair]:
-    reader = csv.reader(text.splitlines(), skipinitialspace=True)
     header: list[str] | None = None
     pairs = []
-    for cells in reader:
-        where = f"{file}, line {reader.line_num}"
-        cells = [cell.strip() for cell in cells]
-        if not any(cells):
-            continue
+    for line, cells in _rows(file, text):
+        where = f"{file}, line {line}"
         if header is None:
             header = [cell.lower() for cell in cells]
             if missing := [name for name in _COLUMNS if header.count(name) != 1]:
@@ -135,19 +153,30 @@ def _read_table(file: str | os.PathLike, text: str, images_dir: Path) -> list[Pa
         if len(cells) != len(header):
             raise PairsError(f"{where}: The header has {len(header)} columns. Received: {len(cells)}.")
         row = dict(zip(header, cells, strict=True))
-        if not row["a"] or not row["b"] or row["a"] == row["b"]:
+        if not row["a"] or not row["b"] or row["a"] == row["b"] or "\0" in row["a"] + row["b"]:
             raise PairsError(f"{where}: A pair is two files. Received: {row['a']!r} and {row['b']!r}.")
         same = row["same"].lower()
         if same not in (*_YES, *_NO):
             raise PairsError(f"{where}: same is one of {', '.join((*_YES, *_NO))}. Received: {row['same']!r}.")
         fold = row.get("fold", "0")
-        if not (fold.isascii() and fold.isdigit()):
+        if not (fold.isascii() and fold.isdigit() and len(fold) <= 9):
             raise PairsError(f"{where}: A fold is a whole number from 0. Received: {fold!r}.")
         paths = images_dir / row["a"], images_dir / row["b"]
-        pairs.append(Pair(*paths, same=same in _YES, fold=int(fold), line=reader.line_num))
+        pairs.append(Pair(*paths, same=same in _YES, fold=int(fold), line=line))
     if not pairs:
         raise PairsError(f"{file}: There is no pair below the header.")
     return pairs
+
+
+def _rows(file: str | os.PathLike, text: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a table that are not empty, each with the number of its line."""
+    reader = csv.reader(io.StringIO(text), skipinitialspace=True)
+    try:
+        for cells in reader:
+            if any(stripped := [cell.strip() for cell in cells]):
+                yield reader.line_num, stripped
+    except csv.Error as error:
+        raise PairsError(f"{file}, line {reader.line_num}: No row of a table: {error}.") from error
 
 
 def _text(file: str | os.PathLike) -> str:
@@ -165,7 +194,10 @@ def _fields(line: str) -> list[str]:
 
 def _parse_header(fields: list[str], where: str) -> tuple[int, int]:
     if len(fields) not in (1, 2):
-        raise PairsError(f"{where}: The header is: folds pairs_per_half. Received: {' '.join(fields)!r}.")
+        raise PairsError(
+            f"{where}: The header is: folds pairs_per_half; or, for a table, {','.join(_COLUMNS)}. "
+            f"Received: {' '.join(fields)!r}."
+        )
     *folds, half = [_positive(field, where) for field in fields]
     return (folds[0] if folds else 1), half
 

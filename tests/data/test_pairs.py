@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasface.data.pairs import Pair, PairsError, missing_images, persons_of, read_pairs
+from kerasface.data.pairs import Pair, PairsError, missing_images, persons_of, read_pairs, with_folds
 
 TWO_FOLDS = "2\t1\nAda\t1\t2\nAda\t1\tBob\t12\nBob\t3\t4\nBob\t3\tEve\t1\n"
 
@@ -127,6 +127,10 @@ def test_a_table(write):
         ("a,b,same\nx,y,maybe\n", "line 2: same is one of .* Received: 'maybe'"),
         ("a,b,same,fold\nx,y,1,-1\n", "line 2: A fold is a whole number"),
         ("a,b,same\n", "no pair below the header"),
+        ("a;b;same\nx;y;1\n", "line 1: The header names the columns a, b, same"),
+        ("a,b,same,fold\nx,y,1," + 5000 * "9" + "\n", "line 2: A fold is a whole number"),
+        ("a,b,same\nx\0,y,1\n", "line 2: A pair is two files"),
+        ("a,b,same\nx," + 200_000 * "y" + ",1\n", "line 2: No row of a table"),
     ],
 )
 def test_a_bad_line_of_a_table_is_named(write, text, said):
@@ -143,3 +147,12 @@ def test_people_are_folders_where_the_pairs_agree_and_else_what_they_join(write)
 
     assert people("ada/1,ada/2,1\nada/3,bob/4,0\n") == {"1": "ada", "2": "ada", "3": "ada", "4": "bob"}
     assert people("1,2,1\n2,3,1\n4,5,0\n") == {"1": "1", "2": "1", "3": "1", "4": "4", "5": "5"}
+
+
+def test_one_fold_is_dealt_out_by_the_person_on_the_first_photo(write):
+    pairs = read_pairs(write("a,b,same\nada/1,ada/2,1\nada/3,bob/4,0\nbob/4,bob/5,1\n"), "photos")
+    assert [pair.fold for pair in with_folds(pairs)] == [0, 0, 1]
+    told = read_pairs(write(TWO_FOLDS), "photos")
+    assert with_folds(told) == told
+    with pytest.raises(PairsError, match="two people or more"):
+        with_folds(pairs[:2])
