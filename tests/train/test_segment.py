@@ -108,6 +108,7 @@ def test_its_metrics_are_those_of_the_saved_model(trained, shapes, cache):
     assert counts.result().mean_iou == pytest.approx(result.metrics["mean_iou"], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_to_the_same_weights(shapes, cache, tmp_path):
     settings = SMALL | {"encoder": "face_resnet", "epochs": 2, "copies": 1, "augment": "strong", "ema": 0.9}
     recipe = SegmentRecipe(**settings, checkpoint_seconds=0.0)
