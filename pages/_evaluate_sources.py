@@ -21,8 +21,9 @@ from pages._evaluate_sample import FEW, MANY, MAX_SIMULATED, MODELS, SOME, simul
 
 SAMPLE, FILE, FOLDER, VECTORS = "Sample", "Pairs file", "Folder per person", "Embeddings"
 HINTS = {
-    SAMPLE: "People who do not exist: drawn faces, each photo a little different and more or less blurred, and the "
-    "scores of a made-up model. Real models and photos behave alike, with other numbers.",
+    SAMPLE: "People who do not exist, of four photos each, and as many strangers of one: drawn faces, each photo a "
+    "little different and more or less blurred, and the scores of a made-up model. Real models and photos behave "
+    "alike, with other numbers.",
     FILE: "A table with the header *a,b,same*: two files of the folder of images, and 1 or 0. Or a list in the format "
     "of Labeled Faces in the Wild: a first line *folds pairs*, then *name 1 2* or *name 1 other 2*, where the image of "
     "*name 7* is *name/name\\_0007.jpg*.",
