@@ -117,7 +117,9 @@ def browser(webcam_video):
         if os.environ.get("KERASFACE_REQUIRE_BROWSER") == "1":
             pytest.fail(message)
         pytest.skip(message)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=60_000)  # milliseconds; 5 s are little while two test runs share a processor
 
     webcam = (
         "--use-fake-device-for-media-stream",
@@ -137,6 +139,27 @@ def page(browser):
     context.set_default_timeout(60_000)  # milliseconds; the first analysis builds the models
     yield context.new_page()
     context.close()
+
+
+def settle(page, *, timeout=90_000):
+    """Waits until a page of the dashboard has run to its end, and none has begun anew within half a second.
+
+    The sign of a run in the corner does not tell: it comes only after a while. A button that makes its file when it
+    is pressed fails while its page runs anew, since the run replaces the file.
+
+    Args:
+        page: Page of Playwright.
+        timeout: Milliseconds; the first start imports TensorFlow.
+    """
+    page.evaluate("window.lastAtWork = performance.now()")
+    page.wait_for_function(
+        """() => {
+            const state = document.querySelector("[data-testid=stApp]")?.dataset.testScriptState;
+            if (state !== "notRunning") window.lastAtWork = performance.now();
+            return performance.now() - window.lastAtWork > 500;
+        }""",
+        timeout=timeout,
+    )
 
 
 def _free_port():

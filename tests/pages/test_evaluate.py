@@ -12,6 +12,7 @@ from pages import _evaluate_sources
 from pages._evaluate_compare import verdict
 from pages._evaluate_data import Embedded, pairs_of_people, score
 from pages._evaluate_sample import MAX_SIMULATED, simulated_embeddings, simulated_people
+from tests.conftest import settle
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
@@ -288,6 +289,7 @@ def test_the_threshold_moves_by_key_and_files_come_down_in_a_browser(page, app_s
     slider.press("Home")  # everybody is accepted
     expect(rates).to_contain_text("100.00")
     assert at_first < 50
+    settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Scores (CSV)").click()
     rows = Path(download.value.path()).read_text(encoding="utf-8").splitlines()

@@ -16,6 +16,7 @@ from kerasface.inspection.label_errors import LabelError
 from pages import _inspect_map, _inspect_map_sources
 from pages._inspect_map import FIELDS, suspects_csv
 from pages._inspect_map_sources import EMBED_COMMAND, FILE, GALLERY
+from tests.conftest import settle
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 NUM_DIGITS = 80
@@ -248,7 +249,7 @@ def test_lasso_and_hover_in_a_browser(page, app_server):
     page.get_by_text("PCA", exact=True).click(timeout=90_000)
     chart = page.locator(".st-key-embedding_map")
     expect(chart.locator(".xtitle")).to_contain_text("of the variance", timeout=90_000)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=90_000)
+    settle(page)
     point = chart.locator(".points path.point").nth(20)
     point.scroll_into_view_if_needed()
     box = point.bounding_box()
@@ -260,7 +261,7 @@ def test_lasso_and_hover_in_a_browser(page, app_server):
     expect(picture).to_have_attribute("src", re.compile("^data:image/png"))
     page.mouse.click(x, y)  # a click is taken while the lasso is in hand
     expect(page.get_by_test_id("stNumberInputField")).not_to_have_value("1")
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    settle(page)
     page.mouse.move(x, 2, steps=4)
     expect(picture).to_be_hidden()
 

@@ -13,6 +13,7 @@ from kerasface.inspection.basics import KERNELS
 from kerasface.models.pretrained import ModelFileError
 from pages import _playground_maps, _playground_training
 from pages.playground import TOPICS
+from tests.conftest import settle
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 ANSWER = 30_000  # milliseconds; an answer takes half a second, and longer where other work runs beside
@@ -317,7 +318,7 @@ def test_a_network_trains_in_a_browser(page, app_server):
     page.goto(f"{app_server}/playground?topic=Live+training")
     button = page.locator(".st-key-live_run button")
     expect(button).to_contain_text("Start", timeout=90_000)  # the first start imports TensorFlow
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    settle(page)
     button.click()
     expect(button).to_contain_text("Pause", timeout=ANSWER)
     page.get_by_text("As fast as it goes").click()

@@ -15,6 +15,7 @@ from kerasface.models.pretrained import ModelFileError
 from kerasface.segment import Segmentation, SegmentedFace
 from pages import _models
 from pages._segmentation import numbered, overlay_png, resized
+from tests.conftest import settle
 
 CLASSES = ("background", "skin", "hair")
 COLOURS = ((0, 0, 0), (230, 159, 0), (86, 180, 233))
@@ -336,7 +337,7 @@ def test_views_legend_and_downloads_in_a_browser(page, server_with_a_model, port
     expect(boundary).to_have_attribute("aria-valuetext", "0 %")
     assert page.locator(".swipe").evaluate("swipe => swipe.style.getPropertyValue('--at')") == "0%"
     page.get_by_role("button", name="hair").click()  # what is set beside it leaves the boundary where it is
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    settle(page)
     expect(boundary).to_have_attribute("aria-valuetext", "0 %")
 
     with page.expect_download() as download:
