@@ -1,15 +1,17 @@
 """Architectures: what a network is made of, layer by layer, beside others, and worked out by hand."""
 
+from pages._navigation import enter_through_app
+
+enter_through_app()  # before what takes seconds to import
+
 import streamlit as st
 
 from pages._architectures_calculators import show_calculators
 from pages._architectures_compare import show_comparison
 from pages._architectures_layers import show_layers
-from pages._navigation import enter_through_app
 
 VIEWS = {"Layers": show_layers, "Compare": show_comparison, "Calculators": show_calculators}
 
-enter_through_app()
 st.title("What is a network made of?")
 st.markdown("Where its weights, its work and its memory lie, and where each of these numbers comes from.")
 view = st.segmented_control(

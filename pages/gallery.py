@@ -1,5 +1,9 @@
 """Gallery: who is known, who is in a photo, and who appears again and again without a name."""
 
+from pages._navigation import enter_through_app
+
+enter_through_app()  # before what takes seconds to import
+
 import streamlit as st
 
 from kerasface.gallery.store import GalleryError
@@ -11,7 +15,7 @@ from pages._gallery_opening import end_with, opened_or_stop, show_notices
 from pages._gallery_person import show_person
 from pages._gallery_unknown import show_unknown_faces
 from pages._gallery_who import show_who_is_who
-from pages._navigation import choose_view, enter_through_app
+from pages._navigation import choose_view
 
 VIEWS = {
     "people": "People",
@@ -46,7 +50,6 @@ def show_gallery():
         show_file(opened)
 
 
-enter_through_app()
 st.title("Who do you know?")
 st.markdown("People whom you enrolled are found in photos; everybody else stays unknown.")
 try:

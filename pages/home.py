@@ -1,10 +1,13 @@
 """Home: what KerasFace is, what is installed, which models exist, and what to do first."""
 
+from pages._navigation import enter_through_app
+
+enter_through_app()  # before what takes seconds to import
+
 import streamlit as st
 
 from kerasface import environment, runs
 from pages._memory import settle
-from pages._navigation import enter_through_app
 from pages._photos import plain
 from pages._runs import TRAIN_COMMAND, show_broken_runs
 
@@ -66,7 +69,6 @@ def show_installation(report: dict):
         st.caption(plain(", ".join(f"{name} {version}" for name, version in report["versions"].items())))
 
 
-enter_through_app()
 st.title("KerasFace")
 st.markdown(
     "KerasFace finds, compares, recognises and segments faces with Keras models. "

@@ -1,11 +1,15 @@
 """Inspect: what the layers of a model see, where its answers come from, why two faces match, where faces lie."""
 
+from pages._navigation import enter_through_app
+
+enter_through_app()  # before what takes seconds to import
+
 import streamlit as st
 
 from pages._inspect_attribution import show_attribution
 from pages._inspect_layers import show_layers
 from pages._inspect_match import show_match
-from pages._navigation import choose_view, enter_through_app
+from pages._navigation import choose_view
 
 VIEWS = {
     "layers": "Layers",
@@ -15,7 +19,6 @@ VIEWS = {
 }
 
 
-enter_through_app()
 st.title("What does the network see?")
 st.markdown(
     "Look inside a model: what its layers answer, where on a photo its decision comes from, and whether to trust it."

@@ -1,8 +1,11 @@
 """Playground: the basics that every model here is made of, each small enough to be moved by hand."""
 
+from pages._navigation import enter_through_app
+
+enter_through_app()  # before what takes seconds to import
+
 import streamlit as st
 
-from pages._navigation import enter_through_app
 from pages._playground_maps import show_convolution, show_dropblock
 from pages._playground_mixup import show_mixup
 from pages._playground_softmax import show_smoothing, show_softmax
@@ -17,7 +20,6 @@ TOPICS = {
     "Live training": show_live_training,
 }
 
-enter_through_app()
 st.title("Play with the basics")
 st.markdown("What every model here is made of, small enough to be moved by hand: change a number and see what follows.")
 topic = st.segmented_control(

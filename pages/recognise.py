@@ -1,5 +1,9 @@
 """Recognise: who or what is in these photos, by a trained classifier of faces or of whole pictures."""
 
+from pages._navigation import enter_through_app
+
+enter_through_app()  # before what takes seconds to import
+
 from collections.abc import Callable
 
 import streamlit as st
@@ -11,7 +15,6 @@ from kerasface.plotting.style import percent
 from kerasface.recognise import Recognition, unknown_note
 from pages._charts import show_chart
 from pages._models import analyzer_or_stop, choose_classifier, classifier_or_stop
-from pages._navigation import enter_through_app
 from pages._photos import (
     Photo,
     choose_source,
@@ -72,7 +75,6 @@ def show_answer(entry: Recognition | AnalyzedFace, face_number: int | None, key:
             show_chart(top_bars(entry.top, decided=entry.decision != "unknown"), key=key, alt=alt)
 
 
-enter_through_app()
 title = st.empty()
 model = choose_classifier()
 of_pictures = bool(model) and model.card["input"].get("kind") == "image"

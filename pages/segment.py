@@ -1,11 +1,14 @@
 """Segment: which class every pixel of a photo has, around each face or in the picture as a whole."""
 
+from pages._navigation import enter_through_app
+
+enter_through_app()  # before what takes seconds to import
+
 import streamlit as st
 
 from kerasface.faces.drawing import draw_mask
 from kerasface.segment import Segmentation
 from pages._models import choose_segmenter_or_stop, segment_or_stop
-from pages._navigation import enter_through_app
 from pages._photos import Photo, choose_source, choose_uploads, decode_upload, plain, sample_portrait
 from pages._segmentation import (
     Shown,
@@ -95,7 +98,6 @@ def show_segmentation(photo: Photo, found: Segmentation, shown: Shown, model_nam
         show_areas(found.areas(), found.classes, found.colours, key="areas")
 
 
-enter_through_app()
 st.title("What is where in this photo?")
 st.markdown("Every pixel gets the class that the model finds most probable there.")
 model = choose_segmenter_or_stop()

@@ -1,10 +1,13 @@
 """Train: from a folder of pictures to a model, followed while it learns, and what it got wrong afterwards."""
 
+from pages._navigation import enter_through_app
+
+enter_through_app()  # before what takes seconds to import
+
 import streamlit as st
 
 from kerasface import runs
 from kerasface.train.background import list_trainings
-from pages._navigation import enter_through_app
 from pages._photos import plain
 from pages._train_check import show_check
 from pages._train_data import choose_data
@@ -34,7 +37,6 @@ def show_new():
         show_check(data, chosen.recipe)
 
 
-enter_through_app()
 st.title("Train a model")
 st.markdown(
     "Choose pictures and settings, and watch a network learn them. A training runs in a process of its own: it goes on "

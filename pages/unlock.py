@@ -1,5 +1,9 @@
 """Unlock: look into the camera, do what it asks, and a locked note opens."""
 
+from pages._navigation import enter_through_app
+
+enter_through_app()  # before what takes seconds to import
+
 from collections.abc import Sequence
 
 import streamlit as st
@@ -9,7 +13,7 @@ from kerasface.models.pretrained import ModelFileError
 from kerasface.unlock.states import State
 from pages._gallery_file import show_first_use, show_place
 from pages._gallery_opening import OpenGallery, end_with, opened_or_stop, show_notices
-from pages._navigation import choose_view, enter_through_app
+from pages._navigation import choose_view
 from pages._photos import plain
 from pages._unlock_attempt import ABANDONED, STOPPED, Attempt, begin, running_attempt
 from pages._unlock_camera import show_camera
@@ -96,7 +100,6 @@ def show_page():
         show_unlock(opened, opened.gallery.people())
 
 
-enter_through_app()
 st.title("Look into the camera")
 st.markdown("Do what it asks, and a locked note opens. A demonstration of convenience: it is no security product.")
 try:

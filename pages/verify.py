@@ -1,5 +1,9 @@
 """Verify: are two photos of the same person? The decision in words comes first, its evidence below."""
 
+from pages._navigation import enter_through_app
+
+enter_through_app()  # before what takes seconds to import
+
 import streamlit as st
 
 from kerasface.faces.drawing import draw_faces
@@ -8,7 +12,6 @@ from kerasface.plotting.style import percent
 from kerasface.verify import Verification, verify
 from pages._charts import show_chart
 from pages._models import analyzer_or_stop
-from pages._navigation import enter_through_app
 from pages._photos import photo_input, plain
 
 HEADLINES = {
@@ -87,7 +90,6 @@ def show_evidence(result: Verification):
     st.caption(plain(f"{result.seconds * 1000:.0f} ms on {result.device}, {result.precision}"))
 
 
-enter_through_app()
 verdict = st.container()
 fmr = st.segmented_control(
     "Different people who may be accepted by mistake",
