@@ -73,6 +73,7 @@ SHOTS: dict[str, Callable[[Page], None]] = {
     "train": sample,
     "evaluate": sample,
     "evaluate?question=Open+set": nothing,
+    "evaluate?question=Names": nothing,
 }
 # What README shows, by the name of its file.
 README_SHOTS = {

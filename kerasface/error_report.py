@@ -1,11 +1,19 @@
-"""What was measured about verification or identification, as one HTML document with its figures."""
+"""What was measured about verification, identification or classification, as one HTML document with its figures."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kerasface.data.class_trials import NamedPictures
 from kerasface.evaluation.calibration import ScoreCalibration
+from kerasface.evaluation.classification_report import (
+    ClassificationReport,
+    CountedShare,
+    most_confused,
+    surest_mistakes,
+)
+from kerasface.evaluation.comparison import ClassifierComparison
 from kerasface.evaluation.identification import (
     RIVAL_WEIGHT,
     FnirAtFpir,
@@ -16,8 +24,13 @@ from kerasface.evaluation.identification import (
 )
 from kerasface.evaluation.verification import TarAtFmr, VerificationReport, roc
 from kerasface.plotting.calibration import calibration_curve, pair_reliability
+from kerasface.plotting.classification import confusion_heatmap
 from kerasface.plotting.document import document, facts_row, figure_html, notes_list, share, table
 from kerasface.plotting.error_rates import cmc_curve, det_curve, fnir_against_fpir, roc_curve, score_histogram
+
+_MAX_CLASSES = 1000  # listed
+_MAX_LISTED = 24  # mistakes
+_MAX_HEATMAP = 60  # classes; a cell of a larger matrix is too small to be seen
 
 
 def verification_document(
@@ -126,6 +139,98 @@ def identification_document(
             "Among the first names": [figure_html(cmc_curve({f"{report.gallery_size:,} people": report.cmc}))],
         },
     )
+
+
+def classification_document(
+    title: str,
+    report: ClassificationReport,
+    pictures: NamedPictures,
+    *,
+    comparison: ClassifierComparison | None = None,
+    names: tuple[str, str] = ("A", "B"),
+) -> str:
+    """Returns the report of a classifier's answers as HTML that needs no network.
+
+    Args:
+        title: Its heading.
+        report: The rates.
+        pictures: What they were measured on.
+        comparison: With another classifier, if there was one.
+        names: Of both.
+    """
+    facts = {
+        "right": share(report.top1.value, 2),
+        "right among the first five": share(report.top5.value, 2),
+        "calibration error (ECE)": share(report.ece),
+        "pictures": f"{report.top1.num_pictures:,}",
+        "with no answer": f"{report.num_failed:,}",
+    }
+    told = {
+        "right": report.top1,
+        "right among the first five": report.top5,
+        "accepted as known": report.known_accepted,
+        "accepted under their own name": report.known_correct,
+        "pictures of nobody known, accepted": report.unknown_accepted,
+    }
+    rows = [(name, *_counted_row(part)) for name, part in told.items() if part]
+    worst_first = sorted(
+        (name for name in report.classes if report.num_of_class[name]), key=lambda name: (report.recall[name], name)
+    )
+    classes = [
+        (name, f"{report.num_of_class[name]:,}", share(report.recall[name]), share(report.precision[name]))
+        for name in worst_first[:_MAX_CLASSES]
+    ]
+    confused = [(true, f"taken for {named}", times) for true, named, times in most_confused(report, _MAX_LISTED)]
+    trial = pictures.trial
+    mistakes = [
+        (str(pictures.paths[row]), trial.classes[trial.named[row]], share(trial.probabilities[row].max()))
+        for row in surest_mistakes(trial, _MAX_LISTED)
+    ]
+    drawn = (
+        [figure_html(confusion_heatmap(report.confusion, report.classes))]
+        if len(report.classes) <= _MAX_HEATMAP
+        else []
+    )
+    return document(
+        title,
+        {
+            "": [facts_row(facts)],
+            "Beside the other model": [notes_list([classifier_verdict(comparison, names)])] if comparison else [],
+            "Rates": [table(["", "share", "95 % interval", "pictures"], rows)],
+            "What is taken for what": [*drawn, table(["class", "", "times"], confused)] if confused else drawn,
+            "Classes, the worst first": [table(["class", "pictures", "recall", "precision"], classes)],
+            "Surest mistakes": [table(["picture", "named", "probability"], mistakes)] if mistakes else [],
+        },
+    )
+
+
+def classifier_verdict(comparison: ClassifierComparison, names: tuple[str, str]) -> str:
+    """What can be said of two classifiers, in a sentence or two.
+
+    Args:
+        comparison: A and B.
+        names: Of both.
+    """
+    error, test = comparison.error, comparison.mcnemar
+    chance = f"p = {test.p_value:.2g}" if test.p_value >= 0.001 else "p < 0.001"
+    rates = (
+        f"{names[0]} errs on {share(error.a, 2)} of {comparison.num_pictures:,} pictures, {names[1]} on "
+        f"{share(error.b, 2)}: a difference of {_points(error.value)} points "
+        f"({_points(error.low)} to {_points(error.high)}), {chance} ({test.only_a:,} wrong by {names[0]} alone, "
+        f"{test.only_b:,} by {names[1]} alone)."
+    )
+    if comparison.better is None:
+        return f"No difference can be shown with so many pictures. {rates}"
+    return f"{names['ab'.index(comparison.better)]} makes fewer errors. {rates}"
+
+
+def _points(rate: float) -> str:
+    rounded = round(100 * rate, 2) or 0.0  # no minus before nothing
+    return f"{rounded:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _counted_row(part: CountedShare) -> tuple[str, ...]:
+    return share(part.value, 2), f"{share(part.low, 2)} to {share(part.high, 2)}", f"{part.num_pictures:,}"
 
 
 def _row(rate: str, part: TarAtFmr | FnirAtFpir, of_whom: str) -> tuple[str, ...]:

@@ -1,12 +1,15 @@
 """Recognition with a trained classifier: the most probable names of every face or picture, or that it is unknown."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
 
-from kerasface.data.image_cache import fit_square
+from kerasface.data.class_trials import NamedPictures, name_pictures
+from kerasface.data.image_cache import Progress, fit_square
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import Face
 from kerasface.models.runtime import compile_network
@@ -140,6 +143,24 @@ def build_classifier(run: Run, make_analyzer: Callable[[], FaceAnalyzer]) -> Fac
         ModelFileError: If a weight file of the face front end is missing or altered.
     """
     return ImageClassifier(run) if _kind(run.card) == "image" else FaceClassifier(run, make_analyzer())
+
+
+def name_folder(
+    folder: str | os.PathLike, classifier: FaceClassifier | ImageClassifier, *, on_progress: Progress | None = None
+) -> NamedPictures:
+    """Asks a classifier for the name of every picture of a folder with a folder per class, as `name_pictures`.
+
+    Args:
+        folder: The folder; those in it that are none of the classes hold strangers.
+        classifier: The model; its threshold decides who is known.
+        on_progress: Called with the number of pictures done and their total.
+
+    Raises:
+        ValueError: If `folder` cannot be read, or no folder in it is named like a class.
+    """
+    labels, threshold = classifier.run.labels, classifier.run.card.get("open_set") or {}
+    recognise = partial(classifier.recognise, top=len(labels))
+    return name_pictures(folder, recognise, labels, threshold=threshold.get("threshold"), on_progress=on_progress)
 
 
 def unknown_note(card: dict) -> str:

@@ -84,6 +84,12 @@ def choose_source(kinds: tuple[str, ...], key: str) -> Source | None:
     return Source(kind, path, changed=_changed(path)) if path else None
 
 
+def choose_class_folder() -> Source | None:
+    """Asks for a folder with a folder per class; None while it is missing."""
+    path = _path(st, "Folder on this machine", "class_folder", "/data/new_photos")
+    return Source(FOLDER, path, changed=_changed(path)) if path else None
+
+
 def choose_models(source: Source | None, labels: tuple[str, ...]) -> list[str | Model]:
     """Asks which models are judged, one for each label; none where the embeddings are made already."""
     if source is None or source.kind == VECTORS:

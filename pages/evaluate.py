@@ -1,19 +1,23 @@
 """Evaluate: how often a model is wrong, on pairs, in searches with strangers, and beside another model."""
 
+from pages._navigation import enter_through_app
+
+enter_through_app()  # before what takes seconds to import
+
 import streamlit as st
 
 from pages._evaluate_compare import show_comparison
+from pages._evaluate_names import show_names
 from pages._evaluate_open_set import show_open_set
 from pages._evaluate_pairs import show_pairs
-from pages._navigation import enter_through_app
 
 VIEWS = {
     "Pairs": (show_pairs, "Two photos: one person or not? Move the threshold and see which error you buy with which."),
     "Open set": (show_open_set, "A face and a gallery: who is it, if anybody? Strangers are the hard part."),
+    "Names": (show_names, "A trained classifier and photos that it has not seen: how often is the name right?"),
     "Compare": (show_comparison, "Two models on the same pairs: is one better, or was it chance?"),
 }
 
-enter_through_app()
 st.title("How often is it wrong?")
 view = st.segmented_control(
     "Question",

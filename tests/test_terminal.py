@@ -52,6 +52,11 @@ def test_progress_bars_are_on_stderr():
     assert "5/5" in done.stderr
 
 
+def test_bars_that_nothing_was_reported_to_leave_no_trace():
+    done = run("from kerasface.terminal import progress_bars\nwith progress_bars():\n    raise SystemExit('refused')\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "refused\n")
+
+
 def turned_away_script(ending, expected="()"):
     """A process that writes to both descriptors, its own `print` included, and ends the block with `ending`."""
     return (

@@ -1,5 +1,6 @@
 """Commands that measure error rates on labelled photos."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -129,6 +130,89 @@ def identification(images, views, report_file, as_json) -> None:
     click.echo(f"{result.num_failed} photos failed, {device_name()}, {seconds():.0f} s")
     for line in failed[:10]:
         click.echo(f"  {line['reason']}")
+
+
+@evaluate.command()
+@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder with a folder per class.")
+@click.option("--model", required=True, help="Name of a model that classifies.")
+@click.option("--beside", help="Name of another one with the same classes, compared on the same pictures.")
+@RUNS
+@_REPORT
+@JSON
+def classification(images, model, beside, runs, report_file, as_json) -> None:
+    """Measure how often a trained classifier gives a picture its own name.
+
+    A folder named like a class of the model holds its pictures; all others hold strangers. Of a photo with several
+    faces the one nearest its centre counts, and one without a face counts as wrong. Take pictures that the model was
+    not trained on: those it has seen make it look better than it is.
+    """
+    with errors():
+        from kerasface.evaluation.classification_report import evaluate_classification
+        from kerasface.evaluation.comparison import compare_classifiers
+        from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.models.runtime import device_name
+        from kerasface.recognise import build_classifier, name_folder
+        from kerasface.runs import load_run
+
+        names = [model] if beside is None else [model, beside]
+        loaded = [load_run(runs, name) for name in names]
+        if len({frozenset(run.labels) for run in loaded}) > 1:
+            raise ValueError(f"{model} and {beside} know different classes. Only equal classes can be compared.")
+        with progress_bars() as report, stopwatch() as seconds:
+            answers = [
+                name_folder(
+                    images, build_classifier(run, FaceAnalyzer), on_progress=partial(report, f"pictures, {run.name}")
+                )
+                for run in loaded
+            ]
+        results = [evaluate_classification(one.trial) for one in answers]
+        comparison = compare_classifiers(*(one.trial.wrong for one in answers)) if beside else None
+        if report_file:
+            from kerasface.error_report import classification_document
+
+            text = classification_document(
+                f"{model}: {images}", results[0], answers[0], comparison=comparison, names=(model, beside or "")
+            )
+            _write(report_file, text)
+    failed = [{"image": str(path), "reason": reason} for path, reason in answers[0].rejected]
+    if as_json:
+        compared = {"beside": results[1].to_dict(), "comparison": comparison.to_dict()} if beside else {}
+        told = {"strangers": list(answers[0].strangers), "failed": failed, **compared}
+        print_json({**results[0].to_dict(), **told, "device": device_name(), "seconds": round(seconds(), 3)})
+        return
+    for name, result in zip(names, results, strict=True):
+        _tell_classification(name, result)
+    if comparison:
+        from kerasface.error_report import classifier_verdict
+
+        click.echo(classifier_verdict(comparison, (model, beside)))
+    files = "1 file" if len(failed) == 1 else f"{len(failed)} files"
+    click.echo(f"{files} with no answer, {device_name()}, {seconds():.0f} s")
+    for line in failed[:10]:
+        click.echo(f"  {line['reason']}")
+
+
+def _tell_classification(name: str, result) -> None:
+    def counted(part) -> str:
+        return f"{part.value:.2%}{_interval(part.low, part.high)}"
+
+    click.echo(
+        f"{name}: right {counted(result.top1)}, among the first five {counted(result.top5)}, "
+        f"{result.top1.num_pictures:,} pictures of {sum(map(bool, result.num_of_class.values()))} classes; mean of the "
+        f"classes {result.balanced_accuracy:.2%}, calibration error {result.ece:.2%}"
+    )
+    if result.known_accepted:
+        click.echo(
+            f"at its threshold of {result.threshold:.3f}: {counted(result.known_accepted)} accepted as known, "
+            f"{counted(result.known_correct)} under their own name"
+        )
+    if result.unknown_accepted:
+        click.echo(f"of {result.num_unknown:,} pictures of strangers {counted(result.unknown_accepted)} accepted")
+    elif result.num_unknown:
+        click.echo(f"{result.num_unknown:,} pictures of strangers: the model has no threshold, so each got a name")
+    recalls = {one: recall for one, recall in result.recall.items() if recall is not None and recall < 1}
+    if worst := sorted(recalls, key=recalls.get)[:5]:
+        click.echo("worst classes: " + ", ".join(f"{one} {recalls[one]:.1%}" for one in worst))
 
 
 @evaluate.command()

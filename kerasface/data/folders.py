@@ -43,7 +43,7 @@ class IdentityFolders:
         return np.array([label for _, label in self.samples], dtype=np.int64)
 
 
-def read_identity_folders(root: str | os.PathLike, *, min_images: int = 1) -> IdentityFolders:
+def read_identity_folders(root: str | os.PathLike, *, min_images: int = 1, min_identities: int = 2) -> IdentityFolders:
     """Reads a folder that holds one folder of images per identity.
 
     Files are told by their suffix alone; whether they decode shows when they are decoded. Hidden files and folders
@@ -52,13 +52,14 @@ def read_identity_folders(root: str | os.PathLike, *, min_images: int = 1) -> Id
     Args:
         root: The folder.
         min_images: Identities with fewer images are left out.
+        min_identities: With fewer identities than these, at least 1, the folder is refused.
 
     Returns:
         The identities, their images, and what was left out or rejected.
 
     Raises:
-        ValueError: If `root` is missing or no folder, if `min_images` is below 1, or if fewer than two identities
-            remain.
+        ValueError: If `root` is missing or no folder, if `min_images` is below 1, or if fewer identities remain
+            than `min_identities`.
     """
     root = Path(root)
     if min_images < 1:
@@ -69,7 +70,7 @@ def read_identity_folders(root: str | os.PathLike, *, min_images: int = 1) -> Id
     images, rejected = _images_by_identity(root)
     identities = tuple(name for name, found in images.items() if len(found) >= min_images)
     left_out = {name: len(found) for name, found in images.items() if len(found) < min_images}
-    _check_enough_identities(root, identities, left_out, min_images)
+    _check_enough_identities(root, identities, left_out, min_images, min_identities)
     samples = tuple((path, label) for label, name in enumerate(identities) for path in images[name])
     return IdentityFolders(root, identities, samples, left_out, tuple(rejected))
 
@@ -186,11 +187,14 @@ def _reason_against(path: Path) -> str | None:
     return None
 
 
-def _check_enough_identities(root: Path, identities: tuple, left_out: dict[str, int], min_images: int) -> None:
-    if len(identities) >= 2:
+def _check_enough_identities(
+    root: Path, identities: tuple, left_out: dict[str, int], min_images: int, min_identities: int
+) -> None:
+    if len(identities) >= min_identities:
         return
+    wanted = "At least two identities are needed" if min_identities == 2 else "An identity with a photo is needed"
     found = "no identity" if not identities else f"only one identity, {identities[0]!r},"
     remedy = "Give a folder that holds one folder of photos per person."
     if any(left_out.values()):
         remedy = f"Add photos or lower min_images: {len(left_out)} identities have fewer images."
-    raise ValueError(f"At least two identities are needed; {root} has {found} with {min_images}+ images. {remedy}")
+    raise ValueError(f"{wanted}; {root} has {found} with {min_images}+ images. {remedy}")

@@ -1,4 +1,4 @@
-"""Whether one model errs less than another: both judged on the same pairs, each at a threshold of its own.
+"""Whether one model errs less than another: both judged on the same pairs or pictures, each at its own threshold.
 
 Two questions are asked of the same decisions. McNemar's test counts the pairs that only one of the models gets wrong
 and asks how often chance would share them out so unevenly. It takes pairs for independent, which those of one person
@@ -83,9 +83,7 @@ class PairComparison:
     @property
     def better(self) -> str | None:
         """`"a"` or `"b"` if it refuses fewer genuine pairs by both the interval and the test, else `None`."""
-        if self.mcnemar.p_value >= SIGNIFICANCE or self.fnmr.low <= 0 <= self.fnmr.high:
-            return None
-        return "a" if self.fnmr.low > 0 else "b"
+        return _better(self.fnmr, self.mcnemar)
 
     def to_dict(self) -> dict:
         """Returns the comparison as JSON-ready values, `better` among them."""
@@ -191,6 +189,65 @@ def compare_pairs(
     )
 
 
+@dataclass(frozen=True)
+class ClassifierComparison:
+    """Two classifiers on the same pictures; rates are fractions.
+
+    Attributes:
+        error: Pictures that did not get their own name.
+        mcnemar: Over those pictures.
+        num_pictures: How many there were.
+    """
+
+    error: Difference
+    mcnemar: McNemar
+    num_pictures: int
+
+    @property
+    def better(self) -> str | None:
+        """`"a"` or `"b"` if it errs less by both the interval and the test, else `None`."""
+        return _better(self.error, self.mcnemar)
+
+    def to_dict(self) -> dict:
+        """Returns the comparison as JSON-ready values, `better` among them."""
+        return {**asdict(self), "better": self.better}
+
+
+def compare_classifiers(
+    wrong_a: ArrayLike, wrong_b: ArrayLike, *, bootstrap: int = 10_000, seed: int = 0
+) -> ClassifierComparison:
+    """Compares two classifiers on the same pictures.
+
+    Pictures are drawn anew, with the answers of both: the interval is that of other pictures of the same classes. It
+    takes them for independent, as McNemar's test does; of pictures of one moment it promises too much.
+
+    Args:
+        wrong_a: Whether A gave each picture another name than its own, bool, shape `(num_pictures,)`.
+        wrong_b: Whether B did, in the same order.
+        bootstrap: Number of bootstrap samples behind the interval, at least 1.
+        seed: Seed of the bootstrap.
+
+    Raises:
+        ValueError: If the shapes differ, there is no picture, or a value is neither true nor false.
+
+    Reference:
+        McNemar, Psychometrika 1947. Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979.
+    """
+    test = mcnemar_exact(wrong_a, wrong_b)
+    wrong_a, wrong_b = np.asarray(wrong_a, dtype=bool), np.asarray(wrong_b, dtype=bool)
+    if not len(wrong_a) or bootstrap < 1:
+        raise ValueError(
+            "A comparison takes a picture or more, and bootstrap >= 1. "
+            f"Received: {len(wrong_a)} pictures, bootstrap={bootstrap}."
+        )
+    alike = len(wrong_a) - test.only_a - test.only_b
+    # Of a picture only these three kinds matter, so that drawing pictures is drawing how many there are of each.
+    kinds = np.array([test.only_a, test.only_b, alike]) / len(wrong_a)
+    drawn = np.random.default_rng(seed).multinomial(len(wrong_a), kinds, size=bootstrap)
+    low, high = np.quantile((drawn[:, 1] - drawn[:, 0]) / len(wrong_a), [SIGNIFICANCE / 2, 1 - SIGNIFICANCE / 2])
+    return ClassifierComparison(_difference(wrong_a.mean(), wrong_b.mean(), low, high), test, len(wrong_a))
+
+
 class _Levels:
     """The distinct scores of a model from high to low, so that resampled pairs are counted without being sorted."""
 
@@ -225,6 +282,12 @@ def _checked_people(people: ArrayLike, same: np.ndarray) -> np.ndarray:
             f"Received: {num_wrong} of {len(same)} pairs of which people and same say otherwise."
         )
     return person
+
+
+def _better(error: Difference, test: McNemar) -> str | None:
+    if test.p_value >= SIGNIFICANCE or error.low <= 0 <= error.high:
+        return None
+    return "a" if error.low > 0 else "b"
 
 
 def _difference(a: float, b: float, low: float, high: float) -> Difference:

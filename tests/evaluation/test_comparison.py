@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kerasface.evaluation.comparison import compare_pairs, mcnemar_exact
+from kerasface.evaluation.comparison import compare_classifiers, compare_pairs, mcnemar_exact
 from kerasface.evaluation.verification import evaluate_verification, fnmr_at, threshold_at_fmr
 
 
@@ -147,3 +147,29 @@ def test_answers_of_two_lists_are_refused():
         mcnemar_exact([True, False], [True, False, True])
     with pytest.raises(ValueError, match="True or False"):
         mcnemar_exact([0.5, 0.1], [1, 0])
+
+
+def test_classifiers_are_compared_on_the_same_pictures():
+    wrong_a = np.r_[np.ones(30, bool), np.zeros(170, bool)]
+    wrong_b = np.r_[np.ones(12, bool), np.zeros(186, bool), np.ones(2, bool)]
+    found = compare_classifiers(wrong_a, wrong_b)
+    assert (found.error.a, found.error.b) == (0.15, pytest.approx(0.07))
+    assert (found.mcnemar.only_a, found.mcnemar.only_b) == (18, 2)
+    assert found.better == "b"
+    # The interval of a difference of two counts of one multinomial, by the normal distribution.
+    share = np.array([18, 2]) / 200
+    deviation = np.sqrt((share.sum() - (share[1] - share[0]) ** 2) / 200)
+    assert found.error.low == pytest.approx(found.error.value - 1.96 * deviation, abs=0.004)
+    assert found.error.high == pytest.approx(found.error.value + 1.96 * deviation, abs=0.004)
+    turned = compare_classifiers(wrong_b, wrong_a)
+    assert (turned.better, turned.mcnemar.p_value) == ("a", found.mcnemar.p_value)
+    assert json.loads(json.dumps(found.to_dict()))["better"] == "b"
+
+
+def test_few_or_no_differing_pictures_show_no_difference():
+    wrong = np.r_[np.ones(5, bool), np.zeros(95, bool)]
+    same = compare_classifiers(wrong, wrong)
+    assert (same.better, same.error.low, same.error.high, same.mcnemar.p_value) == (None, 0, 0, 1)
+    assert compare_classifiers(wrong, np.r_[np.zeros(4, bool), wrong[4:]]).better is None  # four of four: p = 0.125
+    with pytest.raises(ValueError, match="a picture or more"):
+        compare_classifiers([], [])
