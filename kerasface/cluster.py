@@ -54,6 +54,7 @@ def cluster_photos(
     analyzer: FaceAnalyzer,
     *,
     identifier: Identifier | None = None,
+    fmr: float | None = None,
     on_progress: Progress | None = None,
 ) -> PhotoClusters:
     """Groups the faces of photos by person; two faces of one photo are never the same person.
@@ -62,14 +63,21 @@ def cluster_photos(
         files: The photos.
         analyzer: The face front end.
         identifier: Finds people who are known already; their faces are named and left out of the clusters.
+        fmr: False match rate of the threshold; a higher one makes fewer and larger clusters, with more strangers in
+            them. `fmr_for` the number of faces if not given.
         on_progress: Called with the number of photos done and their total.
+
+    Raises:
+        ValueError: If nothing was measured at this rate.
     """
+    if fmr is not None:
+        operating_point(analyzer.embedder.fingerprint, fmr)  # before photos are looked at
     faces = embed_photos(files, analyzer, on_progress=on_progress)
     known = _names(faces.embeddings, identifier) if identifier else [None] * len(faces.paths)
     unknown = np.flatnonzero([name is None for name in known])
     number = {path: index for index, path in enumerate(dict.fromkeys(faces.paths))}
     photos = np.array([number[faces.paths[face]] for face in unknown], dtype=np.int64)
-    point = operating_point(analyzer.embedder.fingerprint, fmr_for(len(unknown)))
+    point = operating_point(analyzer.embedder.fingerprint, fmr_for(len(unknown)) if fmr is None else fmr)
     labels = np.full(len(known), -1, dtype=np.int64)
     labels[unknown] = cluster_faces(faces.embeddings[unknown], photos, threshold=point.threshold)
     return PhotoClusters(faces, labels, known, point)

@@ -6,6 +6,7 @@ from PIL import Image
 
 from kerasface.cluster import cluster_photos, enroll_cluster
 from kerasface.faces.fingerprint import EMBEDDING_DIM
+from kerasface.faces.operating_points import operating_point
 from kerasface.gallery.store import NewSample
 from kerasface.identify import Identifier
 
@@ -46,6 +47,21 @@ def test_people_are_grouped_and_single_faces_left_alone(files, front_end):
     assert [path.name for path, _ in found.faces.rejected] == ["4.png"]
     with pytest.raises(ValueError, match=r"clusters 0 to 1\. Received: cluster=2"):
         found.members(2)
+
+
+def test_a_stricter_or_looser_threshold_can_be_asked_for(files, front_end):
+    """Of the same person twice, at a score between the thresholds of both rates."""
+    fingerprint = front_end.embedder.fingerprint
+    strict, loose = (operating_point(fingerprint, fmr) for fmr in (1e-5, 0.01))
+    score = (strict.threshold + loose.threshold) / 2
+    first, other = near(1, 1.0, 0), near(1, score, 1)
+    for fmr, point, labels in ((1e-5, strict, [-1, -1]), (0.01, loose, [0, 0])):
+        front_end.lists = [[first], [other]]
+        found = cluster_photos(files[:2], front_end, fmr=fmr)
+        assert found.labels.tolist() == labels
+        assert found.operating_point == point
+    with pytest.raises(ValueError, match=r"Received: fmr=2\."):
+        cluster_photos(files[:2], front_end, fmr=2.0)
 
 
 def test_a_named_cluster_is_known_from_then_on(files, front_end, identifier):

@@ -104,9 +104,15 @@ def identify(images, fpir, gallery, as_json) -> None:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--name", "names", multiple=True, metavar="NUMBER=NAME", help="Enrol a cluster under a name.")
+@click.option(
+    "--fmr",
+    type=float,
+    help="False match rate of the threshold; a higher one makes fewer and larger clusters, with more strangers in them."
+    "  [default: 0.1 / number of faces, from 0.00001 to 0.001]",
+)
 @GALLERY
 @JSON
-def cluster(folder, names, gallery, as_json) -> None:
+def cluster(folder, names, fmr, gallery, as_json) -> None:
     """Group the unknown faces in a FOLDER of photos by person; --name 0=Ada enrols the largest group as Ada.
 
     People whom the gallery knows already are named and left out.
@@ -122,7 +128,11 @@ def cluster(folder, names, gallery, as_json) -> None:
         analyzer = identifier.analyzer if identifier else FaceAnalyzer()
         with progress_bars() as report:
             found = cluster_photos(
-                files, analyzer, identifier=identifier, on_progress=lambda done, total: report("photos", done, total)
+                files,
+                analyzer,
+                identifier=identifier,
+                fmr=fmr,
+                on_progress=lambda done, total: report("photos", done, total),
             )
         for number, name in chosen.items():
             enroll_cluster(found, number, name, identifier)
