@@ -4,7 +4,7 @@ from pages._navigation import enter_through_app
 
 enter_through_app()  # before what takes seconds to import
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ from kerasface.plotting.decisions import top_bars
 from kerasface.plotting.style import percent
 from kerasface.recognise import Recognition, unknown_note
 from pages._charts import show_chart
-from pages._models import analyzer_or_stop, choose_classifier, classifier_or_stop
+from pages._models import FACES_ONLY, analyzer_or_stop, choose_classifier, classifier_or_stop
 from pages._photos import (
     Photo,
     choose_source,
@@ -34,10 +34,52 @@ DECISIONS = {
 }
 
 
-def show_photo(photo: Photo, number: int, recognise: Callable[[list], list]):
+def show_photos(items: Sequence, recognise: Callable[[list], list], model: str):
+    """Every photo with the answer to it; what this session has seen before is not looked at again.
+
+    Where that was stopped, the photos seen so far are shown, and the page offers to go on.
+
+    Args:
+        items: Photos, or uploads that are still encoded.
+        recognise: Gives the answers to a list of pictures.
+        model: Names it.
+    """
+    answers = st.session_state.setdefault("recognise_answers", {})
+    keys = [(model, getattr(item, "file_id", item.name)) for item in items]
+    waiting = [key for key in keys if key not in answers]
+    place, bar, paused = st.empty(), None, False
+    if waiting and st.session_state.get("recognise_stopped") == keys:
+        text = f"Go on with {len(waiting)} of {len(keys)} photos"
+        if paused := not place.button(text, icon=":material/play_arrow:", key="recognise_go_on"):
+            items = [item for item, key in zip(items, keys, strict=True) if key in answers]
+            keys, waiting = [key for key in keys if key in answers], []
+        else:
+            del st.session_state["recognise_stopped"]
+    if len(waiting) > 1:
+        with place.container(horizontal=True, vertical_alignment="center"):
+            with st.container():
+                bar = st.progress(0.0, text="Starting")
+            stop = {"on_click": st.session_state.update, "args": ({"recognise_stopped": keys},)}
+            st.button("Stop", icon=":material/stop:", key="recognise_stop", **stop)
+    for number, (item, key) in enumerate(zip(items, keys, strict=True), start=1):
+        if bar:
+            bar.progress((number - 1) / len(keys), text=f"Photo {number} of {len(keys)}")
+        photo = item if isinstance(item, Photo) else decode_upload(item)  # one decoded photo in memory at a time
+        if photo and key not in answers:
+            with st.spinner("Looking at the photo"):
+                answers[key] = recognise([photo.image])[0]
+        if photo:
+            show_photo(photo, number, answers[key])
+        else:
+            answers[key] = None  # seen, and said why it cannot be read
+    if not paused:
+        place.empty()
+    for other in answers.keys() - set(keys):
+        del answers[other]
+
+
+def show_photo(photo: Photo, number: int, found: Recognition | list):
     """The photo beside the answer to it: one for the whole picture, or one for each face in its numbered box."""
-    with st.spinner("Looking at the photo"):
-        found = recognise([photo.image])[0]
     whole = not isinstance(found, list)
     answers = [found] if whole else found
     if len(answers) <= BESIDE:
@@ -93,11 +135,4 @@ if not photos:
     st.stop()
 
 recognise = classifier_or_stop(model).recognise if model else analyzer_or_stop().analyze
-progress = st.progress(0.0, text="Starting") if len(photos) > 1 else st.empty()
-for number, item in enumerate(photos, start=1):
-    if len(photos) > 1:
-        progress.progress((number - 1) / len(photos), text=f"Photo {number} of {len(photos)}")
-    photo = item if isinstance(item, Photo) else decode_upload(item)  # one decoded photo in memory at a time
-    if photo:
-        show_photo(photo, number, recognise)
-progress.empty()
+show_photos(photos, recognise, model.card["model_sha256"] if model else FACES_ONLY)

@@ -6,6 +6,7 @@ import pytest
 
 from kerasface import runs
 from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.recognise import FaceClassifier
 from pages import _models
 
 LABELS = ("Ada", "Grace", "Mary")
@@ -100,6 +101,33 @@ def test_every_face_of_every_photo_has_its_bars(open_page, portrait_files):
     assert bar_texts(charts[0]) == ["<b>Grace</b>", "70.0 %", "Ada", "20.0 %", "Mary", "10.0 %"]
     assert "one of its 3 classes for every face: a stranger gets a name too" in said(page)
     assert "nknown" not in said(page)
+
+
+@pytest.mark.usefixtures("trained")
+def test_what_was_looked_at_is_not_looked_at_again_and_stop_keeps_it(open_page, portrait_files, monkeypatch):
+    looked = []
+    recognise = FaceClassifier.recognise
+    monkeypatch.setattr(
+        FaceClassifier, "recognise", lambda self, images, **more: looked.append(1) or recognise(self, images, **more)
+    )
+    page = open_page("recognise")
+    files = [(file.name, file.read_bytes(), "image/png") for file in portrait_files]
+    page.file_uploader(key="uploads").set_value(files).run()
+    page.run()
+    assert (len(looked), len(faces_shown(page))) == (2, 2)
+
+    # As Stop after the first photo leaves it.
+    answers = page.session_state["recognise_answers"]
+    page.session_state["recognise_stopped"] = list(answers)
+    del answers[list(answers)[1]]
+    page.run()
+    assert (len(looked), len(faces_shown(page))) == (2, 1)
+    (go_on,) = [button for button in page.button if button.key == "recognise_go_on"]
+    assert go_on.label == "Go on with 1 of 2 photos"
+    go_on.click().run()
+    assert not page.exception
+    assert (len(looked), len(faces_shown(page))) == (3, 2)
+    assert not [button for button in page.button if button.key == "recognise_go_on"]
 
 
 def test_an_unknown_face_is_called_so_with_the_error_rate(open_page, save_model):
