@@ -24,13 +24,12 @@ from kerasface.evaluation.identification import (
 )
 from kerasface.evaluation.verification import TarAtFmr, VerificationReport, roc
 from kerasface.plotting.calibration import calibration_curve, pair_reliability
-from kerasface.plotting.classification import confusion_heatmap
+from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
 from kerasface.plotting.document import document, facts_row, figure_html, notes_list, share, table
 from kerasface.plotting.error_rates import cmc_curve, det_curve, fnir_against_fpir, roc_curve, score_histogram
 
 _MAX_CLASSES = 1000  # listed
 _MAX_LISTED = 24  # mistakes
-_MAX_HEATMAP = 60  # classes; a cell of a larger matrix is too small to be seen
 
 
 def verification_document(
@@ -187,9 +186,7 @@ def classification_document(
         for row in surest_mistakes(trial, _MAX_LISTED)
     ]
     drawn = (
-        [figure_html(confusion_heatmap(report.confusion, report.classes))]
-        if len(report.classes) <= _MAX_HEATMAP
-        else []
+        [figure_html(confusion_heatmap(report.confusion, report.classes))] if len(report.classes) <= MAX_HEATMAP else []
     )
     return document(
         title,
@@ -215,8 +212,8 @@ def classifier_verdict(comparison: ClassifierComparison, names: tuple[str, str])
     chance = f"p = {test.p_value:.2g}" if test.p_value >= 0.001 else "p < 0.001"
     rates = (
         f"{names[0]} errs on {share(error.a, 2)} of {comparison.num_pictures:,} pictures, {names[1]} on "
-        f"{share(error.b, 2)}: a difference of {_points(error.value)} points "
-        f"({_points(error.low)} to {_points(error.high)}), {chance} ({test.only_a:,} wrong by {names[0]} alone, "
+        f"{share(error.b, 2)}: a difference of {points(error.value)} points "
+        f"({points(error.low)} to {points(error.high)}), {chance} ({test.only_a:,} wrong by {names[0]} alone, "
         f"{test.only_b:,} by {names[1]} alone)."
     )
     if comparison.better is None:
@@ -224,7 +221,8 @@ def classifier_verdict(comparison: ClassifierComparison, names: tuple[str, str])
     return f"{names['ab'.index(comparison.better)]} makes fewer errors. {rates}"
 
 
-def _points(rate: float) -> str:
+def points(rate: float) -> str:
+    """A difference of two rates in percentage points, two digits."""
     rounded = round(100 * rate, 2) or 0.0  # no minus before nothing
     return f"{rounded:.2f}".replace("-", "\N{MINUS SIGN}")
 

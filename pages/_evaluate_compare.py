@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from kerasface.error_report import points
 from kerasface.evaluation.comparison import SIGNIFICANCE, Difference, PairComparison, compare_pairs
 from kerasface.evaluation.verification import Roc, num_impostor_needed, roc
 from kerasface.plotting.comparison import compared_det_curves
@@ -75,16 +76,16 @@ def verdict(comparison: PairComparison, names: tuple[str, str]) -> str:
     if comparison.better is None:
         return (
             f"**No difference can be shown with {pairs}.** A refuses {share(rate.a, 2)}, B {share(rate.b, 2)}: a "
-            f"difference of {_points(rate.value)} points, which may be anything from {_points(rate.low)} to "
-            f"{_points(rate.high)} ({chance}: {wrong})."
+            f"difference of {points(rate.value)} points, which may be anything from {points(rate.low)} to "
+            f"{points(rate.high)} ({chance}: {wrong})."
         )
     place = "ab".index(comparison.better)
     sign = -1 if place else 1
     ends = sorted((sign * rate.low, sign * rate.high))
     return (
         f"**{'AB'[place]} ({names[place]}) makes fewer errors.** It refuses {share((rate.a, rate.b)[place], 2)} of "
-        f"{pairs}, {'BA'[place]} {share((rate.a, rate.b)[1 - place], 2)}: a difference of {_points(abs(rate.value))} "
-        f"points ({_points(ends[0])} to {_points(ends[1])}), {chance} ({wrong})."
+        f"{pairs}, {'BA'[place]} {share((rate.a, rate.b)[1 - place], 2)}: a difference of {points(abs(rate.value))} "
+        f"points ({points(ends[0])} to {points(ends[1])}), {chance} ({wrong})."
     )
 
 
@@ -162,13 +163,8 @@ def _compare(source: Source, models: list, report) -> Compared:
 
 
 def _row(name: str, rate: Difference) -> tuple[str, ...]:
-    difference = f"{_points(rate.value)} ({_points(rate.low)} to {_points(rate.high)})"
+    difference = f"{points(rate.value)} ({points(rate.low)} to {points(rate.high)})"
     return name, share(rate.a, 2), share(rate.b, 2), difference
-
-
-def _points(rate: float) -> str:
-    rounded = round(100 * rate, 2) or 0.0  # no minus before nothing
-    return f"{rounded:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _json(compared: Compared) -> str:

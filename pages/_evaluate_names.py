@@ -19,7 +19,7 @@ from kerasface.evaluation.classification_report import (
 )
 from kerasface.evaluation.comparison import ClassifierComparison, compare_classifiers
 from kerasface.images import ImageError, decode
-from kerasface.plotting.classification import confusion_heatmap
+from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
 from kerasface.plotting.document import share
 from kerasface.recognise import name_folder
 from pages._charts import show_chart
@@ -35,7 +35,6 @@ ALONE = "No other"
 SHOWN = 8  # mistakes with their pictures
 SIDE = 140  # pixels
 MAX_CONFUSED = 10
-MAX_HEATMAP = 60  # classes; a cell of a larger matrix is too small to be seen
 _UNSEEN = (
     "A folder with a folder of photos for each class, named like the classes of the model; every other folder holds "
     "strangers. Take photos that it was not trained on: those it has seen make it look better than it is."

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from kerasface.evaluation.classification import Calibration, OpenSet, OpenSetCurve
 from kerasface.plotting.style import ACCEPT, MAX_NAMED, QUIET, REJECT, short
 
+MAX_HEATMAP = 60  # classes; a cell of a larger matrix is too small to be seen
 _MAX_COUNTED = 20  # classes whose numbers have room in a heatmap, and whose names below it
 
 

@@ -20,7 +20,6 @@ _MAX_BEHIND = 8  # pictures shown of one confusion
 _MAX_MISTAKES = 24
 _MAX_STRANGERS = 24
 _MAX_PAIRS = 12  # duplicates shown
-_MAX_HEATMAP = 60  # classes; a cell of a larger matrix is too small to be seen
 _MAX_ROWS = 1000  # classes listed
 
 
@@ -109,7 +108,7 @@ def _mistakes(records: Records) -> str:
 def _confusions(records: Records) -> str:
     names, confusions = records.prepared.names, records.confusions()
     parts = []
-    if len(names) <= _MAX_HEATMAP:
+    if len(names) <= classification.MAX_HEATMAP:
         parts.append(figure_html(classification.confusion_heatmap(records.confusion_matrix(), names)))
     shown = confusions[:_MAX_CELLS]
     parts.append(
