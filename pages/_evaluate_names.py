@@ -181,13 +181,14 @@ def _choose() -> list[runs.RunSummary]:
     first = usable[left.selectbox("Model", names, key="names_model", persist_state="session")]
     classes = frozenset(first.card["labels"])
     others = [name for name, one in usable.items() if name != first.name and frozenset(one.card["labels"]) == classes]
-    other = right.selectbox(
-        "Beside it",
-        [ALONE, *others],
-        key=f"names_beside_{first.name}",
-        disabled=not others,
-        help="Another model of the same classes: is one better, or was it chance?",
-    )
+    other = ALONE
+    if others:
+        other = right.selectbox(
+            "Beside it",
+            [ALONE, *others],
+            key=f"names_beside_{first.name}",
+            help="Another model of the same classes: is one better, or was it chance?",
+        )
     return [first] if other == ALONE else [first, usable[other]]
 
 
