@@ -212,6 +212,7 @@ def test_an_address_with_nonsense_opens_the_first_view(open_view):
     assert page.selectbox(key="architecture").value == "alexnet"
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_row_is_worked_out_in_a_browser(page, app_server):
     expect = pytest.importorskip("playwright.sync_api").expect

@@ -307,6 +307,7 @@ def test_a_page_that_was_left_open_stops(open_topic, monkeypatch):
     assert step(page) == before
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_network_trains_in_a_browser(page, app_server):
     expect = pytest.importorskip("playwright.sync_api").expect

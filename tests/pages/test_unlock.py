@@ -367,6 +367,7 @@ def let_unlock(folder, name, photo, analyzer):
     Lockout(folder / "config" / "kerasface" / "unlock.json", key=KEY).enable(person_id)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_still_is_refused_in_a_browser(browser, tmp_path, portrait, analyzer):
     expect = pytest.importorskip("playwright.sync_api").expect

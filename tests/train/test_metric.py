@@ -157,7 +157,8 @@ def test_every_loss_trains_the_head(loss, people, cache, tmp_path):
     assert result.metrics["trained_on"]["trained"] != result.metrics["trained_on"]["stretched"]
 
 
-@pytest.mark.parametrize("loss", FIRST_QUICK)
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", CHOICES["loss"])
 def test_a_stopped_training_goes_on_to_the_same_weights(loss, people, cache, tmp_path):
     settings = SMALL | {"loss": loss, "head_epochs": 4, "people": 2, "checkpoint_seconds": 0.0}
     recipe = MetricRecipe(**settings)
