@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from kerasface import runs
-from kerasface.data.class_trials import NamedPictures
+from kerasface.data.class_trials import NamedPictures, some_names
 from kerasface.data.image_cache import fit_square
 from kerasface.error_report import classification_document, classifier_verdict
 from kerasface.evaluation.classification_report import (
@@ -49,7 +49,7 @@ class Names:
         names: Of the models, one or two.
         pictures: What each said.
         reports: The rates of each.
-        comparison: Of both; `None` where there is one.
+        comparison: Of both; `None` with one model alone.
     """
 
     names: tuple[str, ...]
@@ -84,6 +84,8 @@ def show_results(found: Names, key: tuple, source: Source):
             "p from McNemar's exact test; the interval comes from drawing the pictures anew. Both take pictures for "
             "independent: of several taken at one moment they promise too much."
         )
+    if strangers := found.pictures[0].strangers:
+        st.caption(f"Folders of strangers, as no class has their name: {plain(some_names(strangers))}.")
     show_failed(found.pictures[0])
     for place, name in enumerate(found.names):
         st.subheader(f"What {plain(name)} takes for what")

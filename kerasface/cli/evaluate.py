@@ -147,6 +147,7 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
     not trained on: those it has seen make it look better than it is.
     """
     with errors():
+        from kerasface.data.class_trials import some_names
         from kerasface.evaluation.classification_report import evaluate_classification
         from kerasface.evaluation.comparison import compare_classifiers
         from kerasface.faces.analyzer import FaceAnalyzer
@@ -182,6 +183,8 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
         return
     for name, result in zip(names, results, strict=True):
         _tell_classification(name, result)
+    if answers[0].strangers:
+        click.echo(f"folders of strangers, as no class has their name: {some_names(answers[0].strangers)}")
     if comparison:
         from kerasface.error_report import classifier_verdict
 

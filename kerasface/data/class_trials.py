@@ -95,8 +95,8 @@ def _labels(folders: IdentityFolders, classes: Sequence[str]) -> np.ndarray:
     of_folder = np.array([index_of.get(name, -1) for name in folders.identities])
     if (of_folder < 0).all():
         raise ValueError(
-            f"{folders.root} has no folder named like a class of the model. Received: {_some(folders.identities)}; "
-            f"the classes: {_some(classes)}. Name the folders like the classes."
+            f"{folders.root} has no folder named like a class of the model. Received: "
+            f"{some_names(folders.identities)}; the classes: {some_names(classes)}. Name the folders like the classes."
         )
     return of_folder[folders.labels]
 
@@ -122,6 +122,7 @@ def _central(found: Any, photo: Photo) -> Any:
     return next(one for one in found if one.face is central)
 
 
-def _some(names: Sequence[str], count: int = 3) -> str:
+def some_names(names: Sequence[str], count: int = 3) -> str:
+    """The first `count` names, and how many more there are."""
     more = f" and {len(names) - count:,} more" if len(names) > count else ""
     return ", ".join(names[:count]) + more
