@@ -46,7 +46,7 @@ class Verification:
     """The verdict on two photos, and everything it stands on.
 
     Attributes:
-        decision: `"match"`, `"unknown"` (not shown to be the same person), `"ambiguous"` (a photo has several faces
+        decision: `"match"`, `"no_match"` (not shown to be the same person), `"ambiguous"` (a photo has several faces
             and none stands out), `"low_quality"` (a face is too small, or both are blurred, dark or covered) or
             `"no_face"`.
         reason: The decision in one or two sentences, for people.
@@ -227,7 +227,7 @@ def _decide(score, point: OperatingPoint, problems: list[tuple[str, str]], flaws
     if score >= point.threshold:
         return "match", f"The faces match: {numbers}"
     told = f" That makes it likelier that one person is not recognised: {flaws}" if flaws else ""
-    return "unknown", f"The faces were not found to match: {numbers}{told}"
+    return "no_match", f"The faces were not found to match: {numbers}{told}"
 
 
 def _summary(calibration: ScoreCalibration) -> dict:

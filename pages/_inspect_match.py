@@ -28,7 +28,7 @@ EXPLAINED = {
 PICTURES = {"occlusion": 226, "integrated-gradients": 66}  # for one face; the others take a single gradient
 VERDICTS = {
     "match": ":green[:material/check_circle:] Match: the same person",
-    "unknown": ":red[:material/cancel:] No match: not shown to be the same person",
+    "no_match": ":red[:material/cancel:] No match: not shown to be the same person",
     "low_quality": ":orange[:material/blur_on:] Photo quality too low: no decision",
 }
 LOW, HIGH = "makes them different", "makes them alike"

@@ -16,7 +16,7 @@ from pages._photos import photo_input, plain
 
 HEADLINES = {
     "match": ":green[:material/check_circle:] Match: the same person",
-    "unknown": ":red[:material/cancel:] No match: not shown to be the same person",
+    "no_match": ":red[:material/cancel:] No match: not shown to be the same person",
     "ambiguous": ":orange[:material/help:] Ambiguous: no decision",
     "low_quality": ":orange[:material/blur_on:] Photo quality too low: no decision",
     "no_face": ":orange[:material/face_retouching_off:] No face found: no decision",
@@ -67,7 +67,7 @@ def _percent(rate: float) -> str:
 def show_verdict(result: Verification):
     st.title(HEADLINES[result.decision])
     st.markdown(plain(result.reason))
-    if result.decision in ("match", "unknown"):  # elsewhere a score decides nothing, and would look as if it did
+    if result.decision in ("match", "no_match"):  # elsewhere a score decides nothing, and would look as if it did
         show_chart(
             score_scale(result.score, result.threshold),
             key="scale",

@@ -184,6 +184,14 @@ def test_verify_says_it_in_words(run, photos):
     assert "1.00% of pairs of different people match" in result.stdout
 
 
+def test_two_people_are_no_match_in_words_and_in_json(run, photos, monkeypatch):
+    """Only a search 1:N calls somebody unknown."""
+    monkeypatch.setattr("kerasface.verify.cosine_scores", lambda a, b: np.array([[0.2]]))
+    assert run("verify", photos / "face.png", photos / "close.jpg").stdout.startswith("NO MATCH: ")
+    verdict = json.loads(run("verify", photos / "face.png", photos / "close.jpg", "--json").stdout)
+    assert (verdict["decision"], verdict["score"]) == ("no_match", 0.2)
+
+
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_verify_cannot_go_on_without_a_photo(run, photos, name):
     result = run("verify", photos / "face.png", photos / name)

@@ -88,7 +88,7 @@ def test_a_photo_without_a_face_is_said_as_such(open_page, portrait_png, faceles
 
 
 @pytest.mark.parametrize(
-    ("decision", "word"), [("unknown", "No match"), ("ambiguous", "Ambiguous"), ("low_quality", "quality")]
+    ("decision", "word"), [("no_match", "No match"), ("ambiguous", "Ambiguous"), ("low_quality", "quality")]
 )
 def test_every_decision_has_its_words(open_page, monkeypatch, decision, word):
     real = kerasface.verify.verify
@@ -102,7 +102,7 @@ def test_every_decision_has_its_words(open_page, monkeypatch, decision, word):
     assert not page.exception
     assert word in page.title[0].value
     assert len(page.get("plotly_chart")) == (
-        1 if decision == "unknown" else 0
+        1 if decision == "no_match" else 0
     )  # a score that decides nothing is not drawn
 
 
