@@ -1,26 +1,40 @@
-"""The dashboard: `streamlit run app.py`. Settings: .streamlit/config.toml. The list of pages: pages/_navigation.py."""
+"""The dashboard: `streamlit run app.py`. Settings: .streamlit/config.toml. The list of pages: pages/_navigation.py.
+
+The server imports this file once, for what stands between it and every request; each run of a page executes it.
+"""
 
 import importlib
 import sys
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from kerasface.terminal import choose_kernels
 from pages._memory import return_large_blocks, settle
 from pages._navigation import mark_app_as_run, navigate, show_icon
 from pages._password import stop_without_password
+from pages._server import OwnPagesOnly, open_browser
 from pages._theme import show_readable_colours
 
-return_large_blocks()
-show_icon()
-show_readable_colours()
-page = navigate()
-stop_without_password()
-mark_app_as_run()
-choose_kernels()
-if "keras" not in sys.modules and page.url_path:  # Home needs it last of all, and says so there
-    # The other pages import it anyway; here the wait has a sign.
-    with st.spinner("Starting Keras and TensorFlow: some seconds, once after each start."):
-        importlib.import_module("keras")
-    settle()
-page.run()
+
+def run():
+    """Shows the page that was asked for."""
+    return_large_blocks()
+    show_icon()
+    show_readable_colours()
+    page = navigate()
+    stop_without_password()
+    mark_app_as_run()
+    choose_kernels()
+    if "keras" not in sys.modules and page.url_path:  # Home needs it last of all, and says so there
+        # The other pages import it anyway; here the wait has a sign.
+        with st.spinner("Starting Keras and TensorFlow: some seconds, once after each start."):
+            importlib.import_module("keras")
+        settle()
+    page.run()
+
+
+if __name__ == "__main__":
+    run()
+else:
+    app = st.App(__file__, middleware=[Middleware(OwnPagesOnly)], lifespan=open_browser)

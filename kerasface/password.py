@@ -8,7 +8,11 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import os
+import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,10 +22,66 @@ SHORTEST = 8  # characters
 # 32 MiB and about a tenth of a second for each guess.
 _COST, _BLOCK_SIZE, _PARALLEL = 2**15, 8, 1
 _SALT_BYTES, _HASH_BYTES = 16, 32
+FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0  # seconds after a wrong password; each further one in a row doubles them
 
 
 class PasswordFileError(RuntimeError):
     """The file of the password cannot be read: nobody is let in."""
+
+
+class TooEarlyError(RuntimeError):
+    """A password was given before the wait after the last wrong one was over; it was not looked at.
+
+    Attributes:
+        seconds: What is left of the wait.
+    """
+
+    def __init__(self, seconds: float):
+        super().__init__(
+            f"A wrong password was given a moment ago, here or in another browser. Try again in {math.ceil(seconds)} s."
+        )
+        self.seconds = seconds
+
+
+class Door:
+    """Lets in who knows the password, and everybody else guess one at a time, ever more slowly.
+
+    There is one wait for all: however many browsers guess at once, one password is looked at, and after a wrong one
+    none before the wait is over. It grows to `LONGEST_WAIT` only: other people's guesses lock nobody out for good.
+
+    Args:
+        clock: Seconds that only go up.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._wait = 0.0
+        self._not_before = -float("inf")
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until a password is looked at again; 0 where it is at once."""
+        return max(0.0, self._not_before - self._clock())
+
+    def opens_to(self, password: str) -> bool:
+        """Returns whether this is the password.
+
+        Raises:
+            TooEarlyError: If the wait after a wrong one is not over.
+            PasswordFileError: As of `check_password`.
+        """
+        with self._lock:
+            if seconds := self.seconds_left:
+                raise TooEarlyError(seconds)
+            right = check_password(password)
+            self._wait = 0.0 if right else min(max(FIRST_WAIT, 2 * self._wait), LONGEST_WAIT)
+            self._not_before = self._clock() + self._wait
+            return right
+
+
+# One for the process. Not in a cache of Streamlit, which any browser may ask to be emptied, password or not.
+DOOR = Door()
 
 
 def password_path() -> Path:

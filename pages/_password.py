@@ -4,23 +4,16 @@ from time import sleep
 
 import streamlit as st
 
-from kerasface.password import PasswordFileError, check_password, is_password_set
+from kerasface.password import DOOR, PasswordFileError, TooEarlyError, is_password_set
 from pages._photos import plain
 
 _LET_IN = "password_was_right"
-_LONGEST = 8.0  # seconds
-
-
-@st.cache_resource(show_spinner=False)
-def _failures() -> dict[str, int]:
-    """Wrong passwords since the last right one, from all browsers together."""
-    return {"count": 0}
 
 
 def stop_without_password():
     """Lets a session go on that gave the password, or where there is none; else it is asked for and the run ends.
 
-    After each wrong one the answer takes twice as long, whoever asks.
+    After each wrong one it takes twice as long until another is looked at, whoever asks.
     """
     if st.session_state.get(_LET_IN) or not is_password_set():
         return
@@ -31,18 +24,18 @@ def stop_without_password():
     st.caption('It was set on this machine with "kerasface password set", and "kerasface password clear" ends it.')
     if not asked:
         st.stop()
-    failures = _failures()
     with st.spinner("Checking"):
-        sleep(min(_LONGEST, 0.25 * 2 ** failures["count"]) if failures["count"] else 0)
+        sleep(DOOR.seconds_left)
         try:
-            right = check_password(given)
+            right = DOOR.opens_to(given)
+        except TooEarlyError as error:  # of several that waited, one was looked at, and was wrong
+            st.warning(plain(str(error)), icon=":material/hourglass:")
+            st.stop()
         except PasswordFileError as error:
             st.error(plain(str(error)), icon=":material/error:")
             st.stop()
     if not right:
-        failures["count"] += 1
         st.error("That is not the password.", icon=":material/lock:")
         st.stop()
-    failures["count"] = 0
     st.session_state[_LET_IN] = True
     st.rerun()

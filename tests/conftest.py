@@ -162,13 +162,13 @@ def settle(page, *, timeout=90_000):
     )
 
 
-def _free_port():
+def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
 
 
-def _wait_until_healthy(process, url, *, seconds=60):
+def wait_until_healthy(process, url, *, seconds=60):
     """Waits for the dashboard's health page; fails with the server's exit code or after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -187,7 +187,7 @@ def _wait_until_healthy(process, url, *, seconds=60):
 def app_server(tmp_path_factory):
     """Address of a running dashboard that starts in an empty folder, so with no model trained."""
     folder = tmp_path_factory.mktemp("dashboard")
-    port = _free_port()
+    port = free_port()
     options = {"server.port": port, "server.headless": "true", "server.fileWatcherType": "none"}
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
     command += [f"--{name}={value}" for name, value in options.items()]
@@ -195,7 +195,7 @@ def app_server(tmp_path_factory):
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_until_healthy(process, url)
+        wait_until_healthy(process, url)
         yield url
     finally:
         process.terminate()

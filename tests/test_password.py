@@ -2,14 +2,19 @@ import hashlib
 import json
 import os
 import stat
+import threading
 from base64 import b64decode
 
 import pytest
 from click.testing import CliRunner
 
+from kerasface import password as password_module
 from kerasface.cli import main
 from kerasface.password import (
+    LONGEST_WAIT,
+    Door,
     PasswordFileError,
+    TooEarlyError,
     check_password,
     clear_password,
     is_password_set,
@@ -79,3 +84,68 @@ def test_the_commands_set_and_clear_it():
     assert told == {"set": True, "file": str(password_path())}
     assert clear_password()
     assert not clear_password()
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def cheap_checks(monkeypatch):
+    """Every guess is looked at in no time; those that were are listed."""
+    looked_at = []
+    monkeypatch.setattr(password_module, "check_password", lambda given: looked_at.append(given) or given == "right")
+    return looked_at
+
+
+def test_however_many_wrong_passwords_the_wait_stays_bounded(cheap_checks):
+    clock = Clock()
+    door = Door(clock)
+    waits = []
+    for _ in range(3000):
+        assert not door.opens_to("wrong")
+        waits.append(door.seconds_left)
+        clock.now += door.seconds_left
+    assert waits[:6] == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
+    assert waits[-1] == LONGEST_WAIT
+    assert door.opens_to("right")
+    assert door.seconds_left == 0
+
+
+def test_before_the_wait_is_over_no_password_is_looked_at(cheap_checks):
+    clock = Clock()
+    door = Door(clock)
+    door.opens_to("wrong")
+    clock.now += 0.4
+    with pytest.raises(TooEarlyError, match="Try again in"):
+        door.opens_to("right")
+    assert cheap_checks == ["wrong"]
+    assert door.seconds_left == pytest.approx(0.1)  # a guess that came too early makes nobody wait longer
+    clock.now += 0.2
+    assert door.opens_to("right")
+
+
+def test_of_sixty_browsers_that_guess_at_once_one_is_looked_at(cheap_checks):
+    door = Door(Clock())
+    start, outcomes = threading.Barrier(60), []
+
+    def guess():
+        start.wait()
+        try:
+            outcomes.append(door.opens_to("wrong"))
+        except TooEarlyError:
+            outcomes.append(None)
+
+    threads = [threading.Thread(target=guess) for _ in range(60)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert cheap_checks == ["wrong"]
+    assert outcomes.count(None) == 59

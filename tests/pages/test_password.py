@@ -1,16 +1,17 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from kerasface.password import password_path, set_password
+from kerasface.password import Door, password_path, set_password
 from pages import _password
 
 
 @pytest.fixture
 def protected(tmp_path, monkeypatch, no_cached_models):
-    """A dashboard with a password; what it would have waited for is listed, and no wrong one makes a test wait."""
+    """A dashboard with a password; its clock stands still but for the waits, which are listed."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     waits = []
     monkeypatch.setattr(_password, "sleep", waits.append)
+    monkeypatch.setattr(_password, "DOOR", Door(clock=lambda: sum(waits)))
     set_password("correct horse")
     return waits
 
@@ -62,12 +63,29 @@ def test_the_right_password_lets_in_and_is_asked_for_once(browser):
 
 
 def test_wrong_passwords_take_ever_longer_in_all_browsers(browser, protected):
-    for _ in range(4):
+    for _ in range(7):
         give(browser(), "wrong password")
-    assert protected == [0, 0.5, 1.0, 2.0]
-    give(browser(), "correct horse")
+    assert protected == [0, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
+    assert is_inside(give(browser(), "correct horse"))
     give(browser(), "wrong password")
-    assert protected[-1] == 0
+    assert protected[7:] == [8.0, 0]
+
+
+def test_of_browsers_that_waited_together_one_guesses(browser, protected, monkeypatch):
+    give(browser(), "wrong password")
+    first, second = browser(), browser()
+
+    def wait_and_be_overtaken(seconds):
+        """The other browser waited for the same moment, and is looked at first."""
+        protected.append(seconds)
+        monkeypatch.setattr(_password, "sleep", protected.append)
+        give(first, "wrong password")
+
+    monkeypatch.setattr(_password, "sleep", wait_and_be_overtaken)
+    page = give(second, "correct horse")
+    assert not is_inside(page)
+    assert "Try again in 1 s" in page.warning[0].value
+    assert is_inside(give(second, "correct horse"))
 
 
 def test_a_damaged_file_is_a_sentence_and_lets_nobody_in(browser):
