@@ -86,7 +86,7 @@ def test_a_list_of_ones_own_is_what_counts():
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
-    """A dashboard without its configuration, started from another folder, and the file of the addresses it asked for."""
+    """A dashboard without its configuration, started from elsewhere, and the file of the addresses it asked for."""
     folder = tmp_path_factory.mktemp("watched")
     (folder / "sitecustomize.py").write_text(WATCHER)
     (folder / "bare").mkdir()
