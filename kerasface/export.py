@@ -25,7 +25,8 @@ from kerasface.data.image_cache import content_keys, fit_square
 from kerasface.data.photos import read_photos
 from kerasface.models.formats import FORMATS, INPUT, OUTPUT
 from kerasface.models.runtime import compile_network
-from kerasface.runs import Run, sync_path
+from kerasface.replacement import sync_path
+from kerasface.runs import Run
 
 # float32 in another order of summation differs by about 1e-6 in these networks; a wrong weight by far more than this.
 DEFAULT_TOLERANCE = 1e-4

@@ -8,16 +8,15 @@ import csv
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from kerasface.replacement import names_left, replaced_whole, settle
 
 if TYPE_CHECKING:
     import keras
@@ -82,8 +81,9 @@ def list_runs(root: str | os.PathLike = DEFAULT_ROOT) -> list[RunSummary]:
     root = Path(root)
     if not root.is_dir():
         return []
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return [_summary(folder) for folder in folders]
+    there = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    summaries = (_looked_at(root / name) for name in sorted(there | names_left(root)))
+    return [summary for summary in summaries if summary is not None]
 
 
 def load_run(root: str | os.PathLike, name: str) -> Run:
@@ -98,6 +98,8 @@ def load_run(root: str | os.PathLike, name: str) -> Run:
     from kerasface.models import layers  # noqa: F401 - registers the layers that saved models may hold
 
     folder = _folder(root, name)
+    if (problem := settle(folder)) is not None:
+        raise RunError(problem)
     if not folder.is_dir():
         names = ", ".join(summary.name for summary in list_runs(root)) or "none"
         raise RunError(f"There is no model {name!r} in {Path(root)}. Present: {names}.")
@@ -127,8 +129,7 @@ def write_run(
 ) -> Path:
     """Writes a run so that it is there whole or not at all.
 
-    Everything is written into a folder beside, synced to disk, and renamed into place. A run that had the name before
-    is kept as `.<name>.previous`.
+    A run that had the name before is kept as `.<name>.previous`; see `replacement.py`.
 
     Args:
         root: Folder of the runs; made if missing.
@@ -151,10 +152,7 @@ def write_run(
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         raise RunError(f"The run {name!r} was not written: the model has weights that are NaN or infinite.")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=folder.parent))
-        try:
-            beside.chmod(0o755)
+        with replaced_whole(folder) as beside:
             model.save(beside / "model.keras")
             digest = _sha256(beside / "model.keras")
             card = {"format": CARD_FORMAT, "name": name, **card, "model_sha256": digest}
@@ -165,11 +163,6 @@ def write_run(
             _write_csv(beside / "rejected.csv", [{"file": file, "reason": why} for file, why in rejected])
             for file, text in (files or {}).items():
                 (beside / file).write_text(text, encoding="utf-8")
-            _sync(beside)
-            _swap_in(beside, folder)
-        except BaseException:
-            shutil.rmtree(beside, ignore_errors=True)
-            raise
     except OSError as error:
         raise RunError(f"The run {name!r} could not be written to {folder.parent}: {error}") from error
     return folder
@@ -212,6 +205,17 @@ def check_name(name: str) -> None:
 def _folder(root: str | os.PathLike, name: str) -> Path:
     check_name(name)
     return Path(root) / name
+
+
+def _looked_at(folder: Path) -> RunSummary | None:
+    """Sums up a run, also one that is being replaced or whose writer was killed; `None` if it is gone."""
+    for _ in range(2):  # it may be moved away and come back while it is read
+        problem = settle(folder)
+        if folder.is_dir():
+            summary = _summary(folder)
+            if summary.problem is None or folder.is_dir():
+                return summary
+    return RunSummary(folder.name, folder, None, problem) if problem else None
 
 
 def _summary(folder: Path) -> RunSummary:
@@ -288,34 +292,3 @@ def _write_csv(path: Path, rows: Sequence[dict]) -> None:
             writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
             writer.writeheader()
             writer.writerows(rows)
-
-
-def _sync(folder: Path) -> None:
-    for path in (*folder.iterdir(), folder):
-        sync_path(path)
-
-
-def sync_path(path: Path) -> None:
-    """Waits until the file or folder `path` is on disk, so that a rename afterwards never shows half of it."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        # Windows cannot sync a folder or a file opened for reading; there the rename alone orders the writes.
-        with suppress(PermissionError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _swap_in(beside: Path, folder: Path) -> None:
-    if folder.exists():
-        previous = folder.with_name(f".{folder.name}.previous")
-        shutil.rmtree(previous, ignore_errors=True)
-        folder.rename(previous)
-        try:
-            beside.rename(folder)
-        except BaseException:
-            previous.rename(folder)
-            raise
-    else:
-        beside.rename(folder)
-    sync_path(folder.parent)

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 RANKS = (
     {"kerasface"},
-    {"images"},
+    {"images", "locks"},
+    {"replacement"},
     {"losses", "segmentation_losses", "evaluation"},
     {"plotting"},
     {"models"},

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasface import runs
+from kerasface import replacement, runs
 from kerasface.runs import RunError, list_runs, load_run, write_atomically, write_run
 
 LABELS = ["Ada", "Zoë", "张伟"]
@@ -226,11 +226,17 @@ def raiser(error):
     return raising
 
 
-@pytest.mark.parametrize("step", ["_write_csv", "_write_json", "_sync", "_swap_in", "_sha256"])
-def test_a_crash_while_writing_leaves_the_old_run_whole(model, tmp_path, monkeypatch, step):
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [
+        *((runs, "_write_csv"), (runs, "_write_json"), (runs, "_sha256")),
+        *((replacement, "sync_folder"), (replacement, "swap_in")),
+    ],
+)
+def test_a_crash_while_writing_leaves_the_old_run_whole(model, tmp_path, monkeypatch, module, step):
     folder = write(tmp_path, model)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    monkeypatch.setattr(runs, step, raiser(Crash()))
+    monkeypatch.setattr(module, step, raiser(Crash()))
     with pytest.raises(Crash):
         write(tmp_path, model, metrics={"top1": 1.0})
     assert names_in(tmp_path) == ["friends"]
