@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
+from kerasface.files import user_path
 from kerasface.terminal import choose_kernels
 
 # What the command line and the dashboard use; it has an effect only before TensorFlow is imported.
@@ -35,8 +36,8 @@ def benchmark_parser(docstring: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--data",
-        type=Path,
-        default=Path(os.environ.get("KERASFACE_DATA", "../shared/data")),
+        type=user_path,
+        default=user_path(os.environ.get("KERASFACE_DATA", "../shared/data")),
         help="folder with lfw/images and lfw/pairs.txt; KERASFACE_DATA or ../shared/data if not given",
     )
     return parser

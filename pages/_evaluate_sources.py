@@ -1,11 +1,11 @@
 """Where the page Evaluate gets its photos from: the widgets, and what they lead to."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
+from kerasface.files import user_path
 from pages._evaluate_data import (
     MAX_IMPOSTOR,
     Embedded,
@@ -144,7 +144,7 @@ def read_pairs(source: Source, models: list, report: Report) -> tuple[PairList, 
 
 def _path(place, label: str, key: str, example: str) -> str:
     text = place.text_input(label, key=key, placeholder=example, persist_state="session", icon=":material/folder:")
-    return os.path.expanduser(text.strip())
+    return str(user_path(text.strip())) if text.strip() else ""
 
 
 def _changed(path: str) -> float:

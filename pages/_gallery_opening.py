@@ -18,6 +18,7 @@ import streamlit as st
 
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.faces.quality import measure_quality
+from kerasface.files import user_path
 from kerasface.gallery.editing import ChangedMeanwhileError
 from kerasface.gallery.keys import KEY_BYTES, key_path, load_key
 from kerasface.gallery.sqlite import SqliteGallery
@@ -125,7 +126,7 @@ def default_path() -> str:
 
 def chosen_path() -> Path:
     """The file that the user chose; a `~` is the user's home."""
-    return Path((st.session_state.get("gallery_path") or "").strip() or default_path()).expanduser().absolute()
+    return user_path((st.session_state.get("gallery_path") or "").strip() or default_path()).absolute()
 
 
 def is_demo() -> bool:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -10,6 +9,7 @@ import streamlit as st
 from kerasface.data.embeddings import image_files
 from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.operating_points import operating_point
+from kerasface.files import user_path
 from kerasface.gallery.clustering import cluster_faces, fmr_for
 from kerasface.gallery.store import Person
 from kerasface.identify import DEFAULT_FPIR
@@ -66,7 +66,7 @@ def choose_many() -> list[Source]:
         return []
     try:
         with st.spinner("Looking into the folder"):
-            files = image_files(Path(folder).expanduser())
+            files = image_files(user_path(folder))
             sources = [file_source(path) for path in files[:KEPT]]
     except (ValueError, OSError) as error:
         st.error(plain(str(error)), icon=":material/folder_off:")

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from kerasface import runs
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
+from kerasface.files import user_path
 from kerasface.gallery.store import GalleryError, open_gallery
 from kerasface.inspection.embedding_map import MapPoints, file_points, gallery_points, read_thumbnails
 from kerasface.inspection.map_sources import digit_pictures, digit_points, exchanged_names, uploaded_points
@@ -116,7 +116,7 @@ def _reads_digits(card: dict) -> bool:
 def _gallery() -> Source:
     """All samples of a gallery, read anew in each run: somebody's consent may have ended since."""
     path = st.text_input("File of the gallery", default_path(), key="map_gallery", persist_state="session").strip()
-    path = Path(path or default_path()).expanduser()
+    path = user_path(path or default_path())
     embedder = {"embedder": embedder_fingerprint(), "embedding_dim": EMBEDDING_DIM}
     with st.spinner("Reading the gallery"), open_gallery(path, **embedder, create=False) as gallery:
         points = gallery_points(gallery)
@@ -138,7 +138,7 @@ def _file() -> Source:
         st.caption("Embed a folder of photos first, with a folder for each person, and choose the file that comes out:")
         st.code(EMBED_COMMAND, language=None, wrap_lines=True)
         st.stop()
-    file = Path(path).expanduser()
+    file = user_path(path)
     if file.is_dir():
         st.info(f"{plain(str(file))} is a folder. Embed it first, and choose the file that comes out:")
         st.code(EMBED_COMMAND, language=None, wrap_lines=True)

@@ -1,6 +1,5 @@
 """Where the page Train gets its pictures from: a folder of this machine, a zip file, or the sample."""
 
-import os
 from pathlib import Path
 
 import streamlit as st
@@ -9,6 +8,7 @@ from kerasface.data.archives import Contents, look_into, unpack
 from kerasface.data.folders import read_identity_folders
 from kerasface.data.samples import write_digits
 from kerasface.data.store import default_cache_folder
+from kerasface.files import user_path
 from kerasface.plotting.training import class_balance
 from kerasface.runs import RunError, check_name
 from pages._charts import show_chart
@@ -50,7 +50,7 @@ def _choose_folder() -> Path | None:
         icon=":material/folder:",
         persist_state="session",
     )
-    return Path(os.path.expanduser(text.strip())) if text.strip() else None
+    return user_path(text.strip()) if text.strip() else None
 
 
 def _sample() -> Path | None:

@@ -1,6 +1,5 @@
 """The pictures behind a confusion on the page Train, what to do with each, and the training that follows."""
 
-import os
 from pathlib import Path, PurePath
 
 import cv2
@@ -8,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from kerasface.data.curation import curation_file, decide, read_curation, undo
+from kerasface.files import user_path
 from kerasface.images import ImageError, decode
 from kerasface.plotting.segmentation import data_url
 from kerasface.runs import RunSummary
@@ -60,7 +60,7 @@ def _root(data: str | None) -> Path | None:
     text = st.text_input(
         "Folder of the pictures", key="train_root", placeholder=data or "/data/people", persist_state="session"
     )
-    folder = Path(os.path.expanduser(text.strip()))
+    folder = user_path(text.strip())
     return folder if text.strip() and folder.is_dir() else None
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from dataclasses import fields, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import click
@@ -552,11 +553,8 @@ def test_flags_go_before_the_recipe_and_the_recipe_before_the_defaults(run, aske
     result = run("train", "classify", "people", "--name", "friends", *words)
     assert result.exit_code == 0, result.output
     assert asked["recipe"] == ClassifyRecipe(backbone="linear", epochs=3, faces=False, flip=False, holdout=0.3)
-    assert ([str(value) for value in asked["arguments"]], asked["cache"], asked["runs"]) == (
-        ["people", "friends"],
-        "c",
-        "r",
-    )
+    assert asked["arguments"] == (Path("people"), "friends")
+    assert (asked["cache"], asked["runs"]) == (Path("c"), Path("r"))
 
 
 def test_without_flags_the_recipe_has_its_defaults(run, asked):

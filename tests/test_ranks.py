@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 RANKS = (
     {"kerasface"},
-    {"images", "locks"},
+    {"images", "files", "locks"},
     {"replacement"},
     {"losses", "segmentation_losses", "evaluation"},
     {"plotting"},

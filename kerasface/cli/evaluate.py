@@ -7,11 +7,12 @@ import click
 
 from kerasface.cli.output import JSON, RUNS, VIEWS, errors, print_json, stopwatch
 from kerasface.terminal import progress_bars
+from kerasface.train.__main__ import UserPath
 
 _REPORT = click.option(
     "--report",
     "report_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=UserPath(dir_okay=False),
     help="Write curves and tables there (HTML).",
 )
 
@@ -22,10 +23,8 @@ def evaluate() -> None:
 
 
 @evaluate.command()
-@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder with the photos of the pairs.")
-@click.option(
-    "--pairs", required=True, type=click.Path(path_type=Path), help="List of pairs: a table, or LFW's format."
-)
+@click.option("--images", required=True, type=UserPath(), help="Folder with the photos of the pairs.")
+@click.option("--pairs", required=True, type=UserPath(), help="List of pairs: a table, or LFW's format.")
 @VIEWS
 @_REPORT
 @JSON
@@ -76,7 +75,7 @@ def verification(images, pairs, views, report_file, as_json) -> None:
 
 
 @evaluate.command()
-@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder with a folder per person.")
+@click.option("--images", required=True, type=UserPath(), help="Folder with a folder per person.")
 @VIEWS
 @_REPORT
 @JSON
@@ -133,7 +132,7 @@ def identification(images, views, report_file, as_json) -> None:
 
 
 @evaluate.command()
-@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder with a folder per class.")
+@click.option("--images", required=True, type=UserPath(), help="Folder with a folder per class.")
 @click.option("--model", required=True, help="Name of a model that classifies.")
 @click.option("--beside", help="Name of another one with the same classes, compared on the same pictures.")
 @RUNS
@@ -219,8 +218,8 @@ def _tell_classification(name: str, result) -> None:
 
 
 @evaluate.command()
-@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of the pictures.")
-@click.option("--masks", required=True, type=click.Path(path_type=Path), help="Folder of masks of the same names.")
+@click.option("--images", required=True, type=UserPath(), help="Folder of the pictures.")
+@click.option("--masks", required=True, type=UserPath(), help="Folder of masks of the same names.")
 @click.option("--model", default="face-parts", show_default=True, help="Name of a model that segments.")
 @RUNS
 @_REPORT

@@ -8,6 +8,7 @@ import click
 from kerasface.cli.output import JSON, box_text, errors, print_json, run_photos
 from kerasface.cli.people import EXPIRES, GALLERY, PURPOSE, consent_of, opened_gallery
 from kerasface.terminal import progress_bars
+from kerasface.train.__main__ import UserPath
 
 _OVERRIDES = ("several_faces", "low_quality", "duplicate", "conflict")  # those of kerasface.enroll, which is heavy
 _FPIR = click.option(
@@ -20,8 +21,8 @@ _FPIR = click.option(
 
 @click.command()
 @click.argument("name", required=False)
-@click.argument("images", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--folder", type=click.Path(path_type=Path), help="Enrol a folder with a folder of photos per person.")
+@click.argument("images", nargs=-1, type=UserPath())
+@click.option("--folder", type=UserPath(), help="Enrol a folder with a folder of photos per person.")
 @click.option("--allow", multiple=True, type=click.Choice(_OVERRIDES), help="Enrol in spite of this; may be repeated.")
 @PURPOSE
 @EXPIRES
@@ -75,7 +76,7 @@ def enroll(name, images, folder, allow, purpose, expires, gallery, as_json) -> N
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, required=True, type=UserPath())
 @_FPIR
 @GALLERY
 @JSON
@@ -102,7 +103,7 @@ def identify(images, fpir, gallery, as_json) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=UserPath())
 @click.option("--name", "names", multiple=True, metavar="NUMBER=NAME", help="Enrol a cluster under a name.")
 @click.option(
     "--fmr",

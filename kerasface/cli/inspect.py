@@ -8,6 +8,7 @@ import click
 
 from kerasface.cli.output import JSON, RUNS, errors, print_json
 from kerasface.terminal import progress_bars
+from kerasface.train.__main__ import UserPath
 
 # Those of kerasface.inspection.comparison, which is too heavy to import.
 _SORT_KEYS = ("name", "parameters", "multiply_adds", "activation_bytes", "milliseconds")
@@ -25,9 +26,7 @@ IMAGE_SIZE = click.option(
     type=click.IntRange(min=1),
     help="Height and width of the images, in pixels.  [default: the model's own, 224 for architectures]",
 )
-OUT = click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write into; made if missing."
-)
+OUT = click.option("--out", type=UserPath(file_okay=False), help="Folder to write into; made if missing.")
 
 
 @click.group()

@@ -8,10 +8,11 @@ import click
 from kerasface.cli.inspect_pictures import LAYER, OUT, aligned_crop, face_of, write_png
 from kerasface.cli.output import JSON, MIN_FACE, RUNS, errors, print_json
 from kerasface.terminal import progress_bars
+from kerasface.train.__main__ import UserPath
 
 
 @click.command()
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=UserPath())
 @click.option("--model", required=True, help="Name of one of your models.")
 @LAYER
 @click.option("--count", default=16, show_default=True, type=click.IntRange(min=1), help="Channels, most active first.")

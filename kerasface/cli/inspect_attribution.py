@@ -20,6 +20,7 @@ from kerasface.cli.inspect_pictures import (
     write_png,
 )
 from kerasface.cli.output import JSON, MIN_FACE, RUNS, box_text, errors, print_json
+from kerasface.train.__main__ import UserPath
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +36,7 @@ _METHOD, _LAYER_METHOD = "rise", "layer-cam"
 
 
 @click.command()
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=UserPath())
 @click.option("--model", required=True, help="Name of a model trained by `kerasface train classify`.")
 @click.option(
     "--method", type=click.Choice(_METHODS), help="How it is found out.  [default: rise; layer-cam with --layer]"
@@ -91,8 +92,8 @@ def attribution(image, model, method, layer, label, regions, out, min_face_size,
 
 
 @click.command()
-@click.argument("image_a", metavar="A", type=click.Path(path_type=Path))
-@click.argument("image_b", metavar="B", type=click.Path(path_type=Path))
+@click.argument("image_a", metavar="A", type=UserPath())
+@click.argument("image_b", metavar="B", type=UserPath())
 @click.option(
     "--method", type=click.Choice(_MATCH_METHODS), default="occlusion", show_default=True, help="How it is found out."
 )

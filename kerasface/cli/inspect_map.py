@@ -7,16 +7,15 @@ import click
 from kerasface.cli.output import JSON, errors, print_json
 from kerasface.cli.people import opened_gallery
 from kerasface.terminal import progress_bars
+from kerasface.train.__main__ import UserPath
 
 _REPORT = "map.html"
 _METHODS = ("tsne", "pca", "umap")  # those of inspection.embedding_map
 
 
 @click.command("map")
-@click.argument("source", required=False, metavar="[FOLDER|FILE.npz]", type=click.Path(path_type=Path))
-@click.option(
-    "--gallery", type=click.Path(path_type=Path, dir_okay=False), help="Draw the people of this gallery instead."
-)
+@click.argument("source", required=False, metavar="[FOLDER|FILE.npz]", type=UserPath())
+@click.option("--gallery", type=UserPath(dir_okay=False), help="Draw the people of this gallery instead.")
 @click.option(
     "--method",
     type=click.Choice(_METHODS),
@@ -28,7 +27,7 @@ _METHODS = ("tsne", "pca", "umap")  # those of inspection.embedding_map
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(file_okay=False),
     help="Folder to write into; made if missing.",
 )
 @JSON

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerasface.train.__main__ import UserPath
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -17,7 +19,7 @@ LAYER = click.option("--layer", help="Layer by its path, as `kerasface inspect l
 OUT = click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(file_okay=False),
     help="Folder to write into; made if missing.",
 )
 REGIONS = click.option(

@@ -1,11 +1,10 @@
 """Commands on models and on this installation."""
 
-from pathlib import Path
-
 import click
 
 from kerasface.cli.output import EXPECTED_ERRORS, JSON, RUNS, errors, print_json
 from kerasface.terminal import turned_away
+from kerasface.train.__main__ import UserPath
 
 EXPORT_FORMATS = ("saved_model", "litert", "onnx")  # those of kerasface.models.formats, which is too heavy to import
 
@@ -15,8 +14,8 @@ EXPORT_FORMATS = ("saved_model", "litert", "onnx")  # those of kerasface.models.
 @click.option(
     "--format", "to_format", required=True, type=click.Choice(EXPORT_FORMATS), help="litert was called TFLite before."
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write; a folder for saved_model.")
-@click.option("--images", type=click.Path(path_type=Path), help="Photos to compare on.  [default: the sample portrait]")
+@click.option("--out", required=True, type=UserPath(), help="File to write; a folder for saved_model.")
+@click.option("--images", type=UserPath(), help="Photos to compare on.  [default: the sample portrait]")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export.")
 @RUNS
 @JSON
@@ -50,7 +49,7 @@ def sample() -> None:
 
 
 @sample.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=UserPath())
 @JSON
 def digits(folder, as_json) -> None:
     """Write 1,797 handwritten digits of 32 x 32 pixels into FOLDER, new or empty, a folder per digit."""

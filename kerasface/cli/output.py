@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from kerasface.terminal import start_tensorflow
+from kerasface.train.__main__ import UserPath
 
 if TYPE_CHECKING:
     from kerasface.data.photos import Photo
 
 EXPECTED_ERRORS = (ValueError, OSError, RuntimeError)
-IMAGES = click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+IMAGES = click.argument("images", nargs=-1, required=True, type=UserPath())
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-RUNS = click.option("--runs", default="saved_models", show_default=True, help="Folder of the models.")
+RUNS = click.option("--runs", default="saved_models", show_default=True, type=UserPath(), help="Folder of the models.")
 MIN_FACE = click.option(
     "--min-face-size",
     type=click.FloatRange(min=12),

@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import JSON, box_text, errors, print_json
+from kerasface.train.__main__ import UserPath
 
 GALLERY = click.option(
     "--gallery",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=UserPath(dir_okay=False),
     default=Path("kerasface.gallery"),
     show_default=True,
     envvar="KERASFACE_GALLERY",
@@ -162,7 +163,7 @@ def check(gallery, as_json) -> None:
 
 @people.command("not")
 @click.argument("name")
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("image", type=UserPath())
 @click.option(
     "--face", default=1, show_default=True, type=click.IntRange(min=1), help="Which face, as `identify` counts."
 )
@@ -192,7 +193,7 @@ def not_this_person(name, image, face, lift, gallery, as_json) -> None:
 
 
 @people.command("export")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=UserPath(dir_okay=False))
 @click.option("--passphrase", envvar="KERASFACE_PASSPHRASE", help="Encrypt with it.  [env: KERASFACE_PASSPHRASE]")
 @GALLERY
 @JSON
@@ -209,7 +210,7 @@ def export_people(file, passphrase, gallery, as_json) -> None:
 
 
 @people.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=UserPath())
 @click.option("--passphrase", envvar="KERASFACE_PASSPHRASE", help="With which it was encrypted.")
 @click.option("--merge", "merge_people", is_flag=True, help="Add to people of the same name instead of refusing them.")
 @GALLERY

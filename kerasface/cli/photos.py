@@ -1,11 +1,10 @@
 """Commands on photos: find, compare, embed and name the faces."""
 
-from pathlib import Path
-
 import click
 
 from kerasface.cli.output import IMAGES, JSON, MIN_FACE, RUNS, VIEWS, errors, face_lines, print_json, run_photos
 from kerasface.terminal import progress_bars
+from kerasface.train.__main__ import UserPath
 
 
 @click.command()
@@ -30,8 +29,8 @@ def detect(images, min_face_size, as_json) -> None:
 
 
 @click.command()
-@click.argument("image_a", metavar="A", type=click.Path(path_type=Path))
-@click.argument("image_b", metavar="B", type=click.Path(path_type=Path))
+@click.argument("image_a", metavar="A", type=UserPath())
+@click.argument("image_b", metavar="B", type=UserPath())
 @click.option("--fmr", default=0.001, show_default=True, help="False match rate to decide at, a fraction.")
 @MIN_FACE
 @JSON
@@ -62,8 +61,8 @@ def verify(image_a, image_b, fmr, min_face_size, as_json) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The .npz file to write.")
+@click.argument("folder", type=UserPath())
+@click.option("--out", required=True, type=UserPath(dir_okay=False), help="The .npz file to write.")
 @VIEWS
 @JSON
 def embed(folder, out, views, as_json) -> None:

@@ -9,6 +9,7 @@ import click
 
 from kerasface.cli.output import IMAGES, JSON, MIN_FACE, RUNS, errors, face_lines, print_json
 from kerasface.terminal import progress_bars
+from kerasface.train.__main__ import UserPath
 
 _DEFAULT_MODEL = "face-parts"
 _SUMMARY = "segmentation.json"
@@ -20,7 +21,7 @@ _JPEG_QUALITY = 92
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(file_okay=False),
     help="Folder to write into; made if missing.",
 )
 @click.option("--model", default=_DEFAULT_MODEL, show_default=True, help="Name of a model that segments.")

@@ -9,6 +9,7 @@ import click
 from kerasface.cli.output import EXPECTED_ERRORS, JSON, print_json
 from kerasface.cli.people import GALLERY, opened_gallery
 from kerasface.terminal import start_tensorflow, turned_away
+from kerasface.train.__main__ import UserPath
 
 _ERROR = 2
 # Nothing was judged: a script should not take it for a stranger.
@@ -25,7 +26,7 @@ _JPEG_QUALITY = 92
 @click.option("--enable", metavar="NAME", help="Turn unlocking on for NAME, also after too many failures; no camera.")
 @click.option(
     "--keep-frames",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(file_okay=False),
     help="Keep the frames in this folder; nothing is kept if not given.",
 )
 @GALLERY

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasface.files import user_folder, user_path
+
 
 def default_cache_folder() -> Path:
     """Returns where caches live: `KERASFACE_CACHE`, else `kerasface` in the user's cache folder."""
     if chosen := os.environ.get("KERASFACE_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerasface"
+        return user_path(chosen)
+    return user_folder("XDG_CACHE_HOME", ".cache") / "kerasface"
 
 
 def unwritable(folder: str | os.PathLike, error: OSError) -> OSError:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from kerasface.files import user_folder
 from kerasface.gallery.store import GalleryDamagedError, GalleryKeyError
 
 KEY_BYTES = 32
@@ -27,7 +28,7 @@ _MAX_KEY_FILE_BYTES = 1024
 
 def key_path() -> Path:
     """Returns where the key lies: `kerasface/gallery.key` in the user's configuration folder."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kerasface" / "gallery.key"
+    return user_folder("XDG_CONFIG_HOME", ".config") / "kerasface" / "gallery.key"
 
 
 def load_key(*, create: bool) -> bytes:

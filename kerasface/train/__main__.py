@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from kerasface.files import user_path
 from kerasface.terminal import progress_bars, start_tensorflow
 from kerasface.train import metric_recipe, segment_recipe
 from kerasface.train.metric_recipe import MetricRecipe
@@ -16,19 +17,32 @@ from kerasface.train.segment_recipe import SegmentRecipe
 _STAGES = {"head": "the head, all else frozen", "fine_tune": "fine-tuning", "train": "training"}
 
 
+class UserPath(click.Path):
+    """A path of the command line, as a `Path`; `~` is the user's home wherever the shell left it: `--out=~/x`.
+
+    For all commands. It stands here because the trainings also run without the others, as `python -m kerasface.train`.
+    """
+
+    def __init__(self, **rules):
+        super().__init__(path_type=Path, **rules)
+
+    def convert(self, value, param, context):
+        return super().convert(user_path(value), param, context)
+
+
 @click.group()
 def train() -> None:
     """Train a model on your own photos."""
 
 
 _COMMON = (
-    click.argument("data", required=False, type=click.Path(path_type=Path)),
+    click.argument("data", required=False, type=UserPath()),
     click.option("--name", help="Name of the model: the folder in --runs it is written to."),
     click.option("--resume", metavar="NAME", help="Go on with a training that was stopped or killed."),
-    click.option("--recipe", type=click.Path(path_type=Path), help="TOML file of settings; flags go before it."),
-    click.option("--runs", default="saved_models", show_default=True, type=click.Path(), help="Folder of the models."),
+    click.option("--recipe", type=UserPath(), help="TOML file of settings; flags go before it."),
+    click.option("--runs", default="saved_models", show_default=True, type=UserPath(), help="Folder of the models."),
     click.option(
-        "--cache", type=click.Path(), help="Folder for images and features.  [default: the user's cache folder]"
+        "--cache", type=UserPath(), help="Folder for images and features.  [default: the user's cache folder]"
     ),
     click.option("--json", is_flag=True, help="Print the metrics as JSON."),
 )
@@ -63,8 +77,8 @@ def _options(recipe: type, choices: dict):
 
 @train.command()
 @_training_options(ClassifyRecipe, CHOICES)
-@click.option("--preview", type=click.Path(path_type=Path), help="Write a sheet of augmented images there, and end.")
-@click.option("--find-lr", type=click.Path(path_type=Path), help="Write a learning-rate search there (HTML), and end.")
+@click.option("--preview", type=UserPath(), help="Write a sheet of augmented images there, and end.")
+@click.option("--find-lr", type=UserPath(), help="Write a learning-rate search there (HTML), and end.")
 def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **settings) -> None:
     """Train a classifier on DATA, a folder with one folder of images per class.
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
+from kerasface.files import user_path
+
 Recipe = TypeVar("Recipe")  # a frozen dataclass of settings, such as `ClassifyRecipe`
 
 CHOICES = {
@@ -28,9 +30,9 @@ CHOICES = {
 _OPTIONS = ("norm", "dropout", "dropblock", "pooling", "head", "activation", "num_layers")
 
 
-def setting(default, text: str):
-    """A field of a recipe: its default, and the help that its flag shows."""
-    return field(default=default, metadata={"help": text})
+def setting(default, text: str, *, is_path: bool = False):
+    """A field of a recipe: its default, the help that its flag shows, and whether it names a file or a folder."""
+    return field(default=default, metadata={"help": text, "is_path": is_path})
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,13 @@ class ClassifyRecipe:
     groups: str | None = setting(
         None, "Pattern of file names whose first group names a person, to hold persons out. [none]"
     )
-    unknown: str | None = setting(None, "Folder of strangers, to measure and limit their acceptance. [none]")
+    unknown: str | None = setting(
+        None, "Folder of strangers, to measure and limit their acceptance. [none]", is_path=True
+    )
     curation: str | None = setting(
-        None, "List of pictures to leave out or to take for another class, as the page Train writes it. [none]"
+        None,
+        "List of pictures to leave out or to take for another class, as the page Train writes it. [none]",
+        is_path=True,
     )
     backbone: str = setting("face_resnet", "face_resnet, an architecture of the zoo, or a name of keras.applications.")
     weights: str | None = setting(None, "Start from `pretrained` weights or `none`. [pretrained where there are any]")
@@ -134,7 +140,7 @@ def read_recipe(path: str | Path, kind: type = ClassifyRecipe) -> dict:
 
 
 def build_recipe(settings: Mapping[str, object], kind: type[Recipe] = ClassifyRecipe) -> Recipe:
-    """Makes a recipe of settings, every value checked for its type.
+    """Makes a recipe of settings, every value checked for its type; `~` in a path is the user's home.
 
     Args:
         settings: Values by field; fields that are missing or `None` have their defaults.
@@ -146,7 +152,8 @@ def build_recipe(settings: Mapping[str, object], kind: type[Recipe] = ClassifyRe
     checked = {}
     for entry in fields(kind):
         if entry.name in settings and (value := settings[entry.name]) is not None:
-            checked[entry.name] = _typed(entry.name, value, str(entry.type))
+            value = _typed(entry.name, value, str(entry.type))
+            checked[entry.name] = str(user_path(value)) if entry.metadata["is_path"] else value
     return kind(**checked)
 
 

@@ -26,7 +26,9 @@ class SegmentRecipe:
     classes: str | None = setting(
         None, "Names of the classes in the order of their ids, with commas between. [those of classes.txt]"
     )
-    validation: str | None = setting(None, "Folder to judge on, with images and masks, instead of holding some out.")
+    validation: str | None = setting(
+        None, "Folder to judge on, with images and masks, instead of holding some out.", is_path=True
+    )
     holdout: float = setting(0.2, "Share of the pictures held out for validation.")
     groups: str | None = setting(
         None, "Pattern of file names whose first group names a person: whole persons are held out. [none]"
@@ -50,7 +52,9 @@ class SegmentRecipe:
     context: float = setting(2.2, "Side of what is cut out around a face, in heights of its box.")
     copies: int = setting(8, "Differently augmented copies of each picture in an epoch, in the mean.")
     augment: str = setting("strong", "Augmentation: none, light, standard or strong.")
-    backgrounds: str | None = setting(None, "Folder of pictures to put behind what is labelled. [a few come along]")
+    backgrounds: str | None = setting(
+        None, "Folder of pictures to put behind what is labelled. [a few come along]", is_path=True
+    )
     flip: bool = setting(True, "Mirror half of the pictures when augmenting.")
     loss: str = setting("cross-entropy+dice", "cross-entropy, dice, focal, or the sum of one with dice.")
     class_weights: float = setting(0.25, "How much rare classes weigh more in cross-entropy: 0 no more, 1 balanced.")

@@ -1,0 +1,95 @@
+"""Paths as users give them: `~` is the user's home wherever it stands."""
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from kerasface.cli import main
+from kerasface.data.store import default_cache_folder
+from kerasface.files import user_path
+from kerasface.gallery.keys import key_path
+from kerasface.train.metric_recipe import MetricRecipe
+from kerasface.train.recipe import ClassifyRecipe, build_recipe, read_recipe
+from kerasface.train.segment_recipe import SegmentRecipe
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty folder that is the user's home; the working folder is another one."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "work").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "home"
+
+
+def parameters(command, words=()):
+    """Yields `(words, parameter)` of every command below `command`."""
+    for parameter in command.params:
+        yield " ".join(words), parameter
+    for name, below in getattr(command, "commands", {}).items():
+        yield from parameters(below, (*words, name))
+
+
+def test_a_tilde_is_the_home_and_a_name_that_begins_with_one_is_a_name(home):
+    assert user_path("~/photos") == home / "photos"
+    assert user_path(Path("~")) == home
+    assert user_path("photos/~/a") == Path("photos/~/a")
+    assert user_path("~nobody of that name/a") == Path("~nobody of that name/a")
+
+
+def test_every_path_of_the_command_line_knows_the_home(home):
+    paths = [(words, one) for words, one in parameters(main) if isinstance(one.type, click.Path)]
+    assert {"detect", "enroll", "train classify", "evaluate verification", "people export"} <= {w for w, _ in paths}
+    for words, one in paths:
+        wanted = home if one.type.file_okay is False else home / "x"
+        given = "~" if one.type.file_okay is False else "~/x"
+        assert one.type.convert(given, one, None) == wanted, (words, one.name)
+
+
+def test_commands_read_and_write_in_the_home(home):
+    Image.new("RGB", (80, 60), "grey").save(home / "wall.png")
+    (home / "models").mkdir()
+    result = CliRunner().invoke(main, ["detect", "~/wall.png"])
+    assert (result.exit_code, result.stdout) == (0, f"{home / 'wall.png'}: no faces\n")
+    assert CliRunner().invoke(main, ["sample", "digits", "~/new/digits"]).exit_code == 0
+    assert (home / "new" / "digits" / "7").is_dir()
+    assert CliRunner().invoke(main, ["models", "--runs=~/models"]).exit_code == 0
+    assert not list(Path.cwd().iterdir())
+
+
+def test_a_gallery_named_by_the_environment_lies_in_the_home(home, monkeypatch):
+    monkeypatch.setenv("KERASFACE_GALLERY", "~/people.gallery")
+    monkeypatch.setenv("KERASFACE_KEY", "01" * 32)
+    result = CliRunner().invoke(main, ["people", "list"])
+    assert str(home / "people.gallery") in result.output
+
+
+def test_folders_named_by_the_environment_lie_in_the_home(home, monkeypatch):
+    monkeypatch.setenv("KERASFACE_CACHE", "~/cache")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "~/configuration")
+    assert default_cache_folder() == home / "cache"
+    assert key_path() == home / "configuration" / "kerasface" / "gallery.key"
+    monkeypatch.delenv("KERASFACE_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "~/caches")
+    assert default_cache_folder() == home / "caches" / "kerasface"
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"), [(ClassifyRecipe, ("unknown", "curation")), (SegmentRecipe, ("validation", "backgrounds"))]
+)
+def test_paths_of_a_recipe_lie_in_the_home(kind, names, home):
+    (home / "recipe.toml").write_text("".join(f'{name} = "~/{name}"\n' for name in names), encoding="utf-8")
+    recipe = build_recipe(read_recipe(home / "recipe.toml", kind), kind)
+    assert [getattr(recipe, name) for name in names] == [str(home / name) for name in names]
+
+
+@pytest.mark.parametrize("kind", [ClassifyRecipe, MetricRecipe, SegmentRecipe])
+def test_every_setting_that_is_a_folder_is_known_for_one(kind):
+    for entry in kind.__dataclass_fields__.values():
+        names_a_path = entry.metadata["help"].startswith(("Folder", "File", "List of pictures"))
+        assert entry.metadata["is_path"] == names_a_path, entry.name
