@@ -117,6 +117,7 @@ class Identifier:
         self._index = SearchIndex(gallery.embedding_dim)
         self._names: dict[str, str] = {}
         self._crowding: dict[str, float] = {}
+        self._refusals: dict[str, list[Refusal]] = {}  # of each photo, by its hash
         self._version: int | None = None
         self._valid_until: float | None = None
 
@@ -135,7 +136,9 @@ class Identifier:
         expired = self._valid_until is not None and time.time() >= self._valid_until
         if self.gallery.version == self._version and not expired:
             return
-        changed = self.gallery.templates(since=self._version)
+        with self.gallery.snapshot():
+            changed, people = self.gallery.templates(since=self._version), self.gallery.people()
+            refusals = self.gallery.refusals()
         if self._version is None:
             self._index = SearchIndex.from_templates(changed.embeddings, changed.sample_ids, changed.person_ids)
         else:
@@ -143,7 +146,10 @@ class Identifier:
             self._index.add(changed.embeddings, changed.sample_ids, changed.person_ids)
         self._version, self._valid_until = changed.version, changed.valid_until
         self._crowding = {}
-        self._names = {person.person_id: person.name for person in self.gallery.people()}
+        self._names = {person.person_id: person.name for person in people}
+        self._refusals = {}
+        for refusal in refusals:
+            self._refusals.setdefault(refusal.source_hash, []).append(refusal)
 
     def identify(
         self, images: Sequence[np.ndarray], *, source_hashes: Sequence[str] | None = None
@@ -215,9 +221,7 @@ class Identifier:
         )
 
     def _refused(self, source_hash: str | None, faces: list[AnalyzedFace]) -> list[set[str]]:
-        if source_hash is None:
-            return [set() for _ in faces]
-        refusals = self.gallery.refused_matches(source_hash)
+        refusals = self._refusals.get(source_hash, ())
         return [{refusal.person_id for refusal in refusals if _is_face_of(refusal, entry.face)} for entry in faces]
 
     def _decide(self, faces: list[AnalyzedFace], refused: list[set[str]]) -> list[IdentifiedFace]:

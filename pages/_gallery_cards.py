@@ -95,6 +95,8 @@ def show_card(person: Person, change: LastChange | None):
 
 def consent_mark(person: Person) -> str:
     """In a few words whether the person agreed, as Markdown."""
+    if person.is_altered:
+        return ":red[:material/gpp_maybe: altered without the key, not looked for]"
     if person.consent is None:
         return ":orange[:material/help: no consent recorded]"
     if not person.is_searched:

@@ -18,6 +18,7 @@ ACTIONS = {
     "enroll": "enrolled",
     "rename": "renamed",
     "merge": "merged",
+    "unmerge": "merge undone",
     "split": "split",
     "consent": "consent",
     "delete_sample": "sample deleted",

@@ -36,7 +36,7 @@ def list_people(gallery, as_json) -> None:
         print_json(found)
         return
     for row in found:
-        click.echo(f"{row['name']}  {row['num_samples']} samples  {_consent_text(row['consent'])}")
+        click.echo(f"{row['name']}  {row['num_samples']} samples  {_consent_text(row)}")
     click.echo(f"{len(found)} people in {gallery}")
 
 
@@ -59,7 +59,7 @@ def show(name, gallery, as_json) -> None:
         changes = [{"time": change.time, "action": change.action, "detail": change.detail} for change in history]
         print_json({**_person_row(person), "samples": rows, "history": changes})
         return
-    click.echo(f"{person.name}  {person.person_id}  {_consent_text(_person_row(person)['consent'])}")
+    click.echo(f"{person.name}  {person.person_id}  {_consent_text(_person_row(person))}")
     for sample in samples:
         click.echo(f"  sample {sample.sample_id}  {sample.created}  {sample.source}")
     for change in history:
@@ -143,7 +143,7 @@ def consent(name, purpose, expires, gallery, as_json) -> None:
     """
     with errors(tensorflow=False), opened_gallery(gallery) as opened:
         person = opened.set_consent(opened.person(name).person_id, consent_of(purpose, expires))
-    _print_person(person, f"{person.name}: {_consent_text(_person_row(person)['consent'])}", as_json)
+    _print_person(person, f"{person.name}: {_consent_text(_person_row(person))}", as_json)
 
 
 @people.command()
@@ -260,10 +260,14 @@ def _person_row(person) -> dict:
         "num_samples": person.num_samples,
         "created": person.created,
         "consent": consent,
+        "altered": person.is_altered,
     }
 
 
-def _consent_text(consent: dict | None) -> str:
+def _consent_text(row: dict) -> str:
+    if row["altered"]:
+        return "ALTERED WITHOUT THE KEY: not searched for; see `kerasface people check`"
+    consent = row["consent"]
     if consent is None:
         return "no consent recorded"
     until = f" until {consent['expires']}" if consent["expires"] else ""

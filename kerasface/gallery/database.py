@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kerasface.gallery.schema import check_file, check_version, create_file, is_outdated, logs_of, migrate
+from kerasface.gallery.schema import check_file, check_version, create_file, logs_of
 from kerasface.gallery.store import (
     GalleryBusyError,
     GalleryDamagedError,
@@ -156,10 +156,6 @@ class Database:
             for setting in _SETTINGS:
                 self._connection.execute(setting)
             check_version(self._connection, self.path)
-            outdated = is_outdated(self._connection)
-        if outdated:
-            with self.write() as connection:
-                migrate(connection)
         # A deletion was killed before it was through. Where it cannot be finished now, reading still can.
         if self._is_unscrubbed():
             with suppress(GalleryBusyError, GalleryFileError), locked(self.path, self.timeout), self._errors():

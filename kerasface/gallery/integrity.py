@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from kerasface.gallery.checks import UNIT_TOLERANCE
-from kerasface.gallery.rows import Rows
+from kerasface.gallery.merging import merge_into
+from kerasface.gallery.rows import PERSONS, Rows, refusal_of
 from kerasface.gallery.store import Consent, GalleryError
 
 
@@ -14,12 +15,14 @@ def find_problems(connection: sqlite3.Connection, rows: Rows) -> Iterator[str]:
     """Yields a sentence for everything that is not as it must be, inside the transaction of `connection`."""
     try:
         yield from _broken_structure(connection)
-        for number, tag, sealed, expires in connection.execute("SELECT person, name_tag, sealed, expires FROM persons"):
-            yield from _wrong_person(rows, number, tag, sealed, expires)
+        for row in connection.execute(PERSONS):
+            yield from _wrong_person(rows, row)
         for row in connection.execute("SELECT sample_id, person, source_tag, template, sealed FROM samples"):
             yield from _wrong_sample(rows, *row)
-        for row, tag, sealed in connection.execute("SELECT refusal, source_tag, sealed FROM refusals"):
-            yield from _wrong_refusal(rows, row, tag, sealed)
+        for row in connection.execute("SELECT refusal, person, source_tag, sealed FROM refusals"):
+            yield from _wrong_refusal(rows, *row)
+        for number, person, sealed in connection.execute("SELECT merge, person, sealed FROM merges"):
+            yield from _unopened(rows, sealed, merge_into(person), number)
         for number, sealed in connection.execute("SELECT number, sealed FROM changes WHERE sealed IS NOT NULL"):
             yield from _unopened(rows, sealed, "change", number)
     except sqlite3.DatabaseError as error:
@@ -42,15 +45,13 @@ def _broken_structure(connection: sqlite3.Connection) -> Iterator[str]:
         yield f"{count} samples come from a change that the history does not have."
 
 
-def _wrong_person(rows: Rows, number: int, tag: bytes, sealed: bytes, expires: float | None) -> Iterator[str]:
+def _wrong_person(rows: Rows, row: tuple) -> Iterator[str]:
+    number, sealed = row[0], row[4]
     if problems := list(_unopened(rows, sealed, "person", number)):
         yield from problems
         return
     record = rows.keys.open(sealed, "person", number)
-    if rows.keys.tag("name", record["name"]) != tag:
-        yield f"The person of row {number} is not found by its name."
-    if (record["consent"] and Consent(**record["consent"]).expiry) != expires:
-        yield f"The end of the consent of the person of row {number} was altered."
+    yield from rows.alterations(row, record, record["consent"] and Consent(**record["consent"]))
 
 
 def _wrong_sample(rows: Rows, sample_id: int, person: int, tag: bytes, template: bytes, sealed: bytes) -> Iterator[str]:
@@ -66,10 +67,10 @@ def _wrong_sample(rows: Rows, sample_id: int, person: int, tag: bytes, template:
         yield f"Sample {sample_id} is not found by its source."
 
 
-def _wrong_refusal(rows: Rows, row: int, tag: bytes, sealed: bytes) -> Iterator[str]:
-    if problems := list(_unopened(rows, sealed, "refusal", row)):
+def _wrong_refusal(rows: Rows, row: int, person: int, tag: bytes, sealed: bytes) -> Iterator[str]:
+    if problems := list(_unopened(rows, sealed, refusal_of(person), row)):
         yield from problems
-    elif rows.keys.tag("source", rows.keys.open(sealed, "refusal", row)[0]) != tag:
+    elif rows.keys.tag("source", rows.keys.open(sealed, refusal_of(person), row)[0]) != tag:
         yield f"Refusal {row} is not found by its source."
 
 

@@ -2,11 +2,13 @@
 
 import hmac
 import secrets
+import sqlite3
 from pathlib import Path
 
 from kerasface.gallery.database import Database, create_database
 from kerasface.gallery.keys import GalleryKeys, load_key
-from kerasface.gallery.rows import Rows
+from kerasface.gallery.rows import Rows, refusal_of
+from kerasface.gallery.schema import is_outdated, migrate
 from kerasface.gallery.store import GalleryDamagedError, GalleryError, GalleryKeyError, OtherEmbedderError
 
 _ID_BYTES = 16
@@ -33,10 +35,35 @@ def open_rows(
         create_database(path, timeout, empty)
     database = Database(path, timeout)
     try:
-        return database, _unlocked(database, embedder, embedding_dim, key)
+        rows = _unlocked(database, embedder, embedding_dim, key)
+        _bring_up_to_date(database, rows)
     except BaseException:
         database.close()
         raise
+    return database, rows
+
+
+def _bring_up_to_date(database: Database, rows: Rows) -> None:
+    """Runs what an older file lacks, once it is known that the key is the right one: all of it, or nothing."""
+    with database.read() as connection:
+        if not is_outdated(connection):
+            return
+    with database.write() as connection:
+        if migrate(connection) < 2:
+            seal_anew(connection, rows)
+
+
+def seal_anew(connection: sqlite3.Connection, rows: Rows) -> None:
+    """Seals what version 1 of the schema left to be believed: whose a refusal is; ids and refusals of persons."""
+    refusals = connection.execute("SELECT refusal, person, sealed FROM refusals").fetchall()
+    for row, number, sealed in refusals:
+        sealed = rows.keys.seal(rows.keys.open(sealed, "refusal", row), refusal_of(number), row)
+        connection.execute("UPDATE refusals SET sealed = ? WHERE refusal = ?", (sealed, row))
+    for number, person_id, sealed in connection.execute("SELECT person, person_id, sealed FROM persons").fetchall():
+        record = rows.keys.open(sealed, "person", number)
+        record |= {"person_id": person_id, "refusals": rows.refusal_numbers(connection, number)}
+        sealed = rows.keys.seal(record, "person", number)
+        connection.execute("UPDATE persons SET sealed = ? WHERE person = ?", (sealed, number))
 
 
 def _unlocked(database: Database, embedder: str, embedding_dim: int, key: bytes | None) -> Rows:

@@ -1,8 +1,9 @@
 """Rows of the embedded gallery as records and back: what is sealed on the way in is opened on the way out."""
 
+import hashlib
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -13,6 +14,7 @@ from kerasface.gallery.keys import NONCE_BYTES, GalleryKeys, damaged_template, t
 from kerasface.gallery.store import (
     Change,
     Consent,
+    GalleryDamagedError,
     NameTakenError,
     NoSuchPersonError,
     Person,
@@ -21,15 +23,19 @@ from kerasface.gallery.store import (
     now_text,
 )
 
-_PERSONS = """SELECT p.person, p.person_id, p.sealed,
-    (SELECT count(*) FROM samples AS s WHERE s.person = p.person) FROM persons AS p"""
+# number, id, tag of the name, end of the consent, record, number of samples, numbers of the refusals
+PERSONS = """SELECT p.person, p.person_id, p.name_tag, p.expires, p.sealed,
+    (SELECT count(*) FROM samples AS s WHERE s.person = p.person),
+    (SELECT group_concat(r.refusal) FROM refusals AS r WHERE r.person = p.person) FROM persons AS p"""
 _SAMPLES = "SELECT s.sample_id, p.person_id, s.sealed FROM samples AS s JOIN persons AS p USING (person)"
 
 
 class Rows:
     """Reads and writes rows, inside the transaction of the connection given to each method.
 
-    In the file a person is a number, which binds the templates to it; outside it is a random `person_id`.
+    In the file a person is a number, which binds to it all that is sealed of the person: the record, the templates, the
+    refusals. Outside it is a random `person_id`. What the file says of a person without a seal is compared with the
+    record; where it differs, the person `is_altered`.
 
     Args:
         keys: The gallery's keys.
@@ -39,23 +45,36 @@ class Rows:
 
     def __init__(self, keys: GalleryKeys, embedder: str, embedding_dim: int):
         self.keys, self.embedder, self.embedding_dim = keys, embedder, embedding_dim
+        self._seen: dict[int, tuple[bytes, str | None, float | None]] = {}
 
     def number(self, connection: sqlite3.Connection, person: str) -> int:
         """Returns the number of the person with this id or name.
 
         Raises:
             NoSuchPersonError: If there is none.
+            GalleryDamagedError: If the file says so of somebody else.
         """
         row = connection.execute("SELECT person FROM persons WHERE person_id = ?", (person,)).fetchone()
-        number = row[0] if row else self.named(connection, person)
-        if number is None:
-            raise NoSuchPersonError(f"Nobody in the gallery has this name or id. Received: {person!r}.")
-        return number
+        if row is None:
+            if (number := self.named(connection, person)) is None:
+                raise NoSuchPersonError(f"Nobody in the gallery has this name or id. Received: {person!r}.")
+            return number
+        if self._record(connection, row[0])["person_id"] != person:
+            raise _altered_person(row[0], "id")
+        return row[0]
 
     def named(self, connection: sqlite3.Connection, name: str) -> int | None:
-        """Returns the number of the person with this name, or `None`."""
-        tag = self.keys.tag("name", normal_name(name))
-        row = connection.execute("SELECT person FROM persons WHERE name_tag = ?", (tag,)).fetchone()
+        """Returns the number of the person with this name, or `None`.
+
+        Raises:
+            GalleryDamagedError: If the file says so of somebody else.
+        """
+        name = normal_name(name)
+        row = connection.execute(
+            "SELECT person FROM persons WHERE name_tag = ?", (self.keys.tag("name", name),)
+        ).fetchone()
+        if row is not None and self._record(connection, row[0])["name"] != name:
+            raise _altered_person(row[0], "name")
         return row[0] if row else None
 
     def refuse_taken(self, connection: sqlite3.Connection, name: str, but: int | None = None) -> None:
@@ -72,25 +91,67 @@ class Rows:
 
     def person(self, connection: sqlite3.Connection, number: int) -> Person:
         """Returns one person."""
-        return self._person(connection.execute(f"{_PERSONS} WHERE p.person = ?", (number,)).fetchone())
+        return self._person(connection.execute(f"{PERSONS} WHERE p.person = ?", (number,)).fetchone())
 
     def people(self, connection: sqlite3.Connection) -> list[Person]:
         """Returns all persons, unsorted."""
-        return [self._person(row) for row in connection.execute(_PERSONS)]
+        return [self._person(row) for row in connection.execute(PERSONS)]
+
+    def searched(self, connection: sqlite3.Connection) -> Iterator[tuple[int, str | None, float | None]]:
+        """Gives number, id and end of the consent of all persons; no id where the person was altered.
+
+        Rows that are, byte for byte, what they were the last time are not opened again, which takes 40 us each.
+        """
+        seen, self._seen = self._seen, {}
+        for row in connection.execute(PERSONS):
+            number, digest = row[0], hashlib.blake2b(repr(row).encode(), digest_size=16).digest()
+            if (entry := seen.get(number)) is None or entry[0] != digest:
+                person = self._person(row)
+                person_id = None if person.is_altered else person.person_id
+                entry = (digest, person_id, person.consent and person.consent.expiry)
+            self._seen[number] = entry
+            yield number, *entry[1:]
 
     def add_person(self, connection: sqlite3.Connection, name: str, consent: Consent | None) -> int:
         """Adds a person without samples and returns its number."""
         number = _next(connection, "persons")
+        self.put_back_person(connection, number, secrets.token_hex(8), name, now_text(), consent)
+        return number
+
+    def put_back_person(
+        self,
+        connection: sqlite3.Connection,
+        number: int,
+        person_id: str,
+        name: str,
+        created: str,
+        consent: Consent | None,
+    ) -> None:
+        """Adds a person without samples and refusals under a number and an id that it had before."""
         connection.execute(
             "INSERT INTO persons (person, person_id, name_tag, sealed) VALUES (?, ?, ?, x'')",
-            (number, secrets.token_hex(8), self.keys.tag("name", name)),
+            (number, person_id, self.keys.tag("name", name)),
         )
-        self._write_person(connection, number, name, now_text(), consent)
-        return number
+        record = {"person_id": person_id, "name": name, "created": created, "refusals": []}
+        self._write_person(connection, number, record, consent)
 
     def update_person(self, connection: sqlite3.Connection, number: int, name: str, consent: Consent | None) -> None:
         """Changes name and consent."""
-        self._write_person(connection, number, name, self.person(connection, number).created, consent)
+        self._write_person(connection, number, self._record(connection, number) | {"name": name}, consent)
+
+    def record_consent(self, connection: sqlite3.Connection, number: int, consent: Consent | None) -> None:
+        """Adds a consent to the history, and lets search indexes read the person anew."""
+        detail = "none" if consent is None else f"for {consent.purpose!r}, until {consent.expires or 'withdrawn'}"
+        change = self.record(connection, "consent", number, detail)
+        # Who was left out of searches may be in them again.
+        connection.execute("UPDATE samples SET changed = ? WHERE person = ?", (change, number))
+
+    def put_right(self, connection: sqlite3.Connection, number: int) -> None:
+        """Takes the refusals that there are of a person for all there should be."""
+        refusals = self.refusal_numbers(connection, number)
+        for row in refusals:
+            self._refusal(connection, row, number)
+        self._change_refusals(connection, number, lambda known: refusals)
 
     def record(self, connection: sqlite3.Connection, action: str, number: int | None, detail: str) -> int:
         """Adds a change to the history and returns its number.
@@ -101,6 +162,17 @@ class Rows:
         sealed = self.keys.seal(detail, "change", change)
         connection.execute("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", (change, now_text(), action, number, sealed))
         return change
+
+    def rewrite_change(self, connection: sqlite3.Connection, number: int, detail: str) -> None:
+        """Changes what the history says of a change."""
+        sealed = self.keys.seal(detail, "change", number)
+        connection.execute("UPDATE changes SET sealed = ? WHERE number = ?", (sealed, number))
+
+    def move_changes(self, connection: sqlite3.Connection, numbers: Iterable[int], old: int, new: int) -> None:
+        """Gives changes of one person's history to another's."""
+        connection.executemany(
+            "UPDATE changes SET person = ? WHERE number = ? AND person = ?", [(new, number, old) for number in numbers]
+        )
 
     def history(self, connection: sqlite3.Connection, limit: int | None) -> list[Change]:
         """Returns the latest changes, latest first; all if `limit` is `None`."""
@@ -227,41 +299,101 @@ class Rows:
     def add_refusal(self, connection: sqlite3.Connection, number: int, refusal: Refusal) -> None:
         """Records that a face is not this person."""
         row, tag = _next(connection, "refusals"), self.keys.tag("source", refusal.source_hash)
-        sealed = self.keys.seal([refusal.source_hash, refusal.box], "refusal", row)
+        sealed = self.keys.seal([refusal.source_hash, refusal.box], refusal_of(number), row)
         connection.execute("INSERT INTO refusals VALUES (?, ?, ?, ?)", (row, number, tag, sealed))
+        self._change_refusals(connection, number, lambda known: [*known, row])
 
-    def refusals(self, connection: sqlite3.Connection, column: str, value) -> list[tuple[int, Refusal]]:
-        """Returns number and record of the refusals whose `column` has a value, oldest first."""
+    def delete_refusals(self, connection: sqlite3.Connection, number: int, refusals: Iterable[int]) -> None:
+        """Deletes some refusals of a person."""
+        gone = set(refusals)
+        connection.executemany("DELETE FROM refusals WHERE refusal = ?", [(row,) for row in gone])
+        self._change_refusals(connection, number, lambda known: [row for row in known if row not in gone])
+
+    def move_refusals(self, connection: sqlite3.Connection, refusals: Iterable[int], old: int, new: int) -> None:
+        """Gives refusals of one person to another; they are sealed anew for it."""
+        moved = list(refusals)
+        for row in moved:
+            refusal = self._refusal(connection, row, old)
+            sealed = self.keys.seal([refusal.source_hash, refusal.box], refusal_of(new), row)
+            connection.execute("UPDATE refusals SET person = ?, sealed = ? WHERE refusal = ?", (new, sealed, row))
+        self._change_refusals(connection, old, lambda known: [row for row in known if row not in moved])
+        self._change_refusals(connection, new, lambda known: [*known, *moved])
+
+    def refusal_numbers(self, connection: sqlite3.Connection, number: int) -> list[int]:
+        """Returns the numbers of a person's refusals, oldest first."""
+        rows = connection.execute("SELECT refusal FROM refusals WHERE person = ? ORDER BY refusal", (number,))
+        return [row for (row,) in rows]
+
+    def refusals(
+        self, connection: sqlite3.Connection, column: str | None = None, value=None
+    ) -> list[tuple[int, Refusal]]:
+        """Returns number and record of the refusals whose `column` has a value, oldest first; all without a column."""
+        where = "" if column is None else f"WHERE {column} = ?"
         rows = connection.execute(
-            f"""SELECT r.refusal, r.sealed, p.person_id FROM refusals AS r JOIN persons AS p USING (person)
-            WHERE r.{column} = ? ORDER BY r.refusal""",
-            (value,),
+            f"SELECT refusal, person FROM refusals {where} ORDER BY refusal", () if column is None else (value,)
         )
-        refusals = []
-        for row, sealed, person_id in rows:
-            source_hash, box = self.keys.open(sealed, "refusal", row)
-            refusals.append((row, Refusal(source_hash, tuple(box), person_id)))
-        return refusals
+        return [(row, self._refusal(connection, row, number)) for row, number in rows.fetchall()]
+
+    def alterations(self, row: tuple, record: dict, consent: Consent | None) -> Iterator[str]:
+        """Gives what the file says of a person and its record does not.
+
+        Args:
+            row: What `PERSONS` selects.
+            record: What is sealed.
+            consent: The one in the record.
+        """
+        number, person_id, tag, expires, _, _, refusals = row
+        if tag != self.keys.tag("name", record["name"]):
+            yield f"The person of row {number} is not found by its name."
+        if person_id != record.get("person_id"):
+            yield f"The id of the person of row {number} was altered."
+        if expires != (consent and consent.expiry):
+            yield f"The end of the consent of the person of row {number} was altered."
+        if sorted(map(int, refusals.split(",") if refusals else ())) != record.get("refusals"):
+            yield f'What is "not this person" was altered of the person of row {number}.'
 
     def _person(self, row: tuple) -> Person:
-        number, person_id, sealed, num_samples = row
+        number, sealed, num_samples = row[0], row[4], row[5]
         record = self.keys.open(sealed, "person", number)
         consent = record["consent"] and Consent(**record["consent"])
-        return Person(person_id, record["name"], num_samples, record["created"], consent)
+        is_altered = next(self.alterations(row, record, consent), None) is not None
+        return Person(
+            record.get("person_id", row[1]), record["name"], num_samples, record["created"], consent, is_altered
+        )
 
-    def _write_person(
-        self, connection: sqlite3.Connection, number: int, name: str, created: str, consent: Consent | None
-    ) -> None:
-        record = {"name": name, "created": created, "consent": consent and asdict(consent)}
+    def _record(self, connection: sqlite3.Connection, number: int) -> dict:
+        """What is sealed of a person."""
+        (sealed,) = connection.execute("SELECT sealed FROM persons WHERE person = ?", (number,)).fetchone()
+        record = self.keys.open(sealed, "person", number)
+        if "person_id" not in record:  # of version 1 of the schema, whose records were all sealed anew
+            raise _altered_person(number, "record")
+        return record
+
+    def _write_person(self, connection: sqlite3.Connection, number: int, record: dict, consent: Consent | None) -> None:
+        """Seals a person's record with a consent, and writes beside it what it is found by."""
         connection.execute(
-            "UPDATE persons SET name_tag = ?, sealed = ?, expires = ? WHERE person = ?",
+            "UPDATE persons SET person_id = ?, name_tag = ?, sealed = ?, expires = ? WHERE person = ?",
             (
-                self.keys.tag("name", name),
-                self.keys.seal(record, "person", number),
+                record["person_id"],
+                self.keys.tag("name", record["name"]),
+                self.keys.seal(record | {"consent": consent and asdict(consent)}, "person", number),
                 consent and consent.expiry,
                 number,
             ),
         )
+
+    def _change_refusals(
+        self, connection: sqlite3.Connection, number: int, change: Callable[[list[int]], list[int]]
+    ) -> None:
+        record = self._record(connection, number)
+        record["refusals"] = sorted(change(record["refusals"]))
+        sealed = self.keys.seal(record, "person", number)
+        connection.execute("UPDATE persons SET sealed = ? WHERE person = ?", (sealed, number))
+
+    def _refusal(self, connection: sqlite3.Connection, row: int, number: int) -> Refusal:
+        (sealed,) = connection.execute("SELECT sealed FROM refusals WHERE refusal = ?", (row,)).fetchone()
+        source_hash, box = self.keys.open(sealed, refusal_of(number), row)
+        return Refusal(source_hash, tuple(box), self._record(connection, number)["person_id"])
 
     def _sample(self, row: tuple) -> Sample:
         sample_id, person_id, sealed = row
@@ -281,6 +413,18 @@ def sample_ids_of(connection: sqlite3.Connection, number: int) -> list[int]:
     """Returns the ids of a person's samples, oldest first."""
     rows = connection.execute("SELECT sample_id FROM samples WHERE person = ? ORDER BY sample_id", (number,))
     return [sample_id for (sample_id,) in rows]
+
+
+def refusal_of(person: int) -> str:
+    """Returns as what a refusal is sealed: for its person."""
+    return f"refusal of person {person}"
+
+
+def _altered_person(number: int, what: str) -> GalleryDamagedError:
+    return GalleryDamagedError(
+        f"The {what} of the person of row {number} was altered by somebody without the key. "
+        "`kerasface people check` tells what else was; restore a copy."
+    )
 
 
 def _next(connection: sqlite3.Connection, table: str) -> int:

@@ -20,6 +20,9 @@ _HEADER_BYTES = 100
 #   removed    samples that are gone, and the change that took them: what search indexes must follow
 #   refusals   "not this person"
 #   changes    history; their largest number is the version of the gallery
+#   merges     what takes a person out of another one again; sealed, numbered by the change that merged them
+# What is not sealed is there to be found by, and decides nothing: `rows.Rows` compares it with what is. Version 2 also
+# seals refusals for their persons, and into every person its id and its refusals (`opening.seal_anew`).
 MIGRATIONS = (
     (
         """CREATE TABLE gallery (
@@ -50,6 +53,12 @@ MIGRATIONS = (
             person INTEGER REFERENCES persons, sealed BLOB
         ) STRICT""",
         "CREATE INDEX changes_of_person ON changes (person)",
+    ),
+    (
+        """CREATE TABLE merges (
+            merge INTEGER PRIMARY KEY, person INTEGER NOT NULL REFERENCES persons, sealed BLOB NOT NULL
+        ) STRICT""",
+        "CREATE INDEX merges_of_person ON merges (person)",
     ),
 )
 
@@ -112,12 +121,18 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Runs, inside the caller's transaction, the migrations that the file has not seen."""
-    for statements in MIGRATIONS[_version(connection) :]:
+def migrate(connection: sqlite3.Connection) -> int:
+    """Runs, inside the caller's transaction, the migrations that the file has not seen.
+
+    Returns:
+        The version that it had.
+    """
+    version = _version(connection)
+    for statements in MIGRATIONS[version:]:
         for statement in statements:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    return version
 
 
 def logs_of(path: Path) -> tuple[Path, Path]:

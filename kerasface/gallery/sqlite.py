@@ -11,6 +11,7 @@ import numpy as np
 
 from kerasface.gallery.checks import checked_embeddings, checked_hash, checked_name, checked_refusal, details_of
 from kerasface.gallery.integrity import find_problems
+from kerasface.gallery.merging import merge, merges_of, unmerge
 from kerasface.gallery.opening import open_rows
 from kerasface.gallery.reembedding import reembed
 from kerasface.gallery.rows import sample_ids_of, version
@@ -18,6 +19,7 @@ from kerasface.gallery.store import (
     Change,
     Consent,
     GalleryError,
+    Merge,
     NewSample,
     OtherEmbedderError,
     Person,
@@ -157,35 +159,55 @@ class SqliteGallery:
             return self._rows.person(connection, number)
 
     def set_consent(self, person_id: str, consent: Consent | None) -> Person:
-        """Records a person's consent in place of the earlier one; `None` records that there is none."""
+        """Records a person's consent in place of the earlier one; `None` records that there is none.
+
+        A person that somebody without the key has altered is taken as it is from then on.
+        """
         with self.transaction() as connection:
             number = self._rows.number(connection, person_id)
+            self._rows.put_right(connection, number)
             self._rows.update_person(connection, number, self._rows.person(connection, number).name, consent)
-            detail = "none" if consent is None else f"for {consent.purpose!r}, until {consent.expires or 'withdrawn'}"
-            change = self._rows.record(connection, "consent", number, detail)
-            # Who was left out of searches may be in them again.
-            connection.execute("UPDATE samples SET changed = ? WHERE person = ?", (change, number))
+            self._rows.record_consent(connection, number, consent)
             return self._rows.person(connection, number)
 
     def merge(self, into_id: str, other_id: str) -> Person:
         """Makes two persons one: all that is the other's becomes the first one's, whose name and consent stay.
 
-        If the first one has no consent, the other's becomes its own.
+        If the first one has no consent, the other's becomes its own. `unmerge` takes it back.
         """
         with self.transaction() as connection:
             into, other = self._rows.number(connection, into_id), self._rows.number(connection, other_id)
             if into == other:
                 raise GalleryError(f"Two different persons can be merged. Received: {into_id!r} and {other_id!r}.")
-            person, gone = self._rows.person(connection, into), self._rows.person(connection, other)
-            change = self._rows.record(connection, "merge", into, f"{gone.name!r} into {person.name!r}")
-            self._rows.move_samples(connection, sample_ids_of(connection, other), other, into, change)
-            # The other's history holds its names: it must go when the first person does.
-            for table in ("refusals", "changes"):
-                connection.execute(f"UPDATE {table} SET person = ? WHERE person = ?", (into, other))
-            connection.execute("DELETE FROM persons WHERE person = ?", (other,))
-            if person.consent is None and gone.consent is not None:
-                self.set_consent(into_id, gone.consent)
+            merge(connection, self._rows, into, other)
             return self._rows.person(connection, into)
+
+    def merges(self, person_id: str) -> list[Merge]:
+        """Returns who has become part of a person and can be taken out again, latest first."""
+        with self.snapshot() as connection:
+            return merges_of(connection, self._rows, self._rows.number(connection, person_id))
+
+    def unmerge(self, person_id: str, merge: int | None = None) -> Person:
+        """Undoes a merge: the one who became part of a person is a person again, and both are as they were before.
+
+        Id, name, samples, refusals, consent and history come back. What was changed since stays changed: samples that
+        were added stay where they are, deleted or split ones are not brought back, a consent that was recorded since
+        stays with the person, and one that was ended is ended for both.
+
+        Args:
+            person_id: Who has the other.
+            merge: Number of the merge, as `merges` gives it; the latest if not given.
+
+        Returns:
+            The person who is there again.
+
+        Raises:
+            GalleryError: If there is no such merge.
+            NameTakenError: If somebody has the name by now.
+        """
+        with self.transaction() as connection:
+            number = unmerge(connection, self._rows, self._rows.number(connection, person_id), merge)
+            return self._rows.person(connection, number)
 
     def split(self, person_id: str, sample_ids: Sequence[int], name: str) -> Person:
         """Makes a new person out of some samples of another one, and returns it.
@@ -226,7 +248,8 @@ class SqliteGallery:
             number = self._rows.number(connection, person_id)
             change = self._rows.record(connection, "delete_person", None, "")
             self._rows.delete_samples(connection, "person", number, change)
-            connection.execute("DELETE FROM refusals WHERE person = ?", (number,))
+            for table in ("refusals", "merges"):
+                connection.execute(f"DELETE FROM {table} WHERE person = ?", (number,))
             connection.execute("UPDATE changes SET person = NULL, sealed = NULL WHERE person = ?", (number,))
             connection.execute("DELETE FROM persons WHERE person = ?", (number,))
             self._database.leave_no_traces()
@@ -257,7 +280,7 @@ class SqliteGallery:
             self._database.leave_no_traces()
 
     def templates(self, since: int | None = None) -> Templates:
-        """Returns what a search needs. Nobody whose consent has expired is in it.
+        """Returns what a search needs. Nobody is in it whose consent has expired or who was altered without the key.
 
         Args:
             since: The version that a search index has: only what it must add, replace or remove is returned. All
@@ -275,8 +298,8 @@ class SqliteGallery:
                     f"Received: since={since}, version {current}."
                 )
             searched, removed, valid_until = {}, [], None
-            for number, person_id, expires in connection.execute("SELECT person, person_id, expires FROM persons"):
-                if expires is None or expires > now:
+            for number, person_id, expires in self._rows.searched(connection):
+                if person_id is not None and (expires is None or expires > now):
                     searched[number] = person_id
                     valid_until = min((time for time in (valid_until, expires) if time is not None), default=None)
                 elif since is not None:
@@ -314,13 +337,18 @@ class SqliteGallery:
             if not (same := self._same_refusals(connection, number, refusal)):
                 raise GalleryError(f"No such face was refused for this person. Received: {refusal}.")
             self._rows.record(connection, "lift_refusal", number, f"a face of the file {source_hash}")
-            connection.executemany("DELETE FROM refusals WHERE refusal = ?", [(row,) for row in same])
+            self._rows.delete_refusals(connection, number, same)
 
     def refused_matches(self, source_hash: str) -> list[Refusal]:
         """Returns who the faces in the file with this SHA-256 are not."""
         with self.snapshot() as connection:
             rows = self._rows.refusals(connection, "source_tag", self._source_tag(source_hash))
         return [refusal for _, refusal in rows]
+
+    def refusals(self) -> list[Refusal]:
+        """Returns all faces that are not somebody, whatever the file says of their photos without a seal."""
+        with self.snapshot() as connection:
+            return [refusal for _, refusal in self._rows.refusals(connection)]
 
     def refusals_of(self, person_id: str) -> list[Refusal]:
         """Returns the faces that are not this person."""

@@ -97,6 +97,8 @@ class Person:
         num_samples: Number of samples; 0 where all were deleted.
         created: When the person was enrolled, ISO 8601 in UTC.
         consent: The consent, or `None` where none was recorded.
+        is_altered: Whether the file says something else of the person than what is sealed: somebody without the key
+            has changed it. `SqliteGallery.check` tells what; recording a consent anew puts it right.
     """
 
     person_id: str
@@ -104,11 +106,12 @@ class Person:
     num_samples: int
     created: str
     consent: Consent | None
+    is_altered: bool = False
 
     @property
     def is_searched(self) -> bool:
-        """Whether searches look for this person now: not once the consent has expired."""
-        return self.consent is None or self.consent.is_valid()
+        """Whether searches look for this person now: not once the consent has expired, nor where it was altered."""
+        return not self.is_altered and (self.consent is None or self.consent.is_valid())
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +195,25 @@ class Change:
     action: str
     person_id: str | None
     detail: str
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A person who became part of another one, and can be taken out of it again.
+
+    Attributes:
+        number: Of the change that merged them.
+        time: When, ISO 8601 in UTC.
+        person_id: Whom the part was, and will be again.
+        name: That person's name.
+        num_samples: How many samples it would have again.
+    """
+
+    number: int
+    time: str
+    person_id: str
+    name: str
+    num_samples: int
 
 
 @dataclass(frozen=True)
