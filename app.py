@@ -10,11 +10,14 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from kerasface.terminal import choose_kernels
+from pages._arrival import lose_nothing
 from pages._memory import return_large_blocks, settle
 from pages._navigation import mark_app_as_run, navigate, show_icon
 from pages._password import stop_without_password
 from pages._server import OwnPagesOnly, open_browser
 from pages._theme import show_readable_colours
+
+lose_nothing()
 
 
 def run():

@@ -34,16 +34,18 @@ VERDICT = "h1:has-text('atch:'), h1:has-text('no decision')"
 class Server:
     """The dashboard in a process of its own, in an empty folder."""
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str, prepare: str = ""):
+        """Starts it; `prepare` is Python that its process runs first."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        options = [f"--server.port={port}", "--server.headless=true", "--server.fileWatcherType=none"]
+        words = ["streamlit", "run", str(APP), f"--server.port={port}", "--server.headless=true"]
+        code = f"{prepare}\nimport sys\nsys.argv = {words!r}\nfrom streamlit.web.cli import main\nmain()"
         self.url = f"http://127.0.0.1:{port}"
         self.started = time.perf_counter()
         self._log = open(Path(folder) / "server.log", "wb")  # noqa: SIM115 - closed with the server
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(APP), *options],
+            [sys.executable, "-c", code],
             cwd=folder,
             stdout=self._log,
             stderr=subprocess.STDOUT,

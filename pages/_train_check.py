@@ -15,6 +15,7 @@ from kerasface.train.data_check import DataCheck, check_data
 from kerasface.train.looking import draw_preview
 from kerasface.train.prepare import PreparedData, prepare
 from kerasface.train.recipe import ClassifyRecipe
+from pages._arrival import answered, ask
 from pages._charts import show_chart
 from pages._photos import plain
 from pages._train_data import show_files
@@ -23,6 +24,7 @@ READ = ("faces", "image_size", "min_images", "holdout", "groups", "unknown", "cu
 DRAWN = ("augment", "mix", "flip", "seed")  # what the preview depends on besides
 GROUPS, BEHIND = 12, 6  # duplicates shown, and pictures of each
 SIDE = 72  # pixels of one
+_CHECK = "train_check"  # the button's key
 _REDRAW = 0.15  # seconds between two states of the bar
 _TELLING = 3.0  # seconds, from which on the speed so far says something
 
@@ -44,9 +46,10 @@ def show_check(data: Path, recipe: ClassifyRecipe):
             st.markdown(
                 "Decode every picture, find what is broken or there twice, and see what augmentation makes of it."
             )
-            if not st.button("Check the pictures", icon=":material/fact_check:", key="train_check"):
+            if not ask("Check the pictures", icon=":material/fact_check:", key=_CHECK):
                 return
         found = _look(data, recipe, place)
+        answered(_CHECK)
         if found is None:
             return
         st.session_state["train_looked"] = key, found
@@ -57,7 +60,7 @@ def show_check(data: Path, recipe: ClassifyRecipe):
 def _look(data: Path, recipe: ClassifyRecipe, place) -> _Looked | None:
     with place.container():
         bar = st.progress(0.0, text="Reading the pictures")
-        st.button("Stop", icon=":material/stop:", key="train_check_stop")  # whatever is pressed ends this run
+        st.button("Stop", icon=":material/stop:", on_click=answered, args=(_CHECK,), key="train_check_stop")
     try:
         prepared = prepare(data, recipe, default_cache_folder(), _reporter(bar))
         bar.progress(1.0, text="Comparing the pictures with one another")

@@ -11,6 +11,7 @@ from kerasface.data.store import default_cache_folder
 from kerasface.files import user_path
 from kerasface.plotting.training import class_balance
 from kerasface.runs import RunError, check_name
+from pages._arrival import answered, ask
 from pages._charts import show_chart
 from pages._photos import plain
 
@@ -42,20 +43,47 @@ def choose_data() -> Path | None:
     return data
 
 
+def read_folder() -> Path:
+    """The folder as the boxes name it at this moment: what a press of Start goes by.
+
+    Raises:
+        ValueError: If there is none, or it cannot be trained on.
+    """
+    kind = st.session_state.get("train_source")
+    data = {FOLDER: _typed_folder, ARCHIVE: _unpacked, SAMPLE: _sample_folder}[kind]()
+    if data is None:
+        raise ValueError("Choose the pictures first.")
+    read_identity_folders(data)
+    return data
+
+
 def _choose_folder() -> Path | None:
-    text = st.text_input(
+    st.text_input(
         "Folder on this machine",
         key="train_folder",
         placeholder="/data/people",
         icon=":material/folder:",
         persist_state="session",
     )
-    return user_path(text.strip()) if text.strip() else None
+    return _typed_folder()
+
+
+def _typed_folder() -> Path | None:
+    text = st.session_state["train_folder"].strip()
+    return user_path(text) if text else None
+
+
+def _unpacked() -> Path | None:
+    return st.session_state.get("train_unpacked")
+
+
+def _sample_folder() -> Path:
+    return default_cache_folder() / "samples" / "digits"
 
 
 def _sample() -> Path | None:
     """The digits, written where caches live when they are asked for the first time."""
-    folder = default_cache_folder() / "samples" / "digits"
+    folder = _sample_folder()
     try:
         if not folder.is_dir():
             with st.spinner("Writing the digits"):
@@ -73,7 +101,7 @@ def _choose_archive() -> Path | None:
         "Zip file", ["zip"], key="train_zip", label_visibility="collapsed", max_upload_size=MAX_UPLOAD
     )
     if upload is None:
-        return st.session_state.get("train_unpacked")
+        return _unpacked()
     try:
         with st.spinner("Looking into the archive"):
             contents = look_into(upload)
@@ -88,14 +116,16 @@ def _choose_archive() -> Path | None:
     if st.session_state.get("train_unpacked") == folder and folder.is_dir():
         st.success(f"Unpacked to {plain(str(folder))}. Delete that folder to forget them.", icon=":material/check:")
         return folder
-    if st.button("Use these photos", type="primary", icon=":material/unarchive:", key="train_unpack"):
+    if ask("Use these photos", type="primary", icon=":material/unarchive:", key="train_unpack"):
         try:
             check_name(name)
             with st.spinner("Unpacking"):
                 unpacked = unpack(upload, folder)
         except (ValueError, OSError, RunError) as error:
+            answered("train_unpack")
             st.error(plain(str(error)), icon=":material/error:")
             return None
+        answered("train_unpack")
         st.session_state["train_unpacked"] = unpacked.folder
         st.rerun()
     st.caption(f"They will be written to {plain(str(folder))}, and stay there until you delete it.")

@@ -13,7 +13,7 @@ from kerasface.plotting.segmentation import data_url
 from kerasface.runs import RunSummary
 from pages._photos import plain
 from pages._train_recipe import shown_path
-from pages._train_start import show_start_of
+from pages._train_start import Wanted, show_start_of
 
 ALL = "All mistakes, the surest first"
 MAX_SHOWN = 24
@@ -158,11 +158,5 @@ def _show_list(summary: RunSummary, root: Path):
                     "Undo", icon=":material/undo:", on_click=_undo, args=(root, one.file), key=f"train_undo_{one.file}"
                 )
     st.caption("The held-out pictures are drawn anew, so that the new numbers are not measured on quite the same ones.")
-    show_start_of(
-        shown_path(root),
-        summary.name,
-        summary.path / "recipe.toml",
-        {"curation": str(path)},
-        key="again",
-        label="Train again with this list",
-    )
+    wanted = Wanted(shown_path(root), summary.name, summary.path / "recipe.toml", {"curation": str(path)})
+    show_start_of(lambda: wanted, key=f"again_{summary.name}", label="Train again with this list")

@@ -14,6 +14,7 @@ from pages._train_data import SAMPLE
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 DEFAULTS = "The defaults"
+FACES, WHOLE = "Faces", "Whole pictures"
 FIRST = ("backbone", "epochs", "augment")  # beside `faces`, which has its own words
 _LABELS = {"ema": "Averaged weights (EMA)", "groups": "Pattern of persons", "augment": "Augmentation"}
 _COLUMNS = 3
@@ -34,10 +35,9 @@ class Chosen:
     recipe: ClassifyRecipe
 
 
-def choose_recipe(data: Path) -> Chosen | None:
-    """Asks for the settings of a training on a folder; None, with a sentence, while they contradict themselves."""
-    files = {path.stem: path for path in sorted(CONFIGS.glob("*.toml")) if _is_of_classes(path)}
-    names = [DEFAULTS, *files]
+def choose_recipe() -> Chosen | None:
+    """Asks for the settings of a training; None, with a sentence, while they contradict themselves."""
+    names = [DEFAULTS, *_recipes()]
     source = st.session_state.get("train_source")
     preferred = {SAMPLE: "digits"}.get(source, "faces")
     name = st.selectbox(
@@ -47,25 +47,73 @@ def choose_recipe(data: Path) -> Chosen | None:
         key=f"train_recipe_{source}",
         persist_state="session",
     )
-    file = files.get(name)
+    file = _recipes().get(name)
     st.caption(plain(_purpose(file)) if file else "Faces, compared with each person's mean embedding.")
-    given = read_recipe(file) if file else {}
-    start = build_recipe(given)
-    settings = {
-        name: value for name, value in _ask(start, prefix=f"train_{source}_{name}").items() if value is not None
-    }
-    settings = {name: value for name, value in settings.items() if value != getattr(start, name)}
+    start, prefix = build_recipe(read_recipe(file) if file else {}), f"train_{source}"
+    _follow(start, prefix)
+    _ask(start, prefix)
     try:
-        recipe = resolve(build_recipe({**given, **settings}))
+        return read_choice()
     except ValueError as error:
         st.error(plain(str(error)), icon=":material/tune:")
         return None
-    return Chosen(file and shown_path(file), settings, recipe)
+
+
+def read_choice() -> Chosen:
+    """The settings as the boxes hold them at this moment: what a press of Start goes by.
+
+    Raises:
+        ValueError: If they contradict themselves.
+    """
+    source = st.session_state.get("train_source")
+    file = _recipes().get(st.session_state[f"train_recipe_{source}"])
+    given = read_recipe(file) if file else {}
+    start, prefix = build_recipe(given), f"train_{source}"
+    _follow(start, prefix)
+    settings, first = {}, ("faces", *FIRST)
+    for entry in sorted(fields(ClassifyRecipe), key=lambda entry: entry.name not in first):  # as they stand
+        value = _from_box(entry, st.session_state[f"{prefix}_{entry.name}"])
+        if value is not None and value != getattr(start, entry.name):
+            settings[entry.name] = value
+    return Chosen(file and shown_path(file), settings, resolve(build_recipe({**given, **settings})))
+
+
+def _follow(start: ClassifyRecipe, prefix: str):
+    """Puts a recipe's values into the boxes, but not over what the user set: that stays with another recipe."""
+    laid = st.session_state.get(f"{prefix}_laid", {})
+    values = {entry.name: _to_box(entry, getattr(start, entry.name)) for entry in fields(ClassifyRecipe)}
+    for name, value in values.items():
+        key = f"{prefix}_{name}"
+        if key not in st.session_state or (value != laid.get(name) == st.session_state[key]):
+            st.session_state[key] = value
+    st.session_state[f"{prefix}_laid"] = values
+
+
+def _to_box(entry: Field, value):
+    """What the box of a field shows for a value of a recipe."""
+    if entry.name == "faces":
+        return FACES if value else WHOLE
+    return value or "" if _is_text(entry) else value
+
+
+def _from_box(entry: Field, shown):
+    if entry.name == "faces":
+        return shown == FACES
+    return shown.strip() or None if _is_text(entry) else shown
+
+
+def _is_text(entry: Field) -> bool:
+    return "str" in str(entry.type) and entry.name not in CHOICES and entry.name != "backbone"
 
 
 def shown_path(path: Path) -> Path:
     """A path as one would type it: from the working folder, where it is inside."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _recipes() -> dict[str, Path]:
+    """The recipes of this kind of training, by name."""
+    return {path.stem: path for path in sorted(CONFIGS.glob("*.toml")) if _is_of_classes(path)}
 
 
 def _is_of_classes(path: Path) -> bool:
@@ -82,56 +130,47 @@ def _purpose(path: Path) -> str:
     return " ".join(line.removeprefix("# ").strip() for line in lines if not line.startswith("#   "))
 
 
-def _ask(start: ClassifyRecipe, prefix: str) -> dict:
-    """The widgets, and what is set in them by field; None where something is left to the recipe."""
+def _ask(start: ClassifyRecipe, prefix: str):
+    """The widgets. Their values are laid by `_follow` and read by `read_choice`: a recipe brings no other boxes."""
     entries = {entry.name: entry for entry in fields(ClassifyRecipe)}
     columns = st.columns(4, gap="medium")
-    faces, whole = "Faces", "Whole pictures"
     with columns[0]:
-        kind = st.segmented_control(
-            "Look at",
-            (faces, whole),
-            default=faces if start.faces else whole,
-            required=True,
-            help=entries["faces"].metadata["help"],
-            key=f"{prefix}_faces",
-            persist_state="session",
-        )
-    answers = {"faces": kind == faces}
+        text = entries["faces"].metadata["help"]
+        key = f"{prefix}_faces"
+        st.segmented_control("Look at", (FACES, WHOLE), required=True, help=text, key=key, persist_state="session")
     for column, name in zip(columns[1:], FIRST, strict=True):
         with column:
-            answers[name] = _ask_for(entries[name], getattr(start, name), f"{prefix}_{name}")
+            _ask_for(entries[name], getattr(start, name), f"{prefix}_{name}")
     with st.expander("All other settings", icon=":material/tune:"):
         st.caption("What is left empty is chosen for you, as the help of each setting says.")
-        others = [entry for name, entry in entries.items() if name not in answers]
+        others = [entry for name, entry in entries.items() if name not in ("faces", *FIRST)]
         for first in range(0, len(others), _COLUMNS):
             for column, entry in zip(
                 st.columns(_COLUMNS, gap="medium"), others[first : first + _COLUMNS], strict=False
             ):
                 with column:
-                    answers[entry.name] = _ask_for(entry, getattr(start, entry.name), f"{prefix}_{entry.name}")
-    return answers
+                    _ask_for(entry, getattr(start, entry.name), f"{prefix}_{entry.name}")
 
 
 def _ask_for(entry: Field, value, key: str):
-    """A widget for one field of the recipe, made of its type, its choices and its help."""
+    """A widget for one field of the recipe, made of its type, its choices and its help; `value` is the recipe's."""
     label = _LABELS.get(entry.name, entry.name.replace("_", " ").capitalize())
-    kind, text = str(entry.type), entry.metadata["help"]
-    keep = {"help": text, "key": key, "persist_state": "session"}
+    kind = str(entry.type)
+    keep = {"help": entry.metadata["help"], "key": key, "persist_state": "session"}
+    options = list(CHOICES.get(entry.name, (True, False) if "bool" in kind else ()))
     if entry.name == "backbone":
         first = ["face_resnet", *ARCHITECTURES]
         options = [*first, *(name for name in backbone_names() if name not in first)]
-        return st.selectbox(label, options, index=options.index(value) if value in options else 0, **keep)
-    options = list(CHOICES.get(entry.name, (True, False) if "bool" in kind else ()))
     if options:
         if value is None:
             options.insert(0, None)
         words = {None: "chosen for you", True: "yes", False: "no"}
-        return st.selectbox(
-            label, options, options.index(value), format_func=lambda one: words.get(one, str(one)), **keep
-        )
+        st.selectbox(label, options, format_func=lambda one: words.get(one, str(one)), **keep)
+        return
+    empty = "chosen for you" if value is None else f"{value}"
     if "int" in kind:
-        return st.number_input(label, 0, None, value, step=1, placeholder="chosen for you", **keep)
-    if "float" in kind:
-        return st.number_input(label, 0.0, None, value, step=0.01, format="%g", placeholder="chosen for you", **keep)
-    return st.text_input(label, value or "", placeholder="none", **keep).strip() or None
+        st.number_input(label, 0, None, None, step=1, placeholder=empty, **keep)
+    elif "float" in kind:
+        st.number_input(label, 0.0, None, None, step=0.01, format="%g", placeholder=empty, **keep)
+    else:
+        st.text_input(label, placeholder="none", **keep)

@@ -1,6 +1,8 @@
 """The start of a training on the page Train: its name, the same as a command, and the button."""
 
 import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -9,60 +11,91 @@ from kerasface import runs
 from kerasface.runs import DEFAULT_ROOT, RunError, check_name
 from kerasface.train.background import find_training, start, training_command
 from pages._photos import plain
-from pages._train_recipe import Chosen, shown_path
+from pages._train_data import read_folder
+from pages._train_recipe import read_choice, shown_path
 from pages._train_shown import show
 
 _ERROR = "train_start_error"
 
 
-def show_start(data: Path, chosen: Chosen):
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be trained.
+
+    Attributes:
+        data: The folder.
+        suggestion: A name; one that is free is made of it where none is typed.
+        file: The recipe.
+        settings: Settings that go before it.
+    """
+
+    data: Path
+    suggestion: str
+    file: Path | None
+    settings: dict
+
+
+def show_start():
     """Asks for the name, shows the command, and starts it."""
-    show_start_of(shown_path(data.absolute()), data.name, chosen.file, chosen.settings, key="new")
+    show_start_of(_read_new, key="new")
 
 
-def show_start_of(data: Path, suggestion: str, file: Path | None, settings: dict, *, key: str, label: str = "Start"):
+def show_start_of(read: Callable[[], Wanted], *, key: str, label: str = "Start"):
     """As `show_start`, for whatever is to be trained.
 
     Args:
-        data: The folder.
-        suggestion: A name; one that is free is made of it.
-        file: The recipe.
-        settings: Settings that go before it.
+        read: Tells what that is; asked when the button is pressed, as a box may have changed with this very press.
         key: Prefix of the widgets' keys.
         label: Of the button.
     """
-    free = _free_name(suggestion)
-    # Another suggestion is another field: what was typed is not taken along.
-    name = st.text_input(
-        "Name of the model", free, max_chars=80, key=f"{key}_name_{free}", persist_state="session"
-    ).strip()
-    problem = _problem(name)
-    if problem:
-        st.warning(plain(problem), icon=":material/badge:")
-    elif (Path(DEFAULT_ROOT) / name).exists():
-        st.caption(f"There is a model {plain(name)} already. It will be kept beside, as `.{plain(name)}.previous`.")
-    command = training_command(data, name, recipe=file, settings=settings)
-    with st.expander("The same as a command", icon=":material/terminal:"):
-        st.code(shlex.join(command), language=None, wrap_lines=True)
-    st.button(
-        label,
-        type="primary",
-        icon=":material/play_arrow:",
-        disabled=bool(problem),
-        on_click=_start,
-        args=(command, name),
-        key=f"{key}_start",
+    wanted = read()
+    free = _free_name(wanted.suggestion)
+    typed = st.text_input(
+        "Name of the model", max_chars=80, placeholder=free, key=f"{key}_name", persist_state="session"
     )
-    if error := st.session_state.pop(_ERROR, None):
+    name = typed.strip() or free
+    # Nothing that comes and goes stands above the button, or it would move away under the pointer.
+    st.button(
+        label, type="primary", icon=":material/play_arrow:", on_click=_start, args=(read, key), key=f"{key}_start"
+    )
+    if not show_start_error():
+        if problem := _problem(name):
+            st.warning(plain(problem), icon=":material/badge:")
+        elif (Path(DEFAULT_ROOT) / name).exists():
+            st.caption(f"There is a model {plain(name)} already. It will be kept beside, as `.{plain(name)}.previous`.")
+    with st.expander("The same as a command", icon=":material/terminal:"):
+        st.code(shlex.join(_command(wanted, name)), language=None, wrap_lines=True)
+
+
+def show_start_error() -> bool:
+    """Says why the last press of Start started nothing; returns whether there was one."""
+    error = st.session_state.pop(_ERROR, None)
+    if error:
         st.error(plain(error), icon=":material/error:")
+    return bool(error)
 
 
-def _start(command: list[str], name: str):
+def _read_new() -> Wanted:
+    data, chosen = read_folder(), read_choice()
+    return Wanted(shown_path(data.absolute()), data.name, chosen.file, chosen.settings)
+
+
+def _command(wanted: Wanted, name: str) -> list[str]:
+    return training_command(wanted.data, name, recipe=wanted.file, settings=wanted.settings)
+
+
+def _start(read: Callable[[], Wanted], key: str):
+    """Starts what the boxes show when the button is pressed."""
     try:
-        start(command, name)
-    except RunError as error:
+        wanted = read()
+        name = st.session_state[f"{key}_name"].strip() or _free_name(wanted.suggestion)
+        if problem := _problem(name):
+            raise RunError(problem)
+        start(_command(wanted, name), name)
+    except (RunError, ValueError, OSError) as error:
         st.session_state[_ERROR] = str(error)
         return
+    st.session_state[f"{key}_name"] = ""
     show(name)
 
 

@@ -15,7 +15,7 @@ from pages._train_follow import show_training
 from pages._train_recipe import choose_recipe
 from pages._train_results import show_results
 from pages._train_shown import NEW, choose_training
-from pages._train_start import show_start
+from pages._train_start import show_start, show_start_error
 
 
 def show_new():
@@ -23,15 +23,17 @@ def show_new():
     st.subheader("1. Pictures")
     data = choose_data()
     if data is None:
+        show_start_error()
         st.caption("Choose pictures to go on, or take the sample: handwritten digits, about a minute of training.")
         return
     st.subheader("2. Settings")
-    chosen = choose_recipe(data)
+    chosen = choose_recipe()
     if chosen is None:
+        show_start_error()
         return
     look = st.container()  # filled last: it may take minutes, and nobody has to wait for it
     st.subheader("4. Start")
-    show_start(data, chosen)
+    show_start()
     with look:
         st.subheader("3. A look before time is spent")
         show_check(data, chosen.recipe)

@@ -83,7 +83,7 @@ def choose_folder(page, folder):
 def choose_linear(page):
     """The defaults, on whole pictures of 16 pixels, by the simplest network."""
     page.selectbox(key="train_recipe_Folder").set_value("The defaults").run()
-    prefix = "train_Folder_The defaults"
+    prefix = "train_Folder"
     page.segmented_control(key=f"{prefix}_faces").set_value("Whole pictures")
     page.selectbox(key=f"{prefix}_backbone").set_value("linear")
     page.number_input(key=f"{prefix}_epochs").set_value(2)
@@ -198,9 +198,9 @@ def test_the_settings_become_a_command_and_contradictions_a_sentence(open_page, 
         "python -m kerasface.train classify pictures --name pictures "
         "--no-faces --backbone linear --epochs 2 --image-size 16"
     )
-    page.text_input(key="new_name_pictures").set_value("mine").run()
+    page.text_input(key="new_name").set_value("mine").run()
     assert "--name mine" in page.code[0].value
-    page.number_input(key="train_Folder_The defaults_epochs").set_value(0).run()
+    page.number_input(key="train_Folder_epochs").set_value(0).run()
     assert "trains nothing" in page.error[0].value
     assert not page.code
 
@@ -220,16 +220,71 @@ def test_every_recipe_of_this_kind_is_offered_and_becomes_itself(open_page, pict
     assert command[-1].endswith("digits.toml")
 
 
-def test_a_name_that_is_taken_is_not_offered_and_not_started(open_page, pictures, running):
+def test_a_name_that_is_taken_is_not_offered_and_not_started(open_page, pictures, running, monkeypatch):
+    monkeypatch.setattr("pages._train_start.start", None)
     page = open_page("train")
     choose_folder(page, pictures)
     choose_linear(page)
-    page.text_input(key="new_name_pictures").set_value("faces").run()
-    assert "is there already" in texts(page)
-    assert page.button(key="new_start").disabled
-    page.text_input(key="new_name_pictures").set_value("../x").run()
-    assert "plain folder name" in texts(page)
-    assert page.button(key="new_start").disabled
+    for name, problem in (("faces", "is there already"), ("../x", "plain folder name")):
+        page.text_input(key="new_name").set_value(name).run()
+        assert problem in texts(page)
+        page.button(key="new_start").click().run()
+        assert not page.exception
+        assert problem in page.error[0].value
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The commands that Start started, which are not run."""
+    commands = []
+    monkeypatch.setattr("pages._train_start.start", lambda command, name, **options: commands.append(command))
+    return commands
+
+
+def test_start_takes_what_is_typed_at_the_moment_it_is_pressed(open_page, pictures, started):
+    """Folder, name and epochs reach the server with the press: no run of the page has seen them before."""
+    page = open_page("train")
+    choose_folder(page, pictures)
+    choose_linear(page)
+    other = pictures.rename(pictures.with_name("others"))
+    page.text_input(key="train_folder").set_value(str(other))
+    page.text_input(key="new_name").set_value("mine")
+    page.number_input(key="train_Folder_epochs").set_value(7)
+    page.button(key="new_start").click().run()
+    assert not page.exception
+    (command,) = started
+    assert command[4:7] == ["others", "--name", "mine"]
+    assert command[command.index("--epochs") + 1] == "7"
+
+
+def test_what_cannot_be_started_is_said_when_start_is_pressed(open_page, pictures, tmp_path, started):
+    page = open_page("train")
+    choose_folder(page, pictures)
+    page.text_input(key="train_folder").set_value(str(tmp_path / "nowhere"))
+    page.button(key="new_start").click().run()
+    assert any("nowhere" in error.value for error in page.error)
+    choose_folder(page, pictures)
+    choose_linear(page)
+    page.number_input(key="train_Folder_epochs").set_value(0)
+    page.button(key="new_start").click().run()
+    assert "trains nothing" in texts(page)
+    assert not started
+
+
+def test_another_recipe_leaves_what_the_user_set_and_brings_the_rest(open_page, pictures, started):
+    page = open_page("train")
+    choose_folder(page, pictures)
+    page.selectbox(key="train_recipe_Folder").set_value("digits").run()
+    of_digits = page.number_input(key="train_Folder_epochs").value, page.selectbox(key="train_Folder_backbone").value
+    page.number_input(key="train_Folder_epochs").set_value(77)
+    page.selectbox(key="train_recipe_Folder").set_value("The defaults")  # in one message with what was typed
+    page.button(key="new_start").click().run()
+    assert not page.exception
+    assert page.session_state["train_Folder_epochs"] == 77 != of_digits[0]
+    assert page.session_state["train_Folder_backbone"] == ClassifyRecipe().backbone != of_digits[1]
+    (command,) = started
+    assert "--recipe" not in command
+    assert command[command.index("--epochs") + 1] == "77"
 
 
 def test_start_starts_the_command_and_follows_it(open_page, pictures, tmp_path, monkeypatch):
@@ -461,7 +516,7 @@ def test_digits_are_trained_from_the_page(open_page, tmp_path):
     """One epoch of a linear classifier on the sample: the page starts it, follows it, and shows what came of it."""
     page = open_page("train")
     page.segmented_control(key="train_source").set_value("Sample").run()
-    prefix = "train_Sample_digits"
+    prefix = "train_Sample"
     page.selectbox(key=f"{prefix}_backbone").set_value("linear")
     page.number_input(key=f"{prefix}_epochs").set_value(2).run()
     page.button(key="new_start").click().run()
