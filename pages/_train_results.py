@@ -53,7 +53,7 @@ def _show_rates(records: dict):
     rates = {
         "Top-1": (f"{metrics['top1']:.1%}", f"95 % interval {low:.1%} to {high:.1%}, of {held_out:,} held out"),
         "Top-5": (f"{metrics['top5']:.1%}", "the right name is among the five most probable"),
-        "Calibration error": (f"{metrics['ece']:.1%}", f"before temperature scaling {metrics['ece_before']:.1%}"),
+        "Calibration error": (f"{metrics['ece']:.1%}", _scaling(metrics)),
     }
     if strangers:
         high = f"{strangers['unknown_accepted_high']:.1%}"
@@ -63,6 +63,13 @@ def _show_rates(records: dict):
             with st.container(width=230, border=True, gap=None):
                 st.metric(name, value.replace("%", " %"))
                 st.caption(about.replace(" %", "%").replace("%", "\N{NO-BREAK SPACE}%"))
+
+
+def _scaling(metrics: dict) -> str:
+    """Whether the model was cooled; runs of earlier versions always were, and do not say by how much."""
+    if metrics.get("temperature") == 1:
+        return "without temperature scaling"
+    return f"before temperature scaling {metrics['ece_before']:.1%}"
 
 
 def _show_numbers(metrics: dict):

@@ -527,7 +527,8 @@ def asked(monkeypatch, tmp_path):
     """What `train classify` asks the library for, which trains nothing here but says that it did."""
     calls = {}
     metrics = {"num_classes": 2, "num_train": 8, "num_validation": 2, "seconds": 1.5, "top1": 0.5, "top5": 1.0}
-    metrics |= {"ece": 0.125, "ece_before": 0.25, "unknown_accepted": 0.01, "known_accepted": 0.9, "num_unknown": 300}
+    metrics |= {"temperature": 1.0, "ece": 0.125, "ece_before": 0.125}
+    metrics |= {"unknown_accepted": 0.01, "known_accepted": 0.9, "num_unknown": 300}
 
     def trained(*arguments, **options):
         calls.update(options, arguments=arguments)
@@ -573,7 +574,7 @@ def test_a_training_prints_one_json_object_or_what_matters_in_words(run, asked, 
     result = run("train", "classify", *words)
     for text in (
         "top-1 50.00%, top-5 100.00% on 2 held-out images (8 trained on)",
-        "calibration error 12.5% (before temperature scaling 25.0%)",
+        "calibration error 12.5% (without temperature scaling)",
         "strangers taken for somebody known 1.00%, known people recognised as known 90.0% (300 images",
         "A note.",
         "report.html",

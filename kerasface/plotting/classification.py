@@ -14,9 +14,9 @@ _MAX_COUNTED = 20  # classes whose numbers have room in a heatmap, and whose nam
 
 
 def reliability_diagram(before: Calibration, after: Calibration) -> go.Figure:
-    """Draws accuracy against confidence, before and after temperature scaling; on the diagonal both agree."""
+    """Draws accuracy against confidence, without and with temperature scaling; on the diagonal both agree."""
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], name="ideal", mode="lines", line={"color": QUIET, "dash": "dot"}))
-    for result, name, colour in ((before, "before", REJECT), (after, "after temperature", ACCEPT)):
+    for result, name, colour in ((before, "as trained", REJECT), (after, "temperature scaled", ACCEPT)):
         figure.add_trace(
             go.Scatter(
                 x=[part.confidence for part in result.bins],

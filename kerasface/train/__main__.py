@@ -251,7 +251,9 @@ def _print_result(trained) -> None:
         f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%} on {metrics['num_validation']} held-out images "
         f"({metrics['num_train']} trained on)"
     )
-    click.echo(f"calibration error {metrics['ece']:.1%} (before temperature scaling {metrics['ece_before']:.1%})")
+    scaled = metrics.get("temperature") != 1
+    how = f"before temperature scaling {metrics['ece_before']:.1%}" if scaled else "without temperature scaling"
+    click.echo(f"calibration error {metrics['ece']:.1%} ({how})")
     if metrics["unknown_accepted"] is not None:
         click.echo(
             f"strangers taken for somebody known {metrics['unknown_accepted']:.2%}, known people recognised as known "

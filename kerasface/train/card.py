@@ -39,8 +39,9 @@ def metrics_of(
     return {
         "top1": judged.top1,
         "top5": top_k_accuracy(judged.probabilities, judged.labels, 5),
+        "temperature": temperature.value,
         "ece_before": temperature.before.ece,
-        "ece": temperature.after.ece,
+        "ece": temperature.ece,
         "known_accepted": strangers and strangers.known_accepted,
         "unknown_accepted": strangers and strangers.unknown_accepted,
         "num_classes": len(prepared.names),
@@ -57,9 +58,15 @@ def metrics_of(
     }
 
 
-def notes_of(trained: Trained, prepared: PreparedData, strangers: OpenSet | None, recipe: ClassifyRecipe) -> list[str]:
+def notes_of(
+    trained: Trained,
+    prepared: PreparedData,
+    temperature: Temperature,
+    strangers: OpenSet | None,
+    recipe: ClassifyRecipe,
+) -> list[str]:
     """Returns what must be said about the run, in sentences."""
-    notes = []
+    notes = [temperature.reason]
     if trained.stopped:
         notes.append("The training was stopped before its end; --resume goes on with it.")
     if trained.comparison and not trained.comparison["fine_tuned_kept"]:
@@ -104,13 +111,7 @@ def card_of(
         "backbone": recipe.backbone,
         "labels": prepared.names,
         "metrics": metrics,
-        "calibration": {
-            "temperature": temperature.value,
-            "applied": True,
-            "ece_before": temperature.before.ece,
-            "ece": temperature.after.ece,
-            "num_images": len(prepared.validation),
-        },
+        "calibration": temperature.to_dict(),
         "open_set": strangers and {"score": score, **strangers.to_dict()},
         "weights": weights_of(recipe) if recipe.pretrained else [],
         **provenance(prepared, session),

@@ -235,10 +235,11 @@ def _write(trained: Trained, prepared: PreparedData, session: Session, runs) -> 
     recipe, judged = session.recipe, trained.judged
     temperature = cross_fitted_temperature(judged.probabilities, judged.labels)
     model = with_dtype_policy(trained.model, "float32")
-    cool(model, temperature.value)
+    if temperature.applied:
+        cool(model, temperature.value)
     strangers = judged.cooled(temperature).open_set()
     metrics = metrics_of(trained, prepared, temperature, strangers, session)
-    notes = notes_of(trained, prepared, strangers, recipe)
+    notes = notes_of(trained, prepared, temperature, strangers, recipe)
     records = Records(
         metrics=metrics,
         history=trained.history,

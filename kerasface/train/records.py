@@ -157,7 +157,7 @@ class Records:
             "confusions": confusions,
             "mistakes": mistakes,
             "calibration": {
-                "temperature": self.temperature.value,
+                **self.temperature.to_dict(),
                 "before": self.temperature.before.to_dict(),
                 "after": self.temperature.after.to_dict(),
             },

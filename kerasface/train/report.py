@@ -50,7 +50,7 @@ def _facts(records: Records) -> str:
     facts = {
         "top-1": share(metrics["top1"], 2),
         "top-5": share(metrics["top5"], 2),
-        "calibration error (ECE)": share(records.temperature.after.ece),
+        "calibration error (ECE)": share(records.temperature.ece),
     }
     if chosen:
         facts[f"strangers accepted, at most {share(chosen.unknown_accepted_high)}"] = share(chosen.unknown_accepted)
@@ -166,10 +166,8 @@ def _accepted_strangers(records: Records) -> str:
 def _calibration(records: Records) -> str:
     temperature = records.temperature
     return (
-        "<p>Of the answers given with a confidence of 90 %, nine of ten should be right. The model's logits are "
-        f"divided by {temperature.value:.2f}, which takes the mean distance between confidence and accuracy from "
-        f"{share(temperature.before.ece)} to {share(temperature.after.ece)}, measured on images that the divisor was "
-        "not fitted on.</p>"
+        "<p>Of the answers given with a confidence of 90 %, nine of ten should be right; the calibration error is the "
+        f"mean distance between confidence and accuracy. {escaped(temperature.reason)}</p>"
     ) + figure_html(classification.reliability_diagram(temperature.before, temperature.after))
 
 

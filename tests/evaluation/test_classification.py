@@ -106,6 +106,59 @@ def test_temperature_is_judged_on_the_other_half():
     np.testing.assert_allclose(temperature.apply(softmax(3 * logits)), softmax(3 * logits / temperature.value))
 
 
+def sure_of(probability, count, num_classes=3):
+    """`count` samples of class 0, of which the model is so sure."""
+    rest = (1 - probability) / (num_classes - 1)
+    return np.tile([probability] + [rest] * (num_classes - 1), (count, 1)), np.zeros(count, dtype=int)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 6, 12])
+def test_a_few_samples_without_a_mistake_do_not_unsettle_a_sure_model(count):
+    """98 % sure and right each time; the rule of succession alone would leave 88 % of six, and an error of 12 %."""
+    probabilities, labels = sure_of(0.98, count)
+    temperature = cross_fitted_temperature(probabilities, labels)
+    assert (temperature.value, temperature.applied) == (1, False)
+    assert temperature.fitted > 1.2
+    assert temperature.ece == temperature.before.ece == pytest.approx(0.02)
+    np.testing.assert_array_equal(temperature.apply(probabilities), probabilities)
+    assert temperature.reason.startswith("No temperature scaling")
+    assert ("too few" in temperature.reason) == (count < 4)
+
+
+def test_a_temperature_that_its_own_measure_speaks_against_is_not_applied():
+    """Models that are right about themselves and models that are not, judged on few samples each."""
+    rng, applied = np.random.default_rng(4), []
+    for count in (8, 16, 40):
+        for sharpness in (0.5, 1, 1, 3):
+            logits = 3 * rng.normal(size=(count + 2000, 5))
+            labels = np.array([rng.choice(5, p=row) for row in softmax(logits)])
+            said = softmax(sharpness * logits)
+            temperature = cross_fitted_temperature(said[:count], labels[:count])
+            hurts = (
+                temperature.log_loss_after >= temperature.log_loss_before
+                or temperature.after.ece > temperature.before.ece
+            )
+            assert not (temperature.applied and hurts)
+            assert temperature.value == (temperature.fitted if temperature.applied else 1)
+            fresh = calibration(said[count:], labels[count:]).ece
+            assert calibration(temperature.apply(said[count:]), labels[count:]).ece <= fresh + 0.01
+            applied.append(temperature.applied)
+    assert 0 < sum(applied) < len(applied)
+
+
+def test_a_model_that_is_too_sure_is_scaled_and_says_why():
+    rng = np.random.default_rng(5)
+    logits = 2 * rng.normal(size=(300, 4))
+    labels = np.array([rng.choice(4, p=row) for row in softmax(logits)])
+    temperature = cross_fitted_temperature(softmax(4 * logits), labels)
+    assert temperature.applied
+    assert temperature.ece == temperature.after.ece < temperature.before.ece
+    assert f"logits divided by {temperature.value:.2f}" in temperature.reason
+    assert f"from {temperature.log_loss_before:.3f} to {temperature.log_loss_after:.3f}" in temperature.reason
+    told = temperature.to_dict()
+    assert (told["applied"], told["temperature"], told["ece"]) == (True, temperature.value, temperature.ece)
+
+
 @pytest.mark.parametrize("accepted", [0, 1, 7, 19])
 def test_the_upper_bound_is_where_so_few_would_have_a_chance_of_one_in_twenty(accepted):
     """Of 20 strangers measured; the sum of the binomial distribution is written out."""

@@ -86,7 +86,7 @@ def test_cooling_moves_probabilities_and_leaves_cosines(score):
     """At temperature 2, odds become their square root: 3 to 1 is sqrt(3) to 1, and 9 to 1 is 3 to 1."""
     nothing = Calibration(0.0, ())
     before = judged([0.3, 0.4], [0.2], right=1, score=score)
-    after = before.cooled(Temperature(2.0, nothing, nothing))
+    after = before.cooled(Temperature(2.0, 2.0, nothing, nothing, 0.5, 0.4, 0.1, 9))
     high = np.sqrt(3) / (np.sqrt(3) + 1)
     np.testing.assert_allclose(after.probabilities, [[high, 1 - high], [1 - high, high]])
     np.testing.assert_allclose(after.unknown_probabilities, [[0.25, 0.75]])

@@ -1,5 +1,6 @@
 """Training on whole images: from scratch, in two stages, killed, stopped, diverging."""
 
+import html
 import json
 import signal
 
@@ -124,6 +125,11 @@ def test_a_run_has_everything_that_was_promised(whole):
     assert card["recipe"]["mix"] == "mixup"
     assert card["open_set"] is None  # one stranger is too few
     assert any("Strangers were not measured" in note for note in trained.notes)
+    told, metrics = card["calibration"], trained.metrics  # held out are too few to show that scaling helps
+    assert (told["applied"], told["temperature"], metrics["temperature"]) == (False, 1, 1)
+    assert metrics["ece"] == metrics["ece_before"] == told["ece"]
+    assert told["reason"] in trained.notes
+    assert told["reason"] in html.unescape((trained.folder / "report.html").read_text(encoding="utf-8"))
     kinds = [event["event"] for event in events if event["event"] not in ("progress", "steps")]
     assert kinds == ["start", *["epoch"] * 3, "end"]
     assert read_filters(trained.folder).epochs == (0, 1, 2, 3)
