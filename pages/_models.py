@@ -39,10 +39,19 @@ def _segmenter(root: str, name: str, sha256: str) -> Segmenter:
     return segmenter
 
 
+def shared_analyzer() -> FaceAnalyzer:
+    """The detector and embedder of all pages.
+
+    Raises:
+        ModelFileError: If their weights are missing or altered.
+    """
+    return _analyzer()
+
+
 def analyzer_or_stop() -> FaceAnalyzer:
     """The detector and embedder; where their weights are missing or altered, the page says so and ends here."""
     try:
-        return _analyzer()
+        return shared_analyzer()
     except ModelFileError as error:
         st.error(plain(str(error)), icon=":material/error:")
         st.stop()

@@ -66,8 +66,10 @@ def choose_view(views: Mapping[str, str], key: str) -> str:
         views: Name in the address to what is shown; the first one is the one to begin with.
         key: Of the widget.
     """
-    asked = st.query_params.get("view")
-    if key not in st.session_state:
+    asked, written = st.query_params.get("view"), f"{key}_written"
+    # Another address than the one that was written here is a link that was followed, in the middle of a session too.
+    followed = asked in views and asked != st.session_state.get(written)
+    if followed or key not in st.session_state:
         st.session_state[key] = asked if asked in views else next(iter(views))
     view = st.segmented_control(
         "View",
@@ -78,6 +80,7 @@ def choose_view(views: Mapping[str, str], key: str) -> str:
         label_visibility="collapsed",
         persist_state="session",
     )
+    st.session_state[written] = view
     if asked != view:
         st.query_params["view"] = view
     return view

@@ -1,4 +1,4 @@
-"""Home: what KerasFace is, what is installed, which models exist, and what to do first."""
+"""Home: what KerasFace can do, what to do first, which models exist and what is installed."""
 
 from pages._navigation import enter_through_app
 
@@ -7,29 +7,10 @@ enter_through_app()  # before what takes seconds to import
 import streamlit as st
 
 from kerasface import environment, runs
+from pages._home_cards import show_abilities, show_first_steps, show_made_pictures
 from pages._memory import settle
 from pages._photos import plain
 from pages._runs import TRAIN_COMMAND, show_broken_runs
-
-
-def show_first_steps(has_models: bool):
-    """What to do first, as three steps that work in this order without any preparation."""
-    st.subheader("Start here")
-    verify, recognise, train = st.columns([1, 1, 1.35])
-    with verify.container(border=True, height="stretch"):
-        st.markdown("**1. Compare two photos**")
-        st.markdown("Upload two photos or use the camera, and read whether they show the same person.")
-        st.page_link("pages/verify.py", label="Open Verify", icon=":material/compare:")
-    with recognise.container(border=True, height="stretch"):
-        st.markdown("**2. Find the faces in your photos**")
-        st.markdown("Upload photos; each face gets a number, and with a trained model its five most probable names.")
-        st.page_link("pages/recognise.py", label="Open Recognise", icon=":material/person_search:")
-        st.page_link("pages/segment.py", label="Open Segment", icon=":material/palette:")
-    with train.container(border=True, height="stretch"):
-        st.markdown("**3. Train another model**" if has_models else "**3. Train your first model**")
-        st.markdown("Put photos into one folder per person, and train here or in a terminal:")
-        st.page_link("pages/train.py", label="Open Train", icon=":material/model_training:")
-        st.code(TRAIN_COMMAND, language=None, wrap_lines=True)
 
 
 def show_runs(summaries: list[runs.RunSummary]):
@@ -40,7 +21,8 @@ def show_runs(summaries: list[runs.RunSummary]):
         rows = [(item.name, item.card["task"], len(item.card.get("labels", ()))) for item in usable]
         st.dataframe([dict(zip(("name", "task", "classes"), row, strict=True)) for row in rows], hide_index=True)
     elif not summaries:
-        st.markdown("No model is trained yet. Verify works without one.")
+        st.markdown("No model is trained yet. Verify and Gallery need none; Train makes one, here or in a terminal:")
+        st.code(TRAIN_COMMAND, language=None, wrap_lines=True)
     show_broken_runs(summaries)
 
 
@@ -74,7 +56,10 @@ st.markdown(
     "KerasFace finds, compares, recognises and segments faces with Keras models. "
     "Everything runs on this machine: photos and what is computed from them never leave it."
 )
-summaries = runs.list_runs()
-show_first_steps(has_models=any(summary.card for summary in summaries))
-show_runs(summaries)
-show_installation(look_at_installation())
+show_first_steps()
+places = show_abilities()
+show_runs(runs.list_runs())
+report = look_at_installation()
+show_installation(report)
+if not report["missing"]:
+    show_made_pictures(places)

@@ -193,6 +193,16 @@ def test_the_demonstration_leaves_the_users_files_alone(open_view, tmp_path, tmp
     assert "There is no gallery at" in said(page)
 
 
+def test_a_link_to_a_view_is_followed_in_the_middle_of_a_session(open_view, people):
+    page = open_view(view="add")
+    page.query_params["view"] = "file"  # as a link of Home has it
+    ran(page.run())
+    assert page.session_state["gallery_view"] == "file"
+    fill(page, gallery_view="people")  # and what is pressed on the page counts as before
+    assert page.session_state["gallery_view"] == "people"
+    assert page.query_params["view"] == ["people"]
+
+
 def test_names_are_shown_letter_by_letter(open_view, people):
     page = open_view()
     labels = [link.proto.label for link in page.get("page_link")]

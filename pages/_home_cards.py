@@ -1,0 +1,118 @@
+"""What the page Home leads to: by what the user has, and by what the pages can do."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from kerasface.models.pretrained import ModelFileError
+from pages._home_pictures import HEIGHT, WIDTH, made_pictures, plain_pictures
+from pages._photos import plain
+
+
+class Link(NamedTuple):
+    """A link to a page, or to a view of it."""
+
+    page: str
+    label: str
+    icon: str
+    view: str | None = None
+
+
+HAVE = {
+    "Two photos": (
+        "Do they show the same person? Upload both, or use the camera.",
+        [Link("verify", "Compare them in Verify", "compare")],
+    ),
+    "A folder of photos": (
+        "Who is in them again and again? Faces are sorted by person, and you name them.",
+        [Link("gallery", "Sort the faces in Gallery", "groups", "unknown")],
+    ),
+    "A folder per person": (
+        "Enrol everybody at once and find them in other photos, or train a model of your own.",
+        [
+            Link("gallery", "Enrol them in Gallery", "group_add", "folder"),
+            Link("train", "Train on them", "model_training"),
+        ],
+    ),
+    "Nothing at hand": (
+        "Every page has a sample: a portrait in Verify and Gallery, handwritten digits in Train.",
+        [
+            Link("playground", "Play with the basics", "science"),
+            Link("train", "Train on the digits", "model_training"),
+            Link("architectures", "Look into networks", "layers"),
+        ],
+    ),
+}
+CAN = {
+    "gallery": ("Gallery", "Know people by one photo, find them in others, and sort the faces you do not know."),
+    "verify": ("Verify", "Two photos, one person? With the rate at which the answer is wrong."),
+    "segment": ("Segment", "Hair, skin, eyes, nose and mouth, pixel by pixel."),
+    "inspect": ("Inspect", "What the network sees, layer by layer, and why it answers as it does."),
+    "playground": ("Playground", "Softmax, convolution, mixup and training, small enough to be moved by hand."),
+    "train": ("Train", "A model from a folder of pictures per class, with its mistakes laid open."),
+}
+ALSO = [
+    Link("recognise", "Recognise: names from a model that you trained", "person_search"),
+    Link("unlock", "Unlock: a live face opens a note", "lock_open"),
+    Link("architectures", "Architectures: where weights and work lie", "layers"),
+    Link("evaluate", "Evaluate: how often is it wrong?", "query_stats"),
+]
+ALT = {
+    "gallery": "A portrait, its face framed and named",
+    "verify": "The faces of two photos side by side",
+    "segment": "A portrait whose hair, skin, eyes, nose and mouth are coloured",
+    "inspect": "Six channels of a layer of the network that looks at a face",
+    "playground": "A digit, and where two kernels answer to its edges",
+    "train": "Six handwritten digits",
+}
+# A picture has its room before it is there: nothing moves when it comes.
+CSS = f"[class*=st-key-home_picture] img {{ width: 100%; aspect-ratio: {WIDTH} / {HEIGHT}; }}"
+
+
+def show_first_steps():
+    """What to do first, by what the user has."""
+    st.subheader("What do you have?")
+    with st.grid(min_column_width=300):
+        for what, (text, links) in HAVE.items():
+            with st.container(border=True, height="stretch"):
+                st.markdown(f"**{what}**  \n{text}")
+                for link in links:
+                    _show_link(link)
+
+
+def show_abilities() -> dict:
+    """What the pages can do, each with a picture; returns the places of the pictures, by page."""
+    st.subheader("What it can do")
+    st.html(f"<style>{CSS}</style>")
+    places = {}
+    with st.grid(min_column_width=230):
+        for page, (title, text) in CAN.items():
+            with st.container(border=True, height="stretch", key=f"home_picture_{page}"):
+                places[page] = st.empty()
+                st.page_link(f"pages/{page}.py", label=f"**{title}**")
+                st.markdown(f":small[{text}]")
+    _show_pictures(places, plain_pictures())
+    with st.container(horizontal=True):
+        for link in ALSO:
+            _show_link(link)
+    return places
+
+
+def show_made_pictures(places: Mapping):
+    """Puts what the networks make of the portrait into its places; they are made once after each start."""
+    try:
+        _show_pictures(places, made_pictures())
+    except ModelFileError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+
+
+def _show_pictures(places: Mapping, pictures: Mapping[str, np.ndarray]):
+    for page, picture in pictures.items():
+        places[page].image(picture, width="stretch", output_format="JPEG", alt=ALT[page])
+
+
+def _show_link(link: Link):
+    query = {"view": link.view} if link.view else None
+    st.page_link(f"pages/{link.page}.py", label=link.label, icon=f":material/{link.icon}:", query_params=query)
