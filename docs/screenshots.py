@@ -49,6 +49,24 @@ def train_live(page: Page) -> None:
     press("Pause")(page)
 
 
+def demonstration(view: str) -> Callable[[Page], None]:
+    """Returns what opens a view of the gallery that knows the sample portrait, and gives it the portrait again."""
+
+    def visit(page: Page) -> None:
+        press("Look at a demonstration")(page)
+        settle(page)
+        page.get_by_role("radio", name=view, exact=True).click()
+        settle(page)
+        sample(page)
+
+    return visit
+
+
+def known_person(page: Page) -> None:
+    demonstration("People")(page)
+    page.get_by_role("link", name="The astronaut").click()
+
+
 def nothing(page: Page) -> None:
     """Leaves the page as it opens."""
 
@@ -59,6 +77,10 @@ SHOTS: dict[str, Callable[[Page], None]] = {
     "verify": press("Try the sample"),
     "recognise": sample,
     "gallery": nothing,
+    "gallery?view=people": known_person,
+    "gallery?view=add": demonstration("Add a person"),
+    "gallery?view=folder": demonstration("Add many"),
+    "gallery?view=who": demonstration("Who is who"),
     "segment": sample,
     "unlock?view=trust": press("Hold up the photo"),
     "inspect": sample,
@@ -69,6 +91,9 @@ SHOTS: dict[str, Callable[[Page], None]] = {
     "architectures?part=Compare": nothing,
     "architectures?part=Calculators": nothing,
     "playground": nothing,
+    "playground?topic=Label+smoothing": nothing,
+    "playground?topic=DropBlock": nothing,
+    "playground?topic=Convolution": nothing,
     "playground?topic=Live+training": train_live,
     "train": sample,
     "evaluate": sample,

@@ -109,6 +109,7 @@ class Enroller:
         people: Mapping[str, Sequence[Path]],
         *,
         consent: Consent | None = None,
+        root: Path | None = None,
         on_progress: Progress | None = None,
     ) -> list[Enrolment]:
         """Enrols the photo files of many people; what is done is kept if it is interrupted.
@@ -116,6 +117,7 @@ class Enroller:
         Args:
             people: Names to files.
             consent: What all of them agreed to, if that is to be recorded.
+            root: A folder that holds the files; given, they are named from there on, as of an unpacked archive.
             on_progress: Called with the number of photos done and their total.
         """
         report = on_progress or (lambda done, total: None)
@@ -123,24 +125,26 @@ class Enroller:
         results: list[Enrolment] = []
         report(0, len(names))
         for batch in read_photos([path for files in people.values() for path in files]):
-            results += self._enroll_photos(names[len(results) : len(results) + len(batch)], batch, consent)
+            results += self._enroll_photos(names[len(results) : len(results) + len(batch)], batch, consent, root)
             report(len(results), len(names))
         return results
 
-    def _enroll_photos(self, names: Sequence[str], batch: Sequence[Photo], consent) -> list[Enrolment]:
-        readable = [(name, photo) for name, photo in zip(names, batch, strict=True) if photo.image is not None]
-        analyzed = self.identifier.analyzer.analyze([photo.image for _, photo in readable])
-        hashes, _ = content_keys([photo.path for _, photo in readable])
+    def _enroll_photos(self, names: Sequence[str], batch: Sequence[Photo], consent, root) -> list[Enrolment]:
+        sources = [str(photo.path.relative_to(root) if root else photo.path) for photo in batch]
+        whose = zip(names, batch, sources, strict=True)
+        readable = [(name, photo, source) for name, photo, source in whose if photo.image is not None]
+        analyzed = self.identifier.analyzer.analyze([photo.image for _, photo, _ in readable])
+        hashes, _ = content_keys([photo.path for _, photo, _ in readable])
         entries = [
-            (name, SourcePhoto(str(photo.path), source_hash, photo.image), faces)
-            for (name, photo), source_hash, faces in zip(readable, hashes, analyzed, strict=True)
+            (name, SourcePhoto(source, source_hash, photo.image), faces)
+            for (name, photo, source), source_hash, faces in zip(readable, hashes, analyzed, strict=True)
         ]
         done = iter(self._enroll_batch(entries, consent))
         return [
             next(done)
             if photo.image is not None
-            else Enrolment(name, str(photo.path), "unreadable", str(photo.problem), {})
-            for name, photo in zip(names, batch, strict=True)
+            else Enrolment(name, source, "unreadable", str(photo.problem).replace(str(photo.path), source), {})
+            for name, photo, source in zip(names, batch, sources, strict=True)
         ]
 
     def _enroll_batch(self, entries: Sequence[tuple[str, SourcePhoto, list]], consent) -> list[Enrolment]:

@@ -1,15 +1,16 @@
 """The view Calculators of the page Architectures: one convolution worked out by hand, and three ways to convolve."""
 
-import pandas as pd
 import streamlit as st
 
 from kerasface.inspection.calculators import conv_multiply_adds, conv_output_size, conv_parameters, separable_ratio
 from kerasface.inspection.factorised import ways_to_convolve
 from kerasface.inspection.kernel_places import LEFT_OUT, kernel_places
 from kerasface.plotting.kernel_places import MAX_PIXELS, places_figure
+from kerasface.plotting.style import percent
 from pages._architectures_layers import FORMULA
 from pages._charts import show_chart
 from pages._photos import plain
+from pages._tables import show_table
 
 # (label, shortest name of the setting, least, most): of one convolution, and of the three ways
 CONVOLUTION = {
@@ -115,25 +116,16 @@ def show_ways():
         side, kernel, channels, filters, reduced = sliders("ways", WAYS)
     ways = ways_to_convolve((side, side), kernel, channels, filters, reduced)
     with right:
-        st.dataframe(
-            pd.DataFrame(
-                {
-                    "way": [way.name for way in ways],
-                    "multiply-adds": [way.multiply_adds for way in ways],
-                    "of the normal": [way.share for way in ways],
-                    "weights": [way.weights for way in ways],
-                }
-            ),
-            hide_index=True,
-            column_config={
-                "multiply-adds": st.column_config.NumberColumn(format="localized"),
-                "weights": st.column_config.NumberColumn(format="localized", help="Without biases."),
-                "of the normal": st.column_config.ProgressColumn(
-                    format="percent", min_value=0, max_value=max(1.0, *(way.share for way in ways))
-                ),
-            },
-            alt="Multiply-adds and weights of the three ways",
-        )
+        rows = [
+            {
+                "way": way.name,
+                "multiply-adds": f"{way.multiply_adds:,}",
+                "of the normal": percent(way.share),
+                "weights, no biases": f"{way.weights:,}",
+            }
+            for way in ways
+        ]
+        show_table(rows, "Multiply-adds and weights of the three ways")
         sums = [f"{way.name}: {way.sum} = {way.weights:,} weights" for way in ways]
         st.markdown("  \n".join([*sums, f"Each weight is used at {side}·{side} = {side * side:,} places."]))
         ratio = separable_ratio(kernel, filters)

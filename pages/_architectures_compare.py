@@ -12,6 +12,7 @@ from pages._architectures_models import SIDE, SIDES, Costs, named_costs
 from pages._charts import show_chart
 from pages._inspect_work import Report, work
 from pages._photos import plain
+from pages._tables import show_sideways_hint
 
 DEFAULT = ("face_resnet", *ARCHITECTURES)
 
@@ -104,6 +105,7 @@ def show_table(rows: list[dict]):
         table,
         hide_index=True,
         height="content",
+        placeholder="\N{EN DASH}",
         column_config={
             "name": st.column_config.TextColumn("architecture", pinned=True),
             "parameters": number("weights", format="localized"),
@@ -116,6 +118,7 @@ def show_table(rows: list[dict]):
         column_order=None if table["milliseconds"].notna().any() else [*table.columns[:-1]],
         alt="The architectures with weights, size, multiply-adds, memory and time",
     )
+    show_sideways_hint()
 
 
 def show_bubbles(rows: list[dict]):

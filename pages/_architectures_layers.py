@@ -15,6 +15,7 @@ from pages._architectures_ideas import idea_of
 from pages._architectures_models import SIDE, SIDES, Choice, Costs, costs_of, list_choices
 from pages._charts import show_chart
 from pages._photos import plain
+from pages._tables import show_sideways_hint
 
 FIRST = "alexnet"
 FORMULA = r"\left\lfloor \frac{N + 2P - D(F - 1) - 1}{S} \right\rfloor + 1"
@@ -107,6 +108,7 @@ def choose_row(costs: Costs, key: str) -> LayerRecord | None:
         pd.DataFrame([_cells(record) for record in costs.records]),
         hide_index=True,
         height=390,
+        placeholder="\N{EN DASH}",  # of a layer whose multiply-adds are not known
         key=key,
         on_select="rerun",
         selection_mode="single-row-required",
@@ -122,6 +124,7 @@ def choose_row(costs: Costs, key: str) -> LayerRecord | None:
         },
         alt="Every layer with its output, weights, multiply-adds, memory and receptive field",
     )
+    show_sideways_hint()
     st.caption("Choose a row, and its numbers are worked out below.")
     rows = table.selection.rows
     return costs.records[rows[0]] if rows and rows[0] < len(costs.records) else None

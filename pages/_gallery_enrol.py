@@ -1,7 +1,7 @@
 """The gate of the page Gallery: whose faces they are, consent, what speaks against each photo, and the one button."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
@@ -33,20 +33,22 @@ class Target:
         person: The person as the gallery has it; None for somebody new.
         consent: What is recorded with the faces; None where an earlier consent stays, or there is none.
         lacks: What is still to be given before anything can be enrolled, for people; empty where nothing is.
+        asks: Whether the gate asks for a consent, beside its button.
     """
 
     name: str
     person: Person | None
     consent: Consent | None
     lacks: str
+    asks: bool = False
 
 
 def choose_target(people: Sequence[Person], key: str, *, label: str = "Name") -> Target | None:
-    """Asks whose faces they are, and for a consent where there is none; None while there is no valid name.
+    """Asks whose faces they are; None while there is no valid name. For a consent `show_gate` asks.
 
     Args:
         people: Everybody in the gallery.
-        key: Prefix of the widgets' keys: `KEY_name`, `KEY_agreed`, `KEY_purpose`, `KEY_expires`.
+        key: Prefix of the widget's key, `KEY_name`.
         label: Of the field.
     """
     known = {person.name: person for person in people}
@@ -68,14 +70,16 @@ def choose_target(people: Sequence[Person], key: str, *, label: str = "Name") ->
     person = known.get(name)
     if person:
         st.caption(f"{plain(name)} is known, with {counted(person.num_samples, 'sample')}. {consent_text(person)}")
-        if person.is_searched:
-            return Target(name, person, None, "")
-    consent, lacks = ask_consent(name, key)
-    return Target(name, person, consent, lacks)
+    return Target(name, person, None, "", asks=person is None or not person.is_searched)
 
 
 def ask_consent(name: str, key: str) -> tuple[Consent | None, str]:
-    """Asks what a person agreed to; returns the consent, or None and what is missing."""
+    """Asks what a person agreed to; returns the consent, or None and what is missing.
+
+    Args:
+        name: Who.
+        key: Prefix of the widgets' keys: `KEY_agreed`, `KEY_purpose`, `KEY_expires`.
+    """
     agreed = st.checkbox(f"{plain(name)} agreed to be recognised here", key=f"{key}_agreed", help=MEANING)
     with st.container(horizontal=True):
         purpose = st.text_input("What for", DEFAULT_PURPOSE, key=f"{key}_purpose", width=340)
@@ -163,24 +167,28 @@ def show_gate(
     then: Callable[[], object] = lambda: None,
     also: Callable[[Person], object] = lambda person: None,
 ):
-    """What speaks against each photo, a tick to enrol it all the same, and the button that enrols the others and those.
+    """What speaks against each photo, a tick to enrol it all the same, the consent, and the button that enrols.
 
     Args:
         opened: The gallery.
         target: Whose faces they are; None while it is not known: nothing can be enrolled then.
         photos: With the faces that were chosen in place of pixels, as `Look.to_enrol` makes them.
-        key: Prefix of the widgets' keys: `KEY_pass_INDEX`, `KEY_enrol`.
+        key: Prefix of the widgets' keys: `KEY_pass_INDEX`, `KEY_enrol`, and those of `ask_consent`.
         show_photo: Called with a photo's index, to draw it beside what is said of it.
         then: Called once they are enrolled.
         also: As for `enrol`.
     """
     judged = rehearse(opened, target.name if target else "", photos)
     chosen = []
-    for index, entry in enumerate(judged):
-        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"{key}_photo_{index}"):
-            show_photo(index)
-            if _passes(entry, f"{key}_pass_{index}"):
-                chosen.append(index)
+    with st.grid(min_column_width=300, key=f"{key}_photos"):
+        for index, entry in enumerate(judged):
+            with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"{key}_photo_{index}"):
+                show_photo(index)
+                if _passes(entry, f"{key}_pass_{index}"):
+                    chosen.append(index)
+    if target and target.asks:
+        consent, missing = ask_consent(target.name, key)
+        target = replace(target, consent=consent, lacks=missing)
     lacks = "Say first who it is." if target is None else target.lacks
     if not chosen:
         lacks = lacks or "No photo has passed."

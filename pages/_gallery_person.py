@@ -13,6 +13,7 @@ from pages._gallery_enrol import ask_consent, consent_text, counted
 from pages._gallery_export import show_export
 from pages._gallery_opening import OpenGallery, act
 from pages._photos import plain
+from pages._tables import show_table
 
 ACTIONS = {
     "enroll": "enrolled",
@@ -86,14 +87,13 @@ def show_samples(opened: OpenGallery, person: Person, samples: Sequence, seen: M
             "number": sample.sample_id,
             "photo": sample.source,
             "enrolled": sample.created[:10],
-            "pixels": sample.quality.get("side"),
-            "sharpness": sample.quality.get("sharpness"),
+            "pixels": _measured(sample.quality, "side", ".0f"),
+            "sharpness": _measured(sample.quality, "sharpness", ".3f"),
         }
         for sample in samples
     ]
-    pixels = st.column_config.NumberColumn(format="%.0f", help="Shorter side of the face in the photo.")
-    sharpness = st.column_config.NumberColumn(format="%.3f", help="0.12 in a usual photo; 0.045 is needed.")
-    st.dataframe(rows, hide_index=True, column_config={"pixels": pixels, "sharpness": sharpness}, alt="Samples")
+    show_table(rows, "Samples")
+    st.caption("Pixels: the shorter side of the face. Sharpness: 0.12 in a usual photo; 0.045 is needed.")
     names = {sample.sample_id: f"{sample.sample_id}: {sample.source}" for sample in samples}
     chosen = st.multiselect(
         "Choose samples to split off or to delete",
@@ -127,6 +127,10 @@ def show_samples(opened: OpenGallery, person: Person, samples: Sequence, seen: M
             )
 
 
+def _measured(quality: Mapping[str, float], what: str, form: str) -> str:
+    return format(quality[what], form) if what in quality else "not measured"
+
+
 def delete_samples(opened: OpenGallery, sample_ids: Sequence[int]):
     for sample_id in sample_ids:
         opened.gallery.delete_sample(sample_id)
@@ -143,7 +147,7 @@ def show_history(history: Sequence):
         }
         for change in history
     ]
-    st.dataframe(rows, hide_index=True, alt="History")
+    show_table(rows, "History")
 
 
 def show_name(opened: OpenGallery, person: Person, seen: Mapping[str, int]):

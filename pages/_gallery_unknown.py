@@ -7,20 +7,19 @@ import numpy as np
 import streamlit as st
 
 from kerasface.data.embeddings import image_files
-from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.operating_points import operating_point
 from kerasface.files import user_path
 from kerasface.gallery.clustering import cluster_faces, fmr_for
 from kerasface.gallery.store import Person
 from kerasface.identify import DEFAULT_FPIR
-from pages._gallery_enrol import choose_target, counted, show_gate
+from pages._gallery_enrol import counted
+from pages._gallery_groups import entry_of, show_groups, show_set_aside, show_strip
 from pages._gallery_opening import OpenGallery
 from pages._gallery_photos import KEPT, Look, Source, choose_photos, file_source, look_at, show_problems
+from pages._gallery_sorting import sorted_clusters
 from pages._photos import plain
 
 ORIGINS = ("Upload", "Folder")
-STRIP = 72  # pixels of a face in a strip
-PER_STRIP = 24  # faces of one person that are shown
 
 
 def show_unknown_faces(opened: OpenGallery, people: Sequence[Person]):
@@ -39,11 +38,16 @@ def show_unknown_faces(opened: OpenGallery, people: Sequence[Person]):
     if not faces:
         return
     known, labels = grouped(opened, looks, faces)
-    show_summary(known, labels, len(faces))
+    ids = [(look.source_hash, index) if known[at] is None else None for at, (look, index) in enumerate(faces)]
+    labels, aside = sorted_clusters(labels, ids)
+    groups = {}  # by the key of a group's widgets, which its first face gives it
     for cluster in range(int(labels.max(initial=-1)) + 1):
-        members = [faces[index] for index in np.flatnonzero(labels == cluster)]
-        with st.container(border=True):
-            show_cluster(opened, people, members)
+        members = np.flatnonzero(labels == cluster)
+        look, index = faces[members[0]]
+        groups[f"unknown_{look.source_hash}_{index}"] = (cluster, [faces[member] for member in members])
+    show_summary(known, labels, len(faces))
+    show_groups(opened, people, {key: members for key, (cluster, members) in groups.items() if cluster not in aside})
+    show_set_aside({key: members for key, (cluster, members) in groups.items() if cluster in aside})
     alone = [faces[index] for index in np.flatnonzero((labels < 0) & np.array([name is None for name in known]))]
     if alone:
         with st.expander(f"Seen once: {counted(len(alone), 'face')}"):
@@ -124,47 +128,3 @@ def show_summary(known: Sequence[str | None], labels: np.ndarray, total: int):
     )
     if people:
         st.caption("Known: " + ", ".join(f"{plain(name)} {number}" for name, number in people.most_common()))
-
-
-def show_cluster(opened: OpenGallery, people: Sequence[Person], members: Sequence[tuple[Look, int]]):
-    """One unknown person: the faces, those that do not belong to it, and a name."""
-    first_look, first_index = members[0]
-    key = f"unknown_{first_look.source_hash}_{first_index}"
-    st.markdown(f"**Somebody in {counted(len(members), 'photo')}**")
-    show_strip(members)
-    with st.popover("Name this person", icon=":material/edit:", key=f"{key}_open"):
-        numbers = list(range(len(members)))
-        kept = st.pills(
-            "Faces",
-            numbers,
-            selection_mode="multi",
-            default=numbers,
-            format_func=lambda index: str(index + 1),
-            key=f"{key}_faces",
-            help="Leave out whoever is somebody else.",
-        )
-        target = choose_target(people, key, label="This is")
-        photos = [members[index][0].to_enrol([entry_of(members[index])]) for index in kept]
-        if target and photos:
-
-            def show_crop(index: int):
-                st.image(photos[index].image[0].crop, width=STRIP // 2, alt="")
-
-            show_gate(opened, target, photos, key, show_photo=show_crop)
-
-
-def show_strip(members: Sequence[tuple[Look, int]]):
-    shown = members[:PER_STRIP]
-    st.image(
-        [entry_of(member).crop for member in shown],
-        caption=[str(number) for number in range(1, len(shown) + 1)],
-        width=STRIP,
-        alt=[f"Face {number}, in {look.name}" for number, (look, _) in enumerate(shown, start=1)],
-    )
-    if len(members) > PER_STRIP:
-        st.caption(f"and {len(members) - PER_STRIP} more")
-
-
-def entry_of(member: tuple[Look, int]) -> AnalyzedFace:
-    look, index = member
-    return look.faces[index]

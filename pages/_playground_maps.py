@@ -164,8 +164,9 @@ def _edit_kernel(preset: str) -> np.ndarray:
     columns = ["left", "middle", "right"]
     frame = pd.DataFrame(st.session_state["kernel_start"], columns=columns)
     config = {
-        name: st.column_config.NumberColumn(format="%.3g", step=0.001, min_value=-1000, max_value=1000)
-        for name in columns
+        # A word as heading would leave the last column no room.
+        name: st.column_config.NumberColumn(str(place), format="%.3g", step=0.001, min_value=-1000, max_value=1000)
+        for place, name in enumerate(columns, start=1)
     }
     edited = st.data_editor(frame, hide_index=True, column_config=config, key=key, alt="The kernel's nine weights")
     kernel = edited.to_numpy(dtype=np.float64)

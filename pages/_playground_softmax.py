@@ -1,6 +1,7 @@
 """Two topics of the playground: softmax with its loss, and what smoothed labels ask for."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
@@ -8,10 +9,27 @@ import streamlit as st
 from kerasface.inspection.basics import best_gap, cross_entropy, gap_losses, smooth_labels
 from kerasface.plotting.basics import gap_curves, pull_bars, share_bars
 from pages._charts import show_chart
+from pages._theme import ground_colour
 
 LOGITS = (1.0, -2.0, 0.0)  # of the lecture: 0.70, 0.04, 0.26
 CLASSES = ("class 1", "class 2", "class 3")
 GAPS = np.linspace(0, 12, 241)
+BARS = 250  # pixels: with them in sight a phone still shows the slider that moves them
+# Where the columns stand below each other, the bars stay at the top while the sliders pass below.
+CSS = """
+@media (max-width: 640px) {{
+  .st-key-bars_beside [data-testid="stColumn"]:first-child {{
+    position: sticky; top: 3rem; z-index: 2; background: {ground};
+  }}
+}}
+"""
+
+
+def charts_and_controls(widths: Sequence[int]) -> list:
+    """Columns of these widths, of which the first stays in sight on a phone: it is for what the sliders move."""
+    st.html(f"<style>{CSS.format(ground=ground_colour())}</style>")
+    with st.container(key="bars_beside"):
+        return st.columns(widths, gap="medium")
 
 
 def show_softmax():
@@ -21,7 +39,7 @@ def show_softmax():
         "share. Its gradient is share minus target: training pulls the true logit up and pushes every other one down "
         "by just the share that it took."
     )
-    controls, charts = st.columns([2, 5], gap="medium")
+    charts, controls = charts_and_controls([5, 2])
     with controls:
         logits = [
             st.slider(f"Logit of {name}", -5.0, 5.0, value, 0.1, key=f"logit_{place}", persist_state="session")
@@ -39,23 +57,23 @@ def show_softmax():
         )
     target = np.eye(len(CLASSES))[CLASSES.index(true)]
     found = cross_entropy(logits, target, temperature)
-    with charts:
-        shares, pulls = st.columns(2)
-        with shares:
+    share = found.probabilities @ target
+    with charts, st.container(horizontal=True, wrap=False):
+        with st.container():
             st.markdown("**Shares**")
             show_chart(
-                share_bars(found.probabilities, CLASSES, beside=target),
+                share_bars(found.probabilities, CLASSES, beside=target).update_layout(height=BARS),
                 key="shares",
                 alt="The share of each class, and the target",
             )
-        with pulls:
-            st.markdown(
-                "**Gradient of the loss**" + ("" if temperature == 1 else f" :small[divided by {temperature:g}]")
-            )
+        with st.container():
+            st.markdown("**Gradient**" + ("" if temperature == 1 else f" :small[divided by {temperature:g}]"))
             show_chart(
-                pull_bars(found.gradient, CLASSES), key="pulls", alt="How the loss pulls at the logit of each class"
+                pull_bars(found.gradient, CLASSES).update_layout(height=BARS),
+                key="pulls",
+                alt="How the loss pulls at the logit of each class",
             )
-        share = found.probabilities @ target
+    with controls:
         st.metric("Loss", f"{found.loss:.4f}", help="Cross-entropy in nats.", width="content", border=True)
         st.caption(
             f"$-\\ln {share:.4f} = {found.loss:.4f}$. The outline is the target; green is pulled up, orange pushed "
@@ -70,7 +88,7 @@ def show_smoothing():
         "With hard labels the loss falls for ever, so training drives the logits apart without end; "
         "with smoothed ones it is least at one gap, and beyond it being surer costs."
     )
-    controls, bars, curves = st.columns([2, 3, 4], gap="medium")
+    bars, controls, curves = charts_and_controls([3, 2, 4])
     with controls:
         alpha = st.slider("Alpha: part given away", 0.0, 0.9, 0.1, 0.01, key="alpha", persist_state="session")
         num_classes = st.slider("K: the number of classes", 2, 20, 3, key="num_classes", persist_state="session")
@@ -80,7 +98,7 @@ def show_smoothing():
         st.markdown("**The target**")
         names = [str(number) for number in range(1, num_classes + 1)]
         show_chart(
-            share_bars(target, names, beside=smooth_labels(0, num_classes, 0)),
+            share_bars(target, names, beside=smooth_labels(0, num_classes, 0)).update_layout(height=BARS),
             key="target",
             alt="The smoothed label, class by class",
         )

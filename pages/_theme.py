@@ -8,6 +8,11 @@ CHART = ".js-plotly-plot text"
 UPLOAD_LIMITS = '[data-testid="stFileUploaderDropzone"] span'
 
 
+def ground_colour() -> str:
+    """The colour of the page, in CSS, for what covers others while it stays in sight."""
+    return f"light-dark({st.get_option('theme.light.backgroundColor')}, {st.get_option('theme.dark.backgroundColor')})"
+
+
 def show_readable_colours():
     """Colours what Streamlit leaves too faint. By CSS alone, so that it follows when the system goes dark."""
     light, dark = (st.get_option(f"theme.{theme}.textColor") for theme in ("light", "dark"))

@@ -14,10 +14,10 @@ from kerasface.runs import RunError, check_name
 from pages._arrival import answered, ask
 from pages._charts import show_chart
 from pages._photos import plain
+from pages._tables import show_table
 
 FOLDER, ARCHIVE, SAMPLE = "Folder", "Zip file", "Sample"
 MAX_UPLOAD = 200  # megabytes; it lies in the server's memory until the page is left
-_SHOWN = 200  # rows of a table of files
 HINTS = {
     FOLDER: "A folder of this machine that holds a folder of pictures per class: per person, per animal, per anything.",
     ARCHIVE: "A zip file of such a folder. It is looked at first; nothing is written to disk until you say so.",
@@ -148,10 +148,7 @@ def show_files(what: str, files):
     if not files:
         return
     with st.expander(f"{len(files):,} {what}"):
-        rows = [{"file": str(file), "reason": reason} for file, reason in files[:_SHOWN]]
-        st.dataframe(rows, hide_index=True)
-        if len(files) > _SHOWN:
-            st.caption(f"The first {_SHOWN} are shown.")
+        show_table([{"file": str(file), "reason": reason} for file, reason in files], what)
 
 
 def _show_classes(data: Path) -> bool:

@@ -12,6 +12,7 @@ from kerasface.images import ImageError, decode
 from kerasface.plotting.segmentation import data_url
 from kerasface.runs import RunSummary
 from pages._photos import plain
+from pages._tables import show_table
 from pages._train_recipe import shown_path
 from pages._train_start import Wanted, show_start_of
 
@@ -38,7 +39,7 @@ def show_mistakes(summary: RunSummary, records: dict, data: str | None):
     by_file = {mistake["file"]: mistake for mistake in records["mistakes"]}
     files = list(by_file) if cell == ALL else cells[cell]
     if root is None:
-        st.dataframe([by_file[file] for file in files], hide_index=True)
+        show_table([by_file[file] for file in files], "Mistakes")
         return
     names = [row["name"] for row in records["classes"]]
     with st.spinner("Reading the pictures"):

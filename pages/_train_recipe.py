@@ -133,13 +133,11 @@ def _purpose(path: Path) -> str:
 def _ask(start: ClassifyRecipe, prefix: str):
     """The widgets. Their values are laid by `_follow` and read by `read_choice`: a recipe brings no other boxes."""
     entries = {entry.name: entry for entry in fields(ClassifyRecipe)}
-    columns = st.columns(4, gap="medium")
-    with columns[0]:
+    with st.grid(min_column_width=190):  # pixels: what the first of them needs to show both its words
         text = entries["faces"].metadata["help"]
         key = f"{prefix}_faces"
         st.segmented_control("Look at", (FACES, WHOLE), required=True, help=text, key=key, persist_state="session")
-    for column, name in zip(columns[1:], FIRST, strict=True):
-        with column:
+        for name in FIRST:
             _ask_for(entries[name], getattr(start, name), f"{prefix}_{name}")
     with st.expander("All other settings", icon=":material/tune:"):
         st.caption("What is left empty is chosen for you, as the help of each setting says.")

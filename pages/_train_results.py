@@ -18,6 +18,7 @@ from kerasface.train.session import read_events
 from kerasface.train.snapshots import FilterSnapshots, read_filters
 from pages._charts import show_chart
 from pages._photos import plain
+from pages._tables import show_table
 from pages._train_follow import show_confusion
 from pages._train_mistakes import show_mistakes
 
@@ -79,7 +80,7 @@ def _show_numbers(metrics: dict):
         for name, value in metrics.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     ]
-    st.dataframe(rows, hide_index=True, width="content")
+    show_table(rows, "What the card says")
 
 
 def _show_ways_on(summary: RunSummary):

@@ -11,6 +11,7 @@ from kerasface.models.pretrained import ModelFileError
 from pages._gallery_add import show_add
 from pages._gallery_cards import show_people
 from pages._gallery_file import show_file, show_first_use, show_place
+from pages._gallery_folder import show_add_many
 from pages._gallery_opening import end_with, opened_or_stop, show_notices
 from pages._gallery_person import show_person
 from pages._gallery_unknown import show_unknown_faces
@@ -20,6 +21,7 @@ from pages._navigation import choose_view
 VIEWS = {
     "people": "People",
     "add": "Add a person",
+    "folder": "Add many",
     "who": "Who is who",
     "unknown": "Unknown faces",
     "file": "File",
@@ -42,6 +44,8 @@ def show_gallery():
         show_people(opened, people)
     elif view == "add":
         show_add(opened, people)
+    elif view == "folder":
+        show_add_many(opened)
     elif view == "who":
         show_who_is_who(opened, people)
     elif view == "unknown":

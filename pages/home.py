@@ -11,6 +11,7 @@ from pages._home_cards import show_abilities, show_first_steps, show_made_pictur
 from pages._memory import settle
 from pages._photos import plain
 from pages._runs import TRAIN_COMMAND, show_broken_runs
+from pages._tables import show_table
 
 
 def show_runs(summaries: list[runs.RunSummary]):
@@ -19,7 +20,7 @@ def show_runs(summaries: list[runs.RunSummary]):
     usable = [summary for summary in summaries if summary.card]
     if usable:
         rows = [(item.name, item.card["task"], len(item.card.get("labels", ()))) for item in usable]
-        st.dataframe([dict(zip(("name", "task", "classes"), row, strict=True)) for row in rows], hide_index=True)
+        show_table([dict(zip(("name", "task", "classes"), row, strict=True)) for row in rows], "Models")
     elif not summaries:
         st.markdown("No model is trained yet. Verify and Gallery need none; Train makes one, here or in a terminal:")
         st.code(TRAIN_COMMAND, language=None, wrap_lines=True)
@@ -47,7 +48,7 @@ def show_installation(report: dict):
         st.error(plain(sentence), icon=":material/error:")
     with st.expander("Pretrained weights and versions"):
         columns = ("name", "licence", "training_data", "state")
-        st.dataframe([{column: item[column] for column in columns} for item in ledger], hide_index=True)
+        show_table([{column: item[column] for column in columns} for item in ledger], "Pretrained weights")
         st.caption(plain(", ".join(f"{name} {version}" for name, version in report["versions"].items())))
 
 

@@ -103,8 +103,9 @@ st.markdown("Every pixel gets the class that the model finds most probable there
 model = choose_segmenter_or_stop()
 whole = choose_whether_whole(model.card)
 photo = choose_photo()
+hint = st.empty()  # gone before the work begins, which would be told on top of it
 if not photo:
-    st.caption("Choose photos, take one, or try the sample. They are looked at on this machine and are not stored.")
+    hint.caption("Choose photos, take one, or try the sample. They are looked at on this machine and are not stored.")
     st.stop()
 found = segment_or_stop(model, photo.image, whole=whole)
 if not whole and not found.faces:

@@ -8,7 +8,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 
 from kerasface.gallery import clustering
-from kerasface.gallery.clustering import cluster_faces, fmr_for
+from kerasface.gallery.clustering import cluster_faces, fmr_for, join_clusters
 
 
 def at_degrees(*degrees):
@@ -166,3 +166,13 @@ def test_the_rate_falls_with_the_number_of_faces_within_what_is_measured():
 def test_wrong_arguments_are_named(embeddings, photos, threshold, message):
     with pytest.raises(ValueError, match=message):
         cluster_faces(embeddings, photos, threshold=threshold)
+
+
+def test_clusters_are_joined_as_a_person_says():
+    labels = [0, 0, 0, 1, 1, 2, 2, -1, -1]
+    # Faces 4 and 6 are one person: clusters 1 and 2 become one of four faces, larger than 0. Face 7 was in none.
+    assert join_clusters(labels, [[4, 6]]).tolist() == [1, 1, 1, 0, 0, 0, 0, -1, -1]
+    assert join_clusters(labels, [[4, 6], [6, 7]]).tolist() == [1, 1, 1, 0, 0, 0, 0, 0, -1]
+    assert join_clusters(labels, [[7, 8]]).tolist() == [0, 0, 0, 1, 1, 2, 2, 3, 3]
+    assert join_clusters(labels, []).tolist() == labels
+    assert join_clusters([], []).tolist() == []

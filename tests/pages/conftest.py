@@ -1,7 +1,9 @@
 """Opens a page of the dashboard without a browser, in an empty working folder."""
 
 import gc
+import html
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,22 @@ def no_cached_models():
     yield
     st.cache_resource.clear()
     st.cache_data.clear()
+
+
+@pytest.fixture
+def tables():
+    """Function that reads the tables of `pages/_tables.py` on a page: for each its rows, column to text."""
+
+    def read(page):
+        bodies = [part.proto.body for part in page.get("html") if 'class="kf-table"' in part.proto.body]
+        rows = [re.findall(r"<tr>(<td.*?)</tr>", body, re.DOTALL) for body in bodies]
+        cell = re.compile(r'<td data-column="([^"]*)"[^>]*>(.*?)</td>', re.DOTALL)
+        return [
+            [{html.unescape(name): html.unescape(text) for name, text in cell.findall(row)} for row in table]
+            for table in rows
+        ]
+
+    return read
 
 
 def png(image):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -200,7 +201,7 @@ def test_a_link_to_a_view_is_followed_in_the_middle_of_a_session(open_view, peop
     assert page.session_state["gallery_view"] == "file"
     fill(page, gallery_view="people")  # and what is pressed on the page counts as before
     assert page.session_state["gallery_view"] == "people"
-    assert page.query_params["view"] == ["people"]
+    assert page.query_params["view"] == "people"
 
 
 def test_names_are_shown_letter_by_letter(open_view, people):
@@ -344,14 +345,130 @@ def test_unknown_faces_are_grouped_and_named(open_view, people, sees, tmp_path):
     assert "**6 faces**: 1 unknown person seen more than once, 1 of people you know" in said(page)
     assert "Known: Ada 1" in said(page)
     assert "5.png" in page.error[0].value.replace("\\", "")
-    assert "Somebody in 3 photos" in said(page)
+    assert headings(page) == ["**Somebody in 3 photos**"]
     key = f"unknown_{hashlib.sha256((folder / '0.png').read_bytes()).hexdigest()}_0"
-    fill(page, **{f"{key}_faces": [0, 2]}, **named(key, "Cyd"))
+    fill(page, **{f"{key}_faces_3": [0, 2]}, **named(key, "Cyd"))
     press(page, f"{key}_enrol")
     assert [one.source for one in people.samples("Cyd")] == [str(folder / "0.png"), str(folder / "3.png")]
     assert "0 unknown people seen more than once, 4 of people you know" in said(page)
     fill(page, gallery_folder=str(tmp_path / "none"))
     assert "is not a folder" in page.error[0].value
+
+
+@pytest.fixture
+def album(open_view, people, sees, tmp_path):
+    """The view Unknown faces on seven photos: two of person 20, two of 21, two of 22 in one photo with 20 first."""
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"{number}.png").write_bytes(photo("", 10 * number)[1])
+    sees(
+        *([direction(20), direction(22)], [direction(20)]),
+        *([direction(21)], [direction(21)], [direction(22)], [direction(30)]),
+    )
+    page = open_view(view="unknown")
+    fill(page, gallery_origin="Folder", gallery_folder=str(folder))
+    keys = [
+        f"unknown_{hashlib.sha256((folder / f'{number}.png').read_bytes()).hexdigest()}_{face}"
+        for number, face in ((0, 0), (0, 1), (2, 0))
+    ]
+    return page, keys
+
+
+def headings(page):
+    return [box.label for box in page.checkbox if (box.key or "").endswith("_tick")]
+
+
+def test_unknown_groups_are_made_one_person_and_apart_again(album):
+    page, (first, second, third) = album
+    assert headings(page) == ["**Somebody in 2 photos**"] * 3
+    assert page.button(key="unknown_merge").disabled
+    fill(page, **{f"{first}_tick": True, f"{third}_tick": True})
+    press(page, "unknown_merge")
+    assert headings(page) == ["**Somebody in 4 photos**", "**Somebody in 2 photos**"]
+    assert not page.session_state[f"{first}_tick"]
+    fill(page, **named(first, "Cyd"))
+    assert page.button(key=f"{first}_enrol").label == "Enrol 4 photos as Cyd"
+    press(page, "unknown_undo")
+    assert headings(page) == ["**Somebody in 2 photos**"] * 3
+    fill(page, **{f"{first}_tick": True, f"{second}_tick": True})  # both are in photo 0
+    press(page, "unknown_merge")
+    assert "0.png shows a face of both groups" in said(page)
+    assert len(headings(page)) == 3
+
+
+def test_an_unknown_group_is_set_aside_until_it_is_brought_back(album):
+    page, (first, second, third) = album
+    press(page, f"{third}_aside")
+    assert len(headings(page)) == 2
+    assert any("Set aside: 1 group" in expander.label for expander in page.expander)
+    press(page, f"{third}_back")
+    assert len(headings(page)) == 3
+    for key in (first, second, third):
+        press(page, f"{key}_aside")
+    assert headings(page) == []
+    press(page, "unknown_undo")
+    assert len(headings(page)) == 1
+
+
+def test_the_consent_stands_beside_the_button(open_view, people, sees):
+    page = open_view(view="add")
+    sees([direction(9)], [direction(9)])
+    upload(page, "gallery_add", photo("a.png", 1), photo("b.png", 2), **named("add", "Eve"))
+    order = [element.key for element in page.main if getattr(element, "key", None)]
+    between = order[order.index("add_agreed") + 1 : order.index("add_enrol")]
+    assert set(between) == {"add_purpose", "add_expires"}
+
+
+def people_zip(**photos):
+    """A zip file of a folder of people: name to greys of the photos; None is a file that is no photo."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, greys in photos.items():
+            for number, grey in enumerate(greys):
+                content = b"no photo" if grey is None else photo("", grey)[1]
+                archive.writestr(f"family/{name}/{number}.png", content)
+    return "family.zip", file.getvalue(), "application/zip"
+
+
+def test_a_zip_file_of_people_is_enrolled_at_once(open_view, people, sees, tmp_path, tmp_path_factory, monkeypatch):
+    elsewhere = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    page = open_view(view="folder")
+    page.file_uploader(key="gallery_many_zip").set_value(people_zip(Dan=[1, 2], Eve=[3, None, 4]))
+    press(page, "gallery_many_enrol")
+    assert "tick that they agreed" in page.error[0].value
+    assert set(names_of(people)) == {HOSTILE, MARKED, "Ada"}
+    sees([direction(11)], [direction(11)], [direction(12)], [direction(2)])  # the last one looks like Ada
+    fill(page, gallery_many_agreed=True)
+    press(page, "gallery_many_enrol")
+    assert (names_of(people)["Dan"], names_of(people)["Eve"]) == (2, 1)
+    assert people.person("Dan").consent.purpose == "being recognised in photos on this machine"
+    assert [one.source for one in people.samples("Dan")] == ["Dan/0.png", "Dan/1.png"]  # no folder that is gone
+    assert "3 of 5 photos enrolled, of 2 people." in said(page)
+    table = " ".join(part.proto.body for part in page.get("html"))
+    assert "This looks like Ada, who is enrolled" in table
+    assert "Eve/1.png" in table
+    assert str(elsewhere) not in table
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_folder_of_people_is_enrolled_or_said_to_be_none(open_view, people, sees, tmp_path):
+    for name, grey in (("Ada", 1), ("Fay", 2)):
+        (tmp_path / "folk" / name).mkdir(parents=True)
+        (tmp_path / "folk" / name / "one.png").write_bytes(photo("", grey)[1])
+    page = open_view(view="folder")
+    fill(page, gallery_many_folder=str(tmp_path / "none"), gallery_many_agreed=True)
+    press(page, "gallery_many_enrol")
+    assert "none does not exist" in page.error[0].value.replace("\\", "")
+    sees([direction(2)], [direction(14)])
+    fill(page, gallery_many_folder=str(tmp_path / "folk"))
+    press(page, "gallery_many_enrol")
+    assert (names_of(people)["Ada"], names_of(people)["Fay"]) == (4, 1)
+    assert people.person("Ada").consent == CONSENT  # hers still holds
+    sees([direction(2)], [direction(14)])
+    press(page, "gallery_many_enrol")
+    assert "0 of 2 photos enrolled" in said(page)
 
 
 @pytest.mark.slow

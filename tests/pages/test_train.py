@@ -170,7 +170,7 @@ def test_a_folder_without_pictures_is_a_sentence(open_page, tmp_path, name, mess
     assert not any(button.label == "Start" for button in page.button)
 
 
-def test_the_check_finds_what_is_broken_and_what_is_there_twice(open_page, pictures):
+def test_the_check_finds_what_is_broken_and_what_is_there_twice(open_page, pictures, tables):
     page = open_page("train")
     choose_folder(page, pictures)
     assert "**11 pictures** of **2 classes**" in texts(page)
@@ -184,8 +184,8 @@ def test_the_check_finds_what_is_broken_and_what_is_there_twice(open_page, pictu
     labels = [expander.label for expander in page.expander]
     assert "2 files are not used" in labels
     assert "1 groups of equal files" in labels
-    rejected = next(frame.value for frame in page.dataframe if len(frame.value) == 2)
-    assert set(rejected["reason"].str.split(":").str[0]) >= {"Not an image by its suffix"}
+    rejected = next(table for table in tables(page) if len(table) == 2)
+    assert {row["reason"].split(":")[0] for row in rejected} >= {"Not an image by its suffix"}
     assert any(r"\<b\>Emmy" in text or "fewer than 5" in text for text in [warning.value for warning in page.warning])
     assert not any(button.key == "train_check" for button in page.button)
 
@@ -309,14 +309,14 @@ def test_start_starts_the_command_and_follows_it(open_page, pictures, tmp_path, 
     assert page.button(key="train_stop").label == "Stop"
 
 
-def test_a_zip_file_is_looked_at_and_unpacked_when_asked(open_page, tmp_path):
+def test_a_zip_file_is_looked_at_and_unpacked_when_asked(open_page, tmp_path, tables):
     page = open_page("train")
     page.segmented_control(key="train_source").set_value("Zip file").run()
     files = {"people/Ada/1.png": png(1), "people/Emmy/1.png": png(2), "../evil.png": png(3)}
     page.file_uploader(key="train_zip").set_value(("photos.zip", zipped(**files), "application/zip")).run()
     assert not page.exception
     assert "**2 pictures** of **2 classes**" in texts(page)
-    assert page.dataframe[0].value["reason"].tolist() == ["Its name leads out of the folder."]
+    assert [row["reason"] for row in tables(page)[0]] == ["Its name leads out of the folder."]
     folder = tmp_path / "cache" / "uploads" / "photos"
     assert not folder.exists()
     page.button(key="train_unpack").click().run()
@@ -477,9 +477,9 @@ def test_pictures_are_left_out_renamed_and_taken_back(open_page, tmp_path, pictu
     assert {path: path.read_bytes() for path in pictures.rglob("*.png")} == photos
 
 
-def test_without_the_folder_the_files_are_named_and_it_is_asked_for(open_page, tmp_path, pictures):
+def test_without_the_folder_the_files_are_named_and_it_is_asked_for(open_page, tmp_path, pictures, tables):
     page = open_model(open_page, tmp_path, None)
-    assert page.dataframe[0].value["file"].tolist() == ["Ada/1.png", "Ada/gone.png"]
+    assert [row["file"] for row in tables(page)[0]] == ["Ada/1.png", "Ada/gone.png"]
     page.text_input(key="train_root").set_value(str(pictures)).run()
     assert not page.exception
     assert any(box.key.endswith("Ada/1.png") for box in page.selectbox)
@@ -496,13 +496,13 @@ def test_files_outside_the_folder_are_not_shown(open_page, tmp_path, pictures):
     assert sum("no longer there" in text.value for text in page.markdown) == 2
 
 
-def test_a_run_without_its_records_shows_its_numbers(open_page, tmp_path):
+def test_a_run_without_its_records_shows_its_numbers(open_page, tmp_path, tables):
     (save_classifier(tmp_path / "saved_models") / "records.json").write_text("{")
     page = open_page("train")
     page.selectbox(key="train_choice").set_value("people").run()
     assert not page.exception
     assert "Its mistakes cannot be shown" in texts(page)
-    assert "top1" in page.dataframe[0].value["measure"].tolist()
+    assert "top1" in [row["measure"] for row in tables(page)[0]]
 
 
 def test_a_damaged_list_of_pictures_is_a_sentence(open_page, tmp_path, pictures):
