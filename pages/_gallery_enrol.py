@@ -164,6 +164,7 @@ def show_gate(
     key: str,
     *,
     show_photo: Callable[[int], object] = lambda index: None,
+    together: bool = False,
     then: Callable[[], object] = lambda: None,
     also: Callable[[Person], object] = lambda person: None,
 ):
@@ -175,13 +176,18 @@ def show_gate(
         photos: With the faces that were chosen in place of pixels, as `Look.to_enrol` makes them.
         key: Prefix of the widgets' keys: `KEY_pass_INDEX`, `KEY_enrol`, and those of `ask_consent`.
         show_photo: Called with a photo's index, to draw it beside what is said of it.
+        together: Whether photos against which nothing speaks are counted in one line, as they are in sight elsewhere.
         then: Called once they are enrolled.
         also: As for `enrol`.
     """
     judged = rehearse(opened, target.name if target else "", photos)
-    chosen = []
+    chosen = [index for index, entry in enumerate(judged) if together and not entry.reason]
+    if chosen:
+        st.markdown(f":green[:material/check_circle:] {counted(len(chosen), 'photo')} may be enrolled.")
     with st.grid(min_column_width=300, key=f"{key}_photos"):
         for index, entry in enumerate(judged):
+            if index in chosen:
+                continue
             with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"{key}_photo_{index}"):
                 show_photo(index)
                 if _passes(entry, f"{key}_pass_{index}"):

@@ -123,6 +123,7 @@ def _go_on(opened: OpenGallery, job: Job):
                 people[found.identities[label]].append(photo)
             job.total = len(found.samples)
             job.passed_over = [*left_out, *((str(path), reason) for path, reason in found.rejected)]
+            job.passed_over += [(name, "No photo lies in this folder.") for name in found.left_out]
             identifier = Identifier(opened.gallery, analyzer_or_stop(), fpir=CONFLICT_FPIR)
             place = st.empty()
             with place.container(horizontal=True, vertical_alignment="center"):

@@ -17,10 +17,12 @@ PER_STRIP = 24  # faces of one person that are shown
 TICK = "Tick two groups or more that are one person, and press the button below."
 # While a long form is filled in, the faces it is about stay at the top, and the button for several groups at the end.
 CSS = """
-[class*="st-key-unknown_"][class*="_strip"] {{
-  position: sticky; top: 3rem; z-index: 2; max-height: 34vh; overflow-y: auto; background: {ground};
+[data-testid="stLayoutWrapper"]:has(> [class*="st-key-unknown_"][class*="_strip"]) {{
+  position: sticky; top: 3.5rem; z-index: 2; max-height: 34vh; overflow-y: auto; background: {ground};
 }}
-.st-key-unknown_bar {{ position: sticky; bottom: 0; z-index: 3; padding: 0.5rem 0; background: {ground}; }}
+[data-testid="stLayoutWrapper"]:has(> .st-key-unknown_bar) {{
+  position: sticky; bottom: 0; z-index: 3; padding: 0.5rem 0; background: {ground};
+}}
 """
 
 
@@ -77,7 +79,7 @@ def show_group(opened: OpenGallery, people: Sequence[Person], key: str, members:
             def show_crop(index: int):
                 st.image(photos[index].image[0].crop, width=STRIP // 2, alt="")
 
-            show_gate(opened, target, photos, key, show_photo=show_crop)
+            show_gate(opened, target, photos, key, show_photo=show_crop, together=True)
 
 
 def show_strip(members: Sequence[tuple[Look, int]]):

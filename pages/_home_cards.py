@@ -86,14 +86,14 @@ def show_abilities() -> dict:
     """What the pages can do, each with a picture; returns the places of the pictures, by page."""
     st.subheader("What it can do")
     st.html(f"<style>{CSS}</style>")
-    places = {}
+    places, pictures = {}, plain_pictures()
     with st.grid(min_column_width=230):
         for page, (title, text) in CAN.items():
             with st.container(border=True, height="stretch", key=f"home_picture_{page}"):
                 places[page] = st.empty()
+                _show_pictures(places, {page: pictures[page]})
                 st.page_link(f"pages/{page}.py", label=f"**{title}**")
                 st.markdown(f":small[{text}]")
-    _show_pictures(places, plain_pictures())
     with st.container(horizontal=True):
         for link in ALSO:
             _show_link(link)

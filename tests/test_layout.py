@@ -3,9 +3,11 @@
 What scrolls sideways is cut off, unless the page says so, as below a table that is worked with, or it is a formula.
 """
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from tests.test_accessibility import dashboard, screenshots  # noqa: F401
+from tests.test_accessibility import screenshots
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -38,8 +40,26 @@ CUT_OFF = """() => {
 }"""
 
 
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory):
+    """Address of a dashboard with the models that come along, and with a key of its own for a gallery."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        server, url = screenshots.serve(tmp_path_factory.mktemp("dashboard"))
+    yield url
+    server.terminate()
+    server.wait(timeout=20)
+
+
+def open_narrow(page, address):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(address)
+    page.locator("h1").first.wait_for(timeout=screenshots.PATIENCE)
+    screenshots.settle(page)
+
+
 @pytest.mark.parametrize("address", screenshots.SHOTS)
-def test_nothing_is_cut_off(page, dashboard, address):  # noqa: F811
+def test_nothing_is_cut_off(page, dashboard, address):
     for width, height in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": height})
         page.goto(f"{dashboard}/{address}")
@@ -50,11 +70,8 @@ def test_nothing_is_cut_off(page, dashboard, address):  # noqa: F811
         assert "\n".join(page.evaluate(CUT_OFF)) == "", width
 
 
-def test_on_a_phone_the_bars_stay_in_sight_while_every_slider_moves(page, dashboard):  # noqa: F811
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{dashboard}/playground")
-    page.locator("h1").first.wait_for(timeout=screenshots.PATIENCE)
-    screenshots.settle(page)
+def test_on_a_phone_the_bars_stay_in_sight_while_every_slider_moves(page, dashboard):
+    open_narrow(page, f"{dashboard}/playground")
     sliders = page.get_by_role("slider")
     assert sliders.count() == 4
     for number in range(4):
@@ -66,3 +83,33 @@ def test_on_a_phone_the_bars_stay_in_sight_while_every_slider_moves(page, dashbo
             box = chart.bounding_box()
             assert box["y"] >= 0
             assert box["y"] + box["height"] <= thumb["y"]
+
+
+def test_the_faces_of_a_group_stay_in_sight_while_it_is_named(page, dashboard, portrait, tmp_path):
+    for name, brightness in (("one", 1.0), ("two", 0.7), ("three", 0.5)):
+        Image.fromarray((portrait * brightness).astype(np.uint8)).save(tmp_path / f"{name}.png")
+    open_narrow(page, f"{dashboard}/gallery?view=unknown")
+    screenshots.press("Begin my gallery")(page)
+    screenshots.settle(page)
+    page.get_by_role("radio", name="Folder", exact=True).click()
+    screenshots.settle(page)
+    page.get_by_role("textbox", name="Folder").fill(str(tmp_path))
+    page.keyboard.press("Enter")
+    page.get_by_text("Somebody in 3 photos").wait_for(timeout=screenshots.PATIENCE)
+    screenshots.settle(page)
+    page.get_by_text("Name this person").click()
+    page.get_by_role("combobox").first.fill("Eileen")
+    page.keyboard.press("Enter")
+    button = page.get_by_role("button", name="Enrol 3 photos as Eileen")
+    button.wait_for(timeout=screenshots.PATIENCE)
+    screenshots.settle(page)
+    button.evaluate("button => button.scrollIntoView({ block: 'end' })")
+    screenshots.settle(page)
+    press = button.bounding_box()
+    merge = page.get_by_role("button", name="Tick groups").bounding_box()
+    assert merge["y"] + merge["height"] <= 844
+    assert 0 < press["y"] < 844
+    for face in page.get_by_role("img", name="Face ").all():
+        box = face.bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= press["y"]

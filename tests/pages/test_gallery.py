@@ -453,10 +453,11 @@ def test_a_zip_file_of_people_is_enrolled_at_once(open_view, people, sees, tmp_p
     assert list(elsewhere.iterdir()) == []
 
 
-def test_a_folder_of_people_is_enrolled_or_said_to_be_none(open_view, people, sees, tmp_path):
+def test_a_folder_of_people_is_enrolled_or_said_to_be_none(open_view, people, sees, tmp_path, tables):
     for name, grey in (("Ada", 1), ("Fay", 2)):
         (tmp_path / "folk" / name).mkdir(parents=True)
         (tmp_path / "folk" / name / "one.png").write_bytes(photo("", grey)[1])
+    (tmp_path / "folk" / "Gil").mkdir()
     page = open_view(view="folder")
     fill(page, gallery_many_folder=str(tmp_path / "none"), gallery_many_agreed=True)
     press(page, "gallery_many_enrol")
@@ -466,6 +467,7 @@ def test_a_folder_of_people_is_enrolled_or_said_to_be_none(open_view, people, se
     press(page, "gallery_many_enrol")
     assert (names_of(people)["Ada"], names_of(people)["Fay"]) == (4, 1)
     assert people.person("Ada").consent == CONSENT  # hers still holds
+    assert tables(page)[1] == [{"file": "Gil", "why": "No photo lies in this folder."}]
     sees([direction(2)], [direction(14)])
     press(page, "gallery_many_enrol")
     assert "0 of 2 photos enrolled" in said(page)
