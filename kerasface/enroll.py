@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasface.arrays import described
 from kerasface.data.image_cache import content_keys
 from kerasface.data.photos import Photo, read_photos
 from kerasface.faces.analyzer import AnalyzedFace
@@ -97,8 +98,14 @@ class Enroller:
             consent: What the person agreed to, if that is to be recorded.
 
         Raises:
+            ValueError: If `photos` are no sequence of `SourcePhoto`, or one of their images is none.
             GalleryError: If the gallery cannot be written.
         """
+        if isinstance(photos, str | bytes) or not all(isinstance(photo, SourcePhoto) for photo in photos):
+            raise ValueError(
+                f"Photos to enroll come as a list of SourcePhoto. Received: photos={described(photos)}. "
+                "`enroll_files` takes paths."
+            )
         analyzed = self.identifier.analyzer.analyze([photo.image for photo in photos])
         return self._enroll_batch(
             [(name, photo, faces) for photo, faces in zip(photos, analyzed, strict=True)], consent

@@ -8,6 +8,7 @@ from functools import partial
 import keras
 import numpy as np
 
+from kerasface.arrays import check_images
 from kerasface.data.class_trials import NamedPictures, name_pictures
 from kerasface.data.image_cache import Progress, fit_square
 from kerasface.faces.analyzer import FaceAnalyzer
@@ -124,7 +125,11 @@ class ImageClassifier:
 
         Returns:
             For each picture the answer.
+
+        Raises:
+            ValueError: If a picture has another shape or dtype.
         """
+        check_images(images)
         crops = [fit_square(image, self._judge.image_size) for image in images]
         answers = self._judge.answers(crops, top)
         return [Recognition(crop=crop, **answer) for crop, answer in zip(crops, answers, strict=True)]

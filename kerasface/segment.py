@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from kerasface.arrays import check_image
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face, FaceDetector
 from kerasface.faces.regions import BACKGROUND, GREY, Region, class_ids, compose, cut_square, inside, square_around
@@ -161,7 +162,7 @@ class Segmenter:
             ModelFileError: If a weight file of the detector is missing or altered.
             ValueError: If the image has another shape or dtype.
         """
-        _check_image(image)
+        check_image(image)
         context = _checked_context(self.run)
         if self._detector is None:
             self._detector = FaceDetector()
@@ -194,7 +195,7 @@ class Segmenter:
         Raises:
             ValueError: If the image has another shape or dtype.
         """
-        _check_image(image)
+        check_image(image)
         height, width = image.shape[:2]
         scale = self._side / max(height, width)
         rows, cols = max(1, round(scale * height)), max(1, round(scale * width))
@@ -216,13 +217,6 @@ class Segmenter:
                 f"{images.shape[1:3]}. Received: shape={probabilities.shape[1:]}."
             )
         return probabilities
-
-
-def _check_image(image: np.ndarray) -> None:
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise ValueError(
-            f"Photos must be uint8 arrays (height, width, 3). Received: shape={image.shape}, dtype={image.dtype}."
-        )
 
 
 def _checked_classes(run: Run) -> tuple[str, ...]:

@@ -117,7 +117,7 @@ def verify(
         names: What to call the photos.
 
     Raises:
-        ValueError: If no threshold was measured for `fmr`.
+        ValueError: If no threshold was measured for `fmr`, or a photo has another shape or dtype.
     """
     started = time.perf_counter()
     point = operating_point(analyzer.embedder.fingerprint, fmr)

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 RANKS = (
     {"kerasface"},
+    {"arrays", "errors", "streams", "words"},
     {"images", "files", "locks"},
     {"replacement"},
     {"losses", "segmentation_losses", "evaluation"},

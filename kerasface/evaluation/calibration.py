@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, fields, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kerasface.arrays import as_numbers
 from kerasface.evaluation.labelled_pairs import checked_folds, checked_pairs
 from kerasface.evaluation.reliability import (
     PairBin,
@@ -95,7 +96,7 @@ class ScoreCalibration:
         Raises:
             ValueError: If a score is not a cosine similarity.
         """
-        scores = np.asarray(scores, dtype=np.float64)
+        scores = as_numbers(scores, "Scores must be cosine similarities in [-1, 1]", "scores").astype(np.float64)
         # Unit vectors of float32 overshoot by rounding.
         if not np.all(np.abs(scores) <= 1 + 1e-5):
             raise ValueError(

@@ -4,8 +4,11 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
+from kerasface.arrays import as_numbers, described
+
 _FOLDS = 5
 _LEAST_JUDGED = 4  # samples; of fewer no part says anything about another
+_SHAPE = "probabilities must have shape (num_samples, num_classes)"
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,9 @@ class Temperature:
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
         """Returns the probabilities `(num_samples, num_classes)` of the model at this temperature."""
-        return apply_temperature(probabilities, self.value) if self.applied else np.asarray(probabilities)
+        if self.applied:
+            return apply_temperature(probabilities, self.value)
+        return as_numbers(probabilities, _SHAPE, "probabilities")
 
     def to_dict(self) -> dict:
         """Returns the decision and its figures as JSON-ready values, without the bins."""
@@ -272,6 +277,7 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Divides the logits behind softmax probabilities by `temperature`: `p ** (1 / T)`, summing to 1 again."""
+    probabilities = as_numbers(probabilities, _SHAPE, "probabilities")
     powers = np.exp(_logits(probabilities) / temperature)
     powers /= powers.sum(axis=1, keepdims=True)
     return powers
@@ -438,10 +444,15 @@ def _logits(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _checked(probabilities, labels) -> tuple[np.ndarray, np.ndarray]:
-    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    probabilities, labels = as_numbers(probabilities, _SHAPE, "probabilities"), np.asarray(labels)
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
         raise ValueError(
             "Wanted probabilities (num_samples, num_classes) with one label each. "
             f"Received: shapes {probabilities.shape} and {labels.shape}."
+        )
+    if labels.dtype.kind not in "iu" or not 0 <= labels.min() <= labels.max() < probabilities.shape[1]:
+        raise ValueError(
+            f"labels must be the numbers of classes, 0 to {probabilities.shape[1] - 1}. "
+            f"Received: labels={described(labels)}."
         )
     return probabilities, labels

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kerasface.arrays import as_embeddings
 from kerasface.evaluation.verification import threshold_at_fmr, wilson_interval
 
 RIVAL_WEIGHT = 0.25  # of each of the two scores of others; benchmarks/open_set_lfw.py compares weights
@@ -214,8 +215,12 @@ def search_gallery(
         probes: Unit embeddings, `(num_probes, embedding_dim)`.
         probe_labels: The person of each probe, for `own_ranks`.
         weight: As in `normalise`; 0 searches by cosine alone.
+
+    Raises:
+        ValueError: If the embeddings are malformed or of different dimensions, or there are fewer than two people.
     """
     crowding = crowding_of(gallery, gallery_labels)
+    probes = as_embeddings(probes, np.shape(gallery)[1], "probes")
     gallery, starts, people, _ = _by_person(gallery, np.asarray(gallery_labels))
     own = np.full(len(probes), -1) if probe_labels is None else np.asarray(probe_labels)
     found: list[tuple] = []
@@ -354,6 +359,12 @@ def _fnir_at_fpir(own, labels, unknown, fpir: float, lost: float, bootstrap: int
 
 def _by_person(gallery: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Sorts templates by person: templates, first row of each person, the people, and the person of each row."""
+    gallery = as_embeddings(gallery, name="gallery")
+    if labels.shape != gallery.shape[:1]:
+        raise ValueError(
+            "gallery_labels must give every template a person. "
+            f"Received: shape {labels.shape} for {len(gallery)} templates."
+        )
     order = np.argsort(labels, kind="stable")
     people, starts, person_of = np.unique(labels[order], return_index=True, return_inverse=True)
     if len(people) < 2:

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kerasface.arrays import as_numbers
+
 
 def checked_scores(scores: ArrayLike, name: str, *, keep_precision: bool = False) -> np.ndarray:
     """Returns scores as an array of shape `(num_pairs,)`, float64 unless floating ones keep their precision.
@@ -15,7 +17,7 @@ def checked_scores(scores: ArrayLike, name: str, *, keep_precision: bool = False
     Raises:
         ValueError: If they are not one row of one or more finite numbers.
     """
-    scores = np.asarray(scores)
+    scores = as_numbers(scores, f"{name} must be numbers, shape (num_pairs,)", name)
     if not (keep_precision and np.issubdtype(scores.dtype, np.floating)):
         scores = scores.astype(np.float64)
     if scores.ndim != 1 or len(scores) == 0:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kerasface.arrays import as_numbers
 from kerasface.evaluation.verification import wilson_interval
+
+_SHAPE = "probabilities must have shape (num_pairs,)"
 
 _ECE_BINS = 15
 _DIAGRAM_BINS = 10
@@ -38,7 +41,7 @@ def log_loss(probabilities: ArrayLike, same: ArrayLike) -> float:
         probabilities: In `(0, 1)`, shape `(num_pairs,)`.
         same: Whether the pair is genuine, bool, shape `(num_pairs,)`.
     """
-    probabilities = np.asarray(probabilities)
+    probabilities = as_numbers(probabilities, _SHAPE, "probabilities")
     return float(-np.log(np.where(same, probabilities, 1 - probabilities)).mean())
 
 
@@ -56,7 +59,7 @@ def expected_calibration_error(probabilities: ArrayLike, same: ArrayLike, num_bi
         Nguyen, O'Connor, "Posterior Calibration and Exploratory Analysis for Natural Language Processing Models",
         EMNLP 2015.
     """
-    probabilities = np.asarray(probabilities)
+    probabilities = as_numbers(probabilities, _SHAPE, "probabilities")
     gaps = probabilities - np.asarray(same)
     index = _equal_mass(probabilities, num_bins)
     return float(np.abs(np.bincount(index, weights=gaps)).sum() / len(gaps))
@@ -81,7 +84,7 @@ def calibration_error_interval(
     """
     if bootstrap < 1:
         raise ValueError(f"bootstrap must be >= 1. Received: bootstrap={bootstrap}.")
-    probabilities = np.asarray(probabilities)
+    probabilities = as_numbers(probabilities, _SHAPE, "probabilities")
     generator = np.random.default_rng(seed)
     gaps, index = probabilities - np.asarray(same), _equal_mass(probabilities, _ECE_BINS)
     samples = []
@@ -101,7 +104,7 @@ def reliability_bins(probabilities: ArrayLike, same: ArrayLike, num_bins: int = 
         same: Whether the pair is genuine, bool, shape `(num_pairs,)`.
         num_bins: Number of bins between 0 and 1; empty ones are left out.
     """
-    probabilities, same = np.asarray(probabilities), np.asarray(same, dtype=bool)
+    probabilities, same = as_numbers(probabilities, _SHAPE, "probabilities"), np.asarray(same, dtype=bool)
     index = np.minimum((probabilities * num_bins).astype(int), num_bins - 1)
     bins = []
     for part in np.unique(index):

@@ -5,6 +5,8 @@ import math
 import cv2
 import numpy as np
 
+from kerasface.arrays import check_array
+
 # Where the 150 x 150 crops of `face_resnet` have left eye, right eye, nose, left and right corner of the mouth: x, y.
 # Median over 767 photos of where our landmarks fall in the chips that dlib itself cuts of the same faces.
 FACE_RESNET_TEMPLATE = np.array(
@@ -53,7 +55,11 @@ def align(image: np.ndarray, landmarks: np.ndarray, template: np.ndarray, image_
 
     Returns:
         `(*image_size, 3)`, uint8, RGB.
+
+    Raises:
+        ValueError: If the photo is no array.
     """
+    check_array(image, "A photo is an array (height, width, 3)")
     matrix = similarity_transform(landmarks.astype(np.float64), template)
     pixels_per_pixel = 1 / math.hypot(*matrix[:, 0])
     finer = max(1, math.ceil(pixels_per_pixel - 1e-6))  # a scale of 1 stays 1 whatever the rounding

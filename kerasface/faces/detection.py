@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from kerasface.arrays import check_images
 from kerasface.models import mtcnn
 from kerasface.models.runtime import compile_network
 
@@ -99,12 +100,7 @@ class FaceDetector:
         Raises:
             ValueError: If an image has another shape or dtype.
         """
-        for image in images:
-            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-                raise ValueError(
-                    "Photos must be uint8 arrays (height, width, 3). "
-                    f"Received: shape={image.shape}, dtype={image.dtype}."
-                )
+        check_images(images)
         photos = [_halvings(image) for image in images]
         windows = self._propose(photos)
         windows = self._refine(photos, windows)

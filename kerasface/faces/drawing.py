@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from kerasface.arrays import check_image
+
 if TYPE_CHECKING:
     from kerasface.faces.detection import Face
 
@@ -36,8 +38,9 @@ def draw_faces(
         A new RGB uint8 image, shape `(h, w, 3)`, with the photo's proportions.
 
     Raises:
-        ValueError: If `longest_side` is below 64.
+        ValueError: If `longest_side` is below 64, or the photo has another shape or dtype.
     """
+    check_image(image)
     if longest_side < 64:
         raise ValueError(
             f"The picture must be at least 64 pixels long. Received: longest_side={longest_side}. Raise it."
@@ -78,8 +81,10 @@ def draw_mask(
         A new RGB uint8 image, shape `(H, W, 3)`.
 
     Raises:
-        ValueError: If mask and image differ in size, an id has no colour, or `opacity` is outside `[0, 1]`.
+        ValueError: If the photo has another shape or dtype, mask and photo differ in size, an id has no colour, or
+            `opacity` is outside `[0, 1]`.
     """
+    check_image(image)
     if mask.shape != image.shape[:2] or mask.dtype != np.uint8:
         raise ValueError(
             f"The mask must be uint8 and as large as the image. Received: mask {mask.shape} {mask.dtype}, "

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerasface.arrays import as_embeddings, check_crops, check_image
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import DEFAULT_VIEWS, alignment_fingerprint, embedder_fingerprint
@@ -42,7 +43,16 @@ class FaceEmbedder:
         )
 
     def crop(self, image: np.ndarray, face: Face) -> np.ndarray:
-        """Cuts the aligned crop that `embed` wants: `(150, 150, 3)` uint8, RGB."""
+        """Cuts the aligned crop that `embed` wants: `(150, 150, 3)` uint8, RGB.
+
+        Args:
+            image: RGB photo `(height, width, 3)` uint8.
+            face: Where the face is in it.
+
+        Raises:
+            ValueError: If the photo has another shape or dtype.
+        """
+        check_image(image)
         return align(image, face.landmarks, FACE_RESNET_TEMPLATE, self.image_size)
 
     def embed(self, crops: np.ndarray) -> np.ndarray:
@@ -53,7 +63,11 @@ class FaceEmbedder:
 
         Returns:
             `(n, 128)` float32, each of length 1.
+
+        Raises:
+            ValueError: If the crops have another shape or dtype.
         """
+        check_crops(crops, self.image_size)
         return self._network(crops)[0]
 
 
@@ -68,8 +82,12 @@ def cosine_scores(probes: np.ndarray, references: np.ndarray) -> np.ndarray:
         Scores in `[-1, 1]`, shape `(num_probes, num_references)`; higher is more alike.
 
     Raises:
-        ValueError: If the embedding dimensions differ.
+        ValueError: If they are no embeddings, or their dimensions differ.
     """
+    probes, references = (
+        as_embeddings(probes, name="probes", unit=False),
+        as_embeddings(references, name="references", unit=False),
+    )
     if probes.shape[1:] != references.shape[1:]:
         raise ValueError(
             f"Only embeddings of one embedder can be compared. Received: shapes {probes.shape} and {references.shape}."

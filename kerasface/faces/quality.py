@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
+from kerasface.arrays import check_crop
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE
 from kerasface.faces.detection import Face
+from kerasface.models.face_resnet import IMAGE_SIZE
 
 # Limits beyond which a face is not decided on. Behind each what was measured about there at the threshold of FMR 0.1 %:
 # the share of genuine pairs refused where one photo is so (3 % of the same pairs unharmed, 5 % of all of LFW), and
@@ -66,7 +68,11 @@ def measure_quality(face: Face, crop: np.ndarray) -> FaceQuality:
     Args:
         face: Where it is in its photo.
         crop: Its aligned crop `(150, 150, 3)` uint8, RGB.
+
+    Raises:
+        ValueError: If the crop has another shape or dtype.
     """
+    check_crop(crop, IMAGE_SIZE)
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     inside = grey[_FACE]
     contrast = float(inside.std())

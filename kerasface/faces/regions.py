@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
+from kerasface.arrays import check_image
+
 BACKGROUND = 0  # its class id in every model
 # Of what lies beyond a photo. Border pixels that went on would look like a background that touches hair and skin.
 GREY = 128
@@ -45,7 +47,11 @@ def cut_square(image: np.ndarray, square: Square, size: int) -> np.ndarray:
 
     Returns:
         `(size, size, 3)` uint8, RGB.
+
+    Raises:
+        ValueError: If the photo has another shape or dtype.
     """
+    check_image(image)
     x, y, side = square
     left, top, width, height = inside(square, image.shape)
     part = image[top : top + height, left : left + width]

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kerasface.arrays import as_embeddings
 from kerasface.gallery.store import NewSample, Refusal, now_text, parse_time
 
 _MAX_NAME_LENGTH = 200
 _PERSON_ID = re.compile(r"[0-9a-f]{16}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # How far the length of an embedding may be from 1.
-UNIT_TOLERANCE = 1e-3
 
 
 def checked_name(name: str) -> str:
@@ -63,20 +63,10 @@ def checked_embeddings(embeddings: Sequence[np.ndarray] | np.ndarray, count: int
     """
     if count == 0:
         return np.empty((0, embedding_dim), dtype=np.float32)
-    try:
-        array = np.asarray(embeddings, dtype=np.float32)
-    except ValueError:  # of unequal lengths
-        array = np.zeros(0)
-    if array.shape != (count, embedding_dim):
-        raise ValueError(
-            f"One embedding of length {embedding_dim} is needed for each sample. "
-            f"Received: {count} samples, embeddings of shape {array.shape}."
-        )
-    lengths = np.linalg.norm(array, axis=1)
-    if not (np.abs(lengths - 1) <= UNIT_TOLERANCE).all():
-        worst = lengths[np.argmax(np.where(np.isfinite(lengths), np.abs(lengths - 1), np.inf))]
-        raise ValueError(f"Embeddings must be finite and of length 1. Received: one of length {worst}.")
-    return array
+    array = as_embeddings(embeddings, embedding_dim)
+    if len(array) != count:
+        raise ValueError(f"One embedding is needed for each sample. Received: {len(array)} for {count} samples.")
+    return array.astype(np.float32, copy=False)
 
 
 def details_of(sample: NewSample) -> dict:

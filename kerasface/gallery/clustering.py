@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kerasface.arrays import as_embeddings
+
 _SCORES_AT_ONCE = 2**21  # 16 MiB of float64
 _ROUNDING = 1e-12  # of a score of means
 
@@ -44,7 +46,7 @@ def cluster_faces(embeddings: np.ndarray, photos: ArrayLike, *, threshold: float
     Raises:
         ValueError: If the shapes do not agree, an embedding has not length 1, or the threshold is out of range.
     """
-    embeddings, photos = np.asarray(embeddings, dtype=np.float32), np.asarray(photos)
+    embeddings, photos = as_embeddings(embeddings).astype(np.float32, copy=False), np.asarray(photos)
     _check(embeddings, photos, threshold)
     clusters = [cluster for cluster in _Linkage(embeddings, photos, threshold).clusters() if len(cluster) > 1]
     return _numbered(clusters, len(embeddings))
@@ -195,17 +197,10 @@ def _companions(photos: np.ndarray) -> list[np.ndarray]:
 
 
 def _check(embeddings: np.ndarray, photos: np.ndarray, threshold: float) -> None:
-    if embeddings.ndim != 2 or photos.shape != embeddings.shape[:1]:
+    if photos.shape != embeddings.shape[:1]:
         raise ValueError(
             "Clustering needs embeddings (num_faces, embedding_dim) and the photo of each face. "
             f"Received: embeddings of shape {embeddings.shape}, photos of shape {photos.shape}."
-        )
-    lengths = np.linalg.norm(embeddings, axis=1)
-    wrong = np.flatnonzero(~(np.abs(lengths - 1) <= 1e-3))  # NaN is wrong too
-    if len(wrong):
-        raise ValueError(
-            f"embeddings must have length 1. Received: {len(wrong)} of {len(embeddings)} that have not, the first at "
-            f"{wrong[0]} with a length of {lengths[wrong[0]]:g}. Divide them by their lengths."
         )
     if not -1 <= threshold <= 1:
         raise ValueError(f"A threshold on cosines lies in [-1, 1]. Received: threshold={threshold}.")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kerasface.gallery.checks import UNIT_TOLERANCE
+from kerasface.arrays import UNIT_TOLERANCE
 from kerasface.gallery.merging import merge_into
 from kerasface.gallery.rows import PERSONS, Rows, refusal_of
 from kerasface.gallery.store import Consent, GalleryError

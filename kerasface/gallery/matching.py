@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kerasface.arrays import as_embeddings, as_numbers
+
 _SMALLEST_BLOCK, _LARGEST_BLOCK = 2**10, 2**18  # rows added for growth, as many as there are between these bounds
 _NUM_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _PORTION = 2**14  # templates that a thread takes at a time: up to half a millisecond
@@ -27,7 +29,6 @@ _FEW_PROBES = 4  # above it a product of matrices is faster than one product for
 _GROUP = 256  # neighbouring scores of which only the highest is looked at first
 _SCORES_AT_ONCE = 2**24  # probes times templates: 64 MiB of float32
 _EXACT_AT_ONCE = 2**13  # templates scored in float64 at once: 8 MiB at 128 numbers each
-_NORM_TOLERANCE = 1e-3
 _EPSILON = float(np.finfo(np.float32).eps)
 
 
@@ -83,7 +84,7 @@ class SearchIndex:
         Args:
             embeddings: As for `add`, and so the others.
         """
-        embeddings = np.require(embeddings, np.float32, ["C", "W"])
+        embeddings = np.require(as_numbers(embeddings, "Templates are numbers", "embeddings"), np.float32, ["C", "W"])
         index = cls(embeddings.shape[-1] if embeddings.ndim else 0)
         sample_ids, people = index._checked(embeddings, sample_ids, person_ids)
         if len(embeddings):
@@ -114,7 +115,7 @@ class SearchIndex:
         Raises:
             ValueError: If shapes do not agree, a length is not 1, or a sample is there already. Nothing is added then.
         """
-        embeddings = np.asarray(embeddings, dtype=np.float32)
+        embeddings = np.asarray(as_numbers(embeddings, "Templates are numbers", "embeddings"), dtype=np.float32)
         with self._lock:
             sample_ids, people = self._checked(embeddings, sample_ids, person_ids)
             self._reserve(self._size + len(embeddings))
@@ -169,8 +170,7 @@ class SearchIndex:
         Raises:
             ValueError: If shapes do not agree, a length is not 1, or `top` is below 1.
         """
-        probes = np.asarray(probes, dtype=np.float32)
-        self._check_embeddings(probes, "probes")
+        probes = as_embeddings(probes, self.embedding_dim, "probes").astype(np.float32, copy=False)
         excluded = [()] * len(probes) if excluded is None else excluded
         if top < 1 or len(excluded) != len(probes):
             raise ValueError(
@@ -260,7 +260,7 @@ class SearchIndex:
         self, embeddings: np.ndarray, sample_ids: ArrayLike, person_ids: Sequence[str] | np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """The numbers of the samples and of their people, both `(num_templates,)`, of templates that may be added."""
-        self._check_embeddings(embeddings, "embeddings")
+        as_embeddings(embeddings, self.embedding_dim)
         sample_ids = np.asarray(sample_ids, dtype=np.int64)
         if sample_ids.shape != (len(embeddings),) or len(person_ids) != len(embeddings):
             raise ValueError(
@@ -277,21 +277,6 @@ class SearchIndex:
             )
         names = person_ids.tolist() if isinstance(person_ids, np.ndarray) else person_ids
         return sample_ids, np.fromiter(map(self._number, names), np.int32, len(names))
-
-    def _check_embeddings(self, embeddings: np.ndarray, name: str) -> None:
-        if embeddings.ndim != 2 or embeddings.shape[1] != self.embedding_dim:
-            raise ValueError(
-                f"{name} must have shape (n, {self.embedding_dim}). Received: shape {embeddings.shape}. "
-                "Embeddings of another embedder cannot be compared with these."
-            )
-        squares = np.vecdot(embeddings, embeddings)
-        right = np.abs(squares - 1) <= 2 * _NORM_TOLERANCE  # NaN is wrong too
-        if not right.all():
-            wrong = np.flatnonzero(~right)
-            raise ValueError(
-                f"{name} must have length 1. Received: {len(wrong)} of {len(embeddings)} that have not, the first at "
-                f"{wrong[0]} with a length of {np.sqrt(squares[wrong[0]]):g}. Divide them by their lengths."
-            )
 
     def _number(self, person_id: str) -> int:
         number = self._numbers.setdefault(person_id, len(self._person_ids))

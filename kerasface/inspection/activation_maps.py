@@ -73,6 +73,7 @@ def _activation_map(
     method: str, cells: Callable, stitched: Stitched, image: np.ndarray, target: Target, signed: bool
 ) -> Attribution:
     """Computes a map by `cells`, a function from activations and gradients `(views, rows, cols, channels)`."""
+    stitched.check_image(image)
     _ = stitched.map_shape  # refuses a layer without a map
     weights = stitched.weights(image, target)
     activations, gradients, score = stitched.layer_gradients(image, weights)

@@ -13,6 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasface.arrays import check_array
+from kerasface.data.store import StoredArray
 from kerasface.inspection.stitching import find_layer, infer, run_through
 from kerasface.models.runtime import compile_network
 
@@ -125,6 +127,7 @@ def feature_maps(model: keras.Model, image: np.ndarray, layer: str) -> np.ndarra
     Raises:
         ValueError: If there is no such layer, it gives no maps, or the picture does not fit the model.
     """
+    check_array(image, "The model takes a picture, uint8")
     check_images(model, image[None])
     path = find_layer(model, layer)
     infos = {info.path: info for info in list_layers(model, image.shape[:2])}
@@ -190,6 +193,8 @@ def check_images(model: keras.Model, images) -> None:
         ValueError: If they are no uint8 array of the shape that the model takes, or there is none.
     """
     shape = _input_shape(model)
+    if not isinstance(images, StoredArray):
+        check_array(images, "The model takes pictures, uint8", "images")
     fits = len(images.shape) == len(shape) + 1 and all(
         wanted in (None, given) for wanted, given in zip(shape, images.shape[1:], strict=True)
     )

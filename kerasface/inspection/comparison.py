@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kerasface.inspection.arithmetic import layer_table, model_cost
-from kerasface.models.backbones import APPLICATIONS, backbone_names
+from kerasface.models.backbones import APPLICATIONS, backbone_names, build_application
 from kerasface.models.face_resnet import IMAGE_SIZE, build_face_resnet
 from kerasface.models.runtime import compile_network
 from kerasface.models.zoo import ARCHITECTURES, build_architecture
@@ -67,7 +67,7 @@ def build_by_name(
     if name in ARCHITECTURES:
         return build_architecture(name, size, num_classes)
     if name in APPLICATIONS:
-        return APPLICATIONS[name](weights=None, input_shape=(*size, 3), classes=num_classes)
+        return build_application(name, size, weights=None, classes=num_classes)
     raise ValueError(f"Unknown architecture. Received: name={name!r}. Expected one of {list(backbone_names())}.")
 
 

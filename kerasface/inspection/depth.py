@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from kerasface.arrays import check_array
 from kerasface.inspection.activations import LayerInfo, check_images, list_layers, tap
 from kerasface.inspection.mosaics import feature_grid, strongest_channels
 from kerasface.models.runtime import compile_network
@@ -50,6 +51,7 @@ def depth_strip(
     Raises:
         ValueError: If the picture does not fit the model.
     """
+    check_array(image, "The model takes a picture, uint8")
     check_images(model, image[None])
     layers = _levels(list_layers(model, image.shape[:2]))
     if not layers:

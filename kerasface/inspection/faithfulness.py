@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerasface.arrays import check_array
 from kerasface.inspection.perturbation import filled
 from kerasface.inspection.placement import Axis, to_image
 from kerasface.inspection.stitched import Stitched
@@ -70,6 +71,8 @@ def deletion_insertion(
     Raises:
         ValueError: If map, image or target do not fit, or there is no step.
     """
+    stitched.check_image(image)
+    check_array(map, "A map has shape (height, width)", "map")
     if map.shape != image.shape[:2] or steps < 1 or num_random < 0:
         raise ValueError(
             "The map must have the image's size, and there must be a step. "

@@ -128,8 +128,8 @@ def deconvolution(stitched: Stitched, image: np.ndarray, target: Target) -> Attr
 
 def _through_relus(method: str, stitched: Stitched, image: np.ndarray, target: Target) -> Attribution:
     backward = {"guided-backprop": guided, "deconvolution": deconvolved}[method]
-    variant = stitched.variant(method, lambda model: rewired(model, backward))
     weights = stitched.weights(image, target)
+    variant = stitched.variant(method, lambda model: rewired(model, backward))
     gradients, scores = variant.input_gradients(image[None], weights)
     found = np.abs(gradients[0]).max(axis=-1)
     return Attribution(method, found, found, False, float(scores[0]))

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from kerasface.arrays import as_embeddings
+
 Progress = Callable[[int, int], None]
 
 NEIGHBOURS = 5
@@ -134,8 +136,8 @@ def unit_embeddings(embeddings: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: If the shape is another, or a length is 0 or not finite.
     """
-    embeddings = np.asarray(embeddings, dtype=np.float32)
-    if embeddings.ndim != 2 or embeddings.shape[1] < 2 or not len(embeddings):
+    embeddings = as_embeddings(embeddings, unit=False).astype(np.float32, copy=False)
+    if embeddings.shape[1] < 2 or not len(embeddings):
         raise ValueError(
             f"Embeddings have shape (num_points, embedding_dim), neither empty. Received: shape {embeddings.shape}."
         )

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from plotly.colors import diverging, sample_colorscale, sequential
 
+from kerasface.arrays import check_array, check_image
+
 # By these names the scales are plotly's, too, for a legend beside the picture.
 SIGNED_SCALE = "RdBu_r"  # blue below 0, red above
 UNSIGNED_SCALE = "Viridis"
@@ -44,6 +46,8 @@ def overlay_map(
     Raises:
         ValueError: If map and image differ in size, the map is not finite, or an argument is out of range.
     """
+    check_image(image)
+    check_array(map, "A map has shape (height, width)", "map")
     if map.shape != image.shape[:2] or not np.isfinite(map).all():
         raise ValueError(
             "The map must be finite and as large as the image. "

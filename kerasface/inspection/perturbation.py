@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from kerasface.arrays import check_array
 from kerasface.inspection.maps import Attribution
 from kerasface.inspection.placement import Axis, to_image
 from kerasface.inspection.stitched import Stitched
@@ -40,6 +41,7 @@ def occlusion(
     Reference:
         Zeiler, Fergus 2014, "Visualizing and Understanding Convolutional Networks" (arXiv:1311.2901), section 4.2.
     """
+    stitched.check_image(image)
     if not 1 <= grid <= min(image.shape[:2]) or patch <= 0:
         raise ValueError(
             "The grid needs a pixel or more per place and the patch a side. "
@@ -115,6 +117,7 @@ def filled(image: np.ndarray, fill: str) -> np.ndarray:
     """
     if fill not in FILLS:
         raise ValueError(f"fill must be one of {FILLS}. Received: fill={fill!r}.")
+    check_array(image, "An image has shape (height, width, channels)")
     if fill == "grey":
         return np.broadcast_to(np.rint(image.mean(axis=(0, 1))).astype(np.uint8), image.shape)
     return cv2.GaussianBlur(image, (0, 0), sigmaX=max(image.shape[:2]) / 15).reshape(image.shape)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasface.arrays import check_array
 from kerasface.inspection.placement import Placement, placements
 from kerasface.inspection.stitching import (
     before_probabilities,
@@ -112,6 +113,7 @@ class Stitched:
         Raises:
             ValueError: If it is not `(height, width, channels)`, or of another size than the model's.
         """
+        check_array(image, f"{self.model.name} takes images of shape {self.input_shape}")
         fits = image.ndim == 3 and all(
             want in (None, side) for want, side in zip(self.input_shape, image.shape, strict=True)
         )

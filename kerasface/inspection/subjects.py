@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerasface.arrays import check_image
 from kerasface.data.image_cache import fit_square
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face
@@ -35,6 +36,7 @@ def model_square(photo: np.ndarray, card: dict, face: Face | None = None) -> np.
         RunError: If the card does not tell the side.
         ValueError: If a model of faces is given none.
     """
+    check_image(photo, "photo")
     match size := card["input"].get("image_size"):
         case [int(side), int(other)] if side == other > 0:
             pass

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kerasface.arrays import as_embeddings
 from kerasface.faces.operating_points import OperatingPoint, operating_point
 from kerasface.gallery.store import GalleryError
 
@@ -121,7 +122,12 @@ class IdentityTrack:
         return self.point.fmr * len(self.people.templates)
 
     def observe(self, embedding: np.ndarray) -> None:
-        """Takes in one frame's unit embedding, shape `(embedding_dim,)`."""
+        """Takes in one frame's unit embedding, shape `(embedding_dim,)`.
+
+        Raises:
+            ValueError: If it is none.
+        """
+        (embedding,) = as_embeddings([embedding], self.people.templates.shape[1], "embedding")
         scores = self.people.templates @ embedding
         for person_id, rows in self._rows.items():
             self._sums[person_id] += float(scores[rows].max())

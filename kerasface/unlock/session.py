@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from kerasface.arrays import check_image
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import FaceDetector
 from kerasface.faces.quality import measure_quality
@@ -54,7 +55,11 @@ class FrameReader:
         Returns:
             What was seen, in pixels of the frame brought to 640 at its longer side, and how many pixels of the frame
             itself one of these is.
+
+        Raises:
+            ValueError: If the frame has another shape or dtype.
         """
+        check_image(frame, "frame")
         ratio = max(1.0, max(frame.shape[:2]) / _LONGEST_SIDE)
         # Equal in every second row and column is equal enough: a camera's noise never repeats.
         fingerprint = hashlib.blake2b(np.ascontiguousarray(frame[::2, ::2]), digest_size=16).digest()

@@ -170,7 +170,7 @@ def test_the_last_threshold_is_the_score_from_which_faces_are_given(portrait, po
     ids=["grey", "alpha", "float", "batch"],
 )
 def test_another_kind_of_array_is_refused(detector, image):
-    with pytest.raises(ValueError, match=r"uint8 arrays \(height, width, 3\).*Received: shape="):
+    with pytest.raises(ValueError, match=r"uint8 arrays \(height, width, 3\).*Received: images\[0\]="):
         detector.detect([image])
 
 

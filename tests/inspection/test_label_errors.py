@@ -124,7 +124,7 @@ def test_neighbours_are_those_of_all_scores():
 @pytest.mark.parametrize(
     ("embeddings", "message"),
     [
-        (np.zeros(3), r"Received: shape \(3,\)"),
+        (np.zeros(3), r"must have shape \(n, embedding_dim\).*shape \(3,\)"),
         (np.zeros((0, 4)), r"Received: shape \(0, 4\)"),
         (np.array([[1.0, 0], [0, 0]]), "1 of 2 that have not, the first at 1"),
         (np.array([[np.nan, 0], [1, 0]]), "the first at 0"),
