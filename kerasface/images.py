@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
+from kerasface.streams import printable
+
 FORMATS = ("JPEG", "PNG", "WebP", "BMP", "TIFF", "GIF", "HEIC", "AVIF")
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"}
@@ -105,7 +107,7 @@ def decode(
             "Read a file object first: source.read()."
         )
     if name is None:
-        name = "image" if isinstance(source, bytes) else _printable(source)
+        name = "image" if isinstance(source, bytes) else printable(source)
     try:
         content = source if isinstance(source, bytes) else _read(source, max_bytes)
         _check_size_in_bytes(len(content), max_bytes)
@@ -115,10 +117,6 @@ def decode(
     except Exception as error:
         # Damaged content makes the codecs raise almost any type (struct.error, IndexError, SyntaxError, ...).
         raise ImageError(" ".join(f"{name}: {_reason(error)}".splitlines())) from error
-
-
-def _printable(path: str | os.PathLike) -> str:
-    return os.fsdecode(path).encode("utf-8", "replace").decode("utf-8")
 
 
 def _reason(error: Exception) -> str:

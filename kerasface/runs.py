@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import keras
 
 DEFAULT_ROOT = "saved_models"
+# The models that come with KerasFace's repository; nothing is there where only the package was installed.
+SHIPPED_ROOT = Path(__file__).resolve().parent.parent / DEFAULT_ROOT
 CARD_FORMAT = 1
 # Bounds on what is read before anything is known about a file.
 _MAX_CARD_BYTES = 16 * 2**20
@@ -89,6 +91,9 @@ def list_runs(root: str | os.PathLike = DEFAULT_ROOT) -> list[RunSummary]:
 def load_run(root: str | os.PathLike, name: str) -> Run:
     """Loads the model `root/name` after checking it against its card.
 
+    A model that comes with KerasFace is found from any folder: where `root` is the default and does not hold it, it is
+    taken from KerasFace's own.
+
     Raises:
         RunError: If there is no such model, its card is broken, or `model.keras` is missing, altered or unreadable.
     """
@@ -100,9 +105,10 @@ def load_run(root: str | os.PathLike, name: str) -> Run:
     folder = _folder(root, name)
     if (problem := settle(folder)) is not None:
         raise RunError(problem)
+    if not folder.is_dir() and Path(root) == Path(DEFAULT_ROOT):
+        folder = SHIPPED_ROOT / name
     if not folder.is_dir():
-        names = ", ".join(summary.name for summary in list_runs(root)) or "none"
-        raise RunError(f"There is no model {name!r} in {Path(root)}. Present: {names}.")
+        raise RunError(missing_model(root, name))
     card = _read_card(folder)
     path = folder / "model.keras"
     _check_model_file(path, card["model_sha256"])
@@ -114,6 +120,21 @@ def load_run(root: str | os.PathLike, name: str) -> Run:
     if card["task"] == "classify" and len(labels) != model.output_shape[-1]:
         raise RunError(f"The card of {name!r} names {len(labels)} classes; its model has {model.output_shape[-1]}.")
     return Run(name, card, model, labels)
+
+
+def missing_model(root: str | os.PathLike, name: str) -> str:
+    """Returns what to say of a model that is not there: where it was looked for, what is there, and where else to look.
+
+    Args:
+        root: Folder of the models that was looked into.
+        name: Name of the model.
+    """
+    names = ", ".join(summary.name for summary in list_runs(root)) or "none"
+    if (SHIPPED_ROOT / name).is_dir():
+        hint = f"It comes with KerasFace's repository: the folder {SHIPPED_ROOT} (--runs) has it."
+    else:
+        hint = "Name the folder of your models (--runs), or make a model: kerasface train."
+    return f"There is no model {name!r} in {Path(root).absolute()}. Present: {names}. {hint}"
 
 
 def write_run(

@@ -1,10 +1,12 @@
 """What the command lines share: progress bars, and a backend and converters that are fast and keep quiet."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from kerasface.errors import is_answer
+from kerasface.streams import flush_streams, open_closed_streams
 
 
 def start_tensorflow() -> None:
@@ -30,14 +32,16 @@ def choose_kernels() -> None:
 
 
 @contextmanager
-def turned_away(*descriptors: int, expected: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Keeps what is written inside the block off file descriptors; it is shown on stderr if the block fails.
+def turned_away(*descriptors: int) -> Iterator[None]:
+    """Keeps what is written inside the block off file descriptors.
+
+    It is shown on stderr if the block fails, but not for an answer to the user, which speaks for itself.
 
     Args:
         descriptors: 1 for stdout, 2 for stderr.
-        expected: Errors that speak for themselves: nothing is shown for them.
     """
-    _flush()
+    open_closed_streams()
+    flush_streams()
     kept = {descriptor: os.dup(descriptor) for descriptor in descriptors}
     messages = b""
     with tempfile.TemporaryFile() as file:
@@ -45,24 +49,19 @@ def turned_away(*descriptors: int, expected: tuple[type[Exception], ...] = ()) -
             os.dup2(file.fileno(), descriptor)
         try:
             yield
-        except expected:
-            raise
-        except BaseException:
-            _flush()
-            file.seek(0)
-            messages = file.read()
+        except Exception as error:
+            if not is_answer(error):
+                flush_streams()
+                file.seek(0)
+                messages = file.read()
             raise
         finally:
-            _flush()
+            flush_streams()
             for descriptor, copy in kept.items():
                 os.dup2(copy, descriptor)
                 os.close(copy)
-            os.write(2, messages)
-
-
-def _flush() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+            with suppress(OSError):
+                os.write(2, messages)
 
 
 @contextmanager

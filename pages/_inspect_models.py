@@ -116,7 +116,7 @@ def match_stitched(layer: str | None = None) -> Stitched:
 def part_finder() -> Segmenter | None:
     """The model of the parts of a face; None where it is not there or cannot be used, then the page says so."""
     summary = {one.name: one for one in runs.list_runs() if one.card}.get(SHIPPED_SEGMENTER)
-    problem = f"There is no model {SHIPPED_SEGMENTER} in {runs.DEFAULT_ROOT}."
+    problem = runs.missing_model(runs.DEFAULT_ROOT, SHIPPED_SEGMENTER)
     if summary:
         try:
             return _segmenter(*_place(summary))

@@ -55,7 +55,7 @@ def test_a_map_of_embeddings_names_the_misplaced_picture(run, faces, tmp_path, m
 def test_a_map_tells_in_words(run, faces):
     told = run(faces, "--method", "pca", as_json=False).stdout
     assert "8.png: named Ada, looks like Emmy (margin " in told
-    assert "18 faces of 3 names, 1 seem to be misnamed" in told
+    assert "18 faces of 3 names, misnamed as it seems: 1" in told
 
 
 def test_a_gallery_has_a_map_without_pictures(run, gallery, tmp_path, monkeypatch):

@@ -340,3 +340,17 @@ def test_a_file_written_whole_may_be_read_by_whom_the_umask_says(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "file.bin").stat().st_mode & 0o777 == (0o666 if os.name == "nt" else 0o640)
+
+
+def test_a_model_that_comes_with_the_repository_is_found_from_any_folder(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert sorted(load_run("saved_models", "digits").labels) == list("0123456789")
+    write(tmp_path / "saved_models", model, name="digits")  # one's own goes before it
+    assert load_run("saved_models", "digits").labels == tuple(LABELS)
+
+
+def test_a_folder_that_somebody_named_is_the_only_one_looked_into(tmp_path):
+    with pytest.raises(RunError, match=r"There is no model 'digits' in (.*)\. Present: none\. (.*)") as told:
+        load_run(tmp_path, "digits")
+    assert str(tmp_path) in str(told.value)
+    assert f"the folder {runs.SHIPPED_ROOT} (--runs) has it" in str(told.value)

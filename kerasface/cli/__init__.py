@@ -15,10 +15,15 @@ from kerasface.cli.people import people
 from kerasface.cli.photos import detect, embed, predict, verify
 from kerasface.cli.segment import segment
 from kerasface.cli.unlock import unlock
-from kerasface.train.__main__ import train
+from kerasface.train.__main__ import Program, train
+
+_EPILOG = (
+    "Exit codes: 0 done, 1 refused or some files unusable, 2 called wrongly, 70 a fault of KerasFace, 130 Ctrl-C. "
+    "KERASFACE_DEBUG=1 shows the traceback behind an error."
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.version_option(__version__, prog_name="kerasface")
 def main() -> None:
     """Train, verify, recognise and explain faces on your own machine."""

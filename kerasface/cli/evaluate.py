@@ -8,6 +8,7 @@ import click
 from kerasface.cli.output import JSON, RUNS, VIEWS, errors, print_json, stopwatch
 from kerasface.terminal import progress_bars
 from kerasface.train.__main__ import UserPath
+from kerasface.words import counted
 
 _REPORT = click.option(
     "--report",
@@ -64,12 +65,12 @@ def verification(images, pairs, views, report_file, as_json) -> None:
         device = {"device": device_name(), "precision": analyzer.embedder.precision, "seconds": round(seconds(), 3)}
         print_json({**result.to_dict(), "failed": failed, **device})
         return
-    click.echo(f"accuracy {result.accuracy_mean:.2%} +- {result.accuracy_se:.2%}, {result.num_pairs} pairs")
+    click.echo(f"accuracy {result.accuracy_mean:.2%} +- {result.accuracy_se:.2%}, {counted(result.num_pairs, 'pair')}")
     click.echo(f"AUC {result.auc:.5f}, equal error rate {result.eer:.2%}, threshold {result.threshold:.4f}")
     for fmr, tar in result.tar_at_fmr.items():
         doubt = "" if tar.supported else "  (too few impostor pairs to speak of this rate)"
         click.echo(f"TAR at FMR {float(fmr):.1%}: {tar.value:.2%} (95 % {tar.low:.2%} to {tar.high:.2%}){doubt}")
-    click.echo(f"{result.num_failed} pairs failed, {device_name()}, {seconds():.0f} s")
+    click.echo(f"{counted(result.num_failed, 'pair')} failed, {device_name()}, {seconds():.0f} s")
     for line in failed[:10]:
         click.echo(f"  line {line['line']}: {line['reason']}")
 
@@ -111,8 +112,8 @@ def identification(images, views, report_file, as_json) -> None:
         print_json({**result.to_dict(), "fpir_asked_and_measured": measured, "failed": failed, **device})
         return
     click.echo(
-        f"{result.gallery_size} people enrolled with one photo each, {result.num_mated} photos of them come back, "
-        f"{result.num_unknown} strangers"
+        f"{counted(result.gallery_size, 'person', 'people')} enrolled with one photo each, "
+        f"{counted(result.num_mated, 'photo')} of them come back, {counted(result.num_unknown, 'stranger')}"
     )
     click.echo(f"first named is right {result.rank1:.2%}, right among the first five {result.rank5:.2%}")
     for fpir, missed in result.fnir_at_fpir.items():
@@ -123,10 +124,10 @@ def identification(images, views, report_file, as_json) -> None:
         )
     for check in checks:
         click.echo(
-            f"{check.gallery_size} people: FPIR asked {check.asked:.0%}, measured {check.measured:.2%} "
-            f"(95 % {check.low:.2%} to {check.high:.2%}), FNIR {check.fnir:.1%}"
+            f"{counted(check.gallery_size, 'person', 'people')}: FPIR asked {check.asked:.0%}, measured "
+            f"{check.measured:.2%} (95 % {check.low:.2%} to {check.high:.2%}), FNIR {check.fnir:.1%}"
         )
-    click.echo(f"{result.num_failed} photos failed, {device_name()}, {seconds():.0f} s")
+    click.echo(f"{counted(result.num_failed, 'photo')} failed, {device_name()}, {seconds():.0f} s")
     for line in failed[:10]:
         click.echo(f"  {line['reason']}")
 
@@ -188,30 +189,32 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
         from kerasface.error_report import classifier_verdict
 
         click.echo(classifier_verdict(comparison, (model, beside)))
-    files = "1 file" if len(failed) == 1 else f"{len(failed)} files"
-    click.echo(f"{files} with no answer, {device_name()}, {seconds():.0f} s")
+    click.echo(f"{counted(len(failed), 'file')} with no answer, {device_name()}, {seconds():.0f} s")
     for line in failed[:10]:
         click.echo(f"  {line['reason']}")
 
 
 def _tell_classification(name: str, result) -> None:
-    def counted(part) -> str:
+    def rate(part) -> str:
         return f"{part.value:.2%}{_interval(part.low, part.high)}"
 
     click.echo(
-        f"{name}: right {counted(result.top1)}, among the first five {counted(result.top5)}, "
-        f"{result.top1.num_pictures:,} pictures of {sum(map(bool, result.num_of_class.values()))} classes; mean of the "
+        f"{name}: right {rate(result.top1)}, among the first five {rate(result.top5)}, "
+        f"{counted(result.top1.num_pictures, 'picture')} of "
+        f"{counted(sum(map(bool, result.num_of_class.values())), 'class', 'classes')}; mean of the "
         f"classes {result.balanced_accuracy:.2%}, calibration error {result.ece:.2%}"
     )
     if result.known_accepted:
         click.echo(
-            f"at its threshold of {result.threshold:.3f}: {counted(result.known_accepted)} accepted as known, "
-            f"{counted(result.known_correct)} under their own name"
+            f"at its threshold of {result.threshold:.3f}: {rate(result.known_accepted)} accepted as known, "
+            f"{rate(result.known_correct)} under their own name"
         )
     if result.unknown_accepted:
-        click.echo(f"of {result.num_unknown:,} pictures of strangers {counted(result.unknown_accepted)} accepted")
+        click.echo(f"of {counted(result.num_unknown, 'picture')} of strangers {rate(result.unknown_accepted)} accepted")
     elif result.num_unknown:
-        click.echo(f"{result.num_unknown:,} pictures of strangers: the model has no threshold, so each got a name")
+        click.echo(
+            f"{counted(result.num_unknown, 'picture')} of strangers: no threshold in the model, so each got a name"
+        )
     recalls = {one: recall for one, recall in result.recall.items() if recall is not None and recall < 1}
     if worst := sorted(recalls, key=recalls.get)[:5]:
         click.echo("worst classes: " + ", ".join(f"{one} {recalls[one]:.1%}" for one in worst))
@@ -256,13 +259,13 @@ def segmentation(images, masks, model, runs, report_file, as_json) -> None:
     click.echo(
         f"mean IoU {result.mean_iou:.2%}{_interval(result.mean_iou_low, result.mean_iou_high)}, pixel accuracy "
         f"{result.pixel_accuracy:.2%}{_interval(result.pixel_accuracy_low, result.pixel_accuracy_high)}, "
-        f"{result.num_images} pictures"
+        + counted(result.num_images, "picture")
     )
     for name in result.classes:
         rates = {"IoU": result.iou[name], "F1": result.f1[name], "boundary F1": result.boundary_f1[name]}
         told = ", ".join(f"{kind} {rate:.2%}" for kind, rate in rates.items() if rate is not None)
         click.echo(f"{name}: {told or 'occurs in no mask'}")
-    click.echo(f"{len(failed)} files failed, {device_name()}, {seconds():.0f} s")
+    click.echo(f"{counted(len(failed), 'file')} failed, {device_name()}, {seconds():.0f} s")
     for line in failed[:10]:
         click.echo(f"  {line['image']}: {line['reason']}")
 

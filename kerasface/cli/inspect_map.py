@@ -8,6 +8,7 @@ from kerasface.cli.output import JSON, errors, print_json
 from kerasface.cli.people import opened_gallery
 from kerasface.terminal import progress_bars
 from kerasface.train.__main__ import UserPath
+from kerasface.words import counted
 
 _REPORT = "map.html"
 _METHODS = ("tsne", "pca", "umap")  # those of inspection.embedding_map
@@ -66,7 +67,8 @@ def map_command(source, gallery, method, seed, out, as_json) -> None:
         click.echo(f"{place}: named {row['label']}, looks like {row['suggested']} (margin {row['margin']:.3f})")
     for line in rejected:
         click.echo(f"not used: {line['reason']}", err=True)
-    click.echo(f"{len(points.labels)} faces of {len(set(points.labels))} names, {len(suspects)} seem to be misnamed")
+    names = counted(len(set(points.labels)), "name")
+    click.echo(f"{counted(len(points.labels), 'face')} of {names}, misnamed as it seems: {len(suspects)}")
     click.echo(f"{drawn.description}\n{out / _REPORT}")
 
 
@@ -104,7 +106,7 @@ def _document(title: str, points, drawn, suspects: list, seed: int) -> str:
         marked=[suspect.index for suspect in suspects],
         axes=axes,
     )
-    notes = [f"{len(points.rejected):,} photos are not on the map: without a face, or not readable."]
+    notes = [f"Not on the map: {counted(len(points.rejected), 'photo')} without a face, or not readable."]
     return embedding_map_document(
         title,
         figure,

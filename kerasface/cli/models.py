@@ -2,9 +2,10 @@
 
 import click
 
-from kerasface.cli.output import EXPECTED_ERRORS, JSON, RUNS, errors, print_json
+from kerasface.cli.output import JSON, RUNS, errors, print_json
 from kerasface.terminal import turned_away
 from kerasface.train.__main__ import UserPath
+from kerasface.words import counted
 
 EXPORT_FORMATS = ("saved_model", "litert", "onnx")  # those of kerasface.models.formats, which is too heavy to import
 
@@ -30,13 +31,13 @@ def export(name, to_format, out, images, overwrite, runs, as_json) -> None:
         from kerasface.runs import load_run
 
         run = load_run(runs, name)
-        with turned_away(1, 2, expected=EXPECTED_ERRORS):
+        with turned_away(1, 2):
             certificate = export_run(run, to_format, out, images=images, overwrite=overwrite)
     if as_json:
         print_json({"out": str(out), "certificate": str(certificate_path(out)), **certificate.to_dict()})
         return
     click.echo(
-        f"{out}: agrees with Keras on {certificate.num_images} images: largest difference of a probability "
+        f"{out}: agrees with Keras on {counted(certificate.num_images, 'image')}: largest difference of a probability "
         f"{certificate.max_difference:.1e} ({certificate.tolerance:.0e} is allowed), "
         f"same most probable class on {certificate.equal_top1:.1%}"
     )
@@ -60,7 +61,8 @@ def digits(folder, as_json) -> None:
     if as_json:
         print_json(written.to_dict())
         return
-    click.echo(f"{written.folder}: {written.num_images:,} images of {len(written.classes)} classes")
+    classes = counted(len(written.classes), "class", "classes")
+    click.echo(f"{written.folder}: {counted(written.num_images, 'image')} of {classes}")
     click.echo(f"{written.source} ({written.licence})")
 
 

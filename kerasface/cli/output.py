@@ -1,6 +1,5 @@
 """What the commands share: their options, and how results and errors are printed."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kerasface.streams import print_json
 from kerasface.terminal import start_tensorflow
-from kerasface.train.__main__ import UserPath
+from kerasface.train.__main__ import UserPath, answers
+from kerasface.words import counted
 
 if TYPE_CHECKING:
     from kerasface.data.photos import Photo
 
-EXPECTED_ERRORS = (ValueError, OSError, RuntimeError)
 IMAGES = click.argument("images", nargs=-1, required=True, type=UserPath())
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 RUNS = click.option("--runs", default="saved_models", show_default=True, type=UserPath(), help="Folder of the models.")
@@ -65,7 +65,7 @@ def run_photos(
 
 
 def face_lines(faces: list[dict], behind: Callable[[dict], str]) -> list[str]:
-    number = f"{len(faces) or 'no'} face{'s' * (len(faces) != 1)}"
+    number = counted(len(faces), "face") if faces else "no faces"
     return [number, *(f"face at {box_text(face)}{behind(face)}" for face in faces)]
 
 
@@ -76,13 +76,11 @@ def box_text(face: dict) -> str:
 
 @contextmanager
 def errors(*, tensorflow: bool = True) -> Iterator[None]:
-    """Turns the library's errors into one line on stderr and exit code 1; starts TensorFlow where it is needed."""
+    """Turns the library's answers into one line on stderr and exit code 1; starts TensorFlow where it is needed."""
     if tensorflow:
         start_tensorflow()
-    try:
+    with answers():
         yield
-    except EXPECTED_ERRORS as error:
-        raise click.ClickException(" ".join(str(error).split())) from error
 
 
 @contextmanager
@@ -93,7 +91,3 @@ def stopwatch() -> Iterator[Callable[[], float]]:
     started, stopped = time.perf_counter(), []
     yield lambda: (stopped[0] if stopped else time.perf_counter()) - started
     stopped.append(time.perf_counter())
-
-
-def print_json(content) -> None:
-    click.echo(json.dumps(content, ensure_ascii=False, allow_nan=False))

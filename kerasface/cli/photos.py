@@ -5,6 +5,7 @@ import click
 from kerasface.cli.output import IMAGES, JSON, MIN_FACE, RUNS, VIEWS, errors, face_lines, print_json, run_photos
 from kerasface.terminal import progress_bars
 from kerasface.train.__main__ import UserPath
+from kerasface.words import counted
 
 
 @click.command()
@@ -95,7 +96,7 @@ def embed(folder, out, views, as_json) -> None:
         summary = {"out": str(out), "num_photos": len(files), "num_faces": len(faces.paths), "rejected": rejected}
         print_json({**summary, "embedder": analyzer.embedder.fingerprint})
     else:
-        click.echo(f"{out}: {len(faces.paths)} faces of {len(files)} photos")
+        click.echo(f"{out}: {counted(len(faces.paths), 'face')} of {counted(len(files), 'photo')}")
         for line in rejected:
             click.echo(f"not used: {line['reason']}", err=True)
 

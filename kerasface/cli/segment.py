@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import IMAGES, JSON, MIN_FACE, RUNS, errors, face_lines, print_json
+from kerasface.streams import to_json
 from kerasface.terminal import progress_bars
 from kerasface.train.__main__ import UserPath
 
@@ -75,14 +76,9 @@ def segment(images, out, model, whole, opacity, min_face_size, runs, as_json) ->
 
 
 def _segmenter(runs: str, model: str, detector):
-    from kerasface.runs import RunError, load_run
+    from kerasface.runs import load_run
     from kerasface.segment import Segmenter
 
-    if model == _DEFAULT_MODEL and not (Path(runs) / model).is_dir():
-        raise RunError(
-            f"There is no model {model!r} in {runs}. It comes with KerasFace's repository, as saved_models/{model}: "
-            "give that folder's parent by --runs, or name a model of your own by --model."
-        )
     return Segmenter(load_run(runs, model), detector)
 
 
@@ -138,8 +134,6 @@ def _lines(result: dict) -> list[str]:
 
 
 def _write_json(file: Path, content: dict) -> None:
-    import json
-
     from kerasface.runs import write_atomically
 
-    write_atomically(file, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
+    write_atomically(file, (to_json(content, indent=1) + "\n").encode("utf-8"))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.output import EXPECTED_ERRORS, JSON, print_json
+from kerasface.cli.output import JSON, print_json
 from kerasface.cli.people import GALLERY, opened_gallery
+from kerasface.errors import is_answer, one_line, show_traceback
 from kerasface.terminal import start_tensorflow, turned_away
 from kerasface.train.__main__ import UserPath
 
@@ -65,7 +66,7 @@ def _attempt(camera: str, user: str | None, timeout: float, keep: Path | None, g
     from kerasface.unlock.session import UnlockSession, unlock_analyzer
 
     session = UnlockSession(people, unlock_analyzer(), Lockout(), timeout=timeout)
-    with turned_away(2, expected=EXPECTED_ERRORS):  # what OpenCV says of a camera that is not there
+    with turned_away(2):  # what OpenCV says of a camera that is not there
         source = Camera(camera)
     with source:
         seconds, frames = _watch(session, source, keep, quiet)
@@ -145,11 +146,14 @@ def _enable(name: str, gallery: Path, as_json: bool) -> None:
 
 @contextmanager
 def _errors(as_json: bool):
-    """Turns the library's errors into one line and exit code 2: 1 means that somebody was judged."""
+    """Turns the library's answers into one line and exit code 2: 1 means that somebody was judged."""
     try:
         yield
-    except EXPECTED_ERRORS as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:
+        if not is_answer(error):
+            raise
+        show_traceback(error)
+        reason = one_line(error)
         if as_json:
             print_json({"unlocked": False, "state": "error", "reason": reason})
         click.echo(f"Error: {reason}", err=True)

@@ -256,17 +256,31 @@ def _check_weights(name: str, weights: str | None, published: str | None) -> Non
     raise ValueError(f"{name} takes weights={choice}. Received: weights={weights!r}.")
 
 
+def build_application(name: str, image_size: tuple[int, int], **options) -> keras.Model:
+    """Calls a constructor of `keras.applications`.
+
+    Raises:
+        ValueError: If it does not take images of this size, or such options.
+    """
+    try:
+        return APPLICATIONS[name](input_shape=(*image_size, 3), **options)
+    except ValueError as error:
+        height, width = image_size
+        raise ValueError(f"{name} cannot be built for images of {height} x {width} pixels. {error}") from error
+
+
 def _application(name: str, image_size: tuple[int, int], weights: str | None, preprocessing: str) -> keras.Model:
     inputs = keras.Input((*image_size, 3), name="image")
     try:
         with warnings.catch_warnings():
             # MobileNets say that weights trained at 224 pixels serve other sizes too; without a classifier they do.
             warnings.filterwarnings("ignore", message=".*Weights for input shape")
-            built = APPLICATIONS[name](
+            built = build_application(
+                name,
+                image_size,
                 include_top=False,
                 weights=weights,
                 input_tensor=_preprocessed(inputs, preprocessing),
-                input_shape=(*image_size, 3),
             )
     except Exception as error:
         # Keras raises a bare Exception with this text; anything else is not ours to explain.

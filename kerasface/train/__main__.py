@@ -1,18 +1,21 @@
 """`python -m kerasface.train`: the trainings, also under `kerasface train`."""
 
-import json as json_format
+import sys
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
 import click
 
+from kerasface.errors import is_answer, one_line, show_traceback, tell
 from kerasface.files import user_path
+from kerasface.streams import print_json, use_standard_streams
 from kerasface.terminal import progress_bars, start_tensorflow
 from kerasface.train import metric_recipe, segment_recipe
 from kerasface.train.metric_recipe import MetricRecipe
 from kerasface.train.recipe import CHOICES, ClassifyRecipe, build_recipe, read_recipe
 from kerasface.train.segment_recipe import SegmentRecipe
+from kerasface.words import counted
 
 _STAGES = {"head": "the head, all else frozen", "fine_tune": "fine-tuning", "train": "training"}
 
@@ -30,7 +33,25 @@ class UserPath(click.Path):
         return super().convert(user_path(value), param, context)
 
 
-@click.group()
+class Program(click.Group):
+    """A command line that ends in a sentence at most: refused, interrupted, unread, or broken itself."""
+
+    def main(self, *args, **options):
+        """Runs the command line and leaves the process with its exit code."""
+        use_standard_streams()
+        try:
+            sys.exit(super().main(*args, **{**options, "standalone_mode": False}))
+        except click.ClickException as error:
+            show_traceback(error.__cause__)
+            error.show()
+            sys.exit(error.exit_code)
+        except click.exceptions.Abort as abort:
+            sys.exit(tell(abort.__cause__ or abort.__context__))
+        except (Exception, KeyboardInterrupt) as error:
+            sys.exit(tell(error))
+
+
+@click.group(cls=Program)
 def train() -> None:
     """Train a model on your own photos."""
 
@@ -94,7 +115,7 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **
         raise click.UsageError("--resume goes on as the training began: give it no data, name, look or settings.")
     if not resume and (data is None or (name is None and not (preview or find_lr))):
         raise click.UsageError("Give DATA and --name, or --resume NAME.")
-    with _errors():
+    with answers():
         given = _given(recipe, settings, ClassifyRecipe)
         if preview or find_lr:
             _look(data, given, preview, find_lr, cache, json)
@@ -123,7 +144,7 @@ def metric(data, name, resume, recipe, runs, cache, json, **settings) -> None:
     model; --resume NAME goes on with it, also after a crash.
     """
     _check_usage(data, name, resume, recipe, settings)
-    with _errors():
+    with answers():
         given = _given(recipe, settings, MetricRecipe)
         from kerasface.train.metric import resume_metric, train_metric
 
@@ -145,7 +166,7 @@ def segment(data, name, resume, recipe, runs, cache, json, **settings) -> None:
     model; --resume NAME goes on with it, also after a crash.
     """
     _check_usage(data, name, resume, recipe, settings)
-    with _errors():
+    with answers():
         given = _given(recipe, settings, SegmentRecipe)
         from kerasface.train.segment import resume_segmentation, train_segmentation
 
@@ -174,18 +195,22 @@ def _given(file: Path | None, flags: dict, kind: type):
 
 
 @contextmanager
-def _errors():
-    """Turns the errors of a training into one line on stderr and exit code 1."""
+def answers():
+    """Turns the library's answers to the user into one line on stderr and exit code 1; faults go on as they are."""
     try:
         yield
-    except (ValueError, OSError, RuntimeError) as error:
-        raise click.ClickException(" ".join(str(error).split())) from error
+    except click.exceptions.Abort:  # is a RuntimeError
+        raise
+    except Exception as error:
+        if not is_answer(error):
+            raise
+        raise click.ClickException(one_line(error)) from error
 
 
 def _print_trained(trained, as_json: bool, in_words) -> None:
     if as_json:
         summary = {"run": str(trained.folder), "stopped": trained.stopped, "notes": trained.notes}
-        click.echo(json_format.dumps({**summary, **trained.metrics}))
+        print_json({**summary, **trained.metrics})
         return
     in_words(trained)
     for _, reason in trained.rejected[:5]:
@@ -206,7 +231,10 @@ def _look(data: Path, recipe: ClassifyRecipe, preview: Path | None, find_lr: Pat
             suggestion = search_learning_rate(data, recipe, find_lr, cache=cache, on_progress=report)
             written |= {"find_lr": str(find_lr), "learning_rate": suggestion}
             lines.append(f"{find_lr}: the loss falls most steeply at learning rate {suggestion:.2g}")
-    click.echo(json_format.dumps(written) if as_json else "\n".join(lines))
+    if as_json:
+        print_json(written)
+    else:
+        click.echo("\n".join(lines))
 
 
 def _print_event(event: dict) -> None:
@@ -214,20 +242,22 @@ def _print_event(event: dict) -> None:
     kind = event["event"]
     if kind == "start" and "num_people_train" in event:
         click.echo(
-            f"{event['num_train']} images of {event['num_people_train']} people to train on, {event['num_validation']} "
-            f"of {event['num_people_validation']} others to judge on; {event['device']}, {event['precision']}",
+            f"{counted(event['num_train'], 'image')} of {counted(event['num_people_train'], 'person', 'people')} to "
+            f"train on, {event['num_validation']} of {counted(event['num_people_validation'], 'other')} to judge on; "
+            f"{event['device']}, {event['precision']}",
             err=True,
         )
     elif kind == "start" and "num_unknown" not in event:
         click.echo(
-            f"{event['num_train']} pictures to train on, {event['num_validation']} to judge on, {event['num_classes']} "
-            f"classes; {event['device']}, {event['precision']}",
+            f"{counted(event['num_train'], 'picture')} to train on, {event['num_validation']} to judge on, "
+            f"{counted(event['num_classes'], 'class', 'classes')}; {event['device']}, {event['precision']}",
             err=True,
         )
     elif kind == "start":
         click.echo(
-            f"{event['num_train']} training and {event['num_validation']} held-out images of {event['num_classes']} "
-            f"classes, {event['num_unknown']} of strangers; {event['device']}, {event['precision']}",
+            f"{event['num_train']} training and {event['num_validation']} held-out images of "
+            f"{counted(event['num_classes'], 'class', 'classes')}, {event['num_unknown']} of strangers; "
+            f"{event['device']}, {event['precision']}",
             err=True,
         )
     elif kind == "freeze_map":
@@ -246,10 +276,10 @@ def _print_event(event: dict) -> None:
 
 def _print_result(trained) -> None:
     metrics = trained.metrics
-    click.echo(f"{trained.folder}: {metrics['num_classes']} classes, {metrics['seconds']:.1f} s")
+    click.echo(f"{trained.folder}: {counted(metrics['num_classes'], 'class', 'classes')}, {metrics['seconds']:.1f} s")
     click.echo(
-        f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%} on {metrics['num_validation']} held-out images "
-        f"({metrics['num_train']} trained on)"
+        f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%} on "
+        f"{counted(metrics['num_validation'], 'held-out image')} ({metrics['num_train']} trained on)"
     )
     scaled = metrics.get("temperature") != 1
     how = f"before temperature scaling {metrics['ece_before']:.1%}" if scaled else "without temperature scaling"
@@ -257,7 +287,7 @@ def _print_result(trained) -> None:
     if metrics["unknown_accepted"] is not None:
         click.echo(
             f"strangers taken for somebody known {metrics['unknown_accepted']:.2%}, known people recognised as known "
-            f"{metrics['known_accepted']:.1%} ({metrics['num_unknown']} images of strangers)"
+            f"{metrics['known_accepted']:.1%} ({counted(metrics['num_unknown'], 'image')} of strangers)"
         )
     for note in trained.notes:
         click.echo(note)
@@ -267,8 +297,8 @@ def _print_result(trained) -> None:
 def _print_metric(trained) -> None:
     metrics = trained.metrics
     click.echo(
-        f"{trained.folder}: {metrics['num_people_validation']} people held out, {metrics['num_validation']} images, "
-        f"{metrics['seconds']:.1f} s"
+        f"{trained.folder}: {counted(metrics['num_people_validation'], 'person', 'people')} held out, "
+        f"{counted(metrics['num_validation'], 'image')}, {metrics['seconds']:.1f} s"
     )
     click.echo(
         f"{'':<14}{'EER':>8}  {'accepted at an FMR of 0.1 %':<30}{'missed at an FPIR of 1 %: cosines, normalised':<45}"
@@ -286,7 +316,9 @@ def _print_metric(trained) -> None:
 
 def _print_segmentation(trained) -> None:
     metrics = trained.metrics
-    click.echo(f"{trained.folder}: {metrics['num_validation']} pictures held out, {metrics['seconds']:.1f} s")
+    click.echo(
+        f"{trained.folder}: {counted(metrics['num_validation'], 'picture')} held out, {metrics['seconds']:.1f} s"
+    )
     click.echo(f"pixel accuracy {metrics['pixel_accuracy']:.2%}, mean IoU {metrics['mean_iou']:.3f}")
     found = (f"{name} {value:.3f}" if value is not None else f"{name} -" for name, value in metrics["iou"].items())
     click.echo(f"IoU: {', '.join(found)}")

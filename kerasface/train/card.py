@@ -16,6 +16,7 @@ from kerasface.train.judging import Judged
 from kerasface.train.prepare import PreparedData
 from kerasface.train.recipe import ClassifyRecipe
 from kerasface.train.session import Session
+from kerasface.words import counted
 
 
 @dataclass(eq=False)
@@ -79,19 +80,20 @@ def notes_of(
             "images, or a folder given as `unknown`, serve as strangers."
         )
     if prepared.left_out:
-        notes.append(f"{len(prepared.left_out)} classes left out: fewer than {recipe.min_images} usable images.")
+        classes = counted(len(prepared.left_out), "class", "classes")
+        notes.append(f"{classes} left out: fewer than {recipe.min_images} usable images.")
     if prepared.rejected:
-        notes.append(f"{len(prepared.rejected)} files not used; the reasons are in rejected.csv.")
+        notes.append(f"{counted(len(prepared.rejected), 'file')} not used; the reasons are in rejected.csv.")
     if len(prepared.moved):
         notes.append(
-            f"{len(prepared.moved)} held-out images were moved to the training side: they show what a training image "
-            "shows."
+            f"Moved to the training side: {counted(len(prepared.moved), 'held-out image')} that would show what a "
+            "training image shows."
         )
     leaks = prepared.leaks
     if conflicts := len(leaks.two_labels_exact) + len(leaks.two_labels_near):
-        notes.append(f"{conflicts} pictures stand under two names; see the report.")
+        notes.append(f"Under two names: {counted(conflicts, 'picture')}; see the report.")
     if len(leaks.shared_labels):
-        notes.append(f"{len(leaks.shared_labels)} persons stand on both sides, through equal pictures.")
+        notes.append(f"On both sides, through equal pictures: {counted(len(leaks.shared_labels), 'person')}.")
     return notes
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from kerasface.data.duplicates import find_duplicates, fingerprint
 from kerasface.train.prepare import PreparedData
 from kerasface.train.recipe import ClassifyRecipe
+from kerasface.words import counted
 
 UNBALANCED = 5  # times as many images in the largest class as in the smallest
 FEW = 5  # images of a class: fewer, and one alone is held out, which says little
@@ -59,7 +60,7 @@ def _two_names(prepared: PreparedData) -> str | None:
     count = len(prepared.leaks.two_labels_exact) + len(prepared.leaks.two_labels_near)
     if not count:
         return None
-    return f"{count:,} pictures stand under two names, so that one of them is wrong: no model can learn both."
+    return f"Under two names, of which one is wrong: {counted(count, 'picture')}. No model can learn both."
 
 
 def _balance(prepared: PreparedData, recipe: ClassifyRecipe) -> str | None:
@@ -67,9 +68,8 @@ def _balance(prepared: PreparedData, recipe: ClassifyRecipe) -> str | None:
     largest, smallest = max(sizes, key=sizes.get), min(sizes, key=sizes.get)
     if sizes[largest] < UNBALANCED * sizes[smallest]:
         return None
-    sentence = (
-        f"The classes differ much in size: {largest} has {sizes[largest]:,} images, {smallest} {sizes[smallest]:,}."
-    )
+    images = counted(sizes[largest], "image")
+    sentence = f"The classes differ much in size: {largest} has {images}, {smallest} {sizes[smallest]:,}."
     if recipe.class_weights == "balanced" or recipe.classifier == "cosine":
         return sentence  # each class weighs the same already
     return f"{sentence} A model will name the large ones too often: set class weights to balanced, or add photos."

@@ -10,6 +10,7 @@ from kerasface.train.card import provenance, weights_of
 from kerasface.train.metric_judging import JudgedEmbeddings
 from kerasface.train.prepare import PreparedData
 from kerasface.train.session import Session
+from kerasface.words import counted
 
 NAMES = {
     "plain": "backbone as it is",
@@ -92,14 +93,16 @@ def notes_of(outcome: MetricOutcome, prepared: PreparedData) -> list[str]:
         )
     counts = np.bincount(prepared.labels[prepared.train])
     if single := int(np.sum(counts == 1)):
-        notes.append(f"{single} people trained on have one image: they make no genuine pairs, and served as others.")
+        notes.append(f"Trained on with one image: {counted(single, 'person', 'people')}, no genuine pair of theirs.")
     notes += [f"In epoch {event['epoch']}: {event['text']}" for event in outcome.alarms[:3]]
     if len(outcome.alarms) > 3:
-        notes.append(f"{len(outcome.alarms) - 3} more alarms stand in the report.")
+        notes.append(f"In the report: {counted(len(outcome.alarms) - 3, 'more alarm')}.")
     if prepared.rejected:
-        notes.append(f"{len(prepared.rejected)} files not used; the reasons are in rejected.csv.")
+        notes.append(f"{counted(len(prepared.rejected), 'file')} not used; the reasons are in rejected.csv.")
     if len(prepared.moved):
-        notes.append(f"{len(prepared.moved)} images of people held out were left out: the training side has copies.")
+        notes.append(
+            f"Left out: {counted(len(prepared.moved), 'image')} of people held out: the training side has copies."
+        )
     return notes
 
 

@@ -11,6 +11,7 @@ from kerasface.train.card import provenance
 from kerasface.train.segment_data import PreparedMasks
 from kerasface.train.segment_report import WorstMask
 from kerasface.train.session import Session
+from kerasface.words import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +72,11 @@ def notes_of(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session)
             "`groups` holds persons out."
         )
     if prepared.rejected:
-        notes.append(f"{len(prepared.rejected)} files not used; the reasons are in rejected.csv.")
+        notes.append(f"{counted(len(prepared.rejected), 'file')} not used; the reasons are in rejected.csv.")
     if prepared.moved:
-        notes.append(f"{len(prepared.moved)} pictures held out were left out: the training side has copies of them.")
+        notes.append(
+            f"Left out: {counted(len(prepared.moved), 'picture')} held out, of which the training side has copies."
+        )
     missing = [name for name, value in outcome.result.iou.items() if value is None]
     if missing:
         notes.append(f"No picture held out shows {', '.join(missing)}: nothing is known about how well it is found.")

@@ -68,7 +68,7 @@ def test_much_that_cannot_be_used_is_said(prepared):
 def test_pictures_under_two_names_are_said(prepared):
     leaks = replace(prepared.leaks, two_labels_near=np.array([[0, 19]]))
     (warning,) = check_data(replace(prepared, leaks=leaks), RECIPE).warnings
-    assert warning.startswith("1 pictures stand under two names")
+    assert warning.startswith("Under two names, of which one is wrong: 1 picture.")
 
 
 def test_faces_without_strangers_are_said(prepared):
