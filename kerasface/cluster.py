@@ -1,17 +1,19 @@
 """Who appears again and again in a folder of photos? Faces nobody has named, grouped by person."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from kerasface.data.embeddings import EmbeddedFaces, embed_photos
-from kerasface.data.image_cache import content_keys
+from kerasface.enroll import Enroller, Enrolment, FaceOf
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.operating_points import OperatingPoint, operating_point
+from kerasface.gallery.checks import checked_name
 from kerasface.gallery.clustering import cluster_faces, fmr_for
-from kerasface.gallery.store import Consent, NewSample, Person
+from kerasface.gallery.store import Consent
 from kerasface.identify import Identifier
 
 Progress = Callable[[int, int], None]
@@ -83,32 +85,43 @@ def cluster_photos(
     return PhotoClusters(faces, labels, known, point)
 
 
-def enroll_cluster(
-    clusters: PhotoClusters, cluster: int, name: str, identifier: Identifier, *, consent: Consent | None = None
-) -> Person:
-    """Gives a cluster a name: its faces become samples of this person, new or known.
+def enroll_clusters(
+    clusters: PhotoClusters, names: Mapping[int, str], enroller: Enroller, *, consent: Consent | None = None
+) -> list[Enrolment]:
+    """Gives clusters names: those of their faces that pass the gate become samples of these people, new or known.
 
     Args:
         clusters: What `cluster_photos` found.
-        cluster: Which one.
-        name: The person.
-        identifier: Of the gallery.
-        consent: What the person agreed to, if that is to be recorded.
+        names: Clusters to people; several may be of one.
+        enroller: Of the gallery.
+        consent: What all of them agreed to, if that is to be recorded.
+
+    Returns:
+        What became of each face.
 
     Raises:
-        ValueError: If there is no such cluster, or a photo of it has been changed or removed meanwhile.
-        GalleryError: If the gallery cannot be written.
+        ValueError: If there is no such cluster, or a name is none; nobody is enrolled then.
+        GalleryError: If the gallery cannot be written; nobody is enrolled then.
     """
-    members = clusters.members(cluster)
-    paths = [clusters.faces.paths[face] for face in members]
-    hashes, problems = content_keys(paths)
-    if problems:
-        raise ValueError(next(iter(problems.values())))
-    samples = [
-        NewSample(clusters.faces.embeddings[face], str(path), source_hash)
-        for face, path, source_hash in zip(members, paths, hashes, strict=True)
-    ]
-    return identifier.gallery.enroll(name, samples, consent=consent)
+    members = {cluster: clusters.members(cluster) for cluster in names}
+    numbers = _numbers(clusters.faces.paths)
+    people: dict[str, list[FaceOf]] = {}
+    for cluster, name in names.items():
+        people.setdefault(checked_name(name), []).extend(
+            FaceOf(clusters.faces.paths[face], numbers[face], clusters.faces.embeddings[face])
+            for face in members[cluster]
+        )
+    return enroller.enroll_files(people, consent=consent, together=True)
+
+
+def _numbers(paths: Sequence[Path]) -> list[int]:
+    """The number of each face in its photo, from 1: those of one photo follow one another, the largest first."""
+    counts: Counter[Path] = Counter()
+    numbers = []
+    for path in paths:
+        counts[path] += 1
+        numbers.append(counts[path])
+    return numbers
 
 
 def _names(embeddings: np.ndarray, identifier: Identifier) -> list[str | None]:

@@ -13,6 +13,7 @@ from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.detection import none_stands_out
 from kerasface.faces.operating_points import operating_point
 from kerasface.faces.quality import measure_quality, problems
+from kerasface.gallery.checks import checked_name
 from kerasface.gallery.store import Consent, NewSample, NoSuchPersonError
 from kerasface.identify import Identifier
 
@@ -20,6 +21,10 @@ Progress = Callable[[int, int], None]
 
 # What a user may let pass all the same.
 OVERRIDES = ("several_faces", "low_quality", "duplicate", "conflict")
+# How the sentence on a photo of several faces ends, which the dashboard, where one clicks, leaves out.
+CHOOSE_ONE = "; choose one by its number, from 1 for the largest."
+# Two faces of one file that are more alike than this are one face.
+_SAME_FACE = 0.99
 # A new photo that reaches this false positive rate for somebody else is a conflict; two photos of one batch, this rate.
 CONFLICT_FPIR = 0.003
 _CONFLICT_FMR = 0.0001
@@ -33,11 +38,29 @@ class SourcePhoto:
         source: Where it comes from, such as its path.
         source_hash: SHA-256 of its file, hexadecimal.
         image: RGB `(height, width, 3)` uint8.
+        face: Number of the face that is meant, 1 the largest, as `FaceDetector.detect` orders them; the largest one if
+            not given, which is refused where none stands out.
     """
 
     source: str
     source_hash: str
     image: np.ndarray
+    face: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FaceOf:
+    """One face of a photo file to enrol.
+
+    Attributes:
+        path: The file.
+        face: The face's number, 1 the largest.
+        embedding: What it was when it was chosen, `(embedding_dim,)`: another one means that the file was changed.
+    """
+
+    path: Path
+    face: int
+    embedding: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +70,8 @@ class Enrolment:
     Attributes:
         name: The person it was to be enrolled as.
         source: The photo.
-        refused: Why it was refused: `"unreadable"`, `"no_face"` or one of `OVERRIDES`; `None` where it was enrolled.
+        refused: Why it was refused: `"unreadable"`, `"no_face"`, `"changed"` (since its face was chosen), `"person"`
+            (it is no name, or the consent has ended) or one of `OVERRIDES`; `None` where it was enrolled.
         reason: The same as a sentence that says what to do; what was overridden, where it was enrolled all the same.
         quality: What was measured of the face; empty where there is none.
     """
@@ -107,96 +131,153 @@ class Enroller:
                 "`enroll_files` takes paths."
             )
         analyzed = self.identifier.analyzer.analyze([photo.image for photo in photos])
-        return self._enroll_batch(
-            [(name, photo, faces) for photo, faces in zip(photos, analyzed, strict=True)], consent
-        )
+        self.identifier.refresh()
+        pending: list[tuple[str, NewSample]] = []
+        results = [self._judge(name, photo, faces, pending) for photo, faces in zip(photos, analyzed, strict=True)]
+        self._keep(pending, consent)
+        return results
 
     def enroll_files(
         self,
-        people: Mapping[str, Sequence[Path]],
+        people: Mapping[str, Sequence[Path | FaceOf]],
         *,
         consent: Consent | None = None,
+        together: bool = False,
         root: Path | None = None,
         on_progress: Progress | None = None,
     ) -> list[Enrolment]:
-        """Enrols the photo files of many people; what is done is kept if it is interrupted.
+        """Enrols the photo files of many people; each person is enrolled with all photos that pass, or not at all.
 
         Args:
-            people: Names to files.
+            people: Names to files, or to certain faces in files.
             consent: What all of them agreed to, if that is to be recorded.
+            together: Whether all people are enrolled in the end, at once. If not, each is as soon as its photos have
+                been looked at, and what is done is kept if it is interrupted.
             root: A folder that holds the files; given, they are named from there on, as of an unpacked archive.
             on_progress: Called with the number of photos done and their total.
         """
         report = on_progress or (lambda done, total: None)
-        names = [name for name, files in people.items() for _ in files]
+        wanted = [
+            (name, photo if isinstance(photo, FaceOf) else FaceOf(photo, 0))
+            for name, photos in people.items()
+            for photo in photos
+        ]
+        barred = {name: self._barred(name, consent) for name in people}
         results: list[Enrolment] = []
-        report(0, len(names))
-        for batch in read_photos([path for files in people.values() for path in files]):
-            results += self._enroll_photos(names[len(results) : len(results) + len(batch)], batch, consent, root)
-            report(len(results), len(names))
+        pending: list[tuple[str, NewSample]] = []
+        report(0, len(wanted))
+        for batch in read_photos([entry.path for _, entry in wanted]):
+            part = wanted[len(results) : len(results) + len(batch)]
+            results += self._judge_batch(part, batch, barred, pending, root)
+            if not together:
+                unfinished = wanted[len(results)][0] if len(results) < len(wanted) else None
+                self._keep([entry for entry in pending if entry[0] != unfinished], consent)
+                pending = [entry for entry in pending if entry[0] == unfinished]
+            report(len(results), len(wanted))
+        self._keep(pending, consent)
         return results
 
-    def _enroll_photos(self, names: Sequence[str], batch: Sequence[Photo], consent, root) -> list[Enrolment]:
-        sources = [str(photo.path.relative_to(root) if root else photo.path) for photo in batch]
-        whose = zip(names, batch, sources, strict=True)
-        readable = [(name, photo, source) for name, photo, source in whose if photo.image is not None]
-        analyzed = self.identifier.analyzer.analyze([photo.image for _, photo, _ in readable])
-        hashes, _ = content_keys([photo.path for _, photo, _ in readable])
-        entries = [
-            (name, SourcePhoto(source, source_hash, photo.image), faces)
-            for (name, photo, source), source_hash, faces in zip(readable, hashes, analyzed, strict=True)
-        ]
-        done = iter(self._enroll_batch(entries, consent))
-        return [
-            next(done)
-            if photo.image is not None
-            else Enrolment(name, source, "unreadable", str(photo.problem).replace(str(photo.path), source), {})
-            for name, photo, source in zip(names, batch, sources, strict=True)
-        ]
-
-    def _enroll_batch(self, entries: Sequence[tuple[str, SourcePhoto, list]], consent) -> list[Enrolment]:
+    def _judge_batch(
+        self,
+        wanted: Sequence[tuple[str, FaceOf]],
+        batch: Sequence[Photo],
+        barred: Mapping[str, str | None],
+        pending: list[tuple[str, NewSample]],
+        root: Path | None,
+    ) -> list[Enrolment]:
+        """Judges photo files; samples that pass are added to `pending`."""
         self.identifier.refresh()
-        results, pending = [], []
-        for name, photo, faces in entries:
-            result = self._judge(name, photo, faces, pending)
-            results.append(result)
-            if result.refused is None:
-                sample = NewSample(faces[0].embedding, photo.source, photo.source_hash, result.quality)
-                pending.append((name, sample))
+        readable = [photo for photo in batch if photo.image is not None]
+        analyzed = iter(self.identifier.analyzer.analyze([photo.image for photo in readable]))
+        hashes = iter(content_keys([photo.path for photo in readable])[0])
+        results = []
+        for (name, chosen), photo in zip(wanted, batch, strict=True):
+            source = str(photo.path.relative_to(root) if root else photo.path)
+            if photo.image is None:
+                problem = str(photo.problem).replace(str(photo.path), source)
+                results.append(Enrolment(name, source, "unreadable", problem, {}))
+                continue
+            faces = next(analyzed)
+            entry = SourcePhoto(source, next(hashes), photo.image, chosen.face or None)
+            if barred[name]:
+                results.append(Enrolment(name, source, "person", f"{source}: {barred[name]}", {}))
+            else:
+                results.append(self._judge(name, entry, faces, pending, chosen.embedding))
+        return results
+
+    def _keep(self, pending: Sequence[tuple[str, NewSample]], consent: Consent | None) -> None:
+        """Enrols what has passed, all of it or nothing."""
         with self.gallery.transaction():
             for name in dict.fromkeys(name for name, _ in pending):
                 samples = [sample for whose, sample in pending if whose == name]
                 self.gallery.enroll(name, samples, consent=consent)
-        return results
 
-    def _judge(self, name: str, photo: SourcePhoto, faces: list[AnalyzedFace], pending: list) -> Enrolment:
-        if not faces:
-            reason = f"{photo.source}: no face was found. Give a photo that shows the face larger and from the front."
-            return Enrolment(name, photo.source, "no_face", reason, {})
-        quality = measure_quality(faces[0].face, faces[0].crop)
-        found = dict(self._objections(name, photo, faces, quality, pending))
+    def _barred(self, name: str, consent: Consent | None) -> str | None:
+        """Why nobody can be enrolled under this name, or `None`."""
+        try:
+            person = self.gallery.person(checked_name(name))
+        except NoSuchPersonError:
+            return None
+        except ValueError as error:
+            return str(error)
+        if person.is_searched or consent is not None:
+            return None
+        if person.is_altered:
+            return f"{person.name} was altered without the key: record the consent anew before anything is added."
+        return f"The consent of {person.name} has ended: nobody is enrolled without a new one."
+
+    def _judge(
+        self,
+        name: str,
+        photo: SourcePhoto,
+        faces: Sequence[AnalyzedFace],
+        pending: list[tuple[str, NewSample]],
+        expected: np.ndarray | None = None,
+    ) -> Enrolment:
+        """Says what becomes of a photo; a sample that passes is added to `pending`."""
+        number = photo.face or 1
+        if len(faces) < number:
+            reason = "no face was found. Give a photo that shows the face larger and from the front."
+            if photo.face is not None and faces:
+                reason = f"it has no face {number}: they are numbered from 1, the largest, to {len(faces)}."
+            return Enrolment(name, photo.source, "no_face", f"{photo.source}: {reason}", {})
+        chosen = faces[number - 1]
+        if expected is not None and float(expected @ chosen.embedding) < _SAME_FACE:
+            reason = f"{photo.source}: face {number} is another one than was chosen; the file has been changed since."
+            return Enrolment(name, photo.source, "changed", reason, {})
+        quality = measure_quality(chosen.face, chosen.crop)
+        rivals = () if photo.face is not None else faces
+        found = dict(self._objections(name, photo, chosen, rivals, quality, pending))
         standing = [kind for kind in found if kind not in self.allow]
         refused = standing[0] if standing else None
         said = " ".join(found[kind] for kind in (standing or found))
+        if refused is None:
+            sample = NewSample(chosen.embedding, photo.source, photo.source_hash, quality.to_dict())
+            pending.append((name, sample))
         return Enrolment(name, photo.source, refused, f"{photo.source}: {said}" if said else "", quality.to_dict())
 
-    def _objections(self, name, photo, faces, quality, pending) -> Iterator[tuple[str, str]]:
-        """Gives what speaks against enrolling the largest face of a photo, as kind and sentence."""
-        if none_stands_out([entry.face for entry in faces]):
-            yield "several_faces", f"It shows {len(faces)} faces and none stands out; cut it to the one you mean."
+    def _objections(self, name, photo, chosen, rivals, quality, pending) -> Iterator[tuple[str, str]]:
+        """Gives what speaks against enrolling a face of a photo, as kind and sentence."""
+        if none_stands_out([entry.face for entry in rivals]):
+            yield "several_faces", f"It shows {len(rivals)} faces and none stands out{CHOOSE_ONE}"
         if flaws := problems(quality):
             yield "low_quality", " ".join(sentence for _, sentence in flaws)
-        if (whose := self._owner_of(photo.source_hash, pending)) is not None:
+        if (whose := self._owner_of(photo.source_hash, chosen.embedding, pending)) is not None:
             yield "duplicate", f"The same file is enrolled already, as {whose}."
-        if (whose := self._look_alike(name, faces[0].embedding, pending)) is not None:
+        if (whose := self._look_alike(name, chosen.embedding, pending)) is not None:
             yield "conflict", f"This looks like {whose}, who is enrolled. Enrol it as {whose}, or merge the two."
 
-    def _owner_of(self, source_hash: str, pending) -> str | None:
+    def _owner_of(self, source_hash: str, embedding: np.ndarray, pending) -> str | None:
+        """Returns whose sample this face of this file is already; other faces of the file may be of others."""
         for name, sample in pending:
-            if sample.source_hash == source_hash:
+            if sample.source_hash == source_hash and float(sample.embedding @ embedding) >= _SAME_FACE:
                 return name
-        known = self.gallery.find_source(source_hash)
-        return self.gallery.person(known[0].person_id).name if known else None
+        for known in self.gallery.find_source(source_hash):
+            rows = [sample.sample_id for sample in self.gallery.samples(known.person_id)]
+            template = self.gallery.embeddings(known.person_id)[rows.index(known.sample_id)]
+            if float(template @ embedding) >= _SAME_FACE:
+                return self.gallery.person(known.person_id).name
+        return None
 
     def _look_alike(self, name: str, embedding: np.ndarray, pending) -> str | None:
         """Returns somebody else whom the face would be taken for, rather than for the person of this name."""

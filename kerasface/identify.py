@@ -15,6 +15,7 @@ from kerasface.faces.operating_points import SearchPoint, search_calibration, se
 from kerasface.faces.quality import FaceQuality, measure_quality, problems
 from kerasface.gallery.matching import Candidate, SearchIndex, assign
 from kerasface.gallery.store import Refusal
+from kerasface.plotting.style import percent
 
 if TYPE_CHECKING:
     from kerasface.gallery.sqlite import SqliteGallery
@@ -37,9 +38,12 @@ class IdentifiedFace:
         reason: The decision in a sentence, for people.
         person_id: Who it is; `None` unless the decision is `"match"`.
         name: That person's name.
+        most_alike: Name of the person whom the face is most alike, whatever the decision; it is this person whom score,
+            threshold and probability are about. `None` where the gallery is empty.
         score: Cosine similarity in `[-1, 1]` to the most alike person; `None` where the gallery is empty.
         threshold: Score that this person would have to reach for this face. It rises with how alike the others are.
-        probability: That the most alike person is the right one, calibrated; `None` where it is not.
+        probability: That the face is the most alike person's, calibrated, if every second face is of somebody in the
+            gallery; `None` where it is not known.
         candidates: Pairs of (name, score) of the people most alike, best first.
         quality: What was measured of the face.
     """
@@ -50,11 +54,21 @@ class IdentifiedFace:
     reason: str
     person_id: str | None
     name: str | None
+    most_alike: str | None
     score: float | None
     threshold: float | None
     probability: float | None
     candidates: tuple[tuple[str, float], ...]
     quality: FaceQuality
+
+    @property
+    def probability_text(self) -> str:
+        """Whose probability it is, in words, such as `0.1 % that this is Ada`; empty where nobody is enrolled."""
+        if self.most_alike is None:
+            return ""
+        if self.probability is None:
+            return f"how probable it is that this is {self.most_alike} was not measured for a gallery of one person"
+        return f"{percent(self.probability)} that this is {self.most_alike}"
 
     def to_dict(self) -> dict:
         """Returns the face as JSON-ready values, without the crop."""
@@ -64,9 +78,11 @@ class IdentifiedFace:
             "reason": self.reason,
             "name": self.name,
             "person_id": self.person_id,
+            "most_alike": self.most_alike,
             "score": self.score,
             "threshold": self.threshold,
             "probability": self.probability,
+            "probability_text": self.probability_text,
             "candidates": [{"name": name, "score": score} for name, score in self.candidates],
             "quality": self.quality.to_dict(),
         }
@@ -258,6 +274,7 @@ class Identifier:
             reason=reason,
             person_id=best.person_id if matched else None,
             name=self._names[best.person_id] if matched else None,
+            most_alike=self._names[best.person_id] if best else None,
             score=best and best.score,
             threshold=best and best.threshold,
             probability=self._probability(best),

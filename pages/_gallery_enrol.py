@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from kerasface.enroll import CONFLICT_FPIR, OVERRIDES, Enroller, Enrolment, SourcePhoto
+from kerasface.enroll import CHOOSE_ONE, CONFLICT_FPIR, OVERRIDES, Enroller, Enrolment, SourcePhoto
 from kerasface.gallery.checks import checked_name
 from kerasface.gallery.editing import ChangedMeanwhileError
 from kerasface.gallery.store import Consent, NameTakenError, Person, now_text
@@ -16,7 +16,6 @@ from pages._gallery_opening import OpenGallery, act
 from pages._photos import plain
 
 DEFAULT_PURPOSE = "being recognised in photos on this machine"
-CUT_IT = "; cut it to the one you mean."  # needless where the face can be chosen
 MEANING = (
     "Kept of each photo: 128 numbers that describe the face, encrypted; the photo's name, hash and quality; the date. "
     "No picture is kept. Once a consent has ended, the person is not looked for any more; deleting a person removes "
@@ -215,7 +214,7 @@ def show_gate(
 def _passes(entry: Enrolment, key: str) -> bool:
     """Says what speaks against a photo; returns whether it is to be enrolled."""
     with st.container():
-        said = plain(entry.reason.removeprefix(f"{entry.source}:").removesuffix(CUT_IT).strip())
+        said = plain(entry.reason.removeprefix(f"{entry.source}:").removesuffix(CHOOSE_ONE).strip())
         if entry.refused is None:
             st.markdown(f":green[:material/check_circle:] **{plain(entry.source)}** may be enrolled. {said}")
             return True

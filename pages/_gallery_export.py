@@ -8,7 +8,8 @@ import streamlit as st
 
 from kerasface.gallery.store import GalleryError, Person
 from kerasface.gallery.views import export_person
-from pages._gallery_opening import OpenGallery, act
+from kerasface.importing import import_file
+from pages._gallery_opening import OpenGallery, act, notice
 from pages._photos import plain
 
 SHORTEST = 12  # characters of a passphrase
@@ -78,9 +79,13 @@ def show_import(opened: OpenGallery):
 def import_upload(opened: OpenGallery, upload, passphrase: str, merge: bool):
     def read(path: Path):
         path.write_bytes(upload.getvalue())
-        opened.gallery.import_(path, passphrase=passphrase or None, merge=merge)
+        return import_file(opened.gallery, path, passphrase=passphrase or None, merge=merge)
 
-    if act(lambda: _with_file(read), f"Everybody in {upload.name} was imported."):
+    def take():
+        for entry in _with_file(read).look_alikes:
+            notice("warning", entry.text)
+
+    if act(take, f"Everybody in {upload.name} was imported."):
         st.session_state["gallery_import_times"] = st.session_state.get("gallery_import_times", 0) + 1
 
 

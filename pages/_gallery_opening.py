@@ -16,13 +16,13 @@ from types import SimpleNamespace
 import numpy as np
 import streamlit as st
 
+from kerasface.enroll import CONFLICT_FPIR, Enroller, SourcePhoto
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-from kerasface.faces.quality import measure_quality
 from kerasface.files import user_path
 from kerasface.gallery.editing import ChangedMeanwhileError
 from kerasface.gallery.keys import KEY_BYTES, key_path, load_key
 from kerasface.gallery.sqlite import SqliteGallery
-from kerasface.gallery.store import Consent, GalleryError, GalleryKeyError, NewSample, open_gallery
+from kerasface.gallery.store import Consent, GalleryError, GalleryKeyError, open_gallery
 from kerasface.identify import IdentifiedFace, Identifier
 from kerasface.models.pretrained import ModelFileError
 from pages._models import analyzer_or_stop
@@ -108,14 +108,13 @@ def _demo(_analyzer) -> OpenGallery:
     weakref.finalize(gallery, shutil.rmtree, path.parent, ignore_errors=True)
     portrait = sample_portrait()
     photos = [portrait, Photo(f"{portrait.name}, darker", (portrait.image * 0.6).astype(np.uint8))]
-    samples = []
-    for photo, (entry, *_) in zip(photos, _analyzer.analyze([photo.image for photo in photos]), strict=True):
-        source_hash = hashlib.sha256(photo.image.tobytes()).hexdigest()
-        quality = measure_quality(entry.face, entry.crop).to_dict()
-        samples.append(NewSample(entry.embedding, photo.name, source_hash, quality))
+    sources = [
+        SourcePhoto(photo.name, hashlib.sha256(photo.image.tobytes()).hexdigest(), photo.image) for photo in photos
+    ]
     now = datetime.now(UTC).replace(microsecond=0)
     until = now + timedelta(days=1)
-    gallery.enroll(DEMO_NAME, samples, consent=Consent(now.isoformat(), DEMO_PURPOSE, until.isoformat()))
+    enroller = Enroller(Identifier(gallery, _analyzer, fpir=CONFLICT_FPIR))
+    enroller.enroll(DEMO_NAME, sources, consent=Consent(now.isoformat(), DEMO_PURPOSE, until.isoformat()))
     return OpenGallery(gallery, Identifier(gallery, Recalled()))
 
 

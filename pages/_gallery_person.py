@@ -11,6 +11,7 @@ from kerasface.gallery.store import Consent, Person, parse_time
 from pages._gallery_cards import avatar, consent_mark
 from pages._gallery_enrol import ask_consent, consent_text, counted
 from pages._gallery_export import show_export
+from pages._gallery_merge import show_merge
 from pages._gallery_opening import OpenGallery, act
 from pages._photos import plain
 from pages._tables import show_table
@@ -48,6 +49,7 @@ def show_person(opened: OpenGallery, person_id: str):
             return
         seen = {other: change.number for other, change in last_changes(opened.gallery).items()}
         samples = opened.gallery.samples(person.person_id)
+        merges = opened.gallery.merges(person.person_id)
         history = [change for change in opened.gallery.history() if change.person_id == person.person_id]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.image(avatar(person, 64), width=64, alt="")
@@ -61,7 +63,7 @@ def show_person(opened: OpenGallery, person_id: str):
     with right:
         show_name(opened, person, seen)
         show_consent(opened, person, seen)
-        show_merge(opened, people, person, seen)
+        show_merge(opened, people, person, merges, partial(edit, opened, seen))
         show_export(opened, person)
         show_delete(opened, person, seen)
 
@@ -200,38 +202,6 @@ def end_consent(opened: OpenGallery, person: Person):
     opened.gallery.set_consent(
         person.person_id, Consent(person.consent.given, person.consent.purpose, end.isoformat(timespec="seconds"))
     )
-
-
-def show_merge(opened: OpenGallery, people: Sequence[Person], person: Person, seen: Mapping[str, int]):
-    others = {other.person_id: other for other in people if other.person_id != person.person_id}
-    if not others:
-        return
-    with st.expander("Merge", icon=":material/merge:"):
-        other_id = st.selectbox(
-            f"Who is the same person as {plain(person.name)}?",
-            list(others),
-            index=None,
-            format_func=lambda other: others[other].name if other in others else "",
-            placeholder="Choose somebody",
-            key=f"merge_{person.person_id}",
-        )
-        other = others.get(other_id)
-        if other:
-            st.caption(
-                f"{counted(other.num_samples, 'sample')} of {plain(other.name)} will be {plain(person.name)}'s, and "
-                f"the name {plain(other.name)} will be gone. Splitting samples off takes it back."
-            )
-        st.button(
-            "Merge",
-            key="person_merge",
-            disabled=other is None,
-            on_click=edit,
-            args=(opened, seen, [person.person_id, other_id]),
-            kwargs={
-                "change": partial(opened.gallery.merge, person.person_id, other_id),
-                "done": f"{other.name if other else ''} is {person.name} now.",
-            },
-        )
 
 
 def show_delete(opened: OpenGallery, person: Person, seen: Mapping[str, int]):

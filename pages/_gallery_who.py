@@ -126,13 +126,11 @@ def chance_text(face: IdentifiedFace) -> str:
     """How probable the most alike person is, in words; empty where that would say nothing of the decision."""
     if face.score is None:
         return ""
+    text = plain(face.probability_text)
     if face.probability is None:
-        return "How probable that is was not measured for a gallery of one person."
-    chance = percent(face.probability)
-    if face.decision == "match":
-        return f"Right with a probability of {chance}, if every second face is of somebody you know."
-    if face.decision == "unknown" and face.score < face.threshold:
-        return f"It is the most alike person with a probability of {chance}."
+        return f"{text[:1].upper()}{text[1:]}."
+    if face.decision == "match" or (face.decision == "unknown" and face.score < face.threshold):
+        return f"{text}, if every second face is of somebody you know."
     return ""
 
 

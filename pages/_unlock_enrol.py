@@ -9,12 +9,12 @@ import streamlit as st
 from kerasface.gallery.checks import checked_name
 from kerasface.gallery.store import GalleryError, Person
 from kerasface.unlock.lockout import Lockout, LockoutError
+from pages._gallery_add import choose_face, show_chosen
 from pages._gallery_enrol import MEANING, Target, consent_until, show_gate
 from pages._gallery_opening import OpenGallery
-from pages._gallery_photos import Look, choose_photos, empty_photos, look_at, show_problems
+from pages._gallery_photos import choose_photos, empty_photos, look_at, show_problems
 from pages._photos import plain
 
-CROP_WIDTH = 88  # pixels
 KEY = "unlock_enrol"
 PURPOSE = "unlocking by face on this machine"
 
@@ -54,6 +54,8 @@ def show_enrol(opened: OpenGallery, people: Sequence[Person], lockout: Lockout, 
     if not looks:
         return
 
+    chosen = [choose_face(look) for look in looks]
+
     def done():
         empty_photos(KEY)
         st.session_state.update(unlock_view=then, unlock_person=st.session_state.get("unlock_enrolled"))
@@ -61,9 +63,9 @@ def show_enrol(opened: OpenGallery, people: Sequence[Person], lockout: Lockout, 
     show_gate(
         opened,
         target,
-        [look.to_enrol(look.faces) for look in looks],
+        [look.to_enrol(faces) for look, faces in zip(looks, chosen, strict=True)],
         KEY,
-        show_photo=partial(_show_face, looks),
+        show_photo=partial(show_chosen, chosen),
         then=done,
         also=partial(_turn_on, lockout),
     )
@@ -98,7 +100,3 @@ def _turn_on(lockout: Lockout, person: Person):
     except LockoutError as error:
         raise GalleryError(f"{error} Nobody was enrolled.") from error
     st.session_state["unlock_enrolled"] = person.person_id
-
-
-def _show_face(looks: Sequence[Look], index: int):
-    st.image(looks[index].faces[0].crop, width=CROP_WIDTH, alt=f"The face of photo {index + 1}")

@@ -55,7 +55,7 @@ def test_enrol_identify_and_forget(run, photos, tmp_path):
     assert run("identify", photos / "mirror.png")[0]["faces"][0]["name"] is None
     run("people", "not", "Eileen", photos / "mirror.png", "--lift")
     assert run("identify", photos / "mirror.png")[0]["faces"][0]["name"] == "Eileen"
-    assert run("people", "delete", "Eileen", "--yes")["deleted"] == "Eileen with 1 samples"
+    assert run("people", "delete", "Eileen", "--yes")["deleted"] == "Eileen with 1 sample"
     assert run("people", "list") == []
     text = run("identify", photos / "front.png", as_json=False).stdout
     assert "UNKNOWN" in text

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface.cluster import cluster_photos, enroll_cluster
+from kerasface.cluster import cluster_photos, enroll_clusters
+from kerasface.enroll import Enroller
+from kerasface.faces import quality
 from kerasface.faces.fingerprint import EMBEDDING_DIM
 from kerasface.faces.operating_points import operating_point
-from kerasface.gallery.store import NewSample
+from kerasface.gallery.store import GalleryFileError, NewSample
 from kerasface.identify import Identifier
 
 
@@ -68,8 +70,12 @@ def test_a_named_cluster_is_known_from_then_on(files, front_end, identifier):
     front_end.lists = list(LISTS)
     found = cluster_photos(files, front_end, identifier=identifier)
     assert found.known == [None] * 6
-    person = enroll_cluster(found, 0, "Ada", identifier)
-    assert (person.name, person.num_samples) == ("Ada", 3)
+    front_end.lists = [LISTS[0], LISTS[1], LISTS[2]]
+    results = enroll_clusters(found, {0: "Ada"}, Enroller(identifier))
+    assert [(result.name, result.refused) for result in results] == [("Ada", None)] * 3
+    expected = [LISTS[0][0], LISTS[1][0], LISTS[2][1]]
+    np.testing.assert_allclose(identifier.gallery.embeddings("Ada"), expected, atol=1e-6)
+    assert all(sample.quality["side"] > 0 for sample in identifier.gallery.samples("Ada"))
     identifier.gallery.enroll("Zoe", [NewSample(near(9, 1.0, 9), "zoe", "9" * 64)])
     front_end.lists = list(LISTS)
     again = cluster_photos(files, front_end, identifier=identifier)
@@ -77,10 +83,55 @@ def test_a_named_cluster_is_known_from_then_on(files, front_end, identifier):
     assert again.labels.tolist() == [-1, 0, -1, 0, -1, -1]
 
 
-def test_a_photo_that_is_gone_cannot_be_enrolled(files, front_end, identifier):
+def clusters_of(files, front_end, identifier, *then):
+    """What is found in the files, after which the front end sees other photos."""
     front_end.lists = list(LISTS)
     found = cluster_photos(files, front_end, identifier=identifier)
-    files[1].unlink()
-    with pytest.raises(ValueError, match=r"1\.png: Cannot be read"):
-        enroll_cluster(found, 0, "Ada", identifier)
+    front_end.lists = list(then)
+    return found
+
+
+def test_a_name_for_no_cluster_or_no_name_enrols_nobody(files, front_end, identifier):
+    found = clusters_of(files, front_end, identifier)
+    for names in ({0: "Tom", 7: "X"}, {0: "Tom", 1: " "}):
+        with pytest.raises(ValueError, match=r"cluster=7|A name must have"):
+            enroll_clusters(found, names, Enroller(identifier))
     assert identifier.gallery.people() == []
+
+
+def test_an_error_while_clusters_are_enrolled_enrols_nobody(files, front_end, identifier, monkeypatch):
+    found = clusters_of(files, front_end, identifier, LISTS[0], LISTS[1], LISTS[2], LISTS[0], LISTS[2])
+    enroll = identifier.gallery.enroll
+
+    def failing(name, samples, **options):
+        if name == "Bob":
+            raise GalleryFileError("The disk is full.")
+        return enroll(name, samples, **options)
+
+    monkeypatch.setattr(identifier.gallery, "enroll", failing)
+    with pytest.raises(GalleryFileError):
+        enroll_clusters(found, {0: "Ada", 1: "Bob"}, Enroller(identifier))
+    assert identifier.gallery.people() == []
+
+
+def test_clusters_pass_the_gate(files, front_end, identifier, monkeypatch):
+    """Somebody who looks like a known person is refused, unless that is let pass; and a poor face is."""
+    found = clusters_of(files, front_end, identifier, LISTS[0], LISTS[1], LISTS[2])
+    for seed, name in ((1, "Augusta"), (7, "Cyd"), (8, "Dan")):
+        identifier.gallery.enroll(name, [NewSample(near(seed, 1.0, 9), name, f"{seed}" * 64)])
+    results = enroll_clusters(found, {0: "Ada"}, Enroller(identifier))
+    assert [result.refused for result in results] == ["conflict"] * 3
+    monkeypatch.setattr(quality, "MIN_SIDE", 5000.0)
+    front_end.lists = [LISTS[0], LISTS[1], LISTS[2]]
+    results = enroll_clusters(found, {0: "Ada"}, Enroller(identifier, allow=["conflict"]))
+    assert [result.refused for result in results] == ["low_quality"] * 3
+    assert len(identifier.gallery.people()) == 3
+
+
+def test_photos_that_are_gone_or_others_by_now_are_refused_and_the_rest_enrolled(files, front_end, identifier):
+    found = clusters_of(files, front_end, identifier, [near(4, 1.0, 0)], LISTS[2])
+    files[1].unlink()
+    results = enroll_clusters(found, {0: "Ada"}, Enroller(identifier))
+    assert [result.refused for result in results] == ["changed", "unreadable", None]
+    assert "1.png" in results[1].reason
+    assert identifier.gallery.person("Ada").num_samples == 1

@@ -1,6 +1,7 @@
 """The gate of enrolment: each refusal with its reason, each override, and what is enrolled in the end."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,6 +62,29 @@ def test_several_faces_need_an_override_and_then_the_largest_counts(identifier, 
     np.testing.assert_allclose(gallery.templates().embeddings, [direction(1)], atol=1e-6)
 
 
+def test_the_face_that_is_meant_is_enrolled(identifier, portrait, gallery):
+    faces = [direction(1), direction(2), direction(3)]
+    identifier.analyzer.lists = [faces, faces]
+    photos = [replace(photo(portrait, "group"), face=number) for number in (3, 4)]
+    third, fourth = Enroller(identifier).enroll("Ada", photos)
+    assert (third.refused, third.reason) == (None, "")
+    np.testing.assert_allclose(gallery.embeddings("Ada"), [direction(3)], atol=1e-6)
+    assert fourth.refused == "no_face"
+    assert "it has no face 4: they are numbered from 1, the largest, to 3" in fourth.reason
+
+
+def test_another_face_of_the_same_file_is_no_duplicate(identifier, portrait, gallery):
+    faces = [direction(1), direction(2)]
+    for number, name in ((1, "Ada"), (2, "Bob")):
+        identifier.analyzer.lists = [faces]
+        (result,) = Enroller(identifier).enroll(name, [replace(photo(portrait, "group"), face=number)])
+        assert result.refused is None
+    identifier.analyzer.lists = [faces]
+    (result,) = Enroller(identifier).enroll("Cyd", [replace(photo(portrait, "group"), face=2)])
+    assert result.refused == "duplicate"
+    assert "as Bob" in result.reason
+
+
 def test_low_quality_names_the_measure(identifier, portrait, gallery, monkeypatch):
     monkeypatch.setattr(quality, "MIN_SIDE", 5000.0)
     result = enroll(identifier, portrait, "Ada", "small", direction(1))
@@ -112,6 +136,36 @@ def test_files_that_cannot_be_read_do_not_stop_the_others(identifier, portrait, 
     assert all(str(tmp_path) in result.reason for result in results if result.refused)
     assert gallery.person("Ada").num_samples == 1
     assert (told[0], told[-1]) == ((0, 4), (4, 4))
+
+
+def test_a_person_is_enrolled_whole_or_not_at_all(identifier, portrait, tmp_path, gallery, monkeypatch):
+    """The photos come in batches of one; what breaks in Bob's second leaves Ada whole and of Bob nothing."""
+    files = {}
+    for number, name in enumerate(("Ada", "Bob")):
+        files[name] = [tmp_path / f"{name}{each}.png" for each in range(2)]
+        for each, file in enumerate(files[name]):
+            Image.fromarray(np.roll(portrait, 2 * number + each, axis=1)).save(file)
+    monkeypatch.setattr("kerasface.data.photos._BATCH_PIXELS", 1)
+    identifier.analyzer.lists = [[direction(1)], [direction(1)], [direction(2)]]
+    with pytest.raises(AssertionError):  # of the front end, which has no more faces
+        Enroller(identifier).enroll_files(files)
+    assert {person.name: person.num_samples for person in gallery.people()} == {"Ada": 2}
+
+
+def test_one_who_cannot_be_enrolled_does_not_stop_the_others(identifier, portrait, tmp_path, gallery):
+    ended = Consent("2020-01-01T00:00:00+00:00", "the door", "2020-02-01T00:00:00+00:00")
+    gallery.enroll("Ada", [])
+    gallery.set_consent("Ada", ended)
+    files = {}
+    for number, name in enumerate(("0123456789abcdef", "Ada", "Bob")):
+        files[name] = [tmp_path / f"{name}.png"]
+        Image.fromarray(np.roll(portrait, number, axis=1)).save(files[name][0])
+    identifier.analyzer.lists = [[direction(1)], [direction(2)], [direction(3)]]
+    nameless, expired, bob = Enroller(identifier).enroll_files(files)
+    assert [nameless.refused, expired.refused, bob.refused] == ["person", "person", None]
+    assert "A name must have" in nameless.reason
+    assert "consent of Ada has ended" in expired.reason
+    assert {person.name: person.num_samples for person in gallery.people()} == {"Ada": 0, "Bob": 1}
 
 
 def test_consent_is_recorded_with_the_person(identifier, portrait, gallery):

@@ -12,6 +12,8 @@ from kerasface.cli.inspect_map import map_command
 from kerasface.cli.models import doctor, export, models, sample
 from kerasface.cli.password import password
 from kerasface.cli.people import people
+from kerasface.cli.people_edits import delete, merge, split, unmerge
+from kerasface.cli.people_files import export_people, import_people
 from kerasface.cli.photos import detect, embed, predict, verify
 from kerasface.cli.segment import segment
 from kerasface.cli.unlock import unlock
@@ -36,5 +38,7 @@ _COMMANDS = (
 )
 for command in _COMMANDS:
     main.add_command(command)
+for command in (merge, unmerge, split, delete, export_people, import_people):
+    people.add_command(command)
 for command in (attribution, match, activations, map_command):
     inspect.add_command(command)

@@ -1,16 +1,21 @@
 """Commands on a gallery: enrol people, find them in photos, group the unknown."""
 
+from collections import Counter
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
 
-from kerasface.cli.output import JSON, box_text, errors, print_json, run_photos
+from kerasface.cli.output import JSON, box_text, errors, face_lines, print_json, run_photos
 from kerasface.cli.people import EXPIRES, GALLERY, PURPOSE, consent_of, opened_gallery
 from kerasface.terminal import progress_bars
 from kerasface.train.__main__ import UserPath
+from kerasface.words import counted
 
 _OVERRIDES = ("several_faces", "low_quality", "duplicate", "conflict")  # those of kerasface.enroll, which is heavy
+_ALLOW = click.option(
+    "--allow", multiple=True, type=click.Choice(_OVERRIDES), help="Enrol in spite of this; may be repeated."
+)
 _FPIR = click.option(
     "--fpir",
     default=0.01,
@@ -23,22 +28,31 @@ _FPIR = click.option(
 @click.argument("name", required=False)
 @click.argument("images", nargs=-1, type=UserPath())
 @click.option("--folder", type=UserPath(), help="Enrol a folder with a folder of photos per person.")
-@click.option("--allow", multiple=True, type=click.Choice(_OVERRIDES), help="Enrol in spite of this; may be repeated.")
+@click.option(
+    "--face",
+    type=click.IntRange(min=1),
+    help="Which face of the photo is meant, 1 the largest, as `detect` numbers them; for one photo.",
+)
+@_ALLOW
 @PURPOSE
 @EXPIRES
 @GALLERY
 @JSON
-def enroll(name, images, folder, allow, purpose, expires, gallery, as_json) -> None:
+def enroll(name, images, folder, face, allow, purpose, expires, gallery, as_json) -> None:
     """Enrol NAME with IMAGES, or with --folder everybody in a folder with a folder of photos per person.
 
     One photo of a person suffices. A photo is refused, with the reason, if it shows no face or several, if the face is
-    too small, blurred or dark, if the same file is enrolled already, or if it looks like somebody else who is.
+    too small, blurred or dark, if the same file is enrolled already, or if it looks like somebody else who is. A person
+    is enrolled with all photos that pass, or not at all.
     """
     if bool(folder) == bool(name) or (name and not images):
         raise click.UsageError("Give NAME and IMAGES, or --folder and nothing else.")
+    if face is not None and len(images) != 1:
+        raise click.UsageError(f"--face says which face of one photo is meant. Received: {len(images)} photos.")
+    consent = consent_of(purpose, expires)
     with errors():
         from kerasface.data.folders import read_identity_folders
-        from kerasface.enroll import CONFLICT_FPIR, Enroller
+        from kerasface.enroll import CONFLICT_FPIR, Enroller, FaceOf
 
         rejected = []
         if folder:
@@ -48,9 +62,8 @@ def enroll(name, images, folder, allow, purpose, expires, gallery, as_json) -> N
                 people[found.identities[label]].append(path)
             rejected = [{"image": str(path), "reason": reason} for path, reason in found.rejected]
         else:
-            people = {name: list(images)}
-        consent = consent_of(purpose, expires)
-        with _identifier(gallery, CONFLICT_FPIR) as identifier, progress_bars() as report:
+            people = {name: [FaceOf(image, face) if face else image for image in images]}
+        with _identifier(gallery, CONFLICT_FPIR, create="late") as identifier, progress_bars() as report:
             enroller = Enroller(identifier, allow=allow)
             results = enroller.enroll_files(
                 people, consent=consent, on_progress=lambda done, total: report("photos", done, total)
@@ -63,16 +76,24 @@ def enroll(name, images, folder, allow, purpose, expires, gallery, as_json) -> N
         counts = {"num_enrolled": enrolled, "num_refused": len(results) - enrolled, "gallery_size": size}
         print_json({"gallery": str(gallery), **counts, "photos": photos, "rejected": rejected})
     else:
-        for result in results:
-            if result.reason:
-                click.echo(f"{'refused' if result.refused else 'enrolled all the same'}: {result.reason}", err=True)
+        _print_reasons(results)
         for line in rejected:
             click.echo(f"not used: {line['reason']}", err=True)
-        click.echo(f"{gallery}: {enrolled} of {len(results)} photos enrolled, {size} people in the gallery")
-        if consent is None:
+        photos, people = counted(len(results), "photo"), counted(size, "person", "people")
+        click.echo(f"{gallery}: {enrolled} of {photos} enrolled, {people} in the gallery")
+        if consent is None and enrolled:
             click.echo("No consent was recorded; --purpose does that.")
     if enrolled < len(results):
         raise SystemExit(1)
+
+
+def _print_reasons(results) -> None:
+    """Says of each photo that was refused, or enrolled in spite of something, why."""
+    for result in results:
+        if result.reason:
+            click.echo(f"{'refused' if result.refused else 'enrolled all the same'}: {result.reason}", err=True)
+    if any(result.refused == "several_faces" for result in results):
+        click.echo("`kerasface detect` numbers the faces of a photo; --face N enrols one of them.", err=True)
 
 
 @click.command()
@@ -91,7 +112,7 @@ def identify(images, fpir, gallery, as_json) -> None:
         from kerasface.data.image_cache import content_keys
 
         files = tuple(file for path in images for file in (image_files(path) if path.is_dir() else [path]))
-        with _identifier(gallery, fpir, create=False) as identifier:
+        with _identifier(gallery, fpir) as identifier:
             point = identifier.operating_point()
 
             def work(photos: list) -> list[dict]:
@@ -111,21 +132,28 @@ def identify(images, fpir, gallery, as_json) -> None:
     help="False match rate of the threshold; a higher one makes fewer and larger clusters, with more strangers in them."
     "  [default: 0.1 / number of faces, from 0.00001 to 0.001]",
 )
+@_ALLOW
+@PURPOSE
+@EXPIRES
 @GALLERY
 @JSON
-def cluster(folder, names, fmr, gallery, as_json) -> None:
+def cluster(folder, names, fmr, allow, purpose, expires, gallery, as_json) -> None:
     """Group the unknown faces in a FOLDER of photos by person; --name 0=Ada enrols the largest group as Ada.
 
-    People whom the gallery knows already are named and left out.
+    People whom the gallery knows already are named and left out. Faces are enrolled past the same gate as with
+    `enroll`, all people at once or, where one of the names or numbers is wrong, nobody.
     """
-    chosen = _chosen_names(names)
+    chosen, consent = _chosen_names(names), consent_of(purpose, expires)
     with errors(), ExitStack() as stack:
-        from kerasface.cluster import cluster_photos, enroll_cluster
+        from kerasface.cluster import cluster_photos, enroll_clusters
         from kerasface.data.embeddings import image_files
+        from kerasface.enroll import CONFLICT_FPIR, Enroller
         from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.identify import DEFAULT_FPIR
 
-        files = image_files(folder)
-        identifier = stack.enter_context(_identifier(gallery, 0.01)) if gallery.exists() or chosen else None
+        files, identifier = image_files(folder), None
+        if gallery.exists() or chosen:
+            identifier = stack.enter_context(_identifier(gallery, DEFAULT_FPIR, create="late"))
         analyzer = identifier.analyzer if identifier else FaceAnalyzer()
         with progress_bars() as report:
             found = cluster_photos(
@@ -135,12 +163,16 @@ def cluster(folder, names, fmr, gallery, as_json) -> None:
                 fmr=fmr,
                 on_progress=lambda done, total: report("photos", done, total),
             )
-        for number, name in chosen.items():
-            enroll_cluster(found, number, name, identifier)
-    _print_clusters(found, chosen, as_json)
+        results = []
+        if chosen:
+            identifier.fpir = CONFLICT_FPIR
+            results = enroll_clusters(found, chosen, Enroller(identifier, allow=allow), consent=consent)
+    _print_clusters(found, chosen, results, as_json)
+    if any(result.refused for result in results):
+        raise SystemExit(1)
 
 
-def _print_clusters(found, chosen: dict[int, str], as_json: bool) -> None:
+def _print_clusters(found, chosen: dict[int, str], results: list, as_json: bool) -> None:
     faces = found.faces
     rows = [
         {
@@ -159,14 +191,20 @@ def _print_clusters(found, chosen: dict[int, str], as_json: bool) -> None:
     if as_json:
         counts = {"num_faces": len(faces.paths), "num_known": known, "num_alone": alone}
         point = found.operating_point.to_dict()
-        print_json({"clusters": rows, **counts, "operating_point": point, "rejected": rejected})
+        enrolled = [result.to_dict() for result in results]
+        print_json({"clusters": rows, **counts, "operating_point": point, "rejected": rejected, "enrolments": enrolled})
         return
+    _print_reasons(results)
+    taken = Counter(result.name for result in results if result.refused is None)
     for row in rows:
-        named = f", enrolled as {row['name']}" if row["name"] else ""
-        click.echo(f"{row['cluster']}: {len(row['faces'])} faces{named}")
+        named = f", named {row['name']}" if row["name"] else ""
+        click.echo(f"{row['cluster']}: {counted(len(row['faces']), 'face')}{named}")
         for face in row["faces"]:
             click.echo(f"  {face['image']} at {box_text(face)}")
-    click.echo(f"{len(faces.paths)} faces: {known} of people known already, {alone} like no other")
+    for name in dict.fromkeys(result.name for result in results):
+        click.echo(f"{name}: {counted(taken[name], 'face')} enrolled")
+    known_people = "somebody" if known == 1 else "people"
+    click.echo(f"{counted(len(faces.paths), 'face')}: {known} of {known_people} known already, {alone} like no other")
     point = found.operating_point
     click.echo(
         f"A group's faces have a mean score of {point.threshold:.3f} or more: FMR {point.fmr:.2g} on {point.data}"
@@ -176,7 +214,7 @@ def _print_clusters(found, chosen: dict[int, str], as_json: bool) -> None:
 
 
 @contextmanager
-def _identifier(path: Path, fpir: float, *, create: bool = True):
+def _identifier(path: Path, fpir: float, *, create: bool | str = False):
     from kerasface.faces.analyzer import FaceAnalyzer
     from kerasface.identify import Identifier
 
@@ -190,22 +228,20 @@ def _photo_row(faces, point) -> dict:
 
 
 def _identified_lines(photo: dict) -> list[str]:
-    count = len(photo["faces"])
-    lines = [f"{count or 'no'} face{'s' * (count != 1)}"]
-    for face in photo["faces"]:
-        chance = (
-            "not calibrated" if face["probability"] is None else f"right with probability {face['probability']:.1%}"
-        )
-        lines.append(f"face at {box_text(face)}: {face['decision'].upper()}: {face['reason']} ({chance})")
-    return lines
+    def behind(face: dict) -> str:
+        chance = f" ({face['probability_text']})" if face["probability_text"] else ""
+        return f": {face['decision'].upper()}: {face['reason']}{chance}"
+
+    return face_lines(photo["faces"], behind)
 
 
 def _search_note(point) -> str:
     if point is None:
         return "The gallery is empty. Enrol somebody: kerasface enroll NAME IMAGE"
     beyond = "" if point.gallery_size <= point.measured_size else f" (continued from {point.measured_size} people)"
+    among = counted(point.gallery_size, "person", "people")
     return (
-        f"Among {point.gallery_size} people about {point.fpir:.1%} of strangers are taken for somebody "
+        f"Among {among} about {point.fpir:.1%} of strangers are taken for somebody "
         f"(95 % interval {point.fpir_low:.1%} to {point.fpir_high:.1%}) and {point.fnir:.0%} of known faces are not "
         f"named, with one photo enrolled of each{beyond}. Measured {point.date} on {point.data}."
     )

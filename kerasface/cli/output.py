@@ -58,7 +58,7 @@ def run_photos(
                 click.echo("\n  ".join([f"{photo.path}: {first}", *others]))
     if as_json:
         print_json(results)
-    elif note:
+    elif note and any("error" not in result for result in results):
         click.echo(note)
     if any("error" in result for result in results):
         raise SystemExit(1)
@@ -67,6 +67,17 @@ def run_photos(
 def face_lines(faces: list[dict], behind: Callable[[dict], str]) -> list[str]:
     number = counted(len(faces), "face") if faces else "no faces"
     return [number, *(f"face at {box_text(face)}{behind(face)}" for face in faces)]
+
+
+def confirmed(question: str) -> bool:
+    """Whether the question is answered with yes; the end of the input, or Ctrl-C, is a no."""
+    try:
+        answer = click.confirm(question, err=True)
+    except click.Abort:
+        answer = False
+    if not answer:
+        click.echo(err=True)  # the end of the input ends no line
+    return answer
 
 
 def box_text(face: dict) -> str:

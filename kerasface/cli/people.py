@@ -1,12 +1,14 @@
 """Commands that look after the people in a gallery, and what the gallery's other commands share with them."""
 
 from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import click
 
 from kerasface.cli.output import JSON, box_text, errors, print_json
 from kerasface.train.__main__ import UserPath
+from kerasface.words import counted
 
 GALLERY = click.option(
     "--gallery",
@@ -17,7 +19,7 @@ GALLERY = click.option(
     help="The gallery's file.",
 )
 PURPOSE = click.option("--purpose", help="What the person agreed to be recognised for: records a consent.")
-EXPIRES = click.option("--expires", help="Until when, such as 2027-12-31; with --purpose.")
+EXPIRES = click.option("--expires", help="Until when, such as 2027-12-31 or 2027-12-31T18:00:00+00:00; with --purpose.")
 
 
 @click.group()
@@ -31,13 +33,13 @@ def people() -> None:
 def list_people(gallery, as_json) -> None:
     """List everybody in the gallery, with the number of samples and the consent."""
     with errors(tensorflow=False), opened_gallery(gallery) as opened:
-        found = [_person_row(person) for person in opened.people()]
+        found = [person_row(person) for person in opened.people()]
     if as_json:
         print_json(found)
         return
     for row in found:
-        click.echo(f"{row['name']}  {row['num_samples']} samples  {_consent_text(row)}")
-    click.echo(f"{len(found)} people in {gallery}")
+        click.echo(f"{row['name']}  {counted(row['num_samples'], 'sample')}  {_consent_text(row)}")
+    click.echo(f"{counted(len(found), 'person', 'people')} in {gallery}")
 
 
 @people.command()
@@ -49,6 +51,7 @@ def show(name, gallery, as_json) -> None:
     with errors(tensorflow=False), opened_gallery(gallery) as opened:
         person = opened.person(name)
         samples = opened.samples(person.person_id)
+        merges = opened.merges(person.person_id)
         history = [change for change in opened.history() if change.person_id == person.person_id]
     if as_json:
         rows = [
@@ -57,11 +60,16 @@ def show(name, gallery, as_json) -> None:
             for sample in samples
         ]
         changes = [{"time": change.time, "action": change.action, "detail": change.detail} for change in history]
-        print_json({**_person_row(person), "samples": rows, "history": changes})
+        parts = [{"name": merge.name, "time": merge.time, "num_samples": merge.num_samples} for merge in merges]
+        print_json({**person_row(person), "samples": rows, "merged": parts, "history": changes})
         return
-    click.echo(f"{person.name}  {person.person_id}  {_consent_text(_person_row(person))}")
+    click.echo(f"{person.name}  {person.person_id}  {_consent_text(person_row(person))}")
     for sample in samples:
         click.echo(f"  sample {sample.sample_id}  {sample.created}  {sample.source}")
+    for merge in merges:
+        click.echo(
+            f"  {merge.name} with {counted(merge.num_samples, 'sample')} merged into it; `people unmerge` undoes it"
+        )
     for change in history:
         click.echo(f"  {change.time}  {change.action}  {change.detail}")
 
@@ -75,59 +83,7 @@ def rename(name, new_name, gallery, as_json) -> None:
     """Give NAME another name, NEW_NAME."""
     with errors(tensorflow=False), opened_gallery(gallery) as opened:
         person = opened.rename(opened.person(name).person_id, new_name)
-    _print_person(person, f"{name} is now {person.name}", as_json)
-
-
-@people.command()
-@click.argument("name")
-@click.argument("other")
-@GALLERY
-@JSON
-def merge(name, other, gallery, as_json) -> None:
-    """Give all samples of OTHER to NAME: both are one person."""
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
-        person = opened.merge(opened.person(name).person_id, opened.person(other).person_id)
-    _print_person(person, f"{person.name} has {person.num_samples} samples now, {other} is gone", as_json)
-
-
-@people.command()
-@click.argument("name")
-@click.argument("new_name")
-@click.option(
-    "--sample", "samples", multiple=True, required=True, type=int, help="Number of a sample, as `show` has it."
-)
-@GALLERY
-@JSON
-def split(name, new_name, samples, gallery, as_json) -> None:
-    """Take samples from NAME and make another person of them, NEW_NAME."""
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
-        person = opened.split(opened.person(name).person_id, samples, new_name)
-    _print_person(person, f"{person.name} has {person.num_samples} samples", as_json)
-
-
-@people.command()
-@click.argument("name")
-@click.option("--sample", type=int, help="Delete this sample alone, by its number.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@GALLERY
-@JSON
-def delete(name, sample, yes, gallery, as_json) -> None:
-    """Delete NAME for good: name, templates and traces, from every file of the gallery."""
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
-        person = opened.person(name)
-        if sample is not None and sample not in {entry.sample_id for entry in opened.samples(person.person_id)}:
-            raise ValueError(f"{name} has no sample {sample}. `kerasface people show {name}` lists them.")
-        what = f"sample {sample} of {name}" if sample is not None else f"{name} with {person.num_samples} samples"
-        if not yes:
-            click.confirm(f"Delete {what} from {gallery}? It cannot be undone", abort=True, err=True)
-        if sample is not None:
-            opened.delete_sample(sample)
-        else:
-            opened.delete_person(person.person_id)
-    if as_json:
-        print_json({"deleted": what, "person_id": person.person_id})
-    else:
-        click.echo(f"{what}: deleted")
+    print_person(person, f"{name} is now {person.name}", as_json)
 
 
 @people.command()
@@ -143,7 +99,7 @@ def consent(name, purpose, expires, gallery, as_json) -> None:
     """
     with errors(tensorflow=False), opened_gallery(gallery) as opened:
         person = opened.set_consent(opened.person(name).person_id, consent_of(purpose, expires))
-    _print_person(person, f"{person.name}: {_consent_text(_person_row(person))}", as_json)
+    print_person(person, f"{person.name}: {_consent_text(person_row(person))}", as_json)
 
 
 @people.command()
@@ -179,7 +135,7 @@ def not_this_person(name, image, face, lift, gallery, as_json) -> None:
 
         faces = FaceDetector().detect([decode(image)])[0]
         if face > len(faces):
-            raise ValueError(f"{image} has {len(faces)} faces. Received: --face {face}.")
+            raise ValueError(f"{image} has {counted(len(faces), 'face')}. Received: --face {face}.")
         ((source_hash,), _) = content_keys([image])
         with opened_gallery(gallery) as opened:
             person = opened.person(name)
@@ -192,42 +148,9 @@ def not_this_person(name, image, face, lift, gallery, as_json) -> None:
         click.echo(what)
 
 
-@people.command("export")
-@click.argument("file", type=UserPath(dir_okay=False))
-@click.option("--passphrase", envvar="KERASFACE_PASSPHRASE", help="Encrypt with it.  [env: KERASFACE_PASSPHRASE]")
-@GALLERY
-@JSON
-def export_people(file, passphrase, gallery, as_json) -> None:
-    """Write everybody to FILE, which another gallery can import. Without a passphrase it is NOT encrypted."""
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
-        count = opened.export(file, passphrase=passphrase)
-    if as_json:
-        print_json({"file": str(file), "num_people": count, "encrypted": bool(passphrase)})
-    else:
-        click.echo(
-            f"{file}: {count} people, {'encrypted' if passphrase else 'NOT encrypted: whoever has it can read it'}"
-        )
-
-
-@people.command("import")
-@click.argument("file", type=UserPath())
-@click.option("--passphrase", envvar="KERASFACE_PASSPHRASE", help="With which it was encrypted.")
-@click.option("--merge", "merge_people", is_flag=True, help="Add to people of the same name instead of refusing them.")
-@GALLERY
-@JSON
-def import_people(file, passphrase, merge_people, gallery, as_json) -> None:
-    """Read people from FILE, as `export` wrote it, into the gallery; it is made if there is none."""
-    with errors(tensorflow=False), opened_gallery(gallery, create=True) as opened:
-        count = opened.import_(file, passphrase=passphrase, merge=merge_people)
-    if as_json:
-        print_json({"file": str(file), "num_people": count})
-    else:
-        click.echo(f"{gallery}: {count} people from {file}")
-
-
 @contextmanager
-def opened_gallery(path: Path, *, create: bool = False):
-    """The gallery at `path`, for what needs no network."""
+def opened_gallery(path: Path, *, create: bool | str = False):
+    """The gallery at `path`, for what needs no network; see `store.open_gallery` for `create`."""
     from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
     from kerasface.gallery.store import open_gallery
 
@@ -236,18 +159,40 @@ def opened_gallery(path: Path, *, create: bool = False):
 
 
 def consent_of(purpose: str | None, expires: str | None):
+    """The consent that the options tell of, or `None`; a day ends at its last second."""
     from kerasface.gallery.store import Consent, now_text
 
-    if purpose is None:
-        if expires is not None:
-            raise ValueError("--expires belongs to a consent: give --purpose too.")
-        return None
-    if expires is not None and len(expires) == len("2027-12-31"):
-        expires = f"{expires}T23:59:59+00:00"
-    return Consent(now_text(), purpose, expires)
+    if expires is not None:
+        expires = _end_of(expires)
+        if purpose is None:
+            raise click.UsageError("--expires belongs to a consent: give --purpose too.")
+    if purpose is not None and not purpose.strip():
+        raise click.BadParameter("it is empty; say what the person agreed to.", param_hint="'--purpose'")
+    return None if purpose is None else Consent(now_text(), purpose, expires)
 
 
-def _person_row(person) -> dict:
+def _end_of(text: str) -> str:
+    """The moment that a day, or a time with offset, means as the end of a consent.
+
+    Raises:
+        click.BadParameter: If it is neither, or has passed.
+    """
+    try:
+        end = datetime.combine(date.fromisoformat(text), time(23, 59, 59), UTC)
+    except ValueError:
+        try:
+            end = datetime.fromisoformat(text)
+        except ValueError:
+            end = None
+    wanted = "a day such as 2027-12-31, or a time with its offset such as 2027-12-31T18:00:00+00:00"
+    if end is None or end.tzinfo is None:
+        raise click.BadParameter(f"{text!r} is not {wanted}.", param_hint="'--expires'")
+    if end <= datetime.now(UTC):
+        raise click.BadParameter(f"{text!r} has passed; give {wanted}, in the future.", param_hint="'--expires'")
+    return end.isoformat()
+
+
+def person_row(person) -> dict:
     consent = person.consent and {
         "given": person.consent.given,
         "purpose": person.consent.purpose,
@@ -275,8 +220,8 @@ def _consent_text(row: dict) -> str:
     return f"agreed on {consent['given'][:10]} to: {consent['purpose']}{until}{over}"
 
 
-def _print_person(person, text: str, as_json: bool) -> None:
+def print_person(person, text: str, as_json: bool) -> None:
     if as_json:
-        print_json(_person_row(person))
+        print_json(person_row(person))
     else:
         click.echo(text)

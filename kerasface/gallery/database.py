@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kerasface.gallery.schema import check_file, check_version, create_file, logs_of
+from kerasface.gallery.schema import check_file, check_version, create_file, fill, write_file
 from kerasface.gallery.store import (
     GalleryBusyError,
     GalleryDamagedError,
@@ -59,8 +59,12 @@ class Database:
     Threads may share it; they take turns.
 
     Args:
-        path: The file, which exists.
+        path: The file.
         timeout: Seconds to wait for other processes.
+        empty: What `schema.fill` makes a gallery of where the file does not exist: it is in memory then, and becomes a
+            file with the first change that is made of it, or is given up for the file that another process has made.
+            If not given, the file must exist.
+        before_file: Called before it becomes a file.
 
     Attributes:
         path: The file, with links resolved: processes that name it differently share its lock.
@@ -69,20 +73,21 @@ class Database:
         GalleryError: One of the family, if it is no gallery or cannot be opened.
     """
 
-    def __init__(self, path: Path, timeout: float):
-        check_file(path)
-        self.path, self.timeout = path, timeout
+    def __init__(
+        self,
+        path: Path,
+        timeout: float,
+        empty: tuple | None = None,
+        before_file: Callable[[], object] = lambda: None,
+    ):
+        self.path, self.timeout, self._empty, self._before_file = path, timeout, empty, before_file
         self._turn = threading.RLock()
         self._is_writing = self._has_traces = False
-        with self._errors():
-            self._connection = sqlite3.connect(
-                f"{path.as_uri()}?mode=rw", uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
-            )
-        try:
-            self._prepare()
-        except BaseException:
-            self.close()
-            raise
+        self._is_made = empty is None
+        if self._is_made:
+            self._open_file()
+        else:
+            self._begin_in_memory()
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -91,6 +96,7 @@ class Database:
             if self._connection.in_transaction:
                 yield self._connection
                 return
+            self._follow_others()
             self._connection.execute("BEGIN")
             with self._ending():
                 yield self._connection
@@ -109,11 +115,14 @@ class Database:
             if self._connection.in_transaction:
                 raise GalleryError("Nothing can be changed inside a snapshot. Use a transaction instead.")
             self._has_traces = False
-            with locked(self.path, self.timeout):
+            with self._locked():
+                self._follow_others()
                 self._connection.execute("BEGIN IMMEDIATE")
                 with self._ending():
                     self._is_writing = True
                     yield self._connection
+                if not self._is_made:
+                    self._make_file()
                 if self._has_traces:
                     self._scrub_after_commit()
 
@@ -150,6 +159,73 @@ class Database:
         """Closes the connection; calling it again does nothing."""
         with self._turn:
             self._connection.close()
+
+    def _open_file(self) -> None:
+        check_file(self.path)
+        with self._errors():
+            self._connection = sqlite3.connect(
+                f"{self.path.as_uri()}?mode=rw",
+                uri=True,
+                timeout=self.timeout,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin_in_memory(self) -> None:
+        self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        fill(self._connection, *self._empty)
+
+    def _follow_others(self) -> None:
+        """Goes over to the file that another process has made meanwhile; what is in memory is empty."""
+        if not self._is_made and self.path.exists():
+            self._go_over_to_file()
+
+    def _make_file(self) -> None:
+        """Writes what is in memory to the file, unless nothing was changed; if that fails, nothing was."""
+        if self._connection.execute("SELECT count(*) FROM changes").fetchone() == (0,):
+            return
+        try:
+            with _file_errors(self.path):
+                self._before_file()
+                write_file(self.path, self._connection)
+        except BaseException:
+            self._begin_in_memory()
+            raise
+        self._go_over_to_file()
+
+    def _go_over_to_file(self) -> None:
+        self._is_made = True
+        try:
+            self._open_file()
+        except BaseException:
+            self._is_made = False
+            self._begin_in_memory()
+            raise
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Holds the lock; where no gallery is made in the end, nothing is left of it."""
+        if self._is_made:
+            with locked(self.path, self.timeout):
+                yield
+            return
+        folders = [folder for folder in self.path.parents if not folder.exists()]  # innermost first
+        with _file_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with locked(self.path, self.timeout, leaves=lambda: self._is_made):
+                yield
+        finally:
+            if not self._is_made:
+                with suppress(OSError):  # somebody else has put something there
+                    for folder in folders:
+                        folder.rmdir()
 
     def _prepare(self) -> None:
         with self._errors():
@@ -232,18 +308,18 @@ def create_database(path: Path, timeout: float, content: Callable[[], tuple]) ->
     """
     if path.exists():
         return
-    try:
+    with _file_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path, timeout), named_errors(path):
-            if path.exists():
-                return
-            # SQLite would read them as part of the new file.
-            if orphans := [str(log) for log in logs_of(path) if log.exists()]:
-                raise GalleryDamagedError(
-                    f"{path} does not exist, but there is a part of it: {', '.join(orphans)}. "
-                    "Put the gallery back beside it, or remove it if that gallery is not wanted any more."
-                )
-            create_file(path, *content())
+            if not path.exists():
+                create_file(path, *content())
+
+
+@contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    """Turns errors of the file system, while a gallery is made, into one of the family."""
+    try:
+        yield
     except OSError as error:
         raise GalleryFileError(f"The gallery {path} cannot be made: {error.strerror}: {error.filename}.") from error
 
@@ -260,31 +336,53 @@ def named_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(path: Path, timeout: float) -> Iterator[None]:
+def locked(path: Path, timeout: float, leaves: Callable[[], bool] = lambda: True) -> Iterator[None]:
     """Holds the lock of the gallery at `path`; no other process or thread holds it meanwhile.
+
+    Args:
+        path: The gallery's file.
+        timeout: Seconds to wait for others.
+        leaves: Whether the file of the lock stays in the end: not where there is no gallery.
 
     Raises:
         GalleryBusyError: If another one holds it for longer than `timeout` seconds.
         GalleryFileError: If the file of the lock cannot be opened.
     """
+    file, deadline = path.with_name(f"{path.name}-lock"), time.monotonic() + timeout
+    while (descriptor := _locked_file(file, path)) is None:
+        if time.monotonic() >= deadline:
+            raise GalleryBusyError(
+                f"Another process has been writing to the gallery {path} for more than {timeout:g} s. Try again."
+            )
+        # At random, so that two who wait do not stay in step with one who comes and goes.
+        time.sleep(random.uniform(0.0005, 0.005))
     try:
-        descriptor = os.open(path.with_name(f"{path.name}-lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        yield
+    finally:
+        if not leaves():
+            with suppress(OSError):  # Windows keeps what is open
+                file.unlink()
+        os.close(descriptor)
+
+
+def _locked_file(file: Path, path: Path) -> int | None:
+    """Opens and locks the file of a lock; `None` where another process has it, or has just removed it."""
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise GalleryFileError(
             f"The gallery {path} cannot be written: {error.strerror}: {error.filename}. Its folder must be writable."
         ) from error
     try:
-        deadline = time.monotonic() + timeout
-        while not _take(descriptor):
-            if time.monotonic() >= deadline:
-                raise GalleryBusyError(
-                    f"Another process has been writing to the gallery {path} for more than {timeout:g} s. Try again."
-                )
-            # At random, so that two who wait do not stay in step with one who comes and goes.
-            time.sleep(random.uniform(0.0005, 0.005))
-        yield
-    finally:
+        if _take(descriptor) and os.path.samestat(os.fstat(descriptor), os.stat(file)):
+            return descriptor
+    except FileNotFoundError:
+        pass
+    except BaseException:
         os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
 
 
 def _take(descriptor: int) -> bool:

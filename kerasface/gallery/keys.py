@@ -45,7 +45,7 @@ def load_key(*, create: bool) -> bytes:
     path = key_path()
     try:
         if create and not path.exists():
-            _write_new_key(path)
+            _write_new_key(path, os.urandom(KEY_BYTES))
         return _read_key(path)
     except FileNotFoundError as error:
         raise GalleryKeyError(
@@ -54,6 +54,20 @@ def load_key(*, create: bool) -> bytes:
         ) from error
     except OSError as error:
         raise GalleryKeyError(f"The key file {path} cannot be read or written: {error.strerror}.") from error
+
+
+def keep_key(key: bytes) -> None:
+    """Writes a new key to its file.
+
+    Raises:
+        GalleryKeyError: If another one is there by now, or it cannot be written.
+    """
+    try:
+        _write_new_key(key_path(), key)
+    except OSError as error:
+        raise GalleryKeyError(f"The key file {key_path()} cannot be written: {error.strerror}.") from error
+    if load_key(create=False) != key:
+        raise GalleryKeyError("Another process has made a key at this moment; nothing was written. Try again.")
 
 
 class GalleryKeys:
@@ -68,6 +82,7 @@ class GalleryKeys:
         embedder: Fingerprint of the embedder; the templates of another one do not open.
 
     Attributes:
+        gallery_id: The gallery's.
         check: 32 bytes that tell whether a key is the right one, and nothing else of it.
         templates: The cipher of the embeddings, for loops in which a call more per record is felt.
 
@@ -81,7 +96,7 @@ class GalleryKeys:
     def __init__(self, key: bytes, gallery_id: bytes, embedder: str):
         if len(key) != KEY_BYTES:
             raise ValueError(f"A gallery key has {KEY_BYTES} bytes. Received: {len(key)} bytes.")
-        self._key, self._gallery_id = key, gallery_id
+        self._key, self.gallery_id = key, gallery_id
         self.check = self._derived("check")
         self.templates = AESGCM(self._derived(f"templates of {embedder}"))
         self._records = AESGCM(self._derived("records"))
@@ -89,7 +104,7 @@ class GalleryKeys:
 
     def for_embedder(self, embedder: str) -> "GalleryKeys":
         """Returns the keys of the same gallery with the templates of another embedder."""
-        return GalleryKeys(self._key, self._gallery_id, embedder)
+        return GalleryKeys(self._key, self.gallery_id, embedder)
 
     def seal(self, record: object, kind: str, number: int) -> bytes:
         """Encrypts a JSON-ready record so that it opens only as this `kind` and in the row with this `number`."""
@@ -132,7 +147,7 @@ class GalleryKeys:
 
     def _derived(self, purpose: str) -> bytes:
         info = f"kerasface gallery: {purpose}".encode()
-        return HKDF(SHA256(), KEY_BYTES, salt=self._gallery_id, info=info).derive(self._key)
+        return HKDF(SHA256(), KEY_BYTES, salt=self.gallery_id, info=info).derive(self._key)
 
 
 # Sample and person of a template: two 64-bit numbers.
@@ -177,14 +192,14 @@ def _decoded(text: str, place: str) -> bytes:
     return key
 
 
-def _write_new_key(path: Path) -> None:
-    """Writes a random key; where another process was faster, leaves its key alone."""
+def _write_new_key(path: Path, key: bytes) -> None:
+    """Writes a key; where another process was faster, leaves its key alone."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+            file.write(base64.b64encode(key) + b"\n")
             file.flush()
             os.fsync(file.fileno())
         # A link, unlike a rename, never replaces a key.

@@ -1,12 +1,14 @@
 """From a path to an open, unlocked gallery: made where it may be, refused where it is not the one that is wanted."""
 
 import hmac
+import os
 import secrets
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 from kerasface.gallery.database import Database, create_database
-from kerasface.gallery.keys import GalleryKeys, load_key
+from kerasface.gallery.keys import KEY_BYTES, GalleryKeys, keep_key, key_path, load_key
 from kerasface.gallery.rows import Rows, refusal_of
 from kerasface.gallery.schema import is_outdated, migrate
 from kerasface.gallery.store import GalleryDamagedError, GalleryError, GalleryKeyError, OtherEmbedderError
@@ -15,7 +17,7 @@ _ID_BYTES = 16
 
 
 def open_rows(
-    path: Path, embedder: str, embedding_dim: int, key: bytes | None, create: bool, timeout: float
+    path: Path, embedder: str, embedding_dim: int, key: bytes | None, create: bool | str, timeout: float
 ) -> tuple[Database, Rows]:
     """Opens the gallery at `path`, links resolved; see `store.open_gallery` for arguments and errors."""
     if not embedder or embedding_dim < 1 or timeout < 0:
@@ -23,24 +25,45 @@ def open_rows(
             "A gallery needs the fingerprint of an embedder, embedding_dim >= 1 and timeout >= 0. "
             f"Received: embedder={embedder!r}, embedding_dim={embedding_dim}, timeout={timeout}."
         )
+    if create not in (True, False, "late"):
+        raise ValueError(f"create must be True, False or 'late'. Received: create={create!r}.")
     if not create and not path.exists():
         raise GalleryError(f"There is no gallery at {path}. Enrol somebody to make one.")
 
+    if create == "late" and not path.exists():
+        return _opened_late(path, embedder, embedding_dim, key, timeout)
+
     def empty() -> tuple[bytes, bytes, str, int]:
-        gallery_id = secrets.token_bytes(_ID_BYTES)
-        keys = GalleryKeys(load_key(create=True) if key is None else key, gallery_id, embedder)
-        return gallery_id, keys.check, embedder, embedding_dim
+        own_key = load_key(create=True) if key is None else key
+        return _empty(GalleryKeys(own_key, secrets.token_bytes(_ID_BYTES), embedder), embedder, embedding_dim)
 
     if create:
         create_database(path, timeout, empty)
     database = Database(path, timeout)
     try:
-        rows = _unlocked(database, embedder, embedding_dim, key)
+        rows = unlocked(database, embedder, embedding_dim, key)
         _bring_up_to_date(database, rows)
     except BaseException:
         database.close()
         raise
     return database, rows
+
+
+def _opened_late(
+    path: Path, embedder: str, embedding_dim: int, key: bytes | None, timeout: float
+) -> tuple[Database, Rows]:
+    """Opens a gallery that is in memory as long as nothing is in it; nor is a new key written before."""
+    is_new = key is None and not os.environ.get("KERASFACE_KEY") and not key_path().exists()
+    own_key = os.urandom(KEY_BYTES) if is_new else load_key(create=False) if key is None else key
+    keys = GalleryKeys(own_key, secrets.token_bytes(_ID_BYTES), embedder)
+    before_file = partial(keep_key, own_key) if is_new else lambda: None
+    database = Database(path, timeout, _empty(keys, embedder, embedding_dim), before_file)
+    return database, Rows(keys, embedder, embedding_dim)
+
+
+def _empty(keys: GalleryKeys, embedder: str, embedding_dim: int) -> tuple[bytes, bytes, str, int]:
+    """What `schema.fill` makes an empty gallery of."""
+    return keys.gallery_id, keys.check, embedder, embedding_dim
 
 
 def _bring_up_to_date(database: Database, rows: Rows) -> None:
@@ -66,7 +89,8 @@ def seal_anew(connection: sqlite3.Connection, rows: Rows) -> None:
         connection.execute("UPDATE persons SET sealed = ? WHERE person = ?", (sealed, number))
 
 
-def _unlocked(database: Database, embedder: str, embedding_dim: int, key: bytes | None) -> Rows:
+def unlocked(database: Database, embedder: str, embedding_dim: int, key: bytes | None) -> Rows:
+    """Returns what reads the gallery's rows, if embedder and key are the right ones; see `store.open_gallery`."""
     with database.read() as connection:
         row = connection.execute("SELECT gallery_id, key_check, embedder, embedding_dim FROM gallery").fetchone()
     if row is None:

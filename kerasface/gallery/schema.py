@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from kerasface.gallery.keys import sync_folder
-from kerasface.gallery.store import GalleryFileError, NotAGalleryError
+from kerasface.gallery.store import GalleryDamagedError, GalleryFileError, NotAGalleryError
 
 # "KFga": at byte 68 of the file, by which it is recognised before SQLite may touch it.
 APPLICATION_ID = 0x4B466761
@@ -84,21 +84,34 @@ def check_file(path: Path) -> None:
 
 def create_file(path: Path, gallery_id: bytes, key_check: bytes, embedder: str, embedding_dim: int) -> None:
     """Makes an empty gallery, whole or not at all; the caller holds its lock and knows that `path` does not exist."""
-    beside = path.with_name(f".{path.name}.new")
-    for leftover in (beside, *logs_of(beside)):
-        leftover.unlink(missing_ok=True)
-    # SQLite gives its other files the mode of this one.
-    os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    beside = _beside(path)
     with closing(sqlite3.connect(beside, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        migrate(connection)
-        connection.execute(
-            "INSERT INTO gallery (gallery_id, key_check, embedder, embedding_dim) VALUES (?, ?, ?, ?)",
-            (gallery_id, key_check, embedder, embedding_dim),
-        )
-        connection.execute("COMMIT")
+        fill(connection, gallery_id, key_check, embedder, embedding_dim)
+    os.replace(beside, path)
+    sync_folder(path.parent)
+
+
+def fill(
+    connection: sqlite3.Connection, gallery_id: bytes, key_check: bytes, embedder: str, embedding_dim: int
+) -> None:
+    """Makes an empty gallery of an empty database."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    migrate(connection)
+    connection.execute(
+        "INSERT INTO gallery (gallery_id, key_check, embedder, embedding_dim) VALUES (?, ?, ?, ?)",
+        (gallery_id, key_check, embedder, embedding_dim),
+    )
+    connection.execute("COMMIT")
+
+
+def write_file(path: Path, connection: sqlite3.Connection) -> None:
+    """Writes a gallery that is in memory to its file, whole or not at all; else as `create_file`."""
+    beside = _beside(path)
+    connection.execute("VACUUM INTO ?", (str(beside),))
+    with beside.open("rb") as file:
+        os.fsync(file.fileno())
     os.replace(beside, path)
     sync_folder(path.parent)
 
@@ -138,6 +151,22 @@ def migrate(connection: sqlite3.Connection) -> int:
 def logs_of(path: Path) -> tuple[Path, Path]:
     """Returns the files that SQLite keeps beside the file at `path`: the write-ahead log and its index."""
     return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
+
+
+def _beside(path: Path) -> Path:
+    """An empty file beside a gallery to be, in which it is made."""
+    # SQLite would read them as part of the new file.
+    if orphans := [str(log) for log in logs_of(path) if log.exists()]:
+        raise GalleryDamagedError(
+            f"{path} does not exist, but there is a part of it: {', '.join(orphans)}. "
+            "Put the gallery back beside it, or remove it if that gallery is not wanted any more."
+        )
+    beside = path.with_name(f".{path.name}.new")
+    for leftover in (beside, *logs_of(beside)):
+        leftover.unlink(missing_ok=True)
+    # SQLite gives its other files the mode of this one.
+    os.close(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    return beside
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from kerasface.gallery.checks import checked_embeddings, checked_hash, checked_name, checked_refusal, details_of
 from kerasface.gallery.integrity import find_problems
 from kerasface.gallery.merging import merge, merges_of, unmerge
-from kerasface.gallery.opening import open_rows
+from kerasface.gallery.opening import open_rows, unlocked
 from kerasface.gallery.reembedding import reembed
 from kerasface.gallery.rows import sample_ids_of, version
 from kerasface.gallery.store import (
@@ -51,10 +51,10 @@ class SqliteGallery:
         embedder: str,
         embedding_dim: int,
         key: bytes | None,
-        create: bool,
+        create: bool | str,
         timeout: float,
     ):
-        self.path = Path(path).resolve()
+        self.path, self._key = Path(path).resolve(), key
         self._database, self._rows = open_rows(self.path, embedder, embedding_dim, key, create, timeout)
 
     @property
@@ -135,7 +135,8 @@ class SqliteGallery:
                 self.set_consent(name, consent)
             if not (person := self._rows.person(connection, number)).is_searched:
                 raise GalleryError(
-                    f"The consent of {name!r} expired: no sample can be added. Record a new consent with it. "
+                    f"The consent of {name!r} expired, or was altered without the key: no sample can be added. "
+                    "Record a new consent with it. "
                     f"Received: consent={consent}; recorded: {person.consent}."
                 )
             change = self._rows.record(connection, "enroll", number, f"{_counted(samples)} of {name!r}")
@@ -410,7 +411,9 @@ class SqliteGallery:
         )
 
     def _check_embedder(self, connection: sqlite3.Connection) -> None:
-        (embedder,) = connection.execute("SELECT embedder FROM gallery").fetchone()
+        gallery_id, embedder = connection.execute("SELECT gallery_id, embedder FROM gallery").fetchone()
+        if gallery_id != self._rows.keys.gallery_id:  # another process has made the gallery before this one did
+            self._rows = unlocked(self._database, self.embedder, self.embedding_dim, self._key)
         if embedder != self.embedder:
             raise OtherEmbedderError(
                 f"The gallery {self.path} has been re-embedded since it was opened: open it again. "

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -237,7 +237,7 @@ def open_gallery(
     embedder: str,
     embedding_dim: int,
     key: bytes | None = None,
-    create: bool = True,
+    create: "bool | Literal['late']" = True,
     timeout: float = TIMEOUT,
 ) -> "SqliteGallery":
     """Opens a gallery, or makes an empty one. Close it, or use it in a `with` statement.
@@ -247,7 +247,8 @@ def open_gallery(
         embedder: Fingerprint of the embedder whose embeddings it holds.
         embedding_dim: Length of an embedding.
         key: 32 bytes; if not given, the key of `keys.load_key`, which is made when the first gallery is.
-        create: Whether a gallery that does not exist is made.
+        create: Whether a gallery that does not exist is made. `"late"` makes it with the first change that succeeds:
+            until then nothing is on the disk, so that what fails leaves no empty gallery behind.
         timeout: Seconds that an operation waits for other processes.
 
     Raises:

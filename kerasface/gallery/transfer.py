@@ -117,6 +117,20 @@ def import_gallery(gallery: "SqliteGallery", path: Path, passphrase: str | None,
     return header["num_persons"]
 
 
+def is_encrypted(path: Path) -> bool:
+    """Whether an exported file needs a passphrase.
+
+    Raises:
+        GalleryFileError: If the file cannot be read.
+        GalleryError: If it is no export.
+    """
+    try:
+        with path.open("rb") as file:
+            return _header(file, path)[0].get("encrypted") is not None
+    except OSError as error:
+        raise GalleryFileError(f"{path} cannot be read: {error.strerror}.") from error
+
+
 def _person_record(gallery: "SqliteGallery", person_id: str) -> dict:
     person, samples = gallery.person(person_id), gallery.samples(person_id)
     embeddings = gallery.embeddings(person_id).astype("<f4")
@@ -167,10 +181,7 @@ def _add(gallery: "SqliteGallery", record: dict, merge: bool) -> None:
 
 
 def _read(file: BinaryIO, path: Path, passphrase: str | None) -> tuple[dict, Iterator[dict]]:
-    first = file.readline(_MAX_LINE_BYTES)
-    header = _parsed(first, f"{path}, line 1")
-    if header.get("format") != _FORMAT or header.get("version") != _FORMAT_VERSION:
-        raise GalleryError(f"{path} is no export of a gallery, or one of a later KerasFace.")
+    header, first = _header(file, path)
     if (header.get("encrypted") is None) != (passphrase is None):
         state = "not encrypted: give no passphrase" if passphrase else "encrypted: give its passphrase"
         raise GalleryError(f"{path} is {state}.")
@@ -184,6 +195,15 @@ def _read(file: BinaryIO, path: Path, passphrase: str | None) -> tuple[dict, Ite
             yield _parsed(unseal(line, number, place), place)
 
     return header, records()
+
+
+def _header(file: BinaryIO, path: Path) -> tuple[dict, bytes]:
+    """The first line of an export, and its text."""
+    first = file.readline(_MAX_LINE_BYTES)
+    header = _parsed(first, f"{path}, line 1")
+    if header.get("format") != _FORMAT or header.get("version") != _FORMAT_VERSION:
+        raise GalleryError(f"{path} is no export of a gallery, or one of a later KerasFace.")
+    return header, first
 
 
 def _sealer(header: dict, first: bytes, passphrase: str | None) -> Callable[[bytes, int], bytes]:

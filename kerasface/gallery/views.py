@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from kerasface.gallery.store import Person, Sample
 from kerasface.gallery.transfer import export_gallery
 
@@ -31,6 +33,12 @@ class Rehearsal:
 
     def find_source(self, source_hash: str) -> list[Sample]:
         return self._gallery.find_source(source_hash)
+
+    def samples(self, person_id: str) -> list[Sample]:
+        return self._gallery.samples(person_id)
+
+    def embeddings(self, person_id: str) -> np.ndarray:
+        return self._gallery.embeddings(person_id)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Begins nothing: no lock is taken, and a gallery that cannot be written can be asked too."""

@@ -303,6 +303,8 @@ def test_corrections_of_who_is_who_persist(open_view, people, sees):
     upload(page, "gallery_who", group)
     assert [text in said(page) for text in ("**Ada**", f"**{HOSTILE}**", "**Unknown**")] == [True] * 3
     assert "Among 3 people, about 1 in 100 strangers" in said(page)
+    for text in ("% that this is Ada, if every second face", f"% that this is {HOSTILE}, if every"):
+        assert text in said(page)
     (boxes,) = page.get("bidi_component")
     assert [face["name"] for face in json.loads(boxes.proto.json)["faces"]] == ["1 Ada", f"2 {HOSTILE}", "3 ?"]
     press(page, "_0_right")
@@ -494,6 +496,34 @@ def test_a_person_is_put_right(open_view, people):
     assert people.person(ada.person_id).consent.expires is None
     press(page, "person_delete_samples")
     assert people.person(ada.person_id).num_samples == 2
+
+
+def test_a_merge_says_how_alike_they_are_asks_and_can_be_undone(open_view, people):
+    ada, other = people.person("Ada"), people.person(HOSTILE)
+    page = open_view(person=ada.person_id)
+    assert page.button(key="person_merge").disabled
+    fill(page, **{f"merge_{ada.person_id}": other.person_id})
+    assert f"Ada and {HOSTILE} do not look like one person: mean score 0." in said(page)
+    assert page.button(key="person_merge").disabled
+    fill(page, **{f"merge_sure_{ada.person_id}_{other.person_id}": True})
+    press(page, "person_merge")
+    assert names_of(people) == {MARKED: 3, "Ada": 6}
+    assert f"{HOSTILE} with 3 samples was merged on" in said(page)
+    (merge,) = people.merges(ada.person_id)
+    press(page, f"person_unmerge_{merge.number}")
+    assert f"{HOSTILE} is a person again." in said(page)
+    assert (people.person(HOSTILE), people.person("Ada")) == (other, ada)
+    assert not [button for button in page.button if (button.key or "").startswith("person_unmerge")]
+
+
+def test_alike_people_are_merged_without_a_question(open_view, people):
+    ada = people.person("Ada")
+    people.enroll("Adele", [sample(2, "another")])
+    page = open_view(person=ada.person_id)
+    fill(page, **{f"merge_{ada.person_id}": people.person("Adele").person_id})
+    assert "Ada and Adele are alike, as photos of one person are" in said(page)
+    press(page, "person_merge")
+    assert names_of(people)["Ada"] == 4
 
 
 def test_deleting_asks_for_the_name(open_view, people):

@@ -1,0 +1,92 @@
+"""Two people made one on a person's page of Gallery: how alike they are, a question where they are not, the undo."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import streamlit as st
+
+from kerasface.gallery.store import Merge, Person
+from kerasface.likeness import likeness
+from pages._gallery_enrol import counted
+from pages._gallery_opening import OpenGallery
+from pages._photos import plain
+
+Edit = Callable[..., object]  # `pages._gallery_person.edit` with its first two arguments
+
+
+def show_merge(opened: OpenGallery, people: Sequence[Person], person: Person, merges: Sequence[Merge], edit: Edit):
+    """Somebody who is the same person, and the button; below, what was merged before and can be undone.
+
+    Args:
+        opened: The gallery.
+        people: Everybody in it.
+        person: Whose page it is.
+        merges: What was merged into this person.
+        edit: Called with ids of persons, a change of them and what to say of it; makes the change if nobody else has
+            changed them meanwhile.
+    """
+    others = {other.person_id: other for other in people if other.person_id != person.person_id}
+    if not others and not merges:
+        return
+    with st.expander("Merge", icon=":material/merge:"):
+        if others:
+            show_choice(opened, others, person, edit)
+        for merge in merges:
+            show_undo(opened, person, merge, edit)
+
+
+def show_choice(opened: OpenGallery, others: Mapping[str, Person], person: Person, edit: Edit):
+    other_id = st.selectbox(
+        f"Who is the same person as {plain(person.name)}?",
+        list(others),
+        index=None,
+        format_func=lambda other: others[other].name if other in others else "",
+        placeholder="Choose somebody",
+        key=f"merge_{person.person_id}",
+    )
+    other, is_sure = others.get(other_id), True
+    if other:
+        st.caption(
+            f"{counted(other.num_samples, 'sample')} of {plain(other.name)} will be {plain(person.name)}'s, and the "
+            f"name {plain(other.name)} will be gone. It can be undone here."
+        )
+        found = likeness(opened.gallery, person.person_id, other.person_id)
+        if found.is_alike:
+            st.markdown(f":green[:material/check_circle:] {plain(found.text)}")
+        else:
+            st.markdown(f":orange[:material/warning:] {plain(found.text)}")
+            # The key has both: a tick for one pair is none for another.
+            is_sure = st.checkbox(
+                "They are one person all the same", key=f"merge_sure_{person.person_id}_{other.person_id}"
+            )
+    st.button(
+        "Merge",
+        key="person_merge",
+        disabled=other is None or not is_sure,
+        on_click=edit,
+        args=([person.person_id, other_id],),
+        kwargs={
+            "change": partial(opened.gallery.merge, person.person_id, other_id),
+            "done": f"{other.name if other else ''} is {person.name} now.",
+        },
+    )
+
+
+def show_undo(opened: OpenGallery, person: Person, merge: Merge, edit: Edit):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":small[{plain(merge.name)} with {counted(merge.num_samples, 'sample')} was merged on {merge.time[:10]}.]",
+            width="stretch",
+        )
+        st.button(
+            "Undo",
+            icon=":material/undo:",
+            key=f"person_unmerge_{merge.number}",
+            help=f"{plain(merge.name)} is a person again, and both are as they were; what was added since stays here.",
+            on_click=edit,
+            args=([person.person_id],),
+            kwargs={
+                "change": partial(opened.gallery.unmerge, person.person_id, merge.number),
+                "done": f"{merge.name} is a person again.",
+            },
+        )
