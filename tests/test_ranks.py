@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RANKS = (
     {"kerasface"},
     {"arrays", "errors", "streams", "words"},
-    {"images", "files", "locks"},
+    {"image_headers", "image_values", "files", "locks"},
+    {"images"},
     {"replacement"},
     {"losses", "segmentation_losses", "evaluation"},
     {"plotting"},
