@@ -58,6 +58,10 @@ class HeaderError(ValueError):
     """A file that no decoder should see; the message is a sentence without the file's name."""
 
 
+class RawFileError(HeaderError):
+    """A file that holds what a camera's sensor saw."""
+
+
 def format_of(content: bytes) -> str:
     """Tells the format from the first bytes: one of `FORMATS`.
 
@@ -85,17 +89,8 @@ def format_of(content: bytes) -> str:
     raise HeaderError(f"Not an image. Supported are {', '.join(FORMATS)}.")
 
 
-def looks_like_image(content: bytes) -> bool:
-    """Tells whether the first bytes of a file (16 suffice) are those of a format that is read."""
-    try:
-        format_of(content)
-    except HeaderError:
-        return False
-    return True
-
-
 def _raw(kind: str) -> HeaderError:
-    return HeaderError(
+    return RawFileError(
         f"A RAW file ({kind}): what the sensor saw, which is not developed here. Save it as JPEG or PNG with the "
         "camera's program, and give that."
     )

@@ -10,13 +10,14 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFile
 
 from kerasface import image_headers as headers
 from kerasface.image_headers import FORMATS as FORMATS
-from kerasface.image_headers import HeaderError, exif_orientation, format_of
+from kerasface.image_headers import HeaderError, RawFileError, exif_orientation, format_of
 from kerasface.image_values import ValuesError, pnm_size, read_pnm, to_8_bits
 
 from kerasface.streams import printable
@@ -25,6 +26,8 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"}
     | {".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".pbm", ".pgm", ".ppm", ".pnm"}
 )
+SIGNATURE_BYTES = 256  # of a file's beginning, by which its format is told
+_LEFT_BEHIND = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir"}
 _MAX_BYTES = 32 * 2**20  # 32 MiB
 _MAX_PIXELS = 64_000_000  # 64 MP: 192 MB as RGB uint8
 
@@ -125,6 +128,32 @@ def decode(
     except Exception as error:
         # Damaged content makes the codecs raise almost any type (struct.error, IndexError, SyntaxError, ...).
         raise ImageError(" ".join(f"{name}: {_reason(error)}".splitlines())) from error
+
+
+def reason_against(path: str | os.PathLike) -> str | None:
+    """Tells by its first bytes why a file cannot be a picture, in a sentence that names it; None where it may be one.
+
+    What has the suffix of a picture may be one, and so may a RAW file: what is wrong shows when it is decoded.
+    """
+    if Path(path).suffix.lower() in SUFFIXES:
+        return None
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return f"{printable(path)}: Not a regular file."
+        with open(path, "rb") as file:
+            format_of(file.read(SIGNATURE_BYTES))
+    except RawFileError:
+        return None  # which is said when it is decoded
+    except HeaderError as error:
+        return f"{printable(path)}: {error}"
+    except OSError as error:
+        return f"{printable(path)}: Cannot be read: {error.strerror}."
+    return None
+
+
+def is_left_behind(name: str) -> bool:
+    """Tells whether a file or folder is one that systems leave behind unasked, of which nobody wants to hear."""
+    return name.startswith(".") or name.casefold() in _LEFT_BEHIND
 
 
 def _reason(error: Exception) -> str:
@@ -272,11 +301,6 @@ def _to_rgb(image: Image.Image, raw_mode: str, reopen: Callable[[], ImageFile.Im
         if getattr(image, "tag_v2", {}).get(262) == _WHITE_IS_ZERO:
             grey = 255 - grey
         return Image.fromarray(grey).convert("RGB")
-    if image.mode == "LAB":
-        from PIL import ImageCms  # needed for nothing else
-
-        profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, *profiles, outputMode="RGB")
     if ";16" in raw_mode:
         image = _brightened(image, raw_mode, reopen)
     if image.has_transparency_data:

@@ -45,8 +45,12 @@ def sample_digit() -> Photo:
 def decode_upload(upload) -> Photo | None:
     """Decodes an uploaded file; writes a sentence on the page and returns None if it is no readable photo."""
     try:
+        notes: list[str] = []
         with st.spinner("Reading the photo"):
-            return Photo(upload.name, decode(upload.getvalue(), name=upload.name))
+            photo = Photo(upload.name, decode(upload.getvalue(), name=upload.name, on_note=notes.append))
+        for note in notes:
+            st.caption(plain(note))
+        return photo
     except ImageError as error:
         st.error(plain(str(error)), icon=":material/broken_image:")
         return None

@@ -1,5 +1,6 @@
 """Paths as users give them: `~` is the user's home wherever it stands."""
 
+import json
 from pathlib import Path
 
 import click
@@ -93,3 +94,16 @@ def test_every_setting_that_is_a_folder_is_known_for_one(kind):
     for entry in kind.__dataclass_fields__.values():
         names_a_path = entry.metadata["help"].startswith(("Folder", "File", "List of pictures"))
         assert entry.metadata["is_path"] == names_a_path, entry.name
+
+
+def test_a_photo_with_a_fault_is_read_and_noted(home):
+    Image.new("RGB", (80, 60), "grey").save(home / "whole.jpg")
+    (home / "cut.jpg").write_bytes((home / "whole.jpg").read_bytes()[:-2])
+    note = f"{home / 'cut.jpg'}: The file's end is missing; all pixels are there."
+    result = CliRunner().invoke(main, ["detect", "~/cut.jpg", "~/whole.jpg"])
+    assert (result.exit_code, result.stdout.count("no faces")) == (0, 2)
+    assert result.stderr.startswith(f"Note: {note}")
+    result = CliRunner().invoke(main, ["detect", "~/cut.jpg", "~/whole.jpg", "--json"])
+    cut, whole = json.loads(result.stdout)
+    assert [text.startswith(note) for text in cut["notes"]] == [True]
+    assert "notes" not in whole

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from kerasface.cli.inspect_pictures import LAYER, OUT, aligned_crop, face_of, write_png
-from kerasface.cli.output import JSON, MIN_FACE, RUNS, errors, print_json
+from kerasface.cli.output import JSON, MIN_FACE, RUNS, errors, print_json, say_note
 from kerasface.terminal import progress_bars
 from kerasface.train.__main__ import UserPath
 
@@ -41,7 +41,7 @@ def activations(image, model, layer, count, filters, channel, out, min_face_size
         from kerasface.runs import load_run
 
         run = load_run(runs, model)
-        square = _square(run, decode(image), image, min_face_size)
+        square = _square(run, decode(image, on_note=say_note), image, min_face_size)
         beside = out / image.stem
         found = _levels(run.model, square, count, beside) if layer is None else []
         if layer is not None:

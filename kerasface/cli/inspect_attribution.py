@@ -19,7 +19,7 @@ from kerasface.cli.inspect_pictures import (
     tell_shares,
     write_png,
 )
-from kerasface.cli.output import JSON, MIN_FACE, RUNS, box_text, errors, print_json
+from kerasface.cli.output import JSON, MIN_FACE, RUNS, box_text, errors, print_json, say_note
 from kerasface.train.__main__ import UserPath
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def attribution(image, model, method, layer, label, regions, out, min_face_size,
         from kerasface.inspection.targets import ClassTarget
         from kerasface.runs import load_run
 
-        run, photo = load_run(runs, model), decode(image)
+        run, photo = load_run(runs, model), decode(image, on_note=say_note)
         segmenter = regions and build_segmenter(runs, regions, min_face_size)
         found, square = _recognised(run, photo, image, min_face_size)
         face = getattr(found, "face", None)
@@ -120,7 +120,7 @@ def match(image_a, image_b, method, layer, regions, out, min_face_size, runs, as
         from kerasface.inspection.overlays import colour_limit
 
         paths, detector = (image_a, image_b), FaceDetector(min_face_size)
-        photos = [decode(path) for path in paths]
+        photos = [decode(path, on_note=say_note) for path in paths]
         segmenter = regions and build_segmenter(runs, regions, min_face_size)
         faces = [face_of(photo, path, detector) for photo, path in zip(photos, paths, strict=True)]
         crops = [aligned_crop(photo, face) for photo, face in zip(photos, faces, strict=True)]

@@ -52,7 +52,7 @@ def run_photos(
                 click.echo(f"Error: {photo.problem}", err=True)
                 continue
             result = next(found)
-            results.append({"image": str(photo.path), **result})
+            results.append({"image": str(photo.path), **result, **notes_of(photo)})
             if not as_json:
                 first, *others = lines(result)
                 click.echo("\n  ".join([f"{photo.path}: {first}", *others]))
@@ -62,6 +62,17 @@ def run_photos(
         click.echo(note)
     if any("error" in result for result in results):
         raise SystemExit(1)
+
+
+def notes_of(photo: "Photo") -> dict:
+    """Says on stderr what is to be known of a photo's file; returns it for its JSON, which is empty without any."""
+    for text in photo.notes:
+        say_note(text)
+    return {"notes": list(photo.notes)} if photo.notes else {}
+
+
+def say_note(text: str) -> None:
+    click.echo(f"Note: {text}", err=True)
 
 
 def face_lines(faces: list[dict], behind: Callable[[dict], str]) -> list[str]:

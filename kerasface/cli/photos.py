@@ -2,7 +2,18 @@
 
 import click
 
-from kerasface.cli.output import IMAGES, JSON, MIN_FACE, RUNS, VIEWS, errors, face_lines, print_json, run_photos
+from kerasface.cli.output import (
+    IMAGES,
+    JSON,
+    MIN_FACE,
+    RUNS,
+    VIEWS,
+    errors,
+    face_lines,
+    print_json,
+    run_photos,
+    say_note,
+)
 from kerasface.terminal import progress_bars
 from kerasface.train.__main__ import UserPath
 from kerasface.words import counted
@@ -43,7 +54,7 @@ def verify(image_a, image_b, fmr, min_face_size, as_json) -> None:
         from kerasface.images import decode
         from kerasface.verify import verify as verify_photos
 
-        photos = [decode(path) for path in (image_a, image_b)]
+        photos = [decode(path, on_note=say_note) for path in (image_a, image_b)]
         analyzer = FaceAnalyzer(FaceDetector(min_face_size))
         result = verify_photos(*photos, analyzer, fmr=fmr, names=(str(image_a), str(image_b)))
     if as_json:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.output import IMAGES, JSON, MIN_FACE, RUNS, errors, face_lines, print_json
+from kerasface.cli.output import IMAGES, JSON, MIN_FACE, RUNS, errors, face_lines, notes_of, print_json
 from kerasface.streams import to_json
 from kerasface.terminal import progress_bars
 from kerasface.train.__main__ import UserPath
@@ -57,7 +57,7 @@ def segment(images, out, model, whole, opacity, min_face_size, runs, as_json) ->
                     found = {"error": photo.problem}
                 else:
                     found = _segmented(photo, segmenter, whole, opacity, mask_file, overlay_file)
-                results.append({"image": str(photo.path), **found})
+                results.append({"image": str(photo.path), **found, **notes_of(photo)})
                 if report:
                     report("photos", len(results), len(images))
         digest = segmenter.run.card.get("model_sha256")

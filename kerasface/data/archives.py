@@ -9,19 +9,24 @@ import io
 import os
 import shutil
 import stat
+import struct
 import tempfile
 import unicodedata
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
 from kerasface.data.image_cache import check_space
-from kerasface.images import SUFFIXES
+from kerasface.image_headers import HeaderError, RawFileError, format_of
+from kerasface.images import SIGNATURE_BYTES, SUFFIXES, is_left_behind
 
-_ENCRYPTED = 0x1  # bit of an entry's flags
+_ENCRYPTED, _UTF_8 = 0x1, 0x800  # bits of an entry's flags
+_UNICODE_NAME = 0x7075  # Info-ZIP's extra field: version, CRC-32 of the name, the name in UTF-8
+_CODE_PAGES = ("cp437", "cp850", "cp1252")  # DOS in America and Western Europe, Windows there
 _MAX_NAME = 200  # bytes; most file systems end at 255
 _FORBIDDEN = set('<>:"|?*\\')  # in names on Windows
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{digit}" for name in ("com", "lpt") for digit in range(1, 10))}
@@ -96,28 +101,30 @@ def look_into(archive: bytes | BinaryIO, limits: Limits | None = None) -> Conten
         ValueError: If it is no zip file, is beyond the limits, or holds no image in a folder.
     """
     limits = limits or Limits()
+    named, skipped = [], []
     with _opened(archive) as opened:
         infos = [info for info in opened.infolist() if not info.is_dir()]
-    if len(infos) > limits.num_files:
-        raise ValueError(f"The archive has more files than allowed. Received: {len(infos):,} > {limits.num_files:,}.")
-    named, skipped = [], []
-    for info in infos:
-        parts = _parts(info.filename)
-        if parts is not None and any(part.startswith(".") or part == "__MACOSX" for part in parts):
-            continue  # what systems leave behind; a folder's hidden files are not mentioned either
-        reason = _reason_against(info, parts, limits)
-        named += [] if reason else [(parts, info)]
-        skipped += [(info.filename, reason)] if reason else []
+        if len(infos) > limits.num_files:
+            raise ValueError(
+                f"The archive has more files than allowed. Received: {len(infos):,} > {limits.num_files:,}."
+            )
+        for info, name in zip(infos, _names(infos), strict=True):
+            parts = _parts(name)
+            if parts is not None and any(map(is_left_behind, parts)):
+                continue  # a folder's hidden files are not mentioned either
+            reason = _reason_against(info, parts, limits) or _reason_against_content(opened, info, parts)
+            named += [] if reason else [(parts, name, info)]
+            skipped += [(name, reason)] if reason else []
     files, entries = {}, {}
-    outer = _outer_folders([parts for parts, _ in named])
-    for parts, info in named:
+    outer = _outer_folders([parts for parts, _, _ in named])
+    for parts, name, info in named:
         inner = tuple(parts[outer:])
-        key = tuple(unicodedata.normalize("NFC", part).casefold() for part in inner)
+        key = tuple(part.casefold() for part in inner)
         if len(inner) != 2:
             where = "Not in the folder of a class." if len(inner) < 2 else "In a folder inside the folder of a class."
-            skipped.append((info.filename, where))
+            skipped.append((name, where))
         elif key in files:
-            skipped.append((info.filename, f"Its name clashes with {'/'.join(files[key])}."))
+            skipped.append((name, f"Its name clashes with {'/'.join(files[key])}."))
         else:
             files[key], entries[key] = inner, info
     if not files:
@@ -159,12 +166,12 @@ def unpack(archive: bytes | BinaryIO, folder: str | os.PathLike, limits: Limits 
                 try:
                     path.parent.mkdir(exist_ok=True)
                     # `zipfile` stops at the size that was looked at before, and refuses what has another checksum then.
-                    with opened.open(info) as packed, path.open("xb") as file:
-                        shutil.copyfileobj(packed, file)
+                    with opened.open(info) as packed, path.open("xb") as target:
+                        shutil.copyfileobj(packed, target)
                     num_files += 1
                 except (zipfile.BadZipFile, zlib.error, EOFError) as error:
                     path.unlink(missing_ok=True)
-                    skipped.append((info.filename, f"Damaged in the archive: {error}."))
+                    skipped.append((f"{name}/{file}", f"Damaged in the archive: {error}."))
         for made in beside.iterdir():
             if not any(made.iterdir()):
                 made.rmdir()
@@ -207,13 +214,70 @@ def _reason_against(info: zipfile.ZipInfo, parts: list[str] | None, limits: Limi
         return "Packed by a method that few programs use: pack it anew."
     if not all(_is_plain(part) for part in parts):
         return "Its name cannot be a file's name on every system."
-    if Path(parts[-1]).suffix.lower() not in SUFFIXES:
-        return f"Not an image by its suffix: {Path(parts[-1]).suffix or 'none'}."
     if info.file_size > limits.file_bytes:
         return f"Larger than {_mib(limits.file_bytes)}: {_mib(info.file_size)}."
     if info.file_size > 2**20 and info.file_size > limits.ratio * max(info.compress_size, 1):
         return f"Grows to more than {limits.ratio:g} times its size when unpacked, as no photo does."
     return None
+
+
+def _reason_against_content(opened: zipfile.ZipFile, info: zipfile.ZipInfo, parts: list[str]) -> str | None:
+    """Why a file without the suffix of an image is none by its first bytes either."""
+    if Path(parts[-1]).suffix.lower() in SUFFIXES:
+        return None
+    try:
+        with opened.open(info) as packed:
+            format_of(packed.read(SIGNATURE_BYTES))
+    except RawFileError:
+        return None  # which is said when it is decoded
+    except HeaderError as error:
+        return str(error)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+        return f"Damaged in the archive: {error}."
+    return None
+
+
+def _names(infos: list[zipfile.ZipInfo]) -> list[str]:
+    """The names as a person sees them: real letters, composed (NFC), with slashes.
+
+    A zip file says that its names are UTF-8 by a flag that macOS's Finder leaves out; other programs add a field with
+    the Unicode name (Info-ZIP's), or write in the code page of their Windows, which is told nowhere: of those that are
+    tried, the one counts by which all names together look most like Latin words.
+    """
+    raw = [None if info.flag_bits & _UTF_8 else info.orig_filename.encode("cp437") for info in infos]
+    stated = [_stated(info, name) for info, name in zip(infos, raw, strict=True)]
+    guessed = [name for name, known in zip(raw, stated, strict=True) if known is None]
+    page = min(_CODE_PAGES, key=lambda page: sum(_oddity(name.decode(page, "replace")) for name in guessed))
+    found = (name.decode(page, "replace") if known is None else known for name, known in zip(raw, stated, strict=True))
+    return [unicodedata.normalize("NFC", name.replace("\\", "/")) for name in found]
+
+
+def _stated(info: zipfile.ZipInfo, raw: bytes | None) -> str | None:
+    """The name of an entry where it is certain; None where it depends on a code page."""
+    if raw is None:
+        return info.orig_filename
+    place = 0
+    while place + 4 <= len(info.extra):
+        kind, size = struct.unpack_from("<HH", info.extra, place)
+        field = info.extra[place + 4 : place + 4 + size]
+        if kind == _UNICODE_NAME and field[:1] == b"\1" and field[1:5] == struct.pack("<I", zlib.crc32(raw)):
+            with suppress(UnicodeDecodeError):
+                return field[5:].decode("utf-8")
+        place += 4 + size
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _oddity(name: str) -> int:
+    """How little a name looks like Latin words: signs and other letters, and capitals inside a word."""
+    odd, before = 0, ""
+    for letter in name:
+        latin = letter.isascii() or (letter.isalpha() and unicodedata.name(letter, "").startswith("LATIN"))
+        odd += 2 * (not latin) + (latin and not letter.isascii() and letter.isupper() and before.islower())
+        before = letter
+    return odd
 
 
 def _is_plain(part: str) -> bool:

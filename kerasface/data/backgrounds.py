@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from kerasface.data.photos import read_photos
-from kerasface.images import SUFFIXES
+from kerasface.images import reason_against
 
 _MAX_SIDE = 512  # pixels; backgrounds are mostly out of focus
 # Of scikit-image, free of known restrictions on use; none of them shows a face.
@@ -31,7 +31,7 @@ def read_backgrounds(folder: str | Path) -> list[np.ndarray]:
     Raises:
         ValueError: If the folder has no picture that can be read.
     """
-    paths = sorted(path for path in Path(folder).glob("**/*") if path.suffix.lower() in SUFFIXES)
+    paths = sorted(path for path in Path(folder).glob("**/*") if path.is_file() and reason_against(path) is None)
     pictures = [_smaller(photo.image) for batch in read_photos(paths) for photo in batch if photo.problem is None]
     if not pictures:
         raise ValueError(f"No picture that can be read lies in the folder of backgrounds. Received: {folder}.")

@@ -110,10 +110,12 @@ def read_curated_folders(
     for path, label in found.samples:
         decision = waiting.pop(path.relative_to(found.root).as_posix(), None)
         if decision is not None and decision.label is None:
-            rejected.append((path, f"Left out by {list_name}."))
+            rejected.append((path, f"{path}: Left out by {list_name}."))
         else:
             images.setdefault(decision.label if decision else found.identities[label], []).append(path)
-    rejected += [(found.root / file, f"Named in {list_name}, but not among the images.") for file in waiting]
+    rejected += [
+        (found.root / file, f"{found.root / file}: Named in {list_name}, but not among the images.") for file in waiting
+    ]
     identities = tuple(sorted(name for name, paths in images.items() if len(paths) >= min_images))
     if len(identities) < 2:
         raise ValueError(

@@ -10,7 +10,7 @@ import numpy as np
 from kerasface.data.photos import read_photos
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import central_face
-from kerasface.images import SUFFIXES
+from kerasface.images import FORMATS, is_left_behind, reason_against
 
 Progress = Callable[[int, int], None]
 
@@ -33,7 +33,7 @@ class EmbeddedFaces:
 
 
 def image_files(folder: str | os.PathLike) -> list[Path]:
-    """Returns all files under `folder` whose suffix is one of an image, sorted; hidden ones left out.
+    """Returns all files under `folder` that may be images by suffix or content, sorted; hidden ones left out.
 
     Raises:
         ValueError: If `folder` is no folder or holds no image file.
@@ -44,12 +44,12 @@ def image_files(folder: str | os.PathLike) -> list[Path]:
     files = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file()
+        and not any(map(is_left_behind, path.relative_to(folder).parts))
+        and reason_against(path) is None
     )
     if not files:
-        raise ValueError(f"{folder} holds no image file. Suffixes that count: {', '.join(sorted(SUFFIXES))}.")
+        raise ValueError(f"{folder} holds no image file. Supported are {', '.join(FORMATS)}.")
     return files
 
 

@@ -2,16 +2,20 @@
 
 import json
 import os
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kerasface.images import SUFFIXES
+from kerasface.images import is_left_behind, reason_against
 
 # A data folder may tell where its images come from: a JSON object with `source` and `licence`.
 ABOUT_FILE = ".about.json"
+# What folders are called that split a data set instead of naming somebody.
+_TRAIN_NAMES = {"train", "training"}
+_SPLIT_NAMES = _TRAIN_NAMES | {"val", "valid", "validation", "test", "testing", "dev", "eval"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class IdentityFolders:
         identities: Names of the identities, sorted; the position of a name is its label.
         samples: `(path, label)` of every image, sorted by label, then by file name.
         left_out: Identities with too few images: name to number of images.
-        rejected: `(path, reason)` of everything else that was found, hidden files excepted.
+        rejected: `(path, reason)` of everything else that was found, but for what systems leave behind; the reason is a
+            sentence that names the file.
     """
 
     root: Path
@@ -46,8 +51,8 @@ class IdentityFolders:
 def read_identity_folders(root: str | os.PathLike, *, min_images: int = 1, min_identities: int = 2) -> IdentityFolders:
     """Reads a folder that holds one folder of images per identity.
 
-    Files are told by their suffix alone; whether they decode shows when they are decoded. Hidden files and folders
-    (leading dot) are ignored; everything else that is not used is listed.
+    Files are told by their suffix or first bytes; whether they decode shows when they are decoded. Hidden files and
+    folders (leading dot) and what systems leave behind are ignored; everything else that is not used is listed.
 
     Args:
         root: The folder.
@@ -58,8 +63,8 @@ def read_identity_folders(root: str | os.PathLike, *, min_images: int = 1, min_i
         The identities, their images, and what was left out or rejected.
 
     Raises:
-        ValueError: If `root` is missing or no folder, if `min_images` is below 1, or if fewer identities remain
-            than `min_identities`.
+        ValueError: If `root` is missing or no folder, if `min_images` is below 1, if names differ in upper and lower
+            case alone, or if fewer identities remain than `min_identities`.
     """
     root = Path(root)
     if min_images < 1:
@@ -68,6 +73,7 @@ def read_identity_folders(root: str | os.PathLike, *, min_images: int = 1, min_i
         problem = "is not a folder" if root.exists() else "does not exist"
         raise ValueError(f"{root} {problem}. Give a folder that holds one folder of photos per person.")
     images, rejected = _images_by_identity(root)
+    _check_names(root, images)
     identities = tuple(name for name, found in images.items() if len(found) >= min_images)
     left_out = {name: len(found) for name, found in images.items() if len(found) < min_images}
     _check_enough_identities(root, identities, left_out, min_images, min_identities)
@@ -162,12 +168,13 @@ def _images_by_identity(root: Path) -> tuple[dict[str, list[Path]], list[tuple[P
     images, rejected = {}, []
     for entry in _visible_entries(root):
         if not entry.is_dir():
-            rejected.append((entry, "Not inside the folder of an identity."))
+            where = "Not inside the folder of an identity: move it into the folder of whom it shows."
+            rejected.append((entry, reason_against(entry) or f"{entry}: {where}"))
             continue
         try:
             found = _visible_entries(entry)
         except OSError as error:
-            rejected.append((entry, f"Cannot be read: {error.strerror}."))
+            rejected.append((entry, f"{entry}: Cannot be read: {error.strerror}."))
             continue
         reasons = [(path, _reason_against(path)) for path in found]
         images[entry.name] = [path for path, reason in reasons if reason is None]
@@ -176,15 +183,45 @@ def _images_by_identity(root: Path) -> tuple[dict[str, list[Path]], list[tuple[P
 
 
 def _visible_entries(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.name)
+    return sorted((path for path in folder.iterdir() if not is_left_behind(path.name)), key=lambda path: path.name)
 
 
 def _reason_against(path: Path) -> str | None:
     if path.is_dir():
-        return "A folder inside the folder of an identity."
-    if path.suffix.lower() not in SUFFIXES:
-        return f"Not an image by its suffix: {path.suffix or 'none'}."
-    return None
+        number = num_images(path)
+        held = (
+            f"its {number:,} photos are not used"
+            if number > 1
+            else f"its {'photo' if number else 'content'} is not used"
+        )
+        return f"{path}: A folder inside the folder of an identity: {held}. Move its photos one folder up."
+    return reason_against(path)
+
+
+def num_images(folder: Path) -> int:
+    """Returns how many files below a folder, at any depth, may be images."""
+    try:
+        entries = _visible_entries(folder)
+    except OSError:
+        return 0
+    return sum(num_images(path) if path.is_dir() else reason_against(path) is None for path in entries)
+
+
+def counted(number: int) -> str:
+    return f"{number:,} photo{'s' * (number != 1)}"
+
+
+def _check_names(root: Path, images: dict[str, list[Path]]) -> None:
+    seen: dict[str, str] = {}
+    for name in images:
+        key = unicodedata.normalize("NFC", name).casefold()
+        if key in seen:
+            raise ValueError(
+                f"{root} has two folders whose names differ in upper and lower case or in the code of a letter alone. "
+                f"Received: {seen[key]!r} and {name!r}. Put the photos of one person into one folder; give two people "
+                "two names."
+            )
+        seen[key] = name
 
 
 def _check_enough_identities(
@@ -194,7 +231,32 @@ def _check_enough_identities(
         return
     wanted = "At least two identities are needed" if min_identities == 2 else "An identity with a photo is needed"
     found = "no identity" if not identities else f"only one identity, {identities[0]!r},"
-    remedy = "Give a folder that holds one folder of photos per person."
     if any(left_out.values()):
         remedy = f"Add photos or lower min_images: {len(left_out)} identities have fewer images."
+    else:
+        remedy = _other_layout(root, left_out) or "Give a folder that holds one folder of photos per person."
     raise ValueError(f"{wanted}; {root} has {found} with {min_images}+ images. {remedy}")
+
+
+def _other_layout(root: Path, left_out: dict[str, int]) -> str | None:
+    """What a folder seems to be that is no folder of people, and what to give instead; None where nothing is known."""
+    nested = {name: len(_inner_folders(root / name)) for name in left_out}
+    nested = {name: number for name, number in nested.items() if number}
+    if nested:
+        best = max(nested, key=lambda name: (name.casefold() in _TRAIN_NAMES, nested[name]))
+        parts = f"{', '.join(nested)} in it hold{'s' * (len(nested) == 1)} the folders"
+        if any(name.casefold() in _SPLIT_NAMES for name in nested):
+            parts += "; what is held out is drawn from the folder that you give"
+        return f"{parts}: give {root / best}."
+    loose = sum(reason_against(path) is None for path in _visible_entries(root) if not path.is_dir())
+    if loose:
+        return f"{counted(loose)} lie loose in it: make a folder for each person, named like the person, and move them."
+    return None
+
+
+def _inner_folders(folder: Path) -> list[Path]:
+    """The folders in a folder that hold images."""
+    try:
+        return [path for path in _visible_entries(folder) if path.is_dir() and num_images(path)]
+    except OSError:
+        return []

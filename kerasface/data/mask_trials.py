@@ -64,7 +64,7 @@ def score_masks(
             scored += 1
         report(number, len(pairs))
     if not scored:
-        first = f" The first: {failed[0][0]}: {failed[0][1]}" if failed else ""
+        first = f" The first: {failed[0][1]}" if failed else ""
         raise ValueError(f"No picture of {images} could be compared with a mask of {masks}.{first}")
     return counts.result(), failed
 
@@ -75,8 +75,8 @@ def _pairs(images: Path, masks: Path) -> tuple[list[tuple[Path, Path]], Rejected
             raise ValueError(f"{folder} is not a folder. Give one of pictures and one of masks with the same names.")
     (pictures, failed), (drawn, others) = files_by_stem(images), files_by_stem(masks)
     failed += others
-    failed += [(path, "No mask of this name.") for stem, path in pictures.items() if stem not in drawn]
-    failed += [(path, "No picture of this name.") for stem, path in drawn.items() if stem not in pictures]
+    failed += [(path, f"{path}: No mask of this name.") for stem, path in pictures.items() if stem not in drawn]
+    failed += [(path, f"{path}: No picture of this name.") for stem, path in drawn.items() if stem not in pictures]
     return [(path, drawn[stem]) for stem, path in pictures.items() if stem in drawn], failed
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kerasface.data.mask_augmentation import OUTSIDE
-from kerasface.images import SUFFIXES, ImageError, decode
+from kerasface.images import ImageError, decode, is_left_behind, reason_against
 
 CLASSES_FILE = "classes.txt"
 
@@ -90,9 +90,11 @@ def read_mask_folders(
             f"No picture in {root} has a mask of its own name. Received: {_some(images)} in images, {_some(masks)} in "
             "masks. Give each mask the name of its picture; only the suffix may differ."
         )
-    rejected += [(path, "No mask of this name.") for stem, path in sorted(images.items()) if stem not in masks]
+    rejected += [(path, f"{path}: No mask of this name.") for stem, path in sorted(images.items()) if stem not in masks]
     rejected += rejected_masks
-    rejected += [(path, "No picture of this name.") for stem, path in sorted(masks.items()) if stem not in images]
+    rejected += [
+        (path, f"{path}: No picture of this name.") for stem, path in sorted(masks.items()) if stem not in images
+    ]
     mask_paths = [masks[name] for name in names]
     classes, colours = _classes_of(root, mask_paths, classes, colours)
     return MaskFolders(root, names, [images[name] for name in names], mask_paths, classes, colours, rejected)
@@ -154,11 +156,11 @@ def files_by_stem(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, str]]
     """Returns the images of a folder by stem, and `(path, reason)` of what is none."""
     found: dict[str, Path] = {}
     rejected = []
-    for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".")):
+    for path in sorted(path for path in folder.iterdir() if not is_left_behind(path.name)):
         if path.is_dir():
-            rejected.append((path, "A folder, where an image file is needed."))
-        elif path.suffix.lower() not in SUFFIXES:
-            rejected.append((path, f"Not an image by its suffix: {path.suffix or 'none'}."))
+            rejected.append((path, f"{path}: A folder, where an image file is needed."))
+        elif reason := reason_against(path):
+            rejected.append((path, reason))
         elif path.stem in found:
             raise ValueError(
                 f"Files of one folder need different names before the suffix. Received: {found[path.stem].name} and "

@@ -23,11 +23,13 @@ class Photo:
         path: The file.
         image: RGB `(height, width, 3)` uint8, or `None` where it could not be decoded.
         problem: Why not, in one sentence that names the file; else `None`.
+        notes: What is to be known of a file that could be decoded, each a sentence that names it.
     """
 
     path: Path
     image: np.ndarray | None
     problem: str | None
+    notes: tuple[str, ...] = ()
 
 
 def read_photos(paths: Sequence[Path], *, batch_size: int = 32) -> Iterator[list[Photo]]:
@@ -59,7 +61,8 @@ def _decoded_ahead(paths: Iterable[Path]) -> Iterator[Photo]:
 
 
 def _read(path: Path) -> Photo:
+    notes: list[str] = []
     try:
-        return Photo(path, decode(path), None)
+        return Photo(path, decode(path, on_note=notes.append), None, tuple(notes))
     except ImageError as error:
         return Photo(path, None, str(error))

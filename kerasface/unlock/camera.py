@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kerasface.images import SUFFIXES, decode
+from kerasface.images import decode, reason_against
 
 _SIZE = (640, 480)
 _FOLDER_RATE = 15  # pictures per second
@@ -43,7 +43,7 @@ class Camera:
         self.is_virtual = self.is_live and _is_virtual(int(source), self.name)
         self._capture, self._pictures = None, []
         if not self.is_live and Path(source).is_dir():
-            self._pictures = sorted(path for path in Path(source).iterdir() if path.suffix.lower() in SUFFIXES)
+            self._pictures = sorted(path for path in Path(source).iterdir() if reason_against(path) is None)
             if not self._pictures:
                 raise CameraError(f"The folder {source} has no pictures.")
             return

@@ -3,8 +3,10 @@
 import io
 import stat
 import struct
+import unicodedata
 import warnings
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -90,13 +92,12 @@ def test_names_that_some_systems_refuse_are_skipped(tmp_path, name):
 
 def test_other_files_are_named_and_hidden_ones_are_not(tmp_path):
     others = (("Ada/notes.txt", "a"), ("Ada/inner.zip", zipped(*GOOD)), ("Ada/deep/2.png", picture()))
-    hidden = (("__MACOSX/Ada/._1.png", "a"), ("Ada/.DS_Store", "a"))
+    hidden = tuple((name, "a") for name in ("__MACOSX/Ada/._1.png", "Ada/.DS_Store", "Ada/Thumbs.db", "desktop.ini"))
     found = unpack(zipped(*GOOD, *others, *hidden), tmp_path / "people")
-    assert dict(found.skipped) == {
-        "Ada/notes.txt": "Not an image by its suffix: .txt.",
-        "Ada/inner.zip": "Not an image by its suffix: .zip.",
-        "Ada/deep/2.png": "In a folder inside the folder of a class.",
-    }
+    skipped = dict(found.skipped)
+    assert skipped.pop("Ada/deep/2.png") == "In a folder inside the folder of a class."
+    assert set(skipped) == {"Ada/notes.txt", "Ada/inner.zip"}
+    assert all(reason.startswith("Not an image. Supported are JPEG") for reason in skipped.values())
     assert tree(found.folder) == TREE
 
 
@@ -209,3 +210,62 @@ def test_nothing_that_is_there_is_written_over(tmp_path):
     with pytest.raises(ValueError, match="something in"):
         unpack(zipped(*GOOD), tmp_path / "people")
     assert [path.name for path in tmp_path.iterdir()] == ["people"]
+
+
+def named(*names, unicode=(), packed=None):
+    """A zip file whose names are the given bytes, without the flag that says UTF-8, and perhaps with a Unicode name."""
+    file = io.BytesIO()
+    places = {}
+    with zipfile.ZipFile(file, "w") as archive:
+        for number, name in enumerate(names):
+            info = zipfile.ZipInfo("x" * len(name))
+            info.filename = info.orig_filename = f"{number}".rjust(len(name), "x")
+            if number < len(unicode):
+                field = b"\1" + struct.pack("<I", zlib.crc32(name)) + unicode[number].encode()
+                info.extra = struct.pack("<HH", 0x7075, len(field)) + field
+            archive.writestr(info, packed or picture(number))
+            places[info.filename.encode()] = name
+    content = file.getvalue()
+    for place, name in places.items():
+        content = content.replace(place, name)
+    return content
+
+
+@pytest.mark.parametrize(
+    ("form", "page"),
+    [("NFD", "utf-8"), ("NFC", "utf-8"), ("NFC", "cp437"), ("NFC", "cp850"), ("NFC", "cp1252")],
+)
+@pytest.mark.parametrize("slash", ["/", "\\"])
+def test_names_are_those_that_a_person_sees(tmp_path, form, page, slash):
+    """As Finder (UTF-8, taken apart, no flag), 7-Zip and Windows (a code page of DOS) and Java write them."""
+    people = ("Jürgen", "Zoë", "José García", "Anna")
+    names = [unicodedata.normalize(form, f"people{slash}{name}{slash}1.png") for name in people]
+    found = unpack(named(*(name.encode(page) for name in names)), tmp_path / "people")
+    assert sorted(path.name for path in found.folder.iterdir()) == sorted(people)
+    assert found.skipped == ()
+
+
+def test_a_code_page_is_told_from_all_names_together(tmp_path):
+    people = ("João", "Søren", "Ágnes")  # signs and Greek letters in the code page of America
+    assert set(look_into(named(*(f"{name}/1.png".encode("cp850") for name in people))).counts()) == set(people)
+
+
+def test_a_unicode_name_beside_another_one_counts(tmp_path):
+    content = named(b"?????/1.png", b"Bob/1.png", unicode=["Łukasz/1.png"])
+    assert set(look_into(content).counts()) == {"Łukasz", "Bob"}
+
+
+@pytest.mark.parametrize("name", [b"..\\e\xcc\x88vil.png", b"C:\\e\x81vil\\1.png", b"Ada\\..\\..\\\x81.png"])
+def test_no_name_leads_out_of_the_folder_whatever_its_code(tmp_path, name):
+    found = unpack(named(b"Ada/1.png", name), tmp_path / "people")
+    assert [reason for _, reason in found.skipped] == ["Its name leads out of the folder."]
+    assert tree(found.folder) == ["Ada", "Ada/1.png"]
+
+
+def test_pictures_are_told_by_their_content(tmp_path):
+    content = picture(5)
+    found = look_into(
+        zipped(("Ada/1", content), ("Ada/2.JPG_large", content), ("Ada/3.txt", content), ("Ada/4", "text"))
+    )
+    assert found.counts() == {"Ada": 3}
+    assert [name for name, _ in found.skipped] == ["Ada/4"]

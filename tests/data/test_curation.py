@@ -42,10 +42,9 @@ def test_pictures_are_left_out_and_renamed(people):
         ("Zoe/1.jpg", "Zoe"),
     ]
     reasons = {file.relative_to(people).as_posix(): reason for file, reason in found.rejected}
-    assert reasons == {
-        "Ada/notes.txt": "Not an image by its suffix: .txt.",
-        "Ada/1.jpg": "Left out by people.curation.json.",
-    }
+    assert set(reasons) == {"Ada/notes.txt", "Ada/1.jpg"}
+    assert "notes.txt: Not an image." in reasons["Ada/notes.txt"]
+    assert reasons["Ada/1.jpg"] == f"{people / 'Ada' / '1.jpg'}: Left out by people.curation.json."
 
 
 def test_classes_are_counted_after_the_list(people):

@@ -54,7 +54,7 @@ def test_image_files_are_sorted_at_any_depth_without_hidden_ones(tmp_path):
 
 def test_folders_without_images_are_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(ValueError, match=r"holds no image file.*\.jpg"):
+    with pytest.raises(ValueError, match=r"holds no image file.*JPEG"):
         image_files(tmp_path)
     with pytest.raises(ValueError, match="is not a folder"):
         image_files(tmp_path / "notes.txt")

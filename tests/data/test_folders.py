@@ -1,11 +1,13 @@
 """Folders of people: sorted, nothing dropped in silence, and a hold-out that leaves every identity some photos."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from kerasface.data.folders import read_identity_folders, split_groups, split_holdout
 
@@ -50,12 +52,14 @@ def test_other_files_are_rejected_with_a_reason(tmp_path):
     reasons = {
         path.relative_to(tmp_path).as_posix(): reason for path, reason in read_identity_folders(tmp_path).rejected
     }
-    assert reasons == {
-        "A/notes.txt": "Not an image by its suffix: .txt.",
-        "A/README": "Not an image by its suffix: none.",
-        "A/more": "A folder inside the folder of an identity.",
-        "loose.jpg": "Not inside the folder of an identity.",
+    told = {
+        "A/notes.txt": "Not an image. Supported are JPEG",
+        "A/README": "Not an image. Supported are JPEG",
+        "A/more": "A folder inside the folder of an identity: its photo is not used. Move its photos one folder up.",
+        "loose.jpg": "Not inside the folder of an identity: move it into the folder of whom it shows.",
     }
+    assert reasons.keys() == told.keys()
+    assert all(reason.startswith(f"{tmp_path / name}: {told[name]}") for name, reason in reasons.items())
 
 
 def test_hidden_files_and_folders_are_ignored(tmp_path):
@@ -194,3 +198,64 @@ def test_groups_depend_on_the_seed():
 def test_groups_that_cannot_be_split_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         split_groups(*arguments, seed=0)
+
+
+def photo(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (4, 4)).save(path, "PNG")
+
+
+def test_pictures_are_told_by_their_content_and_what_systems_leave_is_passed_over(tmp_path):
+    for name in ("A/1", "A/2.JPG_large", "A/3.txt", "B/1.jpg"):
+        photo(tmp_path / name)
+    make(tmp_path, "A/Thumbs.db", "A/desktop.ini", "A/.DS_Store", "__MACOSX/1.jpg", "Thumbs.db")
+    (tmp_path / "A" / "words").write_text("words")
+    found = read_identity_folders(tmp_path)
+    assert [path.name for path in found.paths] == ["1", "2.JPG_large", "3.txt", "1.jpg"]
+    assert [path.name for path, _ in found.rejected] == ["words"]
+
+
+@pytest.mark.parametrize(("parts", "best"), [(("train", "val"), "train"), (("test", "Training"), "Training")])
+def test_a_folder_that_is_split_already_is_called_so(tmp_path, parts, best):
+    for part in parts:
+        for name in ("a", "b"):
+            photo(tmp_path / part / name / "1.png")
+    with pytest.raises(
+        ValueError, match=rf"{best} in it|in it hold the folders.*give {re.escape(str(tmp_path / best))}\."
+    ):
+        read_identity_folders(tmp_path)
+
+
+def test_a_folder_around_the_folders_of_people_is_called_so(tmp_path):
+    for name in ("a", "b"):
+        photo(tmp_path / "people" / name / "1.png")
+    with pytest.raises(
+        ValueError, match=rf"people in it holds the folders: give {re.escape(str(tmp_path / 'people'))}\."
+    ):
+        read_identity_folders(tmp_path)
+
+
+def test_loose_photos_are_counted(tmp_path):
+    for number in range(3):
+        photo(tmp_path / f"{number}.png")
+    with pytest.raises(ValueError, match="3 photos lie loose in it: make a folder for each person"):
+        read_identity_folders(tmp_path)
+
+
+@pytest.mark.parametrize("other", ["anna", "ANNA"])
+def test_names_that_differ_in_case_alone_are_refused(tmp_path, other):
+    for name in ("Anna", other):
+        photo(tmp_path / name / "1.png")
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("this disk takes both names for one")
+    with pytest.raises(ValueError, match=f"'{min('Anna', other)}' and '{max('Anna', other)}'.*one folder"):
+        read_identity_folders(tmp_path)
+
+
+def test_letters_that_are_written_in_two_ways_are_one_name(tmp_path):
+    for name in ("J\u00fcrgen", "Ju\u0308rgen"):
+        photo(tmp_path / name / "1.png")
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("this disk takes both names for one")
+    with pytest.raises(ValueError, match="the code of a letter"):
+        read_identity_folders(tmp_path)

@@ -57,8 +57,8 @@ def test_what_cannot_be_compared_is_told_and_the_rest_goes_on(folders):
     assert (result.num_images, result.pixel_accuracy) == (1, 1.0)
     reasons = {path.name: reason for path, reason in failed}
     assert set(reasons) == {"alone.png", "nobody.png", "b.png", "c.png", "notes.txt", "readme.md"}
-    assert reasons["alone.png"] == "No mask of this name."
-    assert reasons["nobody.png"] == "No picture of this name."
+    assert reasons["alone.png"].endswith("alone.png: No mask of this name.")
+    assert reasons["nobody.png"].endswith("nobody.png: No picture of this name.")
     assert "9 x 6 pixels, the picture b.png has 10 x 6" in reasons["b.png"]
     assert "Not an image" in reasons["c.png"]
 

@@ -48,7 +48,7 @@ def test_large_photos_make_small_batches(tmp_path, monkeypatch):
 def test_only_a_few_photos_are_decoded_ahead(tmp_path, monkeypatch):
     decoded = []
     decode = photos.decode
-    monkeypatch.setattr(photos, "decode", lambda path: decoded.append(path) or decode(path))
+    monkeypatch.setattr(photos, "decode", lambda path, **options: decoded.append(path) or decode(path, **options))
     paths = [save(tmp_path / f"{index}.png", 4, 3) for index in range(40)]
     reading = read_photos(paths, batch_size=2)
     next(reading)
