@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.images import is_left_behind, reason_against
+from kerasface.words import counted
 
 # A data folder may tell where its images come from: a JSON object with `source` and `licence`.
 ABOUT_FILE = ".about.json"
@@ -189,12 +190,8 @@ def _visible_entries(folder: Path) -> list[Path]:
 def _reason_against(path: Path) -> str | None:
     if path.is_dir():
         number = num_images(path)
-        held = (
-            f"its {number:,} photos are not used"
-            if number > 1
-            else f"its {'photo' if number else 'content'} is not used"
-        )
-        return f"{path}: A folder inside the folder of an identity: {held}. Move its photos one folder up."
+        held = f"{number:,} photos are" if number > 1 else f"{'photo' if number else 'content'} is"
+        return f"{path}: A folder inside the folder of an identity: its {held} not used. Move its photos one folder up."
     return reason_against(path)
 
 
@@ -205,10 +202,6 @@ def num_images(folder: Path) -> int:
     except OSError:
         return 0
     return sum(num_images(path) if path.is_dir() else reason_against(path) is None for path in entries)
-
-
-def counted(number: int) -> str:
-    return f"{number:,} photo{'s' * (number != 1)}"
 
 
 def _check_names(root: Path, images: dict[str, list[Path]]) -> None:
@@ -250,7 +243,7 @@ def _other_layout(root: Path, left_out: dict[str, int]) -> str | None:
         return f"{parts}: give {root / best}."
     loose = sum(reason_against(path) is None for path in _visible_entries(root) if not path.is_dir())
     if loose:
-        return f"{counted(loose)} lie loose in it: make a folder for each person, named like the person, and move them."
+        return f"{counted(loose, "photo")} lie loose in it: make a folder for each person, named like the person, and move them."
     return None
 
 
