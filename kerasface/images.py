@@ -19,7 +19,6 @@ from kerasface import image_headers as headers
 from kerasface.image_headers import FORMATS as FORMATS
 from kerasface.image_headers import HeaderError, RawFileError, exif_orientation, format_of
 from kerasface.image_values import ValuesError, pnm_size, read_pnm, to_8_bits
-
 from kerasface.streams import printable
 
 SUFFIXES = frozenset(

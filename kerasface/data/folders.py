@@ -243,7 +243,8 @@ def _other_layout(root: Path, left_out: dict[str, int]) -> str | None:
         return f"{parts}: give {root / best}."
     loose = sum(reason_against(path) is None for path in _visible_entries(root) if not path.is_dir())
     if loose:
-        return f"{counted(loose, "photo")} lie loose in it: make a folder for each person, named like the person, and move them."
+        lying = f"{counted(loose, 'photo')} lie{'s' * (loose == 1)} loose in it"
+        return f"{lying}: make a folder for each person, named like the person, and move them."
     return None
 
 
