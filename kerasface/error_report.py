@@ -22,6 +22,7 @@ from kerasface.evaluation.identification import (
     OpenSetTrial,
     search_trial,
 )
+from kerasface.evaluation.names import as_name
 from kerasface.evaluation.verification import TarAtFmr, VerificationReport, roc
 from kerasface.plotting.calibration import calibration_curve, pair_reliability
 from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
@@ -176,13 +177,16 @@ def classification_document(
         (name for name in report.classes if report.num_of_class[name]), key=lambda name: (report.recall[name], name)
     )
     classes = [
-        (name, f"{report.num_of_class[name]:,}", share(report.recall[name]), share(report.precision[name]))
+        (as_name(name), f"{report.num_of_class[name]:,}", share(report.recall[name]), share(report.precision[name]))
         for name in worst_first[:_MAX_CLASSES]
     ]
-    confused = [(true, f"taken for {named}", times) for true, named, times in most_confused(report, _MAX_LISTED)]
+    confused = [
+        (as_name(true), f"taken for {as_name(named)}", times)
+        for true, named, times in most_confused(report, _MAX_LISTED)
+    ]
     trial = pictures.trial
     mistakes = [
-        (str(pictures.paths[row]), trial.classes[trial.named[row]], share(trial.probabilities[row].max()))
+        (str(pictures.paths[row]), as_name(trial.classes[trial.named[row]]), share(trial.probabilities[row].max()))
         for row in surest_mistakes(trial, _MAX_LISTED)
     ]
     drawn = (

@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasface.evaluation.calibration import ScoreCalibration
 from kerasface.evaluation.identification import RIVAL_WEIGHT, normalise
+from kerasface.evaluation.names import as_name
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face
 from kerasface.faces.operating_points import SearchPoint, search_calibration, search_point
@@ -287,7 +288,7 @@ class Identifier:
             return "unknown", "Nobody is enrolled who could be meant."
         if flaws:
             return "low_quality", " ".join(sentence for _, sentence in flaws)
-        name = self._names[best.person_id]
+        name = as_name(self._names[best.person_id])
         if best.score < best.threshold:
             return "unknown", f"Most alike is {name}: score {best.score:.3f}, {best.threshold:.3f} would be needed."
         if taken:

@@ -12,7 +12,10 @@ from kerasface.arrays import check_images
 from kerasface.data.class_trials import NamedPictures, name_pictures
 from kerasface.data.image_cache import Progress, fit_square
 from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.faces.classifier_points import classifier_point
 from kerasface.faces.detection import Face
+from kerasface.faces.fingerprint import embedder_fingerprint
+from kerasface.models.pretrained import weight_file
 from kerasface.models.runtime import compile_network
 from kerasface.runs import Run, RunError
 
@@ -25,7 +28,7 @@ class Recognition:
         crop: The part of the picture that was looked at, a square `(side, side, 3)` uint8, RGB.
         top: `(label, probability)` of the most probable classes, best first. The probabilities of all classes sum to
             1, also where the picture shows none of them.
-        decision: `"known"` or `"unknown"`; `None` where the model has no threshold for it.
+        decision: `"known"` or `"unknown"`; `None` where there is no threshold for it, so that the model must choose.
         score: What was compared with the threshold, or `None`: the largest cosine or probability of any class.
     """
 
@@ -163,9 +166,38 @@ def name_folder(
     Raises:
         ValueError: If `folder` cannot be read, or no folder in it is named like a class.
     """
-    labels, threshold = classifier.run.labels, classifier.run.card.get("open_set") or {}
+    labels, threshold = classifier.run.labels, open_set_of(classifier.run.card) or {}
     recognise = partial(classifier.recognise, top=len(labels))
     return name_pictures(folder, recognise, labels, threshold=threshold.get("threshold"), on_progress=on_progress)
+
+
+def open_set_of(card: dict) -> dict | None:
+    """Returns the threshold from which a model's answer counts as known, with its score and its error rates.
+
+    A model has its own where strangers were at hand when it was trained. Where they were not, a classifier of faces by
+    the embeddings of `face_resnet` as published takes the one that was measured on other people; it is marked by
+    `"default": True`, and so is every card of an earlier version. For all others nothing was measured.
+
+    Args:
+        card: Card of a run of task `classify`.
+
+    Returns:
+        The threshold; `None` where the model must choose.
+    """
+    if (own := card.get("open_set")) is not None:
+        return own
+    recipe, counted = card.get("recipe") or {}, (card.get("metrics") or {}).get("num_train")
+    num_classes = len(card.get("labels", ()))
+    frozen = not card.get("fine_tuned", recipe.get("epochs") != 0)
+    by_means = recipe.get("classifier") == "cosine" and recipe.get("head_epochs") == 0
+    score = "mean_cosine" if "class_means" in card else "cosine" if by_means else None
+    if not (_kind(card) == "face" and recipe.get("backbone") == "face_resnet" and frozen and score and counted):
+        return None
+    if [entry.get("sha256") for entry in card.get("weights") or ()] != [weight_file("face_resnet").sha256]:
+        return None
+    fingerprint = embedder_fingerprint(2 if recipe.get("mirror") else 1)
+    point = classifier_point(fingerprint, num_classes, counted / num_classes)
+    return point and {"score": score, "default": True, **point.to_dict()}
 
 
 def unknown_note(card: dict) -> str:
@@ -176,12 +208,15 @@ def unknown_note(card: dict) -> str:
     """
     of_faces = _kind(card) == "face"
     num_classes = len(card.get("labels", ()))
-    if (threshold := card.get("open_set")) is None:
-        consequence = ": a stranger gets a name too" if of_faces else ", whatever it shows"
+    if (threshold := open_set_of(card)) is None:
+        if not of_faces:
+            return f"This model names one of its {num_classes} classes for every picture, whatever it shows."
         return (
-            f"This model names one of its {num_classes} classes for every {'face' if of_faces else 'picture'}"
-            f"{consequence}."
+            f"This model names one of its {num_classes} classes for every face: a stranger gets a name too. It must "
+            "choose, as nothing was measured by which strangers could be told."
         )
+    if threshold.get("default"):
+        return _default_note(threshold)
     thing, others, taken, measured, own = (
         ("face", "strangers", "somebody known", "faces of strangers", "photos of known people")
         if of_faces
@@ -196,21 +231,39 @@ def unknown_note(card: dict) -> str:
     )
 
 
+def _default_note(threshold: dict) -> str:
+    """What is said of a threshold that was measured on other people."""
+    alike = threshold["alike_accepted"]
+    return (
+        f"A face counts as known from a cosine of {threshold['threshold']:.3f} on: the default for "
+        f"{threshold['num_classes']} people, as this model was trained without strangers. It was not measured on these "
+        f"people but on others ({threshold['data']}, {threshold['date']}): "
+        f"{_percent(threshold['unknown_accepted'])} of strangers are taken for somebody known "
+        f"({_percent(threshold['unknown_accepted_low'])} to {_percent(threshold['unknown_accepted_high'])} at 95 % "
+        + (f"confidence; {_percent(alike)} where all photos were taken at one place)" if alike else "confidence)")
+        + f", and {_percent(1 - threshold['known_accepted'])} of photos of known people are called unknown."
+    )
+
+
 class _Judge:
     """A run's network with its labels and its threshold: squares in, answers out."""
 
     def __init__(self, run: Run):
         self.image_size = _image_size(run)
         self._labels = run.labels
-        self._threshold = run.card.get("open_set")
-        self._network = compile_network(_scoring_model(run))
+        self._threshold = open_set_of(run.card)
+        score = (self._threshold or {}).get("score")
+        self._network = compile_network(_scoring_model(run, score))
+        self._means = _class_means(run) if score == "mean_cosine" else None
 
     def answers(self, squares: list[np.ndarray], top: int) -> Iterator[dict]:
         """Yields `top`, `decision` and `score` of every square `(image_size, image_size, 3)` uint8."""
         if not squares:
             return
-        probabilities, *cosines = self._network(np.stack(squares))
-        scores = (cosines[0] if cosines else probabilities).max(axis=1)
+        probabilities, *others = self._network(np.stack(squares))
+        if self._means is not None:
+            others = [_unit(others[0]) @ self._means.T]
+        scores = (others[0] if others else probabilities).max(axis=1)
         for row, score in zip(probabilities, scores.tolist(), strict=True):
             order = np.argsort(-row, kind="stable")[:top]
             yield {
@@ -242,15 +295,38 @@ def _image_size(run: Run) -> int:
     )
 
 
-def _scoring_model(run: Run) -> keras.Model:
-    """The run's model, with its cosines as second output where they are compared with the threshold."""
-    if (run.card.get("open_set") or {}).get("score") != "cosine":
+def _scoring_model(run: Run, score: str | None) -> keras.Model:
+    """The run's model; as second output its cosines or its embeddings, where the threshold is on those."""
+    if score == "mean_cosine":
+        head = next((layer for layer in run.model.layers if layer.name.startswith("head_")), None)
+        if head is None:
+            raise RunError(f"The model {run.name!r} decides by its embeddings, but has no layer 'head_...' on them.")
+        return keras.Model(run.model.input, [run.model.output, head.input])
+    if score != "cosine":
         return run.model
     try:
         cosines = run.model.get_layer("head_cosines").output
     except ValueError as error:
         raise RunError(f"The model {run.name!r} decides by cosines, but has no layer 'head_cosines'.") from error
     return keras.Model(run.model.input, [run.model.output, cosines])
+
+
+def _class_means(run: Run) -> np.ndarray:
+    """Mean embeddings of the classes of a run, of length 1, `(num_classes, embedding_dim)`."""
+    try:
+        means = np.asarray(run.card["class_means"], dtype=np.float32)
+    except (TypeError, ValueError):
+        means = np.empty(0)
+    if means.ndim != 2 or len(means) != len(run.labels) or not np.isfinite(means).all():
+        raise RunError(
+            f"The card of {run.name!r} must hold the mean embedding of each of its {len(run.labels)} classes. "
+            f"Received: class_means of shape {means.shape}. Train it again."
+        )
+    return _unit(means)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
 def _percent(share: float) -> str:

@@ -29,7 +29,7 @@ CARD_FORMAT = 1
 _MAX_CARD_BYTES = 16 * 2**20
 _MAX_MODEL_BYTES = 2 * 2**30
 _REQUIRED = {"format": int, "name": str, "task": str, "input": dict, "model_sha256": str}
-_OPEN_SET_SCORES = ("cosine", "probability")
+_OPEN_SET_SCORES = ("cosine", "mean_cosine", "probability")
 _OPEN_SET_NUMBERS = (
     "threshold",
     "unknown_accepted",

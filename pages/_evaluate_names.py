@@ -18,6 +18,7 @@ from kerasface.evaluation.classification_report import (
     surest_mistakes,
 )
 from kerasface.evaluation.comparison import ClassifierComparison, compare_classifiers
+from kerasface.evaluation.names import as_name
 from kerasface.images import ImageError, decode
 from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
 from kerasface.plotting.document import share
@@ -50,12 +51,14 @@ class Names:
         pictures: What each said.
         reports: The rates of each.
         comparison: Of both; `None` with one model alone.
+        of_faces: Whether they name people.
     """
 
     names: tuple[str, ...]
     pictures: tuple[NamedPictures, ...]
     reports: tuple[ClassificationReport, ...]
     comparison: ClassifierComparison | None
+    of_faces: bool
 
 
 def show_names():
@@ -76,7 +79,7 @@ def show_names():
 
 def show_results(found: Names, key: tuple, source: Source):
     for name, report in zip(found.names, found.reports, strict=True):
-        show_rates(report, plain(name) if found.comparison else "")
+        show_rates(report, plain(name) if found.comparison else "", of_faces=found.of_faces)
     if found.comparison:
         say = st.success if found.comparison.better else st.info
         say(plain(classifier_verdict(found.comparison, found.names)), icon=":material/balance:")
@@ -85,7 +88,8 @@ def show_results(found: Names, key: tuple, source: Source):
             "independent: of several taken at one moment they promise too much."
         )
     if strangers := found.pictures[0].strangers:
-        st.caption(f"Folders of strangers, as no class has their name: {plain(some_names(strangers))}.")
+        whose = "strangers" if found.of_faces else "none of the classes"
+        st.caption(f"Folders of {whose}, as no class has their name: {plain(some_names(strangers))}.")
     show_failed(found.pictures[0])
     for place, name in enumerate(found.names):
         st.subheader(f"What {plain(name)} takes for what")
@@ -98,7 +102,7 @@ def show_results(found: Names, key: tuple, source: Source):
     show_files(files, key, source)
 
 
-def show_rates(report: ClassificationReport, name: str):
+def show_rates(report: ClassificationReport, name: str, *, of_faces: bool):
     if name:
         st.markdown(f"**{name}**")
     with st.container(horizontal=True):
@@ -120,14 +124,15 @@ def show_rates(report: ClassificationReport, name: str):
             f"At the model's threshold of {report.threshold:.3f}, {share(report.known_correct.value)} of the photos "
             f"are accepted under their own name and {share(1 - report.known_accepted.value)} are called unknown."
         )
+    others, taken = ("strangers", "somebody known") if of_faces else ("none of the classes", "one of them")
     if report.unknown_accepted:
         st.markdown(
-            f"Of {report.num_unknown:,} photos of strangers **{share(report.unknown_accepted.value)} are taken for "
-            f"somebody known**. {_of(report.unknown_accepted)}"
+            f"Of {report.num_unknown:,} photos of {others} **{share(report.unknown_accepted.value)} are taken for "
+            f"{taken}**. {_of(report.unknown_accepted)}"
         )
     elif report.num_unknown:
         st.markdown(
-            f"There are {report.num_unknown:,} photos of strangers; without a threshold each of them got a name."
+            f"There are {report.num_unknown:,} photos of {others}; without a threshold each of them got a name."
         )
 
 
@@ -148,11 +153,13 @@ def show_mistakes(report: ClassificationReport, pictures: NamedPictures, key: st
         st.markdown("Nothing: every photo with an answer got its own name.")
         return
     if len(report.classes) <= MAX_HEATMAP:
-        alt = "; ".join(f"{true} was taken for {named} {times} times" for true, named, times in confused)
+        alt = "; ".join(
+            f"{as_name(true)} was taken for {as_name(named)} {times} times" for true, named, times in confused
+        )
         show_chart(confusion_heatmap(report.confusion, report.classes), key=f"{key}_confusions", alt=alt)
     show_table(
         ("class", "taken for", "times"),
-        [(plain(true), plain(named), f"{times:,}") for true, named, times in confused],
+        [(plain(as_name(true)), plain(as_name(named)), f"{times:,}") for true, named, times in confused],
     )
     trial = pictures.trial
     with st.container(horizontal=True, gap="small"):
@@ -164,8 +171,8 @@ def show_mistakes(report: ClassificationReport, pictures: NamedPictures, key: st
                 except ImageError as error:  # it was there a moment ago
                     st.caption(plain(str(error)))
                 st.markdown(
-                    f"**{plain(true)}**  \nnamed {plain(named)}, {share(trial.probabilities[row].max())}  \n"
-                    f":small[{plain(path.name)}]"
+                    f"**{plain(as_name(true))}**  \nnamed {plain(as_name(named))}, "
+                    f"{share(trial.probabilities[row].max())}  \n:small[{plain(path.name)}]"
                 )
 
 
@@ -201,7 +208,8 @@ def _measure(source: Source, chosen: list[runs.RunSummary], report: Report) -> N
     )
     comparison = compare_classifiers(*(one.trial.wrong for one in pictures)) if len(pictures) == 2 else None
     names = tuple(one.name for one in chosen)
-    return Names(names, pictures, tuple(evaluate_classification(one.trial) for one in pictures), comparison)
+    reports = tuple(evaluate_classification(one.trial) for one in pictures)
+    return Names(names, pictures, reports, comparison, chosen[0].card["input"].get("kind", "face") == "face")
 
 
 def _of(part: CountedShare) -> str:

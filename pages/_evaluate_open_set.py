@@ -166,11 +166,13 @@ def show_classifiers(root: str = runs.DEFAULT_ROOT):
                 continue  # of an earlier version, or without the file: its card alone is no curve
     if not found:
         return
-    st.subheader("Strangers and trained classifiers")
+    st.subheader("What trained classifiers do not know")
     name = st.selectbox("Trained model", list(found), key="open_set_run", persist_state="session")
     card, curve, chosen = found[name]
     st.markdown(plain(unknown_note(card)))
-    show_chart(open_set_curve(curve, chosen), key="strangers", alt="Known and strangers accepted, at every threshold")
+    of_faces = card["input"].get("kind", "face") == "face"
+    alt = f"Known and {'strangers' if of_faces else 'others'} accepted, at every threshold"
+    show_chart(open_set_curve(curve, chosen, of_faces=of_faces), key="strangers", alt=alt)
 
 
 def _measure(source: Source, models: list, report: Report) -> Searches:

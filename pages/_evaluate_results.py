@@ -183,6 +183,11 @@ def _calibration(scored: ScoredList) -> tuple[ScoreCalibration | None, str]:
         fitted, dropped = _fitted(scored)
     except ValueError as error:
         return None, f"There is no calibration: {error}"
+    if not fitted.helps:
+        return None, (
+            "There is no calibration: on people that it was not fitted on, none told more than the share of genuine "
+            "pairs does."
+        )
     return fitted, (
         "No calibration ships for this model, so one was fitted on these pairs and judged on people that it was not "
         f"fitted on, over {fitted.num_folds} folds"

@@ -53,16 +53,31 @@ class Layers:
 
 
 def choose_model(tasks: Collection[str], key: str, *, embedder: bool = False) -> Inspected | None:
-    """Lets the user pick one of the usable runs of these tasks, or the embedder; None where there is none."""
+    """Lets the user pick one of the usable runs of these tasks, or the embedder; None where there is none.
+
+    Models of faces come first, and of models of other things alone none is picked: photos are mostly of people.
+    """
     summaries = runs.list_runs()
     show_broken_runs(summaries)
     found = {EMBEDDER: Inspected(EMBEDDER, EMBEDDER_CARD)} if embedder else {}
     usable = [summary for summary in summaries if summary.card and summary.card["task"] in tasks]
-    for summary in sorted(usable, key=lambda one: (one.card["task"], not looks_at_faces(one.card))):
+    for summary in sorted(usable, key=lambda one: (not looks_at_faces(one.card), one.card["task"])):
         found[summary.name] = Inspected(summary.name, summary.card, summary)
     if not found:
         return None
-    return found[st.selectbox("Model", list(found), key=key, persist_state="session")]
+    index = 0 if next(iter(found.values())).of_faces else None
+    chosen = st.selectbox(
+        "Model",
+        list(found),
+        index,
+        key=key,
+        persist_state="session",
+        placeholder="None of them is of faces: choose one",
+    )
+    if chosen is None:
+        st.caption("These models know whole pictures, such as of digits. What they say of a face means nothing.")
+        st.stop()
+    return found[chosen]
 
 
 def end_with(error: Exception):

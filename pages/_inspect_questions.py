@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import streamlit as st
 
+from kerasface.evaluation.names import as_name
 from kerasface.inspection.attribution import LAYER_METHODS, METHODS
 from kerasface.inspection.maps import Attribution
 from kerasface.inspection.stitched import Stitched
@@ -44,7 +45,8 @@ class Question:
     @property
     def text(self) -> str:
         """The class as a word of a sentence."""
-        return f"the pixels of {self.name}" if self.regions is not None else f"the answer {self.name}"
+        name = as_name(self.name)
+        return f"the pixels of {name}" if self.regions is not None else f"the answer {name}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +89,12 @@ def _class_of_picture(chosen: Inspected, subject: Subject) -> Question:
             lambda: classifier.recognise([subject.photo.image], top=len(labels)),
         )
     answer = found[subject.index] if subject.face else found
-    said = f"The model says **{plain(answer.top[0][0])}**, {percent(answer.top[0][1])}."
+    name = plain(as_name(answer.top[0][0]))
+    said = f"The model says **{name}**, {percent(answer.top[0][1])}."
     if answer.decision == "unknown":
-        said = f"The model says **unknown**; the most probable of its classes is {plain(answer.top[0][0])}."
+        said = f"The model says **unknown**; the most probable of its classes is {name}."
+    elif answer.decision is None and subject.face:
+        said = f"The model must choose, and cannot say unknown: the most probable of its classes is {name}."
     st.markdown(said)
     shares = {label: percent(probability) for label, probability in answer.top}
     label = _choose("Why, or why not", shares, key=f"class_{chosen.key}_{digest(subject.square)}")
@@ -119,8 +124,10 @@ def _class_of_pixels(chosen: Inspected, subject: Subject, stitched: Stitched) ->
 
 def _choose(text: str, shares: dict[str, str], key: str) -> str:
     if len(shares) > AT_ONCE:
-        return st.selectbox(text, list(shares), format_func=lambda label: f"{label} ({shares[label]})", key=key)
-    texts = {label: f"{plain(label)} :small[{share}]" for label, share in shares.items()}
+        return st.selectbox(
+            text, list(shares), format_func=lambda label: f"{as_name(label)} ({shares[label]})", key=key
+        )
+    texts = {label: f"{plain(as_name(label))} :small[{share}]" for label, share in shares.items()}
     return st.pills(text, list(texts), format_func=texts.get, default=next(iter(texts)), required=True, key=key)
 
 

@@ -11,7 +11,7 @@ from kerasface.inspection.subjects import model_square
 from kerasface.segment import Segmentation, Segmenter, mask_in_crop
 from pages._inspect_models import FAILURES, Inspected, end_with
 from pages._inspect_work import digest, kept
-from pages._models import analyzer_or_stop
+from pages._models import analyzer_or_stop, count_faces
 from pages._photos import Photo, photo_input, sample_digit
 
 
@@ -50,6 +50,11 @@ def subject_or_stop(chosen: Inspected, photo: Photo | None) -> Subject:
         st.button("Try the sample", icon=":material/science:", on_click=choose_sample)
         st.stop()
     faces = find_faces(photo.image) if chosen.of_faces else []
+    if not chosen.of_faces and kept(("count", digest(photo.image)), lambda: count_faces(photo.image)):
+        st.info(
+            "There are faces in this photo, and this model knows no people: it looks at the picture as a whole.",
+            icon=":material/face:",
+        )
     if chosen.of_faces and not faces:
         st.warning(
             "No face was found in this photo, and this model looks at faces. Choose another photo or model.",

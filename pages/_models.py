@@ -5,6 +5,7 @@ import streamlit as st
 
 from kerasface import runs
 from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.faces.detection import FaceDetector
 from kerasface.models.pretrained import ModelFileError
 from kerasface.recognise import FaceClassifier, ImageClassifier, build_classifier
 from kerasface.segment import Segmentation, Segmenter
@@ -48,6 +49,21 @@ def shared_analyzer() -> FaceAnalyzer:
     return _analyzer()
 
 
+@st.cache_resource(show_spinner="Loading the face detector.")
+def _detector() -> FaceDetector:
+    detector = FaceDetector()
+    settle()
+    return detector
+
+
+def count_faces(image: np.ndarray) -> int | None:
+    """How many faces are in a photo; None where the detector's weights are missing, as for models of pictures alone."""
+    try:
+        return len(_detector().detect([image])[0])
+    except ModelFileError:
+        return None
+
+
 def analyzer_or_stop() -> FaceAnalyzer:
     """The detector and embedder; where their weights are missing or altered, the page says so and ends here."""
     try:
@@ -60,19 +76,23 @@ def analyzer_or_stop() -> FaceAnalyzer:
 def choose_classifier(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary | None:
     """Lets the user pick a trained classifier, or none: then, and where there is none, None is returned.
 
-    Where no model names people, it is said how to make one.
+    Where no model names people, none is picked at first, and it is said where people are named.
     """
     summaries = runs.list_runs(root)
     show_broken_runs(summaries)
     usable = {summary.name: summary for summary in summaries if summary.card and summary.card["task"] == "classify"}
     people = [name for name, summary in usable.items() if summary.card["input"].get("kind", "face") == "face"]
     if not people:
-        st.info("No model is trained yet that names people. Make one from a folder of photos per person:")
+        st.info(
+            "No model is trained yet that names people: faces are found, and Gallery names them from a photo of each "
+            "person. Or train one from a folder of photos per person:"
+        )
+        st.page_link("pages/gallery.py", label="Name people in Gallery", icon=":material/groups:")
         st.code(TRAIN_COMMAND, language=None, wrap_lines=True)
     if not usable:
         return None
-    # People first: that is what the page is for.
-    names = [*people, *(name for name in usable if name not in people), FACES_ONLY]
+    # People first: that is what the page is for. A model of other things judges a photo only where it is chosen.
+    names = [*people, FACES_ONLY, *(name for name in usable if name not in people)]
     return usable.get(st.selectbox("Model", names, key="model"))
 
 

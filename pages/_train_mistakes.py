@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from kerasface.data.curation import curation_file, decide, read_curation, undo
+from kerasface.evaluation.names import as_name
 from kerasface.files import user_path
 from kerasface.images import ImageError, decode
 from kerasface.plotting.segmentation import data_url
@@ -31,7 +32,8 @@ def show_mistakes(summary: RunSummary, records: dict, data: str | None):
         return
     root = _root(data)
     cells = {
-        f"{cell['true']} taken for {cell['named']}: {cell['count']}": cell["files"] for cell in records["confusions"]
+        f"{as_name(cell['true'])} taken for {as_name(cell['named'])}: {cell['count']}": cell["files"]
+        for cell in records["confusions"]
     }
     cell = st.selectbox(
         "Pictures behind a cell", [ALL, *cells], key=f"train_cell_{summary.name}", persist_state="session"
@@ -94,9 +96,11 @@ def _show_mistake(root: Path, mistake: dict, picture: str | None, names: list[st
     if picture is None:
         st.markdown(":material/broken_image: This picture is no longer there.")
     else:
-        st.image(picture, width=SIDE, alt=f"{true}, taken for {mistake['named']}")
+        st.image(picture, width=SIDE, alt=f"{as_name(true)}, taken for {as_name(mistake['named'])}")
     sure = f"{mistake['probability']:.0%}".replace("%", " %")
-    st.markdown(f"**{plain(true)}**, named {plain(mistake['named'])} ({sure})  \n:small[{plain(file)}]")
+    st.markdown(
+        f"**{plain(as_name(true))}**, named {plain(as_name(mistake['named']))} ({sure})  \n:small[{plain(file)}]"
+    )
     key = f"train_decide_{root}_{file}"
     others = [mistake["named"], *(name for name in names if name not in (true, mistake["named"]))]
     options = [KEEP, LEAVE_OUT, *(f"is {name}" for name in others)]

@@ -37,7 +37,7 @@ def show_results(summary: RunSummary):
             st.caption(f"Its mistakes cannot be shown. {plain(str(error))}")
         _show_ways_on(summary)
         return
-    _show_rates(records)
+    _show_rates(records, of_faces=card["input"].get("kind", "face") == "face")
     _show_ways_on(summary)
     for note in records["notes"]:
         st.caption(plain(note))
@@ -47,7 +47,7 @@ def show_results(summary: RunSummary):
     show_mistakes(summary, records, _data_folder(summary.path))
 
 
-def _show_rates(records: dict):
+def _show_rates(records: dict, *, of_faces: bool):
     metrics, strangers = records["metrics"], records["open_set"]
     held_out = metrics["num_validation"]
     low, high = wilson_interval(round(metrics["top1"] * held_out), held_out)
@@ -58,7 +58,10 @@ def _show_rates(records: dict):
     }
     if strangers:
         high = f"{strangers['unknown_accepted_high']:.1%}"
-        rates["Strangers accepted"] = (f"{strangers['unknown_accepted']:.1%}", f"at most {high}, at 95 %")
+        rates["Strangers accepted" if of_faces else "Anything else accepted"] = (
+            f"{strangers['unknown_accepted']:.1%}",
+            f"at most {high}, at 95 %",
+        )
     with st.container(horizontal=True):
         for name, (value, about) in rates.items():
             with st.container(width=230, border=True, gap=None):

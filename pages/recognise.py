@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from kerasface.evaluation.names import as_name
 from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.drawing import draw_faces
 from kerasface.plotting.decisions import top_bars
 from kerasface.plotting.style import percent
 from kerasface.recognise import Recognition, unknown_note
 from pages._charts import show_chart
-from pages._models import FACES_ONLY, analyzer_or_stop, choose_classifier, classifier_or_stop
+from pages._models import FACES_ONLY, analyzer_or_stop, choose_classifier, classifier_or_stop, count_faces
 from pages._photos import (
     Photo,
     choose_source,
@@ -24,6 +25,7 @@ from pages._photos import (
     sample_digit,
     sample_portrait,
 )
+from pages._recognise_grid import FULL, Seen, show_card, small
 
 BESIDE = 2  # faces that are shown beside their photo; more of them stand below it
 PER_ROW = 3
@@ -32,6 +34,7 @@ DECISIONS = {
     "known": ":green[:material/check_circle:] **Known**, :small[score {score:.3f}]",
     "unknown": ":orange[:material/help:] **Unknown**, :small[score {score:.3f}; the most alike:]",
 }
+MUST_CHOOSE = ":gray[:material/rule:] Must choose, :small[known or not: its names in order]"
 
 
 def show_photos(items: Sequence, recognise: Callable[[list], list], model: str):
@@ -61,27 +64,48 @@ def show_photos(items: Sequence, recognise: Callable[[list], list], model: str):
                 bar = st.progress(0.0, text="Starting")
             stop = {"on_click": st.session_state.update, "args": ({"recognise_stopped": keys},)}
             st.button("Stop", icon=":material/stop:", key="recognise_stop", **stop)
+    grid = st.container(horizontal=True) if len(keys) > FULL else None
     for number, (item, key) in enumerate(zip(items, keys, strict=True), start=1):
         if bar:
             bar.progress((number - 1) / len(keys), text=f"Photo {number} of {len(keys)}")
-        photo = item if isinstance(item, Photo) else decode_upload(item)  # one decoded photo in memory at a time
+        photo = None
+        if grid is None or answers.get(key) is None:  # a card needs no more than what was seen
+            photo = item if isinstance(item, Photo) else decode_upload(item)  # one decoded photo in memory at a time
         if photo and key not in answers:
             with st.spinner("Looking at the photo"):
-                answers[key] = recognise([photo.image])[0]
-        if photo:
-            show_photo(photo, number, answers[key])
-        else:
-            answers[key] = None  # seen, and said why it cannot be read
+                answers[key] = look(photo, recognise)
+        seen = answers.setdefault(key, None)  # None where it cannot be read, and the page said why
+        if seen and grid is None:
+            show_photo(photo, number, seen)
+        elif seen:
+            with grid:
+                if show_card(item.name, seen, key=f"photo_{number}_details"):
+                    show_details(item, number, seen)
     if not paused:
         place.empty()
     for other in answers.keys() - set(keys):
         del answers[other]
 
 
-def show_photo(photo: Photo, number: int, found: Recognition | list):
+def look(photo: Photo, recognise: Callable[[list], list]) -> Seen:
+    """The answer to a photo; of one that is judged as a whole also how many faces it shows."""
+    found = recognise([photo.image])[0]
+    num_faces = None if isinstance(found, list) else count_faces(photo.image)
+    return Seen(found, num_faces, small(photo.image, found))
+
+
+@st.dialog("Details", width="large")
+def show_details(item, number: int, seen: Seen):
+    """One photo of many at full size."""
+    photo = item if isinstance(item, Photo) else decode_upload(item)
+    if photo:
+        show_photo(photo, number, seen)
+
+
+def show_photo(photo: Photo, number: int, seen: Seen):
     """The photo beside the answer to it: one for the whole picture, or one for each face in its numbered box."""
-    whole = not isinstance(found, list)
-    answers = [found] if whole else found
+    whole = seen.whole
+    answers = [seen.found] if whole else seen.found
     if len(answers) <= BESIDE:
         left, right = st.columns([2, 3] if whole else [3, 2], gap="medium")
         cells = [right] * max(len(answers), 1)
@@ -92,6 +116,11 @@ def show_photo(photo: Photo, number: int, found: Recognition | list):
     width = TINY if whole and photo.image.shape[1] < TINY else "stretch"
     alt = photo.name if whole else f"{photo.name}, its faces marked"
     left.image(boxes, caption=plain(photo.name), output_format="JPEG", width=width, alt=alt)
+    if whole and seen.num_faces:
+        faces = "A face is" if seen.num_faces == 1 else f"{seen.num_faces} faces are"
+        cells[0].info(
+            f"{faces} in this photo, and this model knows no people. Gallery names them.", icon=":material/face:"
+        )
     if not answers:
         cells[0].warning("No face was found in this photo.", icon=":material/face_retouching_off:")
     for index, (cell, entry) in enumerate(zip(cells, answers, strict=False), start=1):  # a last row has cells to spare
@@ -111,10 +140,13 @@ def show_answer(entry: Recognition | AnalyzedFace, face_number: int | None, key:
             st.image(entry.crop, width=80, alt=f"Face {face_number}" if face_number else "What the model sees")
             st.markdown("  \n".join(lines), width="content")
         if hasattr(entry, "top"):  # by its name: after an edit of the library a cached model still has the old class
+            must_choose = entry.decision is None and face_number is not None
             if entry.decision:
                 st.markdown(DECISIONS[entry.decision].format(score=entry.score))
-            alt = ", ".join(f"{name} {percent(probability)}" for name, probability in entry.top)
-            show_chart(top_bars(entry.top, decided=entry.decision != "unknown"), key=key, alt=alt)
+            elif must_choose:
+                st.markdown(MUST_CHOOSE)
+            alt = ", ".join(f"{as_name(name)} {percent(probability)}" for name, probability in entry.top)
+            show_chart(top_bars(entry.top, decided=entry.decision != "unknown" and not must_choose), key=key, alt=alt)
 
 
 title = st.empty()

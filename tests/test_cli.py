@@ -238,7 +238,7 @@ def test_embed_without_photos_or_with_a_bad_target(run, photos, tmp_path):
 def save_model(tmp_path, embedder):
     """Function that saves a model that finds all of three classes equally likely, whatever it sees."""
 
-    def save(name, kind="face", threshold=None):
+    def save(name, kind="face", threshold=None, labels=("Ada", "Bea", "Cleo")):
         side = 150 if kind == "face" else 8
         inputs = keras.Input((side, side, 3))
         x = keras.layers.GlobalAveragePooling2D()(inputs)
@@ -248,7 +248,7 @@ def save_model(tmp_path, embedder):
         card = {
             "task": "classify",
             "input": {"kind": kind, "image_size": [side, side]},
-            "labels": ["Ada", "Bea", "Cleo"],
+            "labels": list(labels),
             "open_set": threshold and {"score": "probability", "threshold": threshold, **numbers, **rates},
         }
         if kind == "face":
@@ -298,6 +298,35 @@ def test_predict_names_a_known_face_at_once(run, photos, save_model):
     assert result.exit_code == 1  # of the cut one; what a name is worth is said all the same
     assert ": Ada 33.3%, Bea 33.3%" in result.stdout.splitlines()[1]
     assert "counts as known from a probability of 0.300 on" in result.stdout.splitlines()[-1]
+
+
+def test_predict_does_not_answer_where_a_model_of_faces_must_choose(run, photos, saved_models):
+    _, face, note = run("predict", photos / "face.png", "--model", "anybody", "--top", "2").stdout.splitlines()
+    assert face.endswith(": must choose: Ada 33.3%, Bea 33.3%")
+    assert "a stranger gets a name too" in note
+
+
+def test_predict_tells_a_class_named_unknown_from_a_stranger(run, photos, save_model):
+    """In words the class stands in quotation marks; in JSON the decision is no label."""
+    for threshold in (0.3, 0.5):
+        save_model("odd", threshold=threshold, labels=("unknown", "-- unknown --", "Ada"))
+        words = ("predict", photos / "face.png", "--model", "odd", "--top", "3")
+        said = run(*words).stdout.splitlines()[1].partition(": ")[2]
+        names = '"unknown" 33.3%, "-- unknown --" 33.3%, Ada 33.3%'
+        assert said == (names if threshold == 0.3 else f"unknown, score 0.333 (most alike: {names})")
+        (entry,) = json.loads(run(*words, "--json").stdout)[0]["faces"]
+        assert entry["decision"] == ("known" if threshold == 0.3 else "unknown")
+        assert [line["label"] for line in entry["top"]] == ["unknown", "-- unknown --", "Ada"]
+
+
+def test_predict_says_that_faces_are_in_a_photo_that_a_model_of_pictures_judges(run, photos, save_model):
+    save_model("shapes", kind="image")
+    words = ("predict", photos / "wall.png", photos / "face.png", "--model", "shapes", "--top", "2")
+    wall, face = json.loads(run(*words, "--json").stdout)
+    assert (wall["num_faces"], face["num_faces"]) == (0, 1)
+    lines = run(*words).stdout.splitlines()
+    assert lines[:2] == [f"{photos / name}: Ada 33.3%, Bea 33.3%" for name in ("wall.png", "face.png")]
+    assert "a face is in this photo, and shapes knows no people" in lines[2]
 
 
 def test_predict_judges_pictures_without_the_face_front_end(run, photos, save_model, monkeypatch):

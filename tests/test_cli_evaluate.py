@@ -72,7 +72,7 @@ def test_rates_of_one_model(run, folder):
     assert "cut.png" in told["failed"][0]["image"]
     text = run("--images", folder, "--model", "sharp").stdout
     assert "sharp: right 96.77% (95 % 83.81% to 99.43%)" in text
-    assert "of 10 pictures of strangers 0.00%" in text
+    assert "of 10 pictures of none of the classes 0.00%" in text
     assert "worst classes: red 90.9%" in text
     assert "folders of strangers, as no class has their name: grey" in text
     assert "1 file with no answer" in text

@@ -6,8 +6,11 @@ import keras
 import numpy as np
 import pytest
 
+from kerasface.faces.classifier_points import classifier_point
+from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.models.layers import CosineLogits
-from kerasface.recognise import FaceClassifier, ImageClassifier, build_classifier, unknown_note
+from kerasface.models.pretrained import weight_file
+from kerasface.recognise import FaceClassifier, ImageClassifier, build_classifier, open_set_of, unknown_note
 from kerasface.runs import Run, RunError
 
 LABELS = ("red", "green", "blue", "grey")
@@ -215,8 +218,97 @@ def test_the_note_has_the_error_rates_of_the_threshold():
     assert "stranger" not in pictures
 
 
+def embedder_card(embedder, num_classes=3, num_train=12, **changes):
+    """Card of a run by mean embeddings, as versions before the default threshold wrote it."""
+    recipe = {"backbone": "face_resnet", "weights": "pretrained", "epochs": 0, "classifier": "cosine"}
+    return {
+        "task": "classify",
+        "input": {"kind": "face", "image_size": [8, 8], "alignment": embedder.alignment},
+        "labels": [f"person {number}" for number in range(num_classes)],
+        "recipe": {**recipe, "head_epochs": 0, "mirror": True},
+        "weights": [{"name": "face_resnet", "sha256": weight_file("face_resnet").sha256}],
+        "metrics": {"num_train": num_train},
+        "open_set": None,
+        **changes,
+    }
+
+
+def test_a_card_without_strangers_gets_the_default_threshold(embedder):
+    found = open_set_of(embedder_card(embedder))
+    point = classifier_point(embedder_fingerprint(2), 3, 4)
+    assert found == {"score": "cosine", "default": True, **point.to_dict()}
+    note = unknown_note(embedder_card(embedder))
+    assert f"from a cosine of {point.threshold:.3f} on: the default for 3 people" in note
+    assert "not measured on these people" in note
+    assert point.date in note
+    assert "Labeled Faces in the Wild" in note
+    own = open_set("cosine", 0.5)
+    assert open_set_of(embedder_card(embedder, open_set=own)) == own
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"recipe": {"backbone": "face_resnet", "epochs": 5, "classifier": "cosine", "head_epochs": 0}},
+        {"recipe": {"backbone": "face_resnet", "epochs": 0, "classifier": "softmax", "head_epochs": 60}},
+        {"recipe": {"backbone": "mobilenet_v2", "epochs": 0, "classifier": "cosine", "head_epochs": 0}},
+        {"recipe": None},
+        {"fine_tuned": True},
+        {"weights": [{"name": "face_resnet", "sha256": "0" * 64}]},
+        {"weights": []},
+        {"metrics": {}},
+        {"input": {"kind": "image", "image_size": [8, 8]}},
+        {"labels": [str(number) for number in range(5000)]},
+    ],
+    ids=lambda changes: " ".join(changes),
+)
+def test_what_was_not_measured_has_no_default(embedder, changes):
+    assert open_set_of(embedder_card(embedder, **changes)) is None
+
+
+def test_fine_tuning_that_was_not_kept_leaves_the_embeddings_as_they_were(embedder):
+    card = embedder_card(embedder)
+    card["recipe"]["epochs"] = 5
+    assert open_set_of(card) is None
+    assert open_set_of({**card, "fine_tuned": False}) is not None
+
+
+def test_a_stranger_to_a_model_without_strangers_is_unknown(embedder, analyzer, portrait):
+    """The mean colour as embedding: its cosine to red and to green lies below every threshold, that to itself above."""
+    ((crop,),) = ([face.crop for face in faces] for faces in analyzer.analyze([portrait]))
+    own = crop.mean(axis=(0, 1)) / np.linalg.norm(crop.mean(axis=(0, 1)))
+    for directions, decision in ((np.eye(3)[:2], "unknown"), (np.stack([np.eye(3)[0], own]), "known")):
+        model = cosine_model()
+        model.get_layer("head_cosines").set_weights([directions.T])
+        card = embedder_card(embedder, num_classes=2, num_train=8)
+        run = Run("old", card, model, tuple(card["labels"]))
+        ((face,),) = FaceClassifier(run, analyzer).recognise([portrait])
+        assert face.decision == decision
+        assert face.score == pytest.approx(max(directions @ own), abs=0.02)
+
+
+def test_a_trained_head_tells_strangers_by_the_mean_embeddings_of_its_card(embedder, analyzer, portrait):
+    inputs = keras.Input((8, 8, 3))
+    head = keras.layers.Dense(2, activation="softmax", name="head_logits")
+    model = keras.Model(inputs, head(keras.layers.GlobalAveragePooling2D()(inputs)))
+    ((crop,),) = ([face.crop for face in faces] for faces in analyzer.analyze([portrait]))
+    own = crop.mean(axis=(0, 1))
+    for means, decision in (([own, [1, 0, 0]], "known"), ([[0, 0, 1], [1, 0, 0]], "unknown")):
+        card = embedder_card(embedder, num_classes=2, num_train=8, class_means=np.array(means, float).tolist())
+        card["recipe"] |= {"classifier": "softmax", "head_epochs": 60}
+        run = Run("trained", card, model, tuple(card["labels"]))
+        ((face,),) = FaceClassifier(run, analyzer).recognise([portrait])
+        assert (face.decision, open_set_of(card)["score"]) == (decision, "mean_cosine")
+    for means in ([[1, 0, 0]], "means", [[1, 0, float("nan")], [0, 1, 0]]):
+        with pytest.raises(RunError, match="mean embedding of each of its 2 classes"):
+            FaceClassifier(Run("trained", {**card, "class_means": means}, model, run.labels), analyzer)
+
+
 def test_the_note_warns_where_there_is_no_threshold():
     card = {"input": {"kind": "face"}, "labels": ["Ada", "Bea"]}
-    assert unknown_note(card) == ("This model names one of its 2 classes for every face: a stranger gets a name too.")
+    assert unknown_note(card) == (
+        "This model names one of its 2 classes for every face: a stranger gets a name too. It must choose, as nothing "
+        "was measured by which strangers could be told."
+    )
     card = {**card, "input": {"kind": "image"}, "open_set": None}
     assert unknown_note(card) == "This model names one of its 2 classes for every picture, whatever it shows."

@@ -181,10 +181,12 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
         told = {"strangers": list(answers[0].strangers), "failed": failed, **compared}
         print_json({**results[0].to_dict(), **told, "device": device_name(), "seconds": round(seconds(), 3)})
         return
+    of_faces = loaded[0].card["input"].get("kind", "face") == "face"
     for name, result in zip(names, results, strict=True):
-        _tell_classification(name, result)
+        _tell_classification(name, result, "strangers" if of_faces else "none of the classes")
     if answers[0].strangers:
-        click.echo(f"folders of strangers, as no class has their name: {some_names(answers[0].strangers)}")
+        whose = "of strangers" if of_faces else "of none of the classes"
+        click.echo(f"folders {whose}, as no class has their name: {some_names(answers[0].strangers)}")
     if comparison:
         from kerasface.error_report import classifier_verdict
 
@@ -194,7 +196,9 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
         click.echo(f"  {line['reason']}")
 
 
-def _tell_classification(name: str, result) -> None:
+def _tell_classification(name: str, result, others: str) -> None:
+    from kerasface.evaluation.names import as_name
+
     def rate(part) -> str:
         return f"{part.value:.2%}{_interval(part.low, part.high)}"
 
@@ -210,14 +214,14 @@ def _tell_classification(name: str, result) -> None:
             f"{rate(result.known_correct)} under their own name"
         )
     if result.unknown_accepted:
-        click.echo(f"of {counted(result.num_unknown, 'picture')} of strangers {rate(result.unknown_accepted)} accepted")
+        click.echo(f"of {counted(result.num_unknown, 'picture')} of {others} {rate(result.unknown_accepted)} accepted")
     elif result.num_unknown:
         click.echo(
-            f"{counted(result.num_unknown, 'picture')} of strangers: no threshold in the model, so each got a name"
+            f"{counted(result.num_unknown, 'picture')} of {others}: no threshold in the model, so each got a name"
         )
     recalls = {one: recall for one, recall in result.recall.items() if recall is not None and recall < 1}
     if worst := sorted(recalls, key=recalls.get)[:5]:
-        click.echo("worst classes: " + ", ".join(f"{one} {recalls[one]:.1%}" for one in worst))
+        click.echo("worst classes: " + ", ".join(f"{as_name(one)} {recalls[one]:.1%}" for one in worst))
 
 
 @evaluate.command()

@@ -85,8 +85,11 @@ def attribution(image, model, method, layer, label, regions, out, min_face_size,
         place = face and face.to_dict()
         print_json({**facts, **answer, "face": place, "overlay": str(file), "regions": shares, "warning": warning})
         return
+    from kerasface.evaluation.names import as_name
+
     where = f"face at {box_text(face.to_dict())}: " if face else ""
-    click.echo(f"{image}: {where}{label} {probability:.1%}{' (unknown)' if found.decision == 'unknown' else ''}")
+    decision = " (unknown)" if found.decision == "unknown" else ""
+    click.echo(f"{image}: {where}{as_name(label)} {probability:.1%}{decision}")
     tell_shares(shares, warning)
     click.echo(file)
 

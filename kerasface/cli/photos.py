@@ -121,35 +121,64 @@ def embed(folder, out, views, as_json) -> None:
 def predict(images, model, top, runs, as_json) -> None:
     """Name the people in IMAGES, or the pictures as a whole, with a trained MODEL.
 
-    Where the model has a threshold for it, strangers are called unknown. Otherwise it must choose among the classes it
-    was trained on: a stranger gets one of their names too.
+    Strangers are called unknown, by a threshold of the model's own or by the default for its number of people. Where
+    neither was measured, it must choose among the classes it was trained on, and says so.
     """
     with errors():
         from kerasface.faces.analyzer import FaceAnalyzer
-        from kerasface.recognise import build_classifier, unknown_note
+        from kerasface.recognise import ImageClassifier, build_classifier, unknown_note
         from kerasface.runs import load_run
 
         classifier = build_classifier(load_run(runs, model), FaceAnalyzer)
+        count_faces = _face_counter() if isinstance(classifier, ImageClassifier) else None
 
         def recognise(photos: list) -> list[dict]:
-            found = classifier.recognise([photo.image for photo in photos], top=top)
-            return [
-                {"faces": [face.to_dict() for face in entry]} if isinstance(entry, list) else entry.to_dict()
-                for entry in found
-            ]
+            images = [photo.image for photo in photos]
+            found = classifier.recognise(images, top=top)
+            if count_faces is None:
+                return [{"faces": [face.to_dict() for face in entry]} for entry in found]
+            return [{**entry.to_dict(), **faces} for entry, faces in zip(found, count_faces(images), strict=True)]
 
         def lines(photo: dict) -> list[str]:
             if "faces" in photo:
                 return face_lines(photo["faces"], lambda face: f": {_answer(face)}")
-            return [_answer(photo)]
+            return [_answer(photo), *_faces_told(photo.get("num_faces"), model)]
 
         run_photos(images, recognise, lines, as_json, note=unknown_note(classifier.run.card))
 
 
+def _face_counter():
+    """What counts the faces of photos; where the detector's weights are missing, it is said that nobody looked."""
+    from kerasface.faces.detection import FaceDetector
+    from kerasface.models.pretrained import ModelFileError
+
+    try:
+        detector = FaceDetector()
+    except (ModelFileError, ValueError) as error:  # ValueError: weights that this installation does not know
+        click.echo(f"It was not looked whether faces are in the photos: {error}", err=True)
+        return lambda images: [{}] * len(images)
+    return lambda images: [{"num_faces": len(faces)} for faces in detector.detect(images)]
+
+
+def _faces_told(count: int | None, model: str) -> list[str]:
+    """For an answer to a whole picture: that faces are in it, of which the model knows nothing."""
+    if not count:
+        return []
+    faces = "a face is" if count == 1 else f"{count} faces are"
+    return [f"note: {faces} in this photo, and {model} knows no people; `kerasface identify` names the people enrolled"]
+
+
 def _answer(entry: dict) -> str:
-    """Says who or what it is: the most probable names, behind the word unknown where that is the decision."""
-    names = ", ".join(f"{line['label']} {line['probability']:.1%}" for line in entry["top"])
-    return f"unknown, score {entry['score']:.3f} (most alike: {names})" if entry["decision"] == "unknown" else names
+    """Says who or what it is: the most probable names, behind the decision where these are no answer.
+
+    Names that read like a decision stand in quotation marks, see `as_name`.
+    """
+    from kerasface.evaluation.names import as_name
+
+    names = ", ".join(f"{as_name(line['label'])} {line['probability']:.1%}" for line in entry["top"])
+    if entry["decision"] == "unknown":
+        return f"unknown, score {entry['score']:.3f} (most alike: {names})"
+    return f"must choose: {names}" if entry["decision"] is None and "box" in entry else names
 
 
 def _probability_text(result) -> str:

@@ -81,6 +81,12 @@ class ScoreCalibration:
         gaps = sum(part.count * abs(part.probability - part.share_genuine) for part in self.bins)
         return gaps / sum(part.count for part in self.bins)
 
+    @property
+    def helps(self) -> bool:
+        """Whether held-out pairs were told better than by the share of genuine pairs alone, by log loss."""
+        share = self.num_genuine / (self.num_genuine + self.num_impostor)
+        return self.log_losses[self.method] < -share * math.log(share) - (1 - share) * math.log(1 - share)
+
     def probability(self, scores: ArrayLike) -> np.ndarray:
         """Returns how probable it is that each pair shows one person.
 

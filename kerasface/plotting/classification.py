@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kerasface.evaluation.classification import Calibration, OpenSet, OpenSetCurve
+from kerasface.evaluation.names import as_name
 from kerasface.plotting.style import ACCEPT, MAX_NAMED, QUIET, REJECT, short
 
 MAX_HEATMAP = 60  # classes; a cell of a larger matrix is too small to be seen
@@ -42,7 +43,7 @@ def confusion_heatmap(matrix: np.ndarray, labels: Sequence[str]) -> go.Figure:
         matrix: Counts, `(num_classes, num_classes)`.
         labels: Names of the classes.
     """
-    names = [html.escape(label) for label in labels]
+    names = [html.escape(as_name(label)) for label in labels]
     hover = "%{y} taken for %{x}: %{z}<extra></extra>"
     colours = [[0, "rgba(42, 157, 143, 0.06)"], [1, "rgba(42, 157, 143, 0.9)"]]
     figure = go.Figure(go.Heatmap(z=matrix, x=names, y=names, colorscale=colours, hovertemplate=hover, showscale=False))
@@ -58,7 +59,7 @@ def confusion_heatmap(matrix: np.ndarray, labels: Sequence[str]) -> go.Figure:
     return figure
 
 
-def open_set_curve(curve: OpenSetCurve, chosen: OpenSet) -> go.Figure:
+def open_set_curve(curve: OpenSetCurve, chosen: OpenSet, *, of_faces: bool = True) -> go.Figure:
     """Draws the share of known people accepted against the share of strangers, and where the chosen threshold stands.
 
     Shares of strangers are on a logarithmic axis, since the small ones matter; none at all stands at its left end.
@@ -66,7 +67,9 @@ def open_set_curve(curve: OpenSetCurve, chosen: OpenSet) -> go.Figure:
     Args:
         curve: Over all thresholds.
         chosen: The threshold chosen, with its measured share and the upper bound of that.
+        of_faces: Whether they are people, and not pictures of the classes and of anything else.
     """
+    others, title = ("strangers", "known people") if of_faces else ("pictures of anything else", "of the classes")
     part = curve.thinned()
     some = part.false_accept[part.false_accept > 0]
     left = float(min(some.min(), chosen.unknown_accepted_high)) / 2
@@ -83,7 +86,8 @@ def open_set_curve(curve: OpenSetCurve, chosen: OpenSet) -> go.Figure:
                 name=name,
                 mode="lines",
                 line={"color": colour, "shape": "hv"},
-                hovertemplate="%{y:.1%} of the known with %{customdata[0]:.2%} of the strangers"
+                hovertemplate="%{y:.1%} of the known with %{customdata[0]:.2%} of the "
+                f"{others}"
                 "<br>from a score of %{customdata[1]:.3f}<extra></extra>",
             )
         )
@@ -96,19 +100,19 @@ def open_set_curve(curve: OpenSetCurve, chosen: OpenSet) -> go.Figure:
             name="chosen threshold, up to the 95 % bound",
             mode="markers",
             marker={"size": 11, "color": REJECT},
-            hovertemplate=f"{chosen.unknown_accepted:.2%} of the strangers, at most "
+            hovertemplate=f"{chosen.unknown_accepted:.2%} of the {others}, at most "
             f"{chosen.unknown_accepted_high:.2%}<extra></extra>",
         )
     )
     ticks = [tick for tick in (1e-4, 1e-3, 1e-2, 0.1, 1) if tick >= left]
     figure.update_xaxes(
-        title="strangers accepted",
+        title=f"{others} accepted",
         type="log",
         range=[np.log10(left), 0.02],
         tickvals=[left, *ticks],
         ticktext=["none", *(f"{tick:.4g} %" for tick in 100 * np.array(ticks))],
     )
-    figure.update_yaxes(title="known people", range=[0, 1.02], tickformat=".0%")
+    figure.update_yaxes(title=title, range=[0, 1.02], tickformat=".0%")
     figure.update_layout(height=400, margin={"l": 60, "r": 18, "t": 10, "b": 40})
     figure.update_layout(legend={"orientation": "h", "y": -0.2})
     return figure

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from kerasface.evaluation.names import as_name
 from kerasface.plotting.style import ACCEPT, BAR, QUIET, REJECT, TRACK, anchor, percent
 
 _LONGEST_NAME = 32  # letters beside a percentage in the narrowest card of the dashboard
@@ -68,7 +69,8 @@ def top_bars(top: Sequence[tuple[str, float]], *, decided: bool = True) -> go.Fi
 
     Args:
         top: Pairs of (label, probability in `[0, 1]`), most probable first.
-        decided: Whether the first name is the answer and stands out; not so where the answer is `unknown`.
+        decided: Whether the first name is the answer and stands out; not so where the answer is `unknown`, or where a
+            model of faces must choose.
 
     Returns:
         A figure of 42 pixels a name.
@@ -78,7 +80,8 @@ def top_bars(top: Sequence[tuple[str, float]], *, decided: bool = True) -> go.Fi
     """
     if not top:
         raise ValueError("Bars need at least one label. Received: top=[]. Ask the model for top >= 1.")
-    shortened = [label if len(label) <= _LONGEST_NAME else f"{label[: _LONGEST_NAME - 1]}…" for label, _ in top]
+    shown = [as_name(label) for label, _ in top]
+    shortened = [label if len(label) <= _LONGEST_NAME else f"{label[: _LONGEST_NAME - 1]}…" for label in shown]
     labels = [html.escape(label) for label in shortened]  # Plotly reads tags in text
     probabilities = [probability for _, probability in top]
     rows = list(range(len(top)))

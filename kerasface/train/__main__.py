@@ -254,10 +254,11 @@ def _print_event(event: dict) -> None:
             err=True,
         )
     elif kind == "start":
+        whose = "strangers" if event.get("input_kind", "face") == "face" else "none of them"
+        others = f", {event['num_unknown']} of {whose}" if event["num_unknown"] or whose == "strangers" else ""
         click.echo(
             f"{event['num_train']} training and {event['num_validation']} held-out images of "
-            f"{counted(event['num_classes'], 'class', 'classes')}, {event['num_unknown']} of strangers; "
-            f"{event['device']}, {event['precision']}",
+            f"{counted(event['num_classes'], 'class', 'classes')}{others}; {event['device']}, {event['precision']}",
             err=True,
         )
     elif kind == "freeze_map":
@@ -284,11 +285,6 @@ def _print_result(trained) -> None:
     scaled = metrics.get("temperature") != 1
     how = f"before temperature scaling {metrics['ece_before']:.1%}" if scaled else "without temperature scaling"
     click.echo(f"calibration error {metrics['ece']:.1%} ({how})")
-    if metrics["unknown_accepted"] is not None:
-        click.echo(
-            f"strangers taken for somebody known {metrics['unknown_accepted']:.2%}, known people recognised as known "
-            f"{metrics['known_accepted']:.1%} ({counted(metrics['num_unknown'], 'image')} of strangers)"
-        )
     for note in trained.notes:
         click.echo(note)
     click.echo(f"curves, mistakes and confusions: {trained.folder / 'report.html'}")

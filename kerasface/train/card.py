@@ -9,9 +9,11 @@ import numpy as np
 from kerasface.data.folders import read_about
 from kerasface.environment import versions
 from kerasface.evaluation.classification import OpenSet, Temperature, top_k_accuracy
+from kerasface.evaluation.names import as_name
 from kerasface.models.backbones import build_backbone
 from kerasface.models.pretrained import weight_file
 from kerasface.models.runtime import device_name
+from kerasface.recognise import open_set_of, unknown_note
 from kerasface.train.judging import Judged
 from kerasface.train.prepare import PreparedData
 from kerasface.train.recipe import ClassifyRecipe
@@ -29,6 +31,7 @@ class Trained:
     seconds: dict[str, float]
     stopped: bool
     comparison: dict | None = None  # fine-tuning against the frozen backbone
+    class_means: np.ndarray | None = None  # of the embeddings, `(num_classes, dim)`; see `FrozenFeatures`
 
 
 def metrics_of(
@@ -63,25 +66,22 @@ def notes_of(
     trained: Trained,
     prepared: PreparedData,
     temperature: Temperature,
-    strangers: OpenSet | None,
-    recipe: ClassifyRecipe,
+    card: dict,
 ) -> list[str]:
     """Returns what must be said about the run, in sentences."""
+    recipe = card["recipe"]
     notes = [temperature.reason]
     if trained.stopped:
         notes.append("The training was stopped before its end; --resume goes on with it.")
     if trained.comparison and not trained.comparison["fine_tuned_kept"]:
         notes.append(
-            "Fine-tuning made it worse on held-out people or on strangers; the frozen backbone with its head was kept."
+            "Fine-tuning made it worse on what was held out, or on what shows none of the classes; the frozen backbone "
+            "with its head was kept."
         )
-    if strangers is None:
-        notes.append(
-            "Strangers were not measured: whatever it is shown gets one of the trained names. Classes with too few "
-            "images, or a folder given as `unknown`, serve as strangers."
-        )
+    notes += _of_strangers(card)
     if prepared.left_out:
         classes = counted(len(prepared.left_out), "class", "classes")
-        notes.append(f"{classes} left out: fewer than {recipe.min_images} usable images.")
+        notes.append(f"{classes} left out: fewer than {recipe['min_images']} usable images.")
     if prepared.rejected:
         notes.append(f"{counted(len(prepared.rejected), 'file')} not used; the reasons are in rejected.csv.")
     if len(prepared.moved):
@@ -97,27 +97,47 @@ def notes_of(
     return notes
 
 
+def _of_strangers(card: dict) -> list[str]:
+    """What is to be said of what the model was not trained on."""
+    found, notes = card["open_set"], [unknown_note(card)]
+    if found is None or found.get("default"):
+        outsiders = "strangers" if card["input"]["kind"] == "face" else "such pictures"
+        notes.append(f"Classes with too few images, or a folder given as `unknown`, serve as {outsiders}.")
+    if shown := [as_name(name) for name in card["labels"] if as_name(name) != name]:
+        count = "A class is named" if len(shown) == 1 else "Classes are named"
+        notes.append(f"{count} {', '.join(shown)}: to the model that is a name as any other.")
+    return notes
+
+
 def card_of(
+    trained: Trained,
     prepared: PreparedData,
     recipe: ClassifyRecipe,
     metrics: dict,
     temperature: Temperature,
     strangers: OpenSet | None,
     session: Session,
-    score: str,
 ) -> dict:
     """Returns the run's card; what `write_run` fills in is left out."""
-    return {
+    card = {
         "task": "classify",
         "input": prepared.input,
         "backbone": recipe.backbone,
         "labels": prepared.names,
         "metrics": metrics,
         "calibration": temperature.to_dict(),
-        "open_set": strangers and {"score": score, **strangers.to_dict()},
+        "fine_tuned": recipe.epochs > 0 and not (trained.comparison and not trained.comparison["fine_tuned_kept"]),
         "weights": weights_of(recipe) if recipe.pretrained else [],
         **provenance(prepared, session),
     }
+    if strangers is not None:
+        return card | {"open_set": {"score": trained.judged.score, **strangers.to_dict()}}
+    if trained.class_means is not None:
+        card["class_means"] = trained.class_means.round(5).tolist()
+    found = open_set_of(card)
+    if found is None:
+        card.pop("class_means", None)
+    return card | {"open_set": found}
 
 
 def provenance(prepared: PreparedData, session: Session) -> dict:

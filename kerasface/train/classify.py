@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kerasface.data.store import default_cache_folder
 from kerasface.evaluation.classification import cross_fitted_temperature
 from kerasface.models.backbones import build_backbone
@@ -17,7 +19,7 @@ from kerasface.models.zoo import ARCHITECTURES
 from kerasface.runs import DEFAULT_ROOT, check_name, write_run
 from kerasface.train.card import Trained, card_of, metrics_of, notes_of
 from kerasface.train.defaults import resolve
-from kerasface.train.frozen import FrozenFeatures, build_head, joined
+from kerasface.train.frozen import FrozenFeatures, build_head, class_directions, joined
 from kerasface.train.judging import Judged, is_better, judge_features, judge_images, measures, score_name
 from kerasface.train.loop import run_stage
 from kerasface.train.prepare import PreparedData, prepare
@@ -130,6 +132,7 @@ def _run(session: Session, runs, cache, on_progress) -> TrainedRun:
         recipe=asdict(recipe),
         device=device_name(),
         precision=dtype_policy(recipe.precision),
+        input_kind=prepared.input["kind"],
         num_classes=len(prepared.names),
         num_train=len(prepared.train),
         num_validation=len(prepared.validation),
@@ -164,8 +167,9 @@ def _train_pretrained(
         history, seconds, stopped = [], 0.0, False
     before = _judged(judge_head, features.validation, features.unknown, prepared, score_name(head))
     model = joined(features, head)
+    means = _class_means(features, prepared, recipe)
     if stopped or recipe.epochs == 0:
-        return Trained(model, before, history, {"head_seconds": seconds}, stopped)
+        return Trained(model, before, history, {"head_seconds": seconds}, stopped, class_means=means)
     frozen = model.get_weights()
     judge = judge_images(model)
     validation = prepared.images.part(prepared.validation)
@@ -193,7 +197,19 @@ def _train_pretrained(
         {"head_seconds": seconds, "fine_tune_seconds": result.seconds},
         result.stopped,
         comparison,
+        None if kept else means,
     )
+
+
+def _class_means(features: FrozenFeatures, prepared: PreparedData, recipe: ClassifyRecipe) -> np.ndarray | None:
+    """The mean embedding of each person, by which strangers are told where the head was trained to tell people apart.
+
+    An untrained head of cosines holds them itself, and features of other backbones are no embeddings of faces.
+    """
+    by_means = recipe.classifier == "cosine" and recipe.head_epochs == 0
+    if by_means or recipe.backbone != "face_resnet" or prepared.input["kind"] != "face":
+        return None
+    return class_directions(features.train, prepared.labels[prepared.train], len(prepared.names)).T
 
 
 def _train_from_scratch(
@@ -239,7 +255,8 @@ def _write(trained: Trained, prepared: PreparedData, session: Session, runs) -> 
         cool(model, temperature.value)
     strangers = judged.cooled(temperature).open_set()
     metrics = metrics_of(trained, prepared, temperature, strangers, session)
-    notes = notes_of(trained, prepared, temperature, strangers, recipe)
+    card = card_of(trained, prepared, recipe, metrics, temperature, strangers, session)
+    notes = notes_of(trained, prepared, temperature, card)
     records = Records(
         metrics=metrics,
         history=trained.history,
@@ -255,7 +272,7 @@ def _write(trained: Trained, prepared: PreparedData, session: Session, runs) -> 
         runs,
         session.name,
         model=model,
-        card=card_of(prepared, recipe, metrics, temperature, strangers, session, judged.score),
+        card=card,
         metrics=metrics,
         history=trained.history,
         rejected=prepared.rejected,

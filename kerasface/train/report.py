@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from kerasface.evaluation.names import as_name
 from kerasface.plotting import classification, training
 from kerasface.plotting.document import THUMBNAIL, document, escaped, facts_row, figure_html, notes_list, share, table
 from kerasface.plotting.style import percent
@@ -33,10 +34,10 @@ def write_report(title: str, records: Records) -> str:
     sections = {
         "": [_facts(records), notes_list(records.notes)],
         "Training": [_training(records.history)],
-        "Frozen or fine-tuned": [_comparison(records.comparison)] if records.comparison else [],
+        "Frozen or fine-tuned": [_comparison(records)] if records.comparison else [],
         "Most confident mistakes": [_mistakes(records)],
         "Confusions": [_confusions(records)],
-        "Strangers": [_strangers(records)],
+        _outsiders(records).capitalize(): [_strangers(records)] if records.open_set or _of_faces(records) else [],
         "Can its confidence be believed?": [_calibration(records)],
         "Classes": [_classes(records)],
         "Doubtful pictures": [_leaks(records.prepared)],
@@ -53,7 +54,8 @@ def _facts(records: Records) -> str:
         "calibration error (ECE)": share(records.temperature.ece),
     }
     if chosen:
-        facts[f"strangers accepted, at most {share(chosen.unknown_accepted_high)}"] = share(chosen.unknown_accepted)
+        name = f"{_outsiders(records)} accepted, at most {share(chosen.unknown_accepted_high)}"
+        facts[name] = share(chosen.unknown_accepted)
     facts |= {
         "classes": f"{metrics['num_classes']:,}",
         "images trained on": f"{metrics['num_train']:,}",
@@ -79,15 +81,16 @@ def _training(history: Sequence[dict]) -> str:
     return figure_html(training.training_curves(history)) + table(heads, rows)
 
 
-def _comparison(comparison: dict) -> str:
-    rows = []
+def _comparison(records: Records) -> str:
+    rows, comparison = [], records.comparison
+    measured = any(comparison[key]["unknown_accepted"] is not None for key in ("frozen", "fine_tuned"))
     for key, name in (("frozen", "frozen backbone"), ("fine_tuned", "fine-tuned")):
         kept = comparison["fine_tuned_kept"] == (key == "fine_tuned")
         judged = comparison[key]
-        rows.append(
-            [f"{name} (kept)" if kept else name, share(judged["top1"], 2), share(judged["unknown_accepted"], 2)]
-        )
-    return table(["", "top-1", "strangers accepted where 95 % of the known are"], rows)
+        accepted = [share(judged["unknown_accepted"], 2)] if measured else []
+        rows.append([f"{name} (kept)" if kept else name, share(judged["top1"], 2), *accepted])
+    heads = ["", "top-1", f"{_outsiders(records)} accepted where 95 % of the known are"]
+    return table(heads[: len(rows[0])], rows)
 
 
 def _mistakes(records: Records) -> str:
@@ -122,35 +125,41 @@ def _behind(records: Records, confusion: Confusion) -> str:
     times = f"{len(confusion.samples)} times" if len(confusion.samples) > 1 else "once"
     shown = confusion.samples[:_MAX_BEHIND]
     captions = [_sure(records.confidence[sample]) for sample in shown]
-    heading = f"{escaped(names[confusion.true])} taken for {escaped(names[confusion.named])}, {times}"
+    true, named = (as_name(names[label]) for label in (confusion.true, confusion.named))
+    heading = f"{escaped(true)} taken for {escaped(named)}, {times}"
     return f"<h3>{heading}</h3>{_held_out(records, shown, captions)}"
 
 
 def _strangers(records: Records) -> str:
     chosen = records.open_set
     if chosen is None:
-        return "<p>Not measured: that takes images of at least four strangers. Every image gets one of the names.</p>"
+        return "<p>Not measured on these people: that takes images of at least four strangers.</p>"
+    others = _outsiders(records)
+    of_them, images, known = "are", "other such pictures", "the classes"
+    if _of_faces(records):
+        of_them, images, known = "of their images are", "images of other strangers", "known people"
     measured, high = share(chosen.unknown_accepted, 2), share(chosen.unknown_accepted_high, 2)
     words = (
         f"<p>From a {records.judged.score} of {chosen.threshold:.3f} an image counts as known. This was chosen on "
-        f"{chosen.num_chosen_on:,} strangers so that at most {share(chosen.false_accept_asked)} of their images are "
-        f"accepted. Of {chosen.num_unknown:,} images of other strangers it accepts {measured}, with 95 % confidence "
-        f"at most {high}; of {chosen.num_known:,} held-out images of known people {share(chosen.known_accepted)}, and "
+        f"{chosen.num_chosen_on:,} {others} so that at most {share(chosen.false_accept_asked)} {of_them} accepted. Of "
+        f"{chosen.num_unknown:,} {images} it accepts {measured}, with 95 % confidence at most {high}; of "
+        f"{chosen.num_known:,} held-out images of {known} {share(chosen.known_accepted)}, and "
         f"{share(chosen.known_correct)} under their own name.</p>"
     )
     if not chosen.supported:
         words += (
-            f"<p>{chosen.num_chosen_on:,} strangers are too few to promise {share(chosen.false_accept_asked)}: that "
+            f"<p>{chosen.num_chosen_on:,} {others} are too few to promise {share(chosen.false_accept_asked)}: that "
             f"takes {np.ceil(3 / chosen.false_accept_asked):,.0f}, even if none of them is accepted.</p>"
         )
-    return words + figure_html(classification.open_set_curve(records.curve, chosen)) + _accepted_strangers(records)
+    figure = classification.open_set_curve(records.curve, chosen, of_faces=_of_faces(records))
+    return words + figure_html(figure) + _accepted_strangers(records)
 
 
 def _accepted_strangers(records: Records) -> str:
     judged, prepared = records.cooled, records.prepared
     accepted = np.flatnonzero(judged.unknown_scores >= records.open_set.threshold)
     if len(accepted) == 0:
-        return "<p>No stranger was accepted.</p>"
+        return f"<p>No {'stranger' if _of_faces(records) else 'such picture'} was accepted.</p>"
     shown = accepted[np.argsort(-judged.unknown_scores[accepted], kind="stable")][:_MAX_STRANGERS]
     named = judged.unknown_probabilities[shown].argmax(axis=1)
     captions = [
@@ -158,7 +167,7 @@ def _accepted_strangers(records: Records) -> str:
         for label, score in zip(named, judged.unknown_scores[shown], strict=True)
     ]
     return (
-        f"<h3>Accepted strangers</h3>{_shown(shown, accepted, 'images, the highest scores first.')}"
+        f"<h3>Accepted {_outsiders(records)}</h3>{_shown(shown, accepted, 'images, the highest scores first.')}"
         f"{_pictures(prepared, prepared.unknown[shown], captions)}"
     )
 
@@ -176,7 +185,7 @@ def _classes(records: Records) -> str:
     sizes = [row["num_train"] for row in classes]
     worst_first = sorted(classes, key=lambda row: (row["recall"] is None, row["recall"], row["name"]))[:_MAX_ROWS]
     rows = [
-        [row["name"], row["num_train"], row["num_validation"], share(row["recall"]), share(row["precision"])]
+        [as_name(row["name"]), row["num_train"], row["num_validation"], share(row["recall"]), share(row["precision"])]
         for row in worst_first
     ]
     count = "All" if len(rows) == len(classes) else f"{len(rows):,} of"
@@ -229,11 +238,22 @@ def _settings(prepared: PreparedData) -> str:
 
 
 def _name(records: Records, label: int) -> str:
-    return records.prepared.names[label]
+    return as_name(records.prepared.names[label])
+
+
+def _of_faces(records: Records) -> bool:
+    return records.prepared.input.get("kind") == "face"
+
+
+def _outsiders(records: Records) -> str:
+    """What shows none of the classes: people, or whatever else there is in pictures."""
+    return "strangers" if _of_faces(records) else "pictures of anything else"
 
 
 def _label(prepared: PreparedData, index: int) -> str:
-    return prepared.names[prepared.labels[index]] if prepared.labels[index] >= 0 else "a stranger"
+    if prepared.labels[index] >= 0:
+        return as_name(prepared.names[prepared.labels[index]])
+    return "a stranger" if prepared.input.get("kind") == "face" else "none of the classes"
 
 
 def _held_out(records: Records, samples: np.ndarray, captions: Sequence[str]) -> str:

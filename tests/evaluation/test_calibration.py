@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from kerasface.evaluation.calibration import ScoreCalibration, fit_calibration
 from kerasface.evaluation.reliability import log_loss, reliability_bins
+from kerasface.faces.fingerprint import embedder_fingerprint
+from kerasface.faces.operating_points import pair_calibration, search_calibration
 
 SOURCE = {"data": "drawn pairs", "date": "2026-01-31"}
 CURVES = {
@@ -243,3 +245,16 @@ def test_bad_input():
         record().probability([0.2, 1.5])
     with pytest.raises(ValueError, match="cosine similarities"):
         record().probability(math.nan)
+
+
+def test_a_curve_helps_where_it_tells_held_out_pairs_better_than_their_share_does():
+    """In either fold genuine pairs score higher, but so differently that each fold's curve is wrong about the other."""
+    same, folds = np.tile([True, False], 20), np.repeat([0, 1], 20)
+    scores = np.where(same, 0.9, 0.8)
+    assert fit_calibration(scores, same, folds, **SOURCE).helps
+    assert not fit_calibration(scores - 0.6 * folds, same, folds, **SOURCE).helps
+
+
+@pytest.mark.parametrize("calibration", [pair_calibration, search_calibration])
+def test_the_calibrations_that_ship_help(calibration):
+    assert calibration(embedder_fingerprint()).helps

@@ -45,7 +45,7 @@ def test_a_folder_is_measured_and_its_mistakes_are_shown(open_names, pictures, t
     assert metrics(page)["Right"] == "75.00 %"
     assert metrics(page)["Photos"] == "4"
     text = text_of(page)
-    assert "2 photos of strangers; without a threshold each of them got a name" in text
+    assert "2 photos of none of the classes; without a threshold each of them got a name" in text
     assert "as no class has their name: nobody." in text.replace("\\", "")
     assert f"| {LABELS[0]} | {LABELS[1]} | 1 |" in text
     assert f"named {LABELS[1]}, 70.0\N{NO-BREAK SPACE}%" in text

@@ -51,9 +51,15 @@ def save_model(tmp_path):
 
 
 def open_view(open_page, view, **models):
-    """Opens the page at a view with the sample photo; `models` are choices of model by the widget's key."""
+    """Opens the page at a view with the sample photo; `models` are choices of model by the widget's key.
+
+    A model of other things than faces, which the page does not pick by itself, is picked.
+    """
     page = open_page("inspect")
     page.segmented_control(key="inspect_view").set_value(view).run()
+    for box in page.selectbox:
+        if box.key == "inspect_answer_model" and box.value is None:
+            box.set_value(box.options[0]).run()
     for key, name in models.items():
         page.selectbox(key=key).set_value(name)
     if view != "faces":

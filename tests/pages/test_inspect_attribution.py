@@ -81,6 +81,27 @@ def test_the_answer_is_told_and_each_class_can_be_asked_about(open_page, save_mo
     assert counted == [DEFAULT_METHOD] * 2
 
 
+def test_a_model_of_other_things_is_not_picked_unasked(open_page, save_model):
+    """Alone it waits to be chosen, and then it is said that it knows nothing of the face."""
+    save_model("shapes")
+    page = open_page("inspect")
+    page.segmented_control(key="inspect_view").set_value("answer").run()
+    assert not page.exception
+    assert page.selectbox(key="inspect_answer_model").value is None
+    assert "What they say of a face means nothing" in page.caption[0].value
+    page = open_view(open_page, "answer", inspect_answer_model="shapes")
+    assert any("faces in this photo" in info.value for info in page.info)
+
+
+def test_a_model_of_faces_goes_before_one_of_other_things(open_page, save_model, tmp_path):
+    save_model("digits")
+    save_segmenter(tmp_path / "saved_models", "parts")
+    page = open_page("inspect")
+    page.segmented_control(key="inspect_view").set_value("answer").run()
+    assert page.selectbox(key="inspect_answer_model").options == ["parts", "digits"]
+    assert page.selectbox(key="inspect_answer_model").value == "parts"
+
+
 def test_every_method_is_explained_and_its_pictures_are_counted(save_model):
     """A progress bar ends at 1 if the number of pictures is right."""
     assert set(_inspect_attribution.EXPLAINED) == set(METHODS)

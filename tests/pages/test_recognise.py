@@ -22,7 +22,7 @@ def alignment():
 def save_model(tmp_path, alignment):
     """Function that saves a classifier of three people that gives them 0.2, 0.7 and 0.1, whatever it sees."""
 
-    def save(name, kind="face", threshold=None):
+    def save(name, kind="face", threshold=None, labels=LABELS):
         side = 150 if kind == "face" else 16
         pictures = keras.Input((side, side, 3), dtype="uint8")
         pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pictures))
@@ -33,7 +33,7 @@ def save_model(tmp_path, alignment):
         rates = {"unknown_accepted": 0.009, "unknown_accepted_high": 0.014, "known_accepted": 0.93}
         card = {
             "task": "classify",
-            "labels": list(LABELS),
+            "labels": list(labels),
             "input": {"kind": kind, "image_size": [side, side]},
             "open_set": threshold and {"score": "probability", "threshold": threshold, **numbers, **rates},
         }
@@ -98,8 +98,9 @@ def test_every_face_of_every_photo_has_its_bars(open_page, portrait_files):
     assert faces_shown(page) == ["**Face 1**"] * 2
     charts = page.get("plotly_chart")
     assert len(charts) == 2
-    assert bar_texts(charts[0]) == ["<b>Grace</b>", "70.0 %", "Ada", "20.0 %", "Mary", "10.0 %"]
+    assert bar_texts(charts[0]) == ["Grace", "70.0 %", "Ada", "20.0 %", "Mary", "10.0 %"]  # not bold: it must choose
     assert "one of its 3 classes for every face: a stranger gets a name too" in said(page)
+    assert said(page).count("Must choose") == 2
     assert "nknown" not in said(page)
 
 
@@ -157,6 +158,7 @@ def test_a_model_of_pictures_needs_no_faces(open_page, save_model, monkeypatch, 
     save_model("shapes", kind="image")
     monkeypatch.setattr(_models, "FaceAnalyzer", forbidden)
     page = open_page("recognise")
+    page.selectbox(key="model").set_value("shapes").run()
     assert page.title[0].value == "What is in these pictures?"
     page.file_uploader(key="uploads").set_value([("wall.png", faceless_png, "image/png")]).run()
     assert not page.exception
@@ -166,6 +168,43 @@ def test_a_model_of_pictures_needs_no_faces(open_page, save_model, monkeypatch, 
     assert "for every picture, whatever it shows" in said(page)
     (chart,) = page.get("plotly_chart")
     assert bar_texts(chart)[0] == "<b>Grace</b>"
+
+
+def test_a_class_named_unknown_does_not_read_like_a_stranger(open_page, save_model):
+    save_model("odd", threshold=0.65, labels=("Ada", "unknown", "Mary"))
+    page = open_sample(open_page)
+    assert "**Known**" in said(page)
+    assert bar_texts(page.get("plotly_chart")[0])[0] == "<b>&quot;unknown&quot;</b>"
+
+
+def test_a_model_of_other_things_judges_no_photo_unasked(open_page, save_model):
+    """The faces are shown, and the way to where people are named; chosen, the model says what it does not know."""
+    save_model("shapes", kind="image")
+    page = open_sample(open_page)
+    assert page.selectbox(key="model").value == _models.FACES_ONLY
+    assert faces_shown(page) == ["**Face 1**"]
+    assert len(page.get("plotly_chart")) == 0
+    assert "Gallery" in page.info[0].value
+    assert [link.proto.page for link in page.get("page_link")] == ["gallery"]
+    page.selectbox(key="model").set_value("shapes").run()
+    assert not page.exception
+    assert "A face is in this photo, and this model knows no people" in page.info[-1].value
+
+
+def test_many_photos_are_small_cards_that_open(open_page, save_model, portrait_png, faceless_png):
+    save_model("lenient", threshold=0.65)
+    page = open_page("recognise")
+    files = [(f"{number}.png", faceless_png if number else portrait_png, "image/png") for number in range(5)]
+    page.file_uploader(key="uploads").set_value(files).run()
+    assert not page.exception
+    assert len(page.get("plotly_chart")) == 0  # they belong to the details
+    assert "**Grace** :small[70.0 %]" in said(page)
+    assert said(page).count("No face was found") == 4
+    assert sum(button.label == "Details" for button in page.button) == 5
+    page.button(key="photo_1_details").click().run()
+    assert not page.exception
+    assert faces_shown(page) == ["**Face 1**"]
+    assert bar_texts(page.get("plotly_chart")[0])[0] == "<b>Grace</b>"
 
 
 def test_a_threshold_without_error_rates_is_a_broken_model(open_page, trained):

@@ -40,7 +40,7 @@ def _prepared(names, labels, train, validation, unknown, **changes):
         "rejected": [],
         "left_out": {},
         "num_computed": 0,
-        "input": {"kind": "image"},
+        "input": {"kind": "face"},
     }
     return PreparedData(**fields | changes)
 

@@ -124,6 +124,10 @@ def test_the_run_holds_what_was_promised(trained):
     assert card["metrics"] == result.metrics
     assert card["recipe"]["seed"] == 3
     assert card["input"]["image_size"] == [150, 150]
+    # One stranger is too few to measure on: the threshold is the default, on the mean embeddings of the two.
+    assert (card["open_set"]["default"], card["open_set"]["score"]) == (True, "mean_cosine")
+    assert np.shape(card["class_means"]) == (2, 128)
+    assert any("not measured on these people" in note for note in result.notes)
     assert json.loads((result.folder / "metrics.json").read_text(encoding="utf-8")) == result.metrics
     with (result.folder / "history.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -64,6 +64,24 @@ def test_the_threshold_comes_with_its_bound_and_with_what_strangers_can_promise(
     assert "too few" not in written(replace(records, open_set=replace(records.open_set, supported=True)))
 
 
+def test_a_report_of_pictures_speaks_of_no_strangers(records):
+    """Neither where pictures of anything else were at hand nor where there were none."""
+    pictures = replace(records.prepared, input={"kind": "image"})
+    compared = {"top1": 0.9, "unknown_accepted": 0.1}
+    comparison = {"frozen": compared, "fine_tuned": compared, "fine_tuned_kept": True}
+    measured = written(replace(records, prepared=pictures, comparison=comparison))
+    assert "20 pictures of anything else so that at most" in measured
+    without = written(replace(records, prepared=pictures, open_set=None))
+    for body in (measured, without):
+        assert "stranger" not in body.lower()
+    assert "anything else" not in without
+
+
+def test_a_class_named_unknown_stands_in_quotation_marks(records):
+    body = written(replace(records, prepared=replace(records.prepared, names=["unknown", "Emmy", "Grace"])))
+    assert "&quot;unknown&quot; taken for Emmy, 2 times" in body
+
+
 def test_names_files_and_notes_are_escaped(records):
     evil = "<script>alert(1)</script>"
     files = [f"{evil}/{index}.jpg" for index in range(len(records.prepared.files))]

@@ -124,7 +124,8 @@ def test_a_run_has_everything_that_was_promised(whole):
     assert card["labels"] == list(NAMES)
     assert card["recipe"]["mix"] == "mixup"
     assert card["open_set"] is None  # one stranger is too few
-    assert any("Strangers were not measured" in note for note in trained.notes)
+    assert any("for every picture, whatever it shows" in note for note in trained.notes)
+    assert not any("stranger" in note for note in trained.notes)
     told, metrics = card["calibration"], trained.metrics  # held out are too few to show that scaling helps
     assert (told["applied"], told["temperature"], metrics["temperature"]) == (False, 1, 1)
     assert metrics["ece"] == metrics["ece_before"] == told["ece"]
