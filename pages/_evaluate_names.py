@@ -22,7 +22,7 @@ from kerasface.evaluation.names import as_name
 from kerasface.images import ImageError, decode
 from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
 from kerasface.plotting.document import share
-from kerasface.recognise import name_folder
+from kerasface.recognise import name_folder, open_set_of, unknown_note
 from pages._charts import show_chart
 from pages._evaluate_models import Report
 from pages._evaluate_shown import show_files, show_table
@@ -51,14 +51,19 @@ class Names:
         pictures: What each said.
         reports: The rates of each.
         comparison: Of both; `None` with one model alone.
-        of_faces: Whether they name people.
+        cards: Those of the models.
     """
 
     names: tuple[str, ...]
     pictures: tuple[NamedPictures, ...]
     reports: tuple[ClassificationReport, ...]
     comparison: ClassifierComparison | None
-    of_faces: bool
+    cards: tuple[dict, ...]
+
+    @property
+    def of_faces(self) -> bool:
+        """Whether they name people."""
+        return self.cards[0]["input"].get("kind", "face") == "face"
 
 
 def show_names():
@@ -87,6 +92,9 @@ def show_results(found: Names, key: tuple, source: Source):
             "p from McNemar's exact test; the interval comes from drawing the pictures anew. Both take pictures for "
             "independent: of several taken at one moment they promise too much."
         )
+    for name, card in zip(found.names, found.cards, strict=True):
+        if (open_set_of(card) or {}).get("default"):
+            st.caption(f"{plain(name)}: {plain(unknown_note(card))}")
     if strangers := found.pictures[0].strangers:
         whose = "strangers" if found.of_faces else "none of the classes"
         st.caption(f"Folders of {whose}, as no class has their name: {plain(some_names(strangers))}.")
@@ -209,7 +217,7 @@ def _measure(source: Source, chosen: list[runs.RunSummary], report: Report) -> N
     comparison = compare_classifiers(*(one.trial.wrong for one in pictures)) if len(pictures) == 2 else None
     names = tuple(one.name for one in chosen)
     reports = tuple(evaluate_classification(one.trial) for one in pictures)
-    return Names(names, pictures, reports, comparison, chosen[0].card["input"].get("kind", "face") == "face")
+    return Names(names, pictures, reports, comparison, tuple(one.card for one in chosen))
 
 
 def _of(part: CountedShare) -> str:

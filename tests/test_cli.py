@@ -604,7 +604,6 @@ def test_a_training_prints_one_json_object_or_what_matters_in_words(run, asked, 
     for text in (
         "top-1 50.00%, top-5 100.00% on 2 held-out images (8 trained on)",
         "calibration error 12.5% (without temperature scaling)",
-        "strangers taken for somebody known 1.00%, known people recognised as known 90.0% (300 images",
         "A note.",
         "report.html",
         "a.jpg: Not an image.",

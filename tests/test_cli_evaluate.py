@@ -74,7 +74,7 @@ def test_rates_of_one_model(run, folder):
     assert "sharp: right 96.77% (95 % 83.81% to 99.43%)" in text
     assert "of 10 pictures of none of the classes 0.00%" in text
     assert "worst classes: red 90.9%" in text
-    assert "folders of strangers, as no class has their name: grey" in text
+    assert "folders of none of the classes, as no class has their name: grey" in text
     assert "1 file with no answer" in text
 
 

@@ -152,7 +152,7 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
         from kerasface.evaluation.comparison import compare_classifiers
         from kerasface.faces.analyzer import FaceAnalyzer
         from kerasface.models.runtime import device_name
-        from kerasface.recognise import build_classifier, name_folder
+        from kerasface.recognise import build_classifier, name_folder, open_set_of
         from kerasface.runs import load_run
 
         names = [model] if beside is None else [model, beside]
@@ -182,8 +182,9 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
         print_json({**results[0].to_dict(), **told, "device": device_name(), "seconds": round(seconds(), 3)})
         return
     of_faces = loaded[0].card["input"].get("kind", "face") == "face"
-    for name, result in zip(names, results, strict=True):
-        _tell_classification(name, result, "strangers" if of_faces else "none of the classes")
+    for run, result in zip(loaded, results, strict=True):
+        whose = "the default" if (open_set_of(run.card) or {}).get("default") else "its"
+        _tell_classification(run.name, result, whose, "strangers" if of_faces else "none of the classes")
     if answers[0].strangers:
         whose = "of strangers" if of_faces else "of none of the classes"
         click.echo(f"folders {whose}, as no class has their name: {some_names(answers[0].strangers)}")
@@ -196,7 +197,7 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
         click.echo(f"  {line['reason']}")
 
 
-def _tell_classification(name: str, result, others: str) -> None:
+def _tell_classification(name: str, result, whose: str, others: str) -> None:
     from kerasface.evaluation.names import as_name
 
     def rate(part) -> str:
@@ -210,7 +211,7 @@ def _tell_classification(name: str, result, others: str) -> None:
     )
     if result.known_accepted:
         click.echo(
-            f"at its threshold of {result.threshold:.3f}: {rate(result.known_accepted)} accepted as known, "
+            f"at {whose} threshold of {result.threshold:.3f}: {rate(result.known_accepted)} accepted as known, "
             f"{rate(result.known_correct)} under their own name"
         )
     if result.unknown_accepted:
