@@ -10,6 +10,7 @@ from kerasface.arrays import check_image
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face, FaceDetector
 from kerasface.faces.regions import BACKGROUND, GREY, Region, class_ids, compose, cut_square, inside, square_around
+from kerasface.faces.turns import turned
 from kerasface.models.face_resnet import IMAGE_SIZE
 from kerasface.models.runtime import compile_network
 from kerasface.runs import Run, RunError
@@ -169,9 +170,14 @@ class Segmenter:
         (found,) = self._detector.detect([image])
         faces = []
         for some in (found[start : start + _BATCH] for start in range(0, len(found), _BATCH)):
-            squares = [square_around(face.box, context) for face in some]
-            crops = np.stack([cut_square(image, square, self._side) for square in squares])
-            for face, (x, y, side), probabilities in zip(some, squares, self._probabilities(crops), strict=True):
+            squares = [square_around(face.box, context, face.turned) for face in some]
+            # The model saw faces that stand.
+            crops = [
+                turned(cut_square(image, square, self._side), face.turned)
+                for face, square in zip(some, squares, strict=True)
+            ]
+            for face, (x, y, side), upright in zip(some, squares, self._probabilities(np.stack(crops)), strict=True):
+                probabilities = turned(upright, -face.turned)
                 region = inside((x, y, side), image.shape)
                 window = (region[0] - x, region[1] - y, *region[2:])
                 faces.append(SegmentedFace(face, region, class_ids(probabilities, (side, side), window), self.classes))

@@ -146,7 +146,7 @@ def test_bad_photos_cost_a_line_each_and_the_rest_goes_on(photos):
         assert name in line
     assert results[-2]["faces"] == []
     (face,) = results[-1]["faces"]
-    assert set(face) == {"box", "landmarks", "detection_score"}
+    assert set(face) == {"number", "box", "landmarks", "detection_score", "turned"}
 
 
 @pytest.mark.slow
@@ -169,8 +169,21 @@ def test_detect_says_it_in_words(run, photos, portrait_face):
     lines = result.stdout.splitlines()
     assert lines[0] == f"{photos / 'face.png'}: 1 face"
     x, y, width, height = portrait_face.box
-    assert lines[1].startswith(f"  face at {x:.0f},{y:.0f} {width:.0f}x{height:.0f}, score ")
+    assert lines[1].startswith(f"  face 1 at {x:.0f},{y:.0f} {width:.0f}x{height:.0f}, score ")
     assert lines[2:] == [f"{photos / 'wall.png'}: no faces"]
+
+
+def test_detect_numbers_the_faces_and_tells_of_a_turned_photo(run, tmp_path, portrait):
+    """Two heads side by side, the left one larger; the photo lies on its side."""
+    heads = np.full((240, 400, 3), 120, dtype=np.uint8)
+    heads[10:230, 10:190] = portrait[20:240, 130:310]
+    heads[60:170, 250:340] = portrait[20:240:2, 130:310:2]
+    Image.fromarray(np.ascontiguousarray(np.rot90(heads))).save(tmp_path / "party.png")
+    first, *faces = run("detect", "party.png").stdout.splitlines()
+    assert first == "party.png: 2 faces, photo turned by 90 degrees clockwise"
+    assert [line.split(" at ")[0] for line in faces] == ["  face 1", "  face 2"]
+    (entry,) = json.loads(run("detect", "party.png", "--json").stdout)
+    assert [(face["number"], face["turned"]) for face in entry["faces"]] == [(1, 90), (2, 90)]
 
 
 def test_detect_looks_for_faces_of_the_size_asked_for(run, photos):

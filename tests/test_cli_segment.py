@@ -123,7 +123,7 @@ def test_a_photo_without_a_face_fails_and_the_others_go_on(run, tmp_path, ids, f
     assert "Not an image" in problems[1]
     assert result.stdout.splitlines() == [
         f"{photo}: 1 face",
-        "  face at 16,16 32x32: skin 80.0%, hair 20.0%",
+        "  face 1 at 16,16 32x32: skin 80.0%, hair 20.0%",
         "  out/ada.mask.png",
         "  out/ada.overlay.jpg",
     ]

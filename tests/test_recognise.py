@@ -110,7 +110,7 @@ def test_a_face_as_json(classifier, portrait):
     ((recognised,),) = classifier.recognise([portrait], top=2)
     entry = recognised.to_dict()
     assert json.loads(json.dumps(entry, allow_nan=False)) == entry
-    assert set(entry) == {"box", "landmarks", "detection_score", "top", "decision", "score"}
+    assert set(entry) == {"box", "landmarks", "detection_score", "turned", "top", "decision", "score"}
     assert (entry["decision"], entry["score"]) == (None, None)
     assert [set(line) for line in entry["top"]] == [{"label", "probability"}] * 2
 

@@ -9,6 +9,8 @@ import pytest
 
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face
+from kerasface.faces.regions import cut_square, square_around
+from kerasface.faces.turns import turned, turned_back
 from kerasface.runs import Run, RunError
 from kerasface.segment import Segmentation, SegmentedFace, Segmenter, mask_in_crop, region_of
 
@@ -78,6 +80,31 @@ def test_a_face_comes_back_in_its_place_at_any_size(run):
         assert (segmented.mask != ids[30 : 30 + side, 90 : 90 + side]).sum() <= 12 * (side / SIDE / 2) ** 2
         np.testing.assert_array_equal(found.mask[30 : 30 + side, 90 : 90 + side], segmented.mask)
         assert found.mask[ids == 0].sum() == 0
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_face_of_a_turned_photo_is_shown_to_the_model_upright(run, degrees):
+    """Where it lies it is as high in the photo as it is wide; the model sees what it sees of the photo upright."""
+    ids = np.zeros((120, 100), dtype=np.uint8)
+    ids[40:60, 20:60] = 1
+    ids[60:70, 30:50] = 2
+    upright = face(20, 30, 40, 50)
+    (expected,) = Segmenter(run, FakeDetector((20, 30, 40, 50))).segment_faces(painted(ids)).faces
+    lying = turned(painted(ids), -degrees)
+    there = turned_back(upright, degrees, lying.shape)
+    seen = []
+
+    class Detector:
+        def detect(self, images):
+            return [[there]]
+
+    segmenter = Segmenter(run, Detector())
+    look = segmenter._probabilities
+    segmenter._probabilities = lambda crops: seen.append(crops[0]) or look(crops)
+    (found,) = segmenter.segment_faces(lying).faces
+    square = cut_square(painted(ids), square_around(upright.box, 2.0), SIDE)
+    np.testing.assert_allclose(seen[0].astype(int), square, atol=1)
+    np.testing.assert_array_equal(turned(found.mask, degrees), expected.mask)
 
 
 def test_many_faces_each_in_its_place(run):
@@ -186,7 +213,7 @@ def test_areas_sum_to_one_and_stand_in_the_json(run):
     content = found.to_dict()
     assert json.loads(json.dumps(content, allow_nan=False)) == content
     assert content["classes"][1] == {"id": 1, "name": "skin", "colour": [230, 0, 0]}
-    assert set(content["faces"][0]) == {"box", "landmarks", "detection_score", "region", "areas"}
+    assert set(content["faces"][0]) == {"box", "landmarks", "detection_score", "turned", "region", "areas"}
     assert content["faces"][0]["region"] == [4, 0, 64, 58]
     assert sum(content["areas"].values()) == pytest.approx(1)
     blank = SegmentedFace(face(0, 0, 9, 9), (0, 0, 9, 9), np.zeros((9, 9), dtype=np.uint8), CLASSES)

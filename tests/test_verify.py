@@ -166,7 +166,7 @@ def test_the_verdict_as_json_has_the_keys_that_others_read(portrait, analyzer):
     keys = {"decision", "score", "threshold", "fmr", "faces", "device", "precision", "seconds", "reason"}
     assert keys <= set(verdict)
     for face in verdict["faces"]:
-        assert set(face) == {"image", "box", "landmarks", "detection_score", "chosen"}
+        assert set(face) == {"image", "box", "landmarks", "detection_score", "turned", "chosen"}
         assert len(face["box"]) == 4
         assert np.shape(face["landmarks"]) == (5, 2)
 

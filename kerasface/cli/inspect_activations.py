@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.inspect_pictures import LAYER, OUT, aligned_crop, face_of, write_png
+from kerasface.cli.inspect_pictures import LAYER, OUT, face_of, write_png
 from kerasface.cli.output import JSON, MIN_FACE, RUNS, errors, print_json, say_note
 from kerasface.terminal import progress_bars
 from kerasface.train.__main__ import UserPath
@@ -69,23 +69,11 @@ def _square(run, photo, path: Path, min_face_size: float | None):
         ValueError: If a model of faces is shown a photo without.
         RunError: If the card does not tell the size.
     """
-    from kerasface.data.image_cache import fit_square
     from kerasface.faces.detection import FaceDetector
-    from kerasface.faces.regions import cut_square, square_around
-    from kerasface.runs import RunError
+    from kerasface.inspection.subjects import looks_at_faces, model_square
 
-    asked = run.card["input"]
-    match size := asked.get("image_size"):
-        case [int(side), int(other)] if side == other > 0:
-            pass
-        case _:
-            raise RunError(f"The card of {run.name!r} must tell a square of pixels. Received: image_size={size!r}.")
-    if context := asked.get("context"):
-        face = face_of(photo, path, FaceDetector(min_face_size))
-        return cut_square(photo, square_around(face.box, context), side)
-    if "alignment" in asked:
-        return fit_square(aligned_crop(photo, face_of(photo, path, FaceDetector(min_face_size))), side)
-    return fit_square(photo, side)
+    face = face_of(photo, path, FaceDetector(min_face_size)) if looks_at_faces(run.card) else None
+    return model_square(photo, run.card, face)
 
 
 def _levels(model, square, count: int, beside: Path) -> list[tuple]:

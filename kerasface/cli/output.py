@@ -76,8 +76,17 @@ def say_note(text: str) -> None:
 
 
 def face_lines(faces: list[dict], behind: Callable[[dict], str]) -> list[str]:
-    number = counted(len(faces), "face") if faces else "no faces"
-    return [number, *(f"face at {box_text(face)}{behind(face)}" for face in faces)]
+    """Returns how many faces there are, and whether the photo was turned for them; then each with its number.
+
+    Args:
+        faces: Largest first; numbers count from 1.
+        behind: Gives what is said of a face.
+    """
+    from kerasface.faces.turns import turn_note
+
+    turned = turn_note(faces[0]["turned"]) if faces else ""
+    number = (counted(len(faces), "face") if faces else "no faces") + (turned and f", photo {turned}")
+    return [number, *(f"face {index} at {box_text(face)}{behind(face)}" for index, face in enumerate(faces, start=1))]
 
 
 def confirmed(question: str) -> bool:

@@ -32,7 +32,7 @@ def detect(images, min_face_size, as_json) -> None:
         run_photos(
             images,
             lambda photos: [
-                {"faces": [face.to_dict() for face in faces]}
+                {"faces": [{"number": number, **face.to_dict()} for number, face in enumerate(faces, start=1)]}
                 for faces in detector.detect([photo.image for photo in photos])
             ],
             lambda photo: face_lines(photo["faces"], lambda face: f", score {face['detection_score']:.3f}"),

@@ -67,5 +67,16 @@ def align(image: np.ndarray, landmarks: np.ndarray, template: np.ndarray, image_
     matrix = finer * matrix
     matrix[:, 2] += (finer - 1) / 2
     height, width = image_size
-    crop = cv2.warpAffine(image, matrix, (width * finer, height * finer), flags=cv2.INTER_LINEAR)
+    # Only what the crop shows: OpenCV takes no picture that is longer than 32,766 pixels, as some panoramas are.
+    corners = np.array(
+        [(-1, -1, 1), (width * finer, -1, 1), (-1, height * finer, 1), (width * finer, height * finer, 1)]
+    )
+    seen = corners @ cv2.invertAffineTransform(matrix).T
+    left, top = np.maximum(np.floor(seen.min(axis=0)).astype(int) - 1, 0)
+    right, bottom = np.maximum(np.ceil(seen.max(axis=0)).astype(int) + 2, 0)
+    part = image[top:bottom, left:right]
+    if not part.size:
+        return np.zeros((height, width, *image.shape[2:]), dtype=np.uint8)
+    matrix[:, 2] += matrix[:, :2] @ (left, top)
+    crop = cv2.warpAffine(part, matrix, (width * finer, height * finer), flags=cv2.INTER_LINEAR)
     return crop if finer == 1 else cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)

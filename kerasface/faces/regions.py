@@ -21,10 +21,17 @@ Region = tuple[int, int, int, int]  # x, y, width, height; inside the photo
 _STRIP_PIXELS = 1_000_000
 
 
-def square_around(box: tuple[float, float, float, float], context: float) -> Square:
-    """Returns the square with a box's centre whose side is `context` times the box's height, at least 2 pixels."""
+def square_around(box: tuple[float, float, float, float], context: float, degrees: int = 0) -> Square:
+    """Returns the square around a face with its box's centre, at least 2 pixels wide.
+
+    Args:
+        box: x, y, width and height in pixels of the photo.
+        context: Side of the square in heights of the face.
+        degrees: By how much the photo has to be turned for the face to stand; by a quarter, and its height is the
+            box's width.
+    """
     x, y, width, height = box
-    side = max(2, round(context * height))
+    side = max(2, round(context * (width if degrees % 180 else height)))
     return round(x + width / 2 - side / 2), round(y + height / 2 - side / 2), side
 
 

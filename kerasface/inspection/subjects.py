@@ -7,6 +7,7 @@ from kerasface.data.image_cache import fit_square
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face
 from kerasface.faces.regions import cut_square, square_around
+from kerasface.faces.turns import turned
 from kerasface.models.face_resnet import IMAGE_SIZE
 from kerasface.runs import RunError
 
@@ -47,5 +48,5 @@ def model_square(photo: np.ndarray, card: dict, face: Face | None = None) -> np.
     if face is None:
         raise ValueError("The model looks at faces. Received: face=None. Give a face that was found in the photo.")
     if context := card["input"].get("context"):
-        return cut_square(photo, square_around(face.box, context), side)
+        return turned(cut_square(photo, square_around(face.box, context, face.turned), side), face.turned)
     return fit_square(align(photo, face.landmarks, FACE_RESNET_TEMPLATE, IMAGE_SIZE), side)

@@ -68,7 +68,7 @@ class FrameReader:
         if ratio > 1:
             size = (round(frame.shape[1] / ratio), round(frame.shape[0] / ratio))
             frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-        faces = tuple(self._analyzer.detector.detect([frame])[0])
+        faces = tuple(self._analyzer.detector.detect([frame], turns=False)[0])
         quality = embedding = None
         if faces:
             crop = self._analyzer.embedder.crop(frame, faces[0])

@@ -98,6 +98,16 @@ def test_outside_the_photo_is_black():
     assert (crop[:, 42:] == 0).all()
 
 
+def test_a_face_of_a_photo_longer_than_opencv_takes():
+    """The same face at the far end of 40,000 pixels, and of a photo of its own."""
+    face = np.random.default_rng(0).integers(0, 256, (150, 150, 3), dtype=np.uint8)
+    photo = np.zeros((150, 40_000, 3), dtype=np.uint8)
+    photo[:, -150:] = face
+    crop = align(photo, FACE_RESNET_TEMPLATE + np.array([39_850, 0]), FACE_RESNET_TEMPLATE, SIZE)
+    np.testing.assert_allclose(crop.astype(int), align(face, FACE_RESNET_TEMPLATE, FACE_RESNET_TEMPLATE, SIZE), atol=2)
+    assert (align(photo, FACE_RESNET_TEMPLATE + np.array([60_000, 0]), FACE_RESNET_TEMPLATE, SIZE) == 0).all()
+
+
 def test_channels_stay_in_order_and_the_photo_is_not_written_to():
     photo = np.zeros((300, 300, 3), dtype=np.uint8)
     photo[...] = (10, 120, 230)

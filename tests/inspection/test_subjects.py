@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,12 @@ def test_a_model_of_squares_sees_the_square_around_the_face(photo, face):
     """Its side is half of the box's height, 40 pixels around the box's centre at x 70, y 70."""
     found = model_square(photo, card(context=0.5), face)
     np.testing.assert_array_equal(found, photo[50:90, 50:90])
+
+
+def test_a_model_of_squares_sees_a_lying_face_upright(photo, face):
+    """It lies with its head to the left, so its height, 60 pixels, is the box's width."""
+    found = model_square(photo, card(context=0.5, image_size=[30, 30]), replace(face, turned=90))
+    np.testing.assert_array_equal(found, np.rot90(photo[55:85, 55:85], -1))
 
 
 def test_a_model_of_crops_sees_the_aligned_face(photo, face):

@@ -121,7 +121,7 @@ class MadeUpAnalyzer:
         self._crop = np.clip(cv2.GaussianBlur(grain, (0, 0), 1.5) * 2 - 120, 5, 250).astype(np.uint8)[..., None]
         self._score = 1.0
 
-    def detect(self, images):
+    def detect(self, images, *, turns):
         (frame,) = images
         yaw, faces, self._score = float(frame[2, 2, 0]) - 128, int(frame[2, 10, 0]), frame[2, 18, 0] / 200
         face = Face((240.0, 120.0, 160.0, 192.0), landmarks_at(yaw).astype(np.float32), 0.99)
