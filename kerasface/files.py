@@ -1,5 +1,6 @@
 """Paths as users give them, and files as the disk takes them."""
 
+import codecs
 import os
 from pathlib import Path
 
@@ -17,3 +18,24 @@ def user_path(path: str | os.PathLike) -> Path:
 def user_folder(variable: str, default: str) -> Path:
     """Returns the folder that an environment variable names; where it is not set, `default` in the user's home."""
     return user_path(os.environ.get(variable) or os.path.join("~", default))
+
+
+def read_text(path: str | os.PathLike) -> str:
+    """Reads a text file of a user: UTF-8, or UTF-16 as spreadsheets and Notepad write it, with or without a mark.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is neither.
+    """
+    content = Path(path).read_bytes()
+    encoding = "utf-8-sig"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif 3 * content[:64].count(0) >= len(content[:64]) > 0:  # of UTF-16, one byte of nearly every letter is 0
+        encoding = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"Not {encoding.removesuffix('-sig').upper()} text (byte {error.start}). Save it as UTF-8"
+        ) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.data.folders import read_identity_folders
-from kerasface.data.pairs import persons_of, read_pairs
+from kerasface.data.pairs import check_images, persons_of, read_pairs
 from kerasface.inspection.embedding_map import file_points, read_thumbnails
 from kerasface.train.metric_judging import drawn_pairs
 
@@ -133,6 +133,7 @@ def pairs_of_file(file: str, images: str) -> PairList:
     if not Path(images).is_dir():
         raise ValueError(f"{images} is not a folder. Give the folder that holds a folder of photos per person.")
     listed = read_pairs(file, images)
+    check_images(listed, images)
     paths = sorted({path for pair in listed for path in (pair.path_a, pair.path_b)})
     place = {path: number for number, path in enumerate(paths)}
     names, labels = persons_of(listed, paths)

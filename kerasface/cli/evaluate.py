@@ -32,22 +32,26 @@ def evaluate() -> None:
 def verification(images, pairs, views, report_file, as_json) -> None:
     """Measure 1:1 verification on labelled pairs, by the protocol of LFW.
 
-    PAIRS is a table with the header a,b,same: two files in IMAGES, and 1 or 0; a column fold is optional. Or it is in
-    LFW's format, where `Name 7` is IMAGES/Name/Name_0007.jpg. Where a photo has several faces, the one nearest its
-    centre counts. A pair that cannot be scored counts as wrong.
+    PAIRS is a table with the header a,b,same: two files in IMAGES, and 1 or 0; a column fold is optional, and so is the
+    header. Or it is in LFW's format, where `Name 7` is IMAGES/Name/Name_0007.jpg. Where a photo has several faces, the
+    one nearest its centre counts. A pair that cannot be scored counts as wrong.
     """
     with errors():
-        from kerasface.data.pairs import read_pairs, with_folds
+        from kerasface.data.pairs import PairsError, check_images, read_pairs, with_folds
         from kerasface.evaluation.verification import evaluate_verification
         from kerasface.faces.analyzer import FaceAnalyzer
         from kerasface.faces.embedding import FaceEmbedder
         from kerasface.models.runtime import device_name
         from kerasface.verify import score_pairs
 
-        listed = with_folds(read_pairs(pairs, images))
+        read = read_pairs(pairs, images)
+        check_images(read, images)
+        listed = with_folds(read)
         analyzer = FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
         with progress_bars() as report, stopwatch() as seconds:
             scored = score_pairs(listed, analyzer, on_progress=lambda done, total: report("photos", done, total))
+        if len(scored.failed) == len(scored.pairs):
+            raise PairsError(f"None of the {len(listed):,} pairs can be scored. The first: {scored.failed[0][1]}")
         same = [pair.same for pair in scored.pairs]
         folds = [pair.fold for pair in scored.pairs]
         result = evaluate_verification(scored.scores, same, folds, num_failed=len(scored.failed))

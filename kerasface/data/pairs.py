@@ -3,14 +3,18 @@
 import csv
 import io
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from kerasface.files import read_text, user_path
+
 _COLUMNS = ("a", "b", "same")
-_YES, _NO = ("1", "true", "yes", "same"), ("0", "false", "no", "different")
+_DELIMITERS = ("\t", ";", ",")
+_YES, _NO = ("1", "true", "yes", "same", "y", "t"), ("0", "false", "no", "different", "n", "f")
 
 
 class PairsError(ValueError):
@@ -39,16 +43,17 @@ class Pair:
 def read_pairs(file: str | os.PathLike, images_dir: str | os.PathLike) -> list[Pair]:
     """Reads a list of pairs; whether the images exist is not looked at (see `missing_images`).
 
-    A table has commas and a header with the columns `a` and `b`, two files in `images_dir`, and `same`: 1 or 0, true or
-    false, yes or no, same or different. A column `fold` is a whole number from 0; without it all pairs are one fold.
-    Other columns are passed over.
+    A table has commas, semicolons or tabs, and a header with the columns `a` and `b`, two files in `images_dir` (with
+    slashes or backslashes), and `same`: 1 or 0 (1.0, 0.0), true or false, yes or no, same or different. A column `fold`
+    is a whole number from 0; without it all pairs are one fold. Other columns are passed over. Without a header the
+    columns are a, b, same and perhaps fold.
 
     LFW's format: the first line is `folds pairs_per_half` (View 2), or the second number alone (View 1) for one fold.
     Each fold is `pairs_per_half` genuine lines `name i j`, then as many impostor lines `name i name j`. Fields are
     separated by tabs, or by blanks in a line without tabs; empty lines are skipped.
 
     Args:
-        file: The list, UTF-8 text.
+        file: The list, UTF-8 or UTF-16 text.
         images_dir: Where the images are; in LFW's format image 7 of `Name` is `images_dir/Name/Name_0007.jpg`.
 
     Returns:
@@ -61,8 +66,7 @@ def read_pairs(file: str | os.PathLike, images_dir: str | os.PathLike) -> list[P
         Huang, Ramesh, Berg, Learned-Miller, "Labeled Faces in the Wild", technical report 07-49, 2007.
     """
     text = _text(file)
-    header = text.lstrip().partition("\n")[0]
-    if "," in header or ";" in header:
+    if _is_table(text):
         return _read_table(file, text, Path(images_dir))
     lines = [(number, _fields(line)) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if not lines:
@@ -89,6 +93,29 @@ def read_pairs(file: str | os.PathLike, images_dir: str | os.PathLike) -> list[P
 def missing_images(pairs: Iterable[Pair]) -> list[tuple[int, Path]]:
     """Lists the images of the pairs that do not exist, as `(line, path)` in the order of the file."""
     return [(pair.line, path) for pair in pairs for path in (pair.path_a, pair.path_b) if not path.is_file()]
+
+
+def check_images(pairs: Sequence[Pair], images_dir: str | os.PathLike) -> None:
+    """Refuses a list of which no pair has both of its images: then most likely the folder is a wrong one.
+
+    Raises:
+        PairsError: If so; it names the first image, and the right folder where that is near.
+    """
+    missing = missing_images(pairs)
+    if not pairs or len({line for line, _ in missing}) < len({pair.line for pair in pairs}):
+        return
+    path, images_dir = missing[0][1], Path(images_dir)
+    hint = "Is this the right folder of images?"
+    if not images_dir.is_dir():
+        hint = f"{images_dir} {'is not a folder' if images_dir.exists() else 'does not exist'}."
+    elif path.is_relative_to(images_dir):
+        inside = path.relative_to(images_dir)
+        near = [images_dir.parent, *sorted(one for one in images_dir.iterdir() if one.is_dir())]
+        if found := next((one for one in near if (one / inside).is_file()), None):
+            hint = f"It is in {found}: give that as the folder of images."
+    raise PairsError(
+        f"None of the {len(pairs):,} pairs can be scored: their images are not there. The first: {path}. {hint}"
+    )
 
 
 def persons_of(pairs: Sequence[Pair], paths: Sequence[Path]) -> tuple[list[str], np.ndarray]:
@@ -138,54 +165,77 @@ def with_folds(pairs: Sequence[Pair], num_folds: int = 5) -> list[Pair]:
 
 
 def _read_table(file: str | os.PathLike, text: str, images_dir: Path) -> list[Pair]:
-    header: list[str] | None = None
-    pairs = []
-    for line, cells in _rows(file, text):
-        where = f"{file}, line {line}"
-        if header is None:
-            header = [cell.lower() for cell in cells]
-            if missing := [name for name in _COLUMNS if header.count(name) != 1]:
-                raise PairsError(
-                    f"{where}: The header names the columns {', '.join(_COLUMNS)}, each once. "
-                    f"Received: {','.join(cells)!r}, so {', '.join(missing)} cannot be told."
-                )
-            continue
-        if len(cells) != len(header):
-            raise PairsError(f"{where}: The header has {len(header)} columns. Received: {len(cells)}.")
-        row = dict(zip(header, cells, strict=True))
-        if not row["a"] or not row["b"] or row["a"] == row["b"] or "\0" in row["a"] + row["b"]:
-            raise PairsError(f"{where}: A pair is two files. Received: {row['a']!r} and {row['b']!r}.")
-        same = row["same"].lower()
-        if same not in (*_YES, *_NO):
-            raise PairsError(f"{where}: same is one of {', '.join((*_YES, *_NO))}. Received: {row['same']!r}.")
-        fold = row.get("fold", "0")
-        if not (fold.isascii() and fold.isdigit() and len(fold) <= 9):
-            raise PairsError(f"{where}: A fold is a whole number from 0. Received: {fold!r}.")
-        paths = images_dir / row["a"], images_dir / row["b"]
-        pairs.append(Pair(*paths, same=same in _YES, fold=int(fold), line=line))
-    if not pairs:
+    rows = list(_rows(file, text))
+    columns = [cell.casefold() for cell in rows[0][1]]
+    is_header = set(_COLUMNS) <= set(columns)
+    if not is_header and len(columns) in (3, 4) and _same(columns[2]) is not None:  # no header: the first row is a pair
+        columns = [*_COLUMNS, "fold"][: len(columns)]
+    else:
+        line, cells = rows.pop(0)
+        if missing := [name for name in _COLUMNS if columns.count(name) != 1]:
+            raise PairsError(
+                f"{file}, line {line}: The header names the columns {', '.join(_COLUMNS)}, each once. "
+                f"Received: {','.join(cells)!r}, so {', '.join(missing)} cannot be told."
+            )
+    if not rows:
         raise PairsError(f"{file}: There is no pair below the header.")
-    return pairs
+    return [_row_pair(f"{file}, line {line}", line, columns, cells, images_dir) for line, cells in rows]
+
+
+def _row_pair(where: str, line: int, columns: list[str], cells: list[str], images_dir: Path) -> Pair:
+    if len(cells) != len(columns):
+        raise PairsError(f"{where}: The header has {len(columns)} columns. Received: {len(cells)}.")
+    row = dict(zip(columns, cells, strict=True))
+    # Tables of Windows have backslashes; in a name of a file they stand nowhere else.
+    paths = [row[name].replace("\\", "/") for name in ("a", "b")]
+    if not all(paths) or paths[0] == paths[1] or "\0" in "".join(paths):
+        raise PairsError(f"{where}: A pair is two files. Received: {row['a']!r} and {row['b']!r}.")
+    if (same := _same(row["same"])) is None:
+        raise PairsError(f"{where}: same is one of {', '.join((*_YES, *_NO))}. Received: {row['same']!r}.")
+    fold = re.fullmatch(r"([0-9]{1,9})(?:[.,]0*)?", row.get("fold", "0"))
+    if fold is None:
+        raise PairsError(f"{where}: A fold is a whole number from 0. Received: {row['fold']!r}.")
+    return Pair(*(images_dir / user_path(path) for path in paths), same=same, fold=int(fold[1]), line=line)
+
+
+def _same(text: str) -> bool | None:
+    """Whether a cell says yes or no: in words, or as a number; None for anything else."""
+    word = text.casefold()
+    if re.fullmatch(r"[01][.,]0*", word):
+        word = word[0]
+    return True if word in _YES else False if word in _NO else None
 
 
 def _rows(file: str | os.PathLike, text: str) -> Iterator[tuple[int, list[str]]]:
     """The rows of a table that are not empty, each with the number of its line."""
-    reader = csv.reader(io.StringIO(text), skipinitialspace=True)
+    skipped = 0
+    if stated := re.match(r"\s*sep=(.)[ \t]*\r?\n", text):  # a line by which spreadsheets tell their delimiter
+        skipped, text = stated[0].count("\n"), text[stated.end() :]
+    first = text.lstrip().partition("\n")[0]
+    delimiter = stated[1] if stated else max(_DELIMITERS, key=first.count)
+    reader = csv.reader(io.StringIO(text), skipinitialspace=delimiter != "\t", delimiter=delimiter)
     try:
         for cells in reader:
             if any(stripped := [cell.strip() for cell in cells]):
-                yield reader.line_num, stripped
+                yield skipped + reader.line_num, stripped
     except csv.Error as error:
-        raise PairsError(f"{file}, line {reader.line_num}: No row of a table: {error}.") from error
+        raise PairsError(f"{file}, line {skipped + reader.line_num}: No row of a table: {error}.") from error
+
+
+def _is_table(text: str) -> bool:
+    """Whether a list is a table: LFW's begins with one or two numbers."""
+    first = text.lstrip().partition("\n")[0].strip()
+    fields = first.split("\t")
+    return "," in first or ";" in first or (len(fields) > 2 and not all(field.strip().isdecimal() for field in fields))
 
 
 def _text(file: str | os.PathLike) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8-sig")
+        return read_text(file)
     except OSError as error:
         raise PairsError(f"{file}: Cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise PairsError(f"{file}: Not UTF-8 text (byte {error.start}).") from error
+    except ValueError as error:
+        raise PairsError(f"{file}: {error}.") from error
 
 
 def _fields(line: str) -> list[str]:

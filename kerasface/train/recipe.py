@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
-from kerasface.files import user_path
+from kerasface.files import read_text, user_path
 
 Recipe = TypeVar("Recipe")  # a frozen dataclass of settings, such as `ClassifyRecipe`
 
@@ -125,7 +125,7 @@ def read_recipe(path: str | Path, kind: type = ClassifyRecipe) -> dict:
         ValueError: If the file cannot be read, is no flat TOML, or has an unknown field: the nearest is named.
     """
     try:
-        settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        settings = tomllib.loads(read_text(path))
     except OSError as error:
         raise ValueError(f"The recipe {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:

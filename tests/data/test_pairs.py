@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasface.data.pairs import Pair, PairsError, missing_images, persons_of, read_pairs, with_folds
+from kerasface.data.pairs import Pair, PairsError, check_images, missing_images, persons_of, read_pairs, with_folds
 
 TWO_FOLDS = "2\t1\nAda\t1\t2\nAda\t1\tBob\t12\nBob\t3\t4\nBob\t3\tEve\t1\n"
 
@@ -127,7 +127,6 @@ def test_a_table(write):
         ("a,b,same\nx,y,maybe\n", "line 2: same is one of .* Received: 'maybe'"),
         ("a,b,same,fold\nx,y,1,-1\n", "line 2: A fold is a whole number"),
         ("a,b,same\n", "no pair below the header"),
-        ("a;b;same\nx;y;1\n", "line 1: The header names the columns a, b, same"),
         ("a,b,same,fold\nx,y,1," + 5000 * "9" + "\n", "line 2: A fold is a whole number"),
         ("a,b,same\nx\0,y,1\n", "line 2: A pair is two files"),
         ("a,b,same\nx," + 200_000 * "y" + ",1\n", "line 2: No row of a table"),
@@ -156,3 +155,54 @@ def test_one_fold_is_dealt_out_by_the_person_on_the_first_photo(write):
     assert with_folds(told) == told
     with pytest.raises(PairsError, match="two people or more"):
         with_folds(pairs[:2])
+
+
+@pytest.fixture
+def table():
+    """Three pairs as rows of cells."""
+    return [("a", "b", "same"), ("Ada/1.jpg", "Ada/2.jpg", "1"), ("Ada/1.jpg", "Bob/1.jpg", "0"), ("x", "y", "0")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", ", "])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_tables_of_other_programs(write, table, delimiter, encoding, header, line_end):
+    text = line_end.join(delimiter.join(row) for row in table[not header :]) + line_end
+    pairs = read_pairs(write(text.encode(encoding)), "photos")
+    wanted = [(Path("photos", a), Path("photos", b), same == "1") for a, b, same in table[1:]]
+    assert [(pair.path_a, pair.path_b, pair.same) for pair in pairs] == wanted
+    assert [pair.line for pair in pairs] == [1 + header, 2 + header, 3 + header]
+
+
+@pytest.mark.parametrize(("yes", "no"), [("1.0", "0.0"), ("TRUE", "False"), ("Yes", "NO"), ("y", "n"), ("1.", "0.")])
+@pytest.mark.parametrize("header", ["A;B;Same\n", ""])
+def test_words_for_the_same(write, yes, no, header):
+    pairs = read_pairs(write(f"{header}a.jpg;b.jpg;{yes}\na.jpg;c.jpg;{no}\n"), "photos")
+    assert [pair.same for pair in pairs] == [True, False]
+
+
+def test_backslashes_folds_of_a_spreadsheet_and_the_home(write, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    text = "sep=;\na;b;same;fold\nAda\\1.jpg;Bob\\1.jpg;0,0;2.0\n~/1.jpg;2.jpg;1;0\n"
+    first, second = read_pairs(write(text), "photos")
+    assert (first.path_a, first.same, first.fold, first.line) == (Path("photos/Ada/1.jpg"), False, 2, 3)
+    assert second.path_a == Path("/home/ada/1.jpg")
+
+
+def test_lists_where_no_image_is_there_say_so_and_where_they_are(write, tmp_path):
+    (tmp_path / "images" / "Ada").mkdir(parents=True)
+    (tmp_path / "images" / "Ada" / "1.jpg").touch()
+    file = write("a,b,same\nAda/1.jpg,Ada/2.jpg,1\nBob/1.jpg,Bob/2.jpg,1\n")
+    for images, hint in [
+        (tmp_path / "absent", "absent does not exist"),
+        (tmp_path, f"It is in {tmp_path / 'images'}: give that"),
+        (tmp_path / "images" / "Ada", f"It is in {tmp_path / 'images'}: give that"),
+    ]:
+        with pytest.raises(PairsError, match=f"None of the 2 pairs can be scored.*The first: .*Ada/1.jpg.*{hint}"):
+            check_images(read_pairs(file, images), images)
+    (tmp_path / "images" / "Ada" / "2.jpg").touch()
+    check_images(read_pairs(file, tmp_path / "images"), tmp_path / "images")
+    elsewhere = tmp_path / "images" / "Ada"
+    with pytest.raises(PairsError, match="right folder of images"):
+        check_images(read_pairs(write("a,b,same\nx,y,1\n"), elsewhere), elsewhere)
