@@ -14,7 +14,7 @@ from types import TracebackType
 
 ANSWER, FAULT, INTERRUPTED = 1, 70, 130  # exit codes: ours, EX_SOFTWARE of sysexits.h, and 128 + SIGINT of the shells
 DEBUG = "KERASFACE_DEBUG"
-_PACKAGE = __name__.partition(".")[0]
+_OURS = (__name__.partition(".")[0], "pages")
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
@@ -65,6 +65,17 @@ def tell(error: BaseException | None) -> int:
     return code
 
 
+def told(error: Exception) -> str:
+    """Returns the words of an answer, for a page to show; a fault is raised once more, and Streamlit shows where it is.
+
+    With `KERASFACE_DEBUG` the traceback of an answer is printed, too.
+    """
+    if not is_answer(error):
+        raise error
+    show_traceback(error)
+    return str(error)
+
+
 def is_debugging() -> bool:
     """Returns whether `KERASFACE_DEBUG` asks for the traceback behind every error."""
     return os.environ.get(DEBUG, "") not in ("", "0")
@@ -90,4 +101,4 @@ def _raised_here(trace: TracebackType | None) -> bool:
 
 
 def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == _PACKAGE
+    return module.partition(".")[0] in _OURS

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kerasface.gallery.keys import key_path
+from kerasface.streams import printable
 
 SHORTEST = 8  # characters
 # 32 MiB and about a tenth of a second for each guess.
@@ -104,13 +105,15 @@ def set_password(password: str) -> Path:
         The file, which only its owner can read.
 
     Raises:
-        ValueError: If it is shorter.
+        ValueError: If it is shorter, or no text.
         OSError: If the file cannot be written.
     """
     if len(password) < SHORTEST:
         raise ValueError(
             f"A password needs at least {SHORTEST} characters. Received: {len(password)}. Take a longer one."
         )
+    if printable(password) != password:
+        raise ValueError("A password must be text. Received: bytes that are none in this terminal's encoding.")
     from kerasface.runs import write_atomically  # Keras, which the dashboard imports behind a sign of progress
 
     salt = os.urandom(_SALT_BYTES)

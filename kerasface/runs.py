@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasface.replacement import names_left, replaced_whole, settle
+from kerasface.streams import NOT_TEXT, in_json
 
 if TYPE_CHECKING:
     import keras
@@ -183,7 +184,7 @@ def write_run(
             _write_csv(beside / "history.csv", history)
             _write_csv(beside / "rejected.csv", [{"file": file, "reason": why} for file, why in rejected])
             for file, text in (files or {}).items():
-                (beside / file).write_text(text, encoding="utf-8")
+                (beside / file).write_text(text, encoding="utf-8", errors=NOT_TEXT)
     except OSError as error:
         raise RunError(f"The run {name!r} could not be written to {folder.parent}: {error}") from error
     return folder
@@ -304,11 +305,12 @@ def _sha256(path: Path) -> str:
 
 
 def _write_json(path: Path, content) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    text = in_json(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _write_csv(path: Path, rows: Sequence[dict]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors=NOT_TEXT) as file:
         if rows:
             writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
             writer.writeheader()

@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 
 READER_GONE = 141  # 128 + SIGPIPE, as the shells report a program that a closed pipe has ended
-_NOT_TEXT = "kerasface.not_text"
+NOT_TEXT = "kerasface.not_text"  # for `errors=` of whatever writes text: as `printable` has it
 _SURROGATES = re.compile("[\ud800-\udfff]+")
 
 
@@ -29,13 +29,13 @@ def use_standard_streams() -> None:
         stream = getattr(sys, name)
         if stream is not None and stream is not getattr(sys, f"__{name}__"):  # somebody reads it in this process
             if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors=_NOT_TEXT)
+                stream.reconfigure(errors=NOT_TEXT)
             continue
         encoding = "utf-8" if stream is None else stream.encoding
         if codecs.lookup(encoding).name == "ascii":  # a locale that nobody has set; Click and Python 3.15 do the same
             encoding = "utf-8"
         file = raw(1 if name == "stdout" else 2, "w", closefd=False)
-        text = io.TextIOWrapper(io.BufferedWriter(file), encoding, _NOT_TEXT, line_buffering=True)
+        text = io.TextIOWrapper(io.BufferedWriter(file), encoding, NOT_TEXT, line_buffering=True)
         setattr(sys, name, text)
         setattr(sys, f"__{name}__", text)
 
@@ -67,8 +67,12 @@ def to_json(content: object, *, indent: int | None = None) -> str:
     A number that is not finite becomes `null`. Bytes of a file's name that are no text appear as `\xe9`, as
     `printable` has them.
     """
-    text = json.dumps(_finite(content), ensure_ascii=False, allow_nan=False, indent=indent)
-    return _SURROGATES.sub(lambda found: _escaped(found.group()).replace("\\", "\\\\"), text)  # inside of strings only
+    return in_json(json.dumps(_finite(content), ensure_ascii=False, allow_nan=False, indent=indent))
+
+
+def in_json(text: str) -> str:
+    """Returns JSON as `printable` has it: what is no text stands inside of strings, where a backslash is doubled."""
+    return _SURROGATES.sub(lambda found: _escaped(found.group()).replace("\\", "\\\\"), text)
 
 
 def print_json(content: object) -> None:
@@ -128,4 +132,4 @@ def _replace_what_is_no_text(error: UnicodeError) -> tuple[bytes, int]:
     return printable(part).encode(error.encoding, "backslashreplace"), error.end
 
 
-codecs.register_error(_NOT_TEXT, _replace_what_is_no_text)
+codecs.register_error(NOT_TEXT, _replace_what_is_no_text)

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.inspection.calculators import conv_multiply_adds, conv_output_size, conv_parameters, separable_ratio
 from kerasface.inspection.factorised import ways_to_convolve
 from kerasface.inspection.kernel_places import LEFT_OUT, kernel_places
@@ -61,7 +62,7 @@ def show_convolution():
         try:
             side = conv_output_size(size, kernel, stride, padding, dilation, strict=False)
         except ValueError as error:
-            st.error(plain(str(error)), icon=":material/block:")
+            st.error(plain(told(error)), icon=":material/block:")
             return
         places = kernel_places(size, kernel, stride, padding, dilation)
         show_size((size, kernel, stride, padding, dilation), side)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.inspection.arithmetic import LayerRecord, ModelCost
 from kerasface.inspection.calculators import FLOAT32
 from kerasface.inspection.worked import Worked, latex
@@ -34,7 +35,7 @@ def show_layers():
         with st.spinner(f"Building {plain(label)}: some seconds if it is large"):
             costs = costs_of(choice, side)
     except (ValueError, RunError, ModelFileError) as error:
-        st.error(plain(str(error)), icon=":material/straighten:")
+        st.error(plain(told(error)), icon=":material/straighten:")
         return
     show_totals(costs)
     st.markdown(heaviest(costs))

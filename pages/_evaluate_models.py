@@ -11,6 +11,7 @@ from kerasface.data.crops import CroppedFaces, crop_faces, embed_crops
 from kerasface.data.features import cached_features
 from kerasface.data.image_cache import cache_resized
 from kerasface.data.store import default_cache_folder
+from kerasface.errors import told
 from kerasface.faces.detection import Face
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.quality import measure_quality
@@ -112,7 +113,7 @@ def models_or_stop() -> list[Model]:
     try:
         return list_models()
     except ModelFileError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(told(error)), icon=":material/error:")
         st.stop()
 
 

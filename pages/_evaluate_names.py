@@ -10,6 +10,7 @@ from kerasface import runs
 from kerasface.data.class_trials import NamedPictures, some_names
 from kerasface.data.image_cache import fit_square
 from kerasface.error_report import classification_document, classifier_verdict
+from kerasface.errors import told
 from kerasface.evaluation.classification_report import (
     ClassificationReport,
     CountedShare,
@@ -177,7 +178,7 @@ def show_mistakes(report: ClassificationReport, pictures: NamedPictures, key: st
                 try:
                     st.image(fit_square(decode(path), SIDE), width=SIDE, alt=path.name, output_format="JPEG")
                 except ImageError as error:  # it was there a moment ago
-                    st.caption(plain(str(error)))
+                    st.caption(plain(told(error)))
                 st.markdown(
                     f"**{plain(as_name(true))}**  \nnamed {plain(as_name(named))}, "
                     f"{share(trial.probabilities[row].max())}  \n:small[{plain(path.name)}]"

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.models.pretrained import ModelFileError
 from kerasface.runs import RunError
 from pages._evaluate_models import Report
@@ -48,7 +49,7 @@ def work(key: tuple, compute: Callable[[Report], Any], *, button: str | None = N
             found = compute(_reporter())
     except (ValueError, OSError, RunError, ModelFileError) as error:
         asked.discard(key)
-        place.error(plain(str(error)), icon=":material/block:")
+        place.error(plain(told(error)), icon=":material/block:")
         return None
     place.empty()
     asked.discard(key)

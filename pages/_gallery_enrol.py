@@ -8,6 +8,7 @@ from functools import partial
 import streamlit as st
 
 from kerasface.enroll import CHOOSE_ONE, CONFLICT_FPIR, OVERRIDES, Enroller, Enrolment, SourcePhoto
+from kerasface.errors import told
 from kerasface.gallery.checks import checked_name
 from kerasface.gallery.editing import ChangedMeanwhileError
 from kerasface.gallery.store import Consent, NameTakenError, Person, now_text
@@ -64,7 +65,7 @@ def choose_target(people: Sequence[Person], key: str, *, label: str = "Name") ->
     try:
         name = checked_name(text)
     except ValueError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(told(error)), icon=":material/error:")
         return None
     person = known.get(name)
     if person:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.gallery.store import GalleryError, Person
 from kerasface.gallery.views import export_person
 from kerasface.importing import import_file
@@ -33,7 +34,7 @@ def show_export(opened: OpenGallery, person: Person | None = None):
                 with st.spinner("Encrypting"):
                     content = exported(opened, person, passphrase)
             except (GalleryError, OSError) as error:
-                st.error(plain(str(error)), icon=":material/error:")
+                st.error(plain(told(error)), icon=":material/error:")
                 return
             name = f"{person.person_id if person else opened.gallery.path.stem}{SUFFIX}"
             st.download_button(

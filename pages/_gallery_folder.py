@@ -12,6 +12,7 @@ import streamlit as st
 from kerasface.data.archives import unpack
 from kerasface.data.folders import read_identity_folders
 from kerasface.enroll import CONFLICT_FPIR, Enroller, Enrolment
+from kerasface.errors import told
 from kerasface.files import user_path
 from kerasface.gallery.store import Consent
 from kerasface.identify import Identifier
@@ -135,7 +136,7 @@ def _go_on(opened: OpenGallery, job: Job):
                 job.done += _enrol_one(identifier, name, people[name], job.consent, root)
             place.empty()
     except (OSError, *FAILURES) as error:
-        job.end(str(error))
+        job.end(told(error))
     else:
         job.end()
 
@@ -149,7 +150,7 @@ def _enrol_one(
     try:
         return Enroller(identifier).enroll_files({name: photos}, consent=given, root=root)
     except FAILURES as error:  # such as a folder whose name no person may have: the others go on
-        return [Enrolment(name, photo.name, "unreadable", str(error), {}) for photo in photos]
+        return [Enrolment(name, photo.name, "unreadable", told(error), {}) for photo in photos]
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import numpy as np
 import streamlit as st
 
 from kerasface.enroll import CONFLICT_FPIR, Enroller, SourcePhoto
+from kerasface.errors import told
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.files import user_path
 from kerasface.gallery.editing import ChangedMeanwhileError
@@ -157,7 +158,7 @@ def make_gallery():
 
 def end_with(error: Exception):
     """Says why the gallery cannot be used and what can be done about it, and ends the page here."""
-    st.error(plain(str(error)), icon=":material/error:")
+    st.error(plain(told(error)), icon=":material/error:")
     if isinstance(error, GalleryKeyError):
         st.caption(plain(f"The key is read from KERASFACE_KEY or, without it, from {key_path()}."))
     with st.container(horizontal=True):
@@ -189,9 +190,9 @@ def act(change: Callable[[], object], done: str) -> bool:
     try:
         change()
     except ChangedMeanwhileError as error:
-        notice("warning", str(error))
+        notice("warning", told(error))
     except FAILURES as error:
-        notice("error", str(error))
+        notice("error", told(error))
     else:
         notice("success", done)
         return True

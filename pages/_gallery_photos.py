@@ -13,6 +13,7 @@ import streamlit as st
 from PIL import Image
 
 from kerasface.enroll import SourcePhoto
+from kerasface.errors import told
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.images import ImageError, decode
 from pages._models import analyzer_or_stop
@@ -158,7 +159,7 @@ def look(source: Source, analyzer: FaceAnalyzer) -> Look:
         content = source.read()
         image = decode(content, name=source.name)
     except ImageError as error:
-        return Look(source.name, source.token, "", b"", (0, 0), [], str(error))
+        return Look(source.name, source.token, "", b"", (0, 0), [], told(error))
     except OSError as error:
         return Look(source.name, source.token, "", b"", (0, 0), [], f"{source.name}: cannot be read: {error.strerror}.")
     height, width = image.shape[:2]

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from kerasface.data.embeddings import image_files
+from kerasface.errors import told
 from kerasface.faces.operating_points import operating_point
 from kerasface.files import user_path
 from kerasface.gallery.clustering import cluster_faces, fmr_for
@@ -73,7 +74,7 @@ def choose_many() -> list[Source]:
             files = image_files(user_path(folder))
             sources = [file_source(path) for path in files[:KEPT]]
     except (ValueError, OSError) as error:
-        st.error(plain(str(error)), icon=":material/folder_off:")
+        st.error(plain(told(error)), icon=":material/folder_off:")
         return []
     if len(files) > KEPT:
         st.warning(

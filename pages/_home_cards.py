@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.models.pretrained import ModelFileError
 from pages._home_pictures import HEIGHT, WIDTH, made_pictures, plain_pictures
 from pages._photos import plain
@@ -105,7 +106,7 @@ def show_made_pictures(places: Mapping):
     try:
         _show_pictures(places, made_pictures())
     except ModelFileError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(told(error)), icon=":material/error:")
 
 
 def _show_pictures(places: Mapping, pictures: Mapping[str, np.ndarray]):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.inspection.attribution import LAYER_METHODS, METHODS, default_method
 from kerasface.inspection.maps import Attribution
 from kerasface.inspection.stitching import map_layers
@@ -139,7 +140,7 @@ def _or_reason(asked: Explained, report: Callable[[int], None]) -> Attribution |
     try:
         return asked.explain(asked.stitched, asked.subject.square, report)
     except ValueError as error:
-        return str(error)
+        return told(error)
 
 
 @st.fragment

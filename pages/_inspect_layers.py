@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.inspection.activations import LayerInfo, dead_channels
 from kerasface.inspection.depth import DepthLevel, depth_strip
 from kerasface.inspection.filters import filter_grid, first_filters
@@ -161,7 +162,7 @@ def show_filters(chosen: Inspected, model: keras.Model):
         try:
             filters = first_filters(model)
         except ValueError as error:
-            st.caption(plain(str(error)))
+            st.caption(plain(told(error)))
             return
         rows, cols, _, count = filters.weights.shape
         st.image(filter_grid(filters.weights), alt="The filters of the first layer")

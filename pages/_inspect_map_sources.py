@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from kerasface import runs
+from kerasface.errors import told
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.files import user_path
 from kerasface.gallery.store import GalleryError, open_gallery
@@ -152,4 +153,4 @@ def _file() -> Source:
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename} cannot be read: {error.strerror}."
-    return str(error)
+    return told(error)

@@ -7,6 +7,7 @@ import keras
 import streamlit as st
 
 from kerasface import runs
+from kerasface.errors import told
 from kerasface.faces.fingerprint import alignment_fingerprint
 from kerasface.inspection.activations import LayerInfo, list_layers, tap
 from kerasface.inspection.match import match_model
@@ -82,7 +83,7 @@ def choose_model(tasks: Collection[str], key: str, *, embedder: bool = False) ->
 
 def end_with(error: Exception):
     """Says in a sentence what went wrong and ends the page here."""
-    st.error(plain(str(error)), icon=":material/error:")
+    st.error(plain(told(error)), icon=":material/error:")
     st.stop()
 
 
@@ -136,7 +137,7 @@ def part_finder() -> Segmenter | None:
         try:
             return _segmenter(*_place(summary))
         except FAILURES as error:
-            problem = str(error)
+            problem = told(error)
     st.caption(plain(f"The shares of eyes, nose, mouth and background cannot be told: {problem}"))
     return None
 

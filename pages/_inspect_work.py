@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from kerasface.errors import told
 from pages._photos import plain
 
 KEPT = 48  # results of one session; maps are at most some 100 kB
@@ -75,7 +76,7 @@ def work(key: tuple, text: str, total: int, compute: Callable[[Report], Any], *,
     try:
         keep(key, compute(_reporter(bar, text, total)))
     except (ValueError, RuntimeError) as error:  # runs and model files that fail are of the second kind
-        place.warning(plain(str(error)), icon=":material/block:")
+        place.warning(plain(told(error)), icon=":material/block:")
         return None
     place.empty()
     return kept(key, None)

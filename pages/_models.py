@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from kerasface import runs
+from kerasface.errors import told
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import FaceDetector
 from kerasface.models.pretrained import ModelFileError
@@ -69,7 +70,7 @@ def analyzer_or_stop() -> FaceAnalyzer:
     try:
         return shared_analyzer()
     except ModelFileError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(told(error)), icon=":material/error:")
         st.stop()
 
 
@@ -101,7 +102,7 @@ def classifier_or_stop(chosen: runs.RunSummary) -> FaceClassifier | ImageClassif
     try:
         return _classifier(str(chosen.path.parent.absolute()), chosen.name, chosen.card["model_sha256"])
     except (runs.RunError, ModelFileError) as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(told(error)), icon=":material/error:")
         st.stop()
 
 
@@ -128,5 +129,5 @@ def segment_or_stop(chosen: runs.RunSummary, image: np.ndarray, *, whole: bool) 
         with st.spinner("Looking at the photo"):
             return segmenter.segment_whole(image) if whole else segmenter.segment_faces(image)
     except (runs.RunError, ModelFileError) as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(told(error)), icon=":material/error:")
         st.stop()

@@ -4,6 +4,7 @@ from time import sleep
 
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.password import DOOR, PasswordFileError, TooEarlyError, is_password_set
 from pages._photos import plain
 
@@ -29,10 +30,10 @@ def stop_without_password():
         try:
             right = DOOR.opens_to(given)
         except TooEarlyError as error:  # of several that waited, one was looked at, and was wrong
-            st.warning(plain(str(error)), icon=":material/hourglass:")
+            st.warning(plain(told(error)), icon=":material/hourglass:")
             st.stop()
         except PasswordFileError as error:
-            st.error(plain(str(error)), icon=":material/error:")
+            st.error(plain(told(error)), icon=":material/error:")
             st.stop()
     if not right:
         st.error("That is not the password.", icon=":material/lock:")

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from kerasface.data.samples import draw_digit
+from kerasface.errors import told
 from kerasface.images import ImageError, decode
 
 SOURCES = ("Upload", "Camera", "Sample")
@@ -52,7 +53,7 @@ def decode_upload(upload) -> Photo | None:
             st.caption(plain(note))
         return photo
     except ImageError as error:
-        st.error(plain(str(error)), icon=":material/broken_image:")
+        st.error(plain(told(error)), icon=":material/broken_image:")
         return None
 
 

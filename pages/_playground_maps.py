@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 from kerasface import runs
 from kerasface.data.image_cache import fit_square
 from kerasface.data.samples import draw_digit
+from kerasface.errors import told
 from kerasface.inspection.activations import feature_maps
 from kerasface.inspection.basics import KERNELS, convolve
 from kerasface.inspection.dropped_maps import DroppedMaps, drop_blocks, drop_singles, dropped_pictures
@@ -87,7 +88,7 @@ def _maps_or_stop(source: str) -> np.ndarray:
                 model = _digit_model(runs.DEFAULT_ROOT, card["model_sha256"])
                 kept[source] = feature_maps(model, draw_digit(8), LAYERS[source])
     except (ModelFileError, runs.RunError, ValueError) as error:  # ValueError: a model of another architecture
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(told(error)), icon=":material/error:")
         st.stop()
     return kept[source]
 

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from kerasface.data.store import default_cache_folder
+from kerasface.errors import told
 from kerasface.models.pretrained import ModelFileError
 from kerasface.plotting.segmentation import data_url
 from kerasface.plotting.training import class_balance
@@ -66,7 +67,7 @@ def _look(data: Path, recipe: ClassifyRecipe, place) -> _Looked | None:
         bar.progress(1.0, text="Comparing the pictures with one another")
         found = _Looked(prepared, check_data(prepared, recipe), {})
     except (ValueError, OSError, ModelFileError) as error:
-        place.error(plain(str(error)), icon=":material/block:")
+        place.error(plain(told(error)), icon=":material/block:")
         return None
     return found
 

@@ -8,6 +8,7 @@ from kerasface.data.archives import Contents, look_into, unpack
 from kerasface.data.folders import read_identity_folders
 from kerasface.data.samples import write_digits
 from kerasface.data.store import default_cache_folder
+from kerasface.errors import told
 from kerasface.files import user_path
 from kerasface.plotting.training import class_balance
 from kerasface.runs import RunError, check_name
@@ -89,7 +90,7 @@ def _sample() -> Path | None:
             with st.spinner("Writing the digits"):
                 write_digits(folder)
     except (ValueError, OSError) as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(told(error)), icon=":material/error:")
         return None
     st.caption(f"They are in {plain(str(folder))}.")
     return folder
@@ -106,7 +107,7 @@ def _choose_archive() -> Path | None:
         with st.spinner("Looking into the archive"):
             contents = look_into(upload)
     except ValueError as error:
-        st.error(plain(str(error)), icon=":material/folder_zip:")
+        st.error(plain(told(error)), icon=":material/folder_zip:")
         return None
     _show_contents(contents)
     name = st.text_input(
@@ -123,7 +124,7 @@ def _choose_archive() -> Path | None:
                 unpacked = unpack(upload, folder)
         except (ValueError, OSError, RunError) as error:
             answered("train_unpack")
-            st.error(plain(str(error)), icon=":material/error:")
+            st.error(plain(told(error)), icon=":material/error:")
             return None
         answered("train_unpack")
         st.session_state["train_unpacked"] = unpacked.folder
@@ -157,7 +158,7 @@ def _show_classes(data: Path) -> bool:
         with st.spinner("Reading the folder"):
             found = read_identity_folders(data)
     except (ValueError, OSError) as error:
-        st.error(plain(str(error)), icon=":material/folder_off:")
+        st.error(plain(told(error)), icon=":material/folder_off:")
         return False
     counts = [0] * len(found.identities)
     for _, label in found.samples:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.inspection.filters import filter_history
 from kerasface.plotting.classification import confusion_heatmap
 from kerasface.plotting.segmentation import data_url
@@ -195,7 +196,7 @@ def _act(what, name: str):
     try:
         what(name)
     except RunError as error:
-        st.session_state[_ERROR] = str(error)
+        st.session_state[_ERROR] = told(error)
 
 
 def _discard(name: str, model: RunSummary | None):

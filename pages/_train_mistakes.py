@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from kerasface.data.curation import curation_file, decide, read_curation, undo
+from kerasface.errors import told
 from kerasface.evaluation.names import as_name
 from kerasface.files import user_path
 from kerasface.images import ImageError, decode
@@ -121,7 +122,7 @@ def _decisions(root: Path) -> tuple:
     try:
         return read_curation(path) if path.exists() else ()
     except ValueError as error:
-        st.session_state[_ERROR] = str(error)
+        st.session_state[_ERROR] = told(error)
         return ()
 
 
@@ -133,14 +134,14 @@ def _decide(root: Path, file: str, key: str):
         else:
             decide(path, file, None if chosen == LEAVE_OUT else chosen.removeprefix("is "))
     except ValueError as error:
-        st.session_state[_ERROR] = str(error)
+        st.session_state[_ERROR] = told(error)
 
 
 def _undo(root: Path, file: str):
     try:
         undo(curation_file(root), file)
     except ValueError as error:
-        st.session_state[_ERROR] = str(error)
+        st.session_state[_ERROR] = told(error)
 
 
 def _show_list(summary: RunSummary, root: Path):

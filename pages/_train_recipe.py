@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.models.backbones import backbone_names
 from kerasface.models.zoo import ARCHITECTURES
 from kerasface.train.defaults import resolve
@@ -55,7 +56,7 @@ def choose_recipe() -> Chosen | None:
     try:
         return read_choice()
     except ValueError as error:
-        st.error(plain(str(error)), icon=":material/tune:")
+        st.error(plain(told(error)), icon=":material/tune:")
         return None
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.evaluation.verification import wilson_interval
 from kerasface.inspection.filters import filter_history
 from kerasface.plotting.segmentation import data_url
@@ -34,7 +35,7 @@ def show_results(summary: RunSummary):
     except RunError as error:
         _show_numbers(card.get("metrics") or {})
         if card["task"] == "classify":  # others have none
-            st.caption(f"Its mistakes cannot be shown. {plain(str(error))}")
+            st.caption(f"Its mistakes cannot be shown. {plain(told(error))}")
         _show_ways_on(summary)
         return
     _show_rates(records, of_faces=card["input"].get("kind", "face") == "face")

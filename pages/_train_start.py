@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from kerasface import runs
+from kerasface.errors import told
 from kerasface.runs import DEFAULT_ROOT, RunError, check_name
 from kerasface.train.background import find_training, start, training_command
 from pages._photos import plain
@@ -93,7 +94,7 @@ def _start(read: Callable[[], Wanted], key: str):
             raise RunError(problem)
         start(_command(wanted, name), name)
     except (RunError, ValueError, OSError) as error:
-        st.session_state[_ERROR] = str(error)
+        st.session_state[_ERROR] = told(error)
         return
     st.session_state[f"{key}_name"] = ""
     show(name)
@@ -105,7 +106,7 @@ def _problem(name: str) -> str | None:
         check_name(name)
         there = find_training(name)
     except RunError as error:
-        return str(error)
+        return told(error)
     if there is not None and there.state not in ("finished", "failed"):
         return f"A training named {name} is there already. Choose another name."
     return None

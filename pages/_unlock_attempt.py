@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.gallery.store import Person
 from kerasface.images import ImageError, decode
@@ -173,7 +174,7 @@ def front_end_or_stop() -> FaceAnalyzer:
     try:
         return _front_end()
     except ModelFileError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(told(error)), icon=":material/error:")
         st.stop()
 
 

@@ -6,6 +6,7 @@ from functools import partial
 
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.gallery.checks import checked_name
 from kerasface.gallery.store import GalleryError, Person
 from kerasface.unlock.lockout import Lockout, LockoutError
@@ -84,7 +85,7 @@ def choose_target() -> Target | None:
     try:
         name = checked_name(text)
     except ValueError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(told(error)), icon=":material/error:")
         return None
     agreed = st.checkbox(f"{plain(name)} agreed to {PURPOSE}", key=f"{KEY}_agreed", help=MEANING)
     if not agreed:

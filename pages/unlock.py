@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from kerasface.errors import told
 from kerasface.gallery.store import GalleryError, Person
 from kerasface.models.pretrained import ModelFileError
 from kerasface.unlock.states import State
@@ -50,7 +51,7 @@ def current_attempt(opened: OpenGallery, person: Person) -> Attempt | None:
         try:
             attempt = begin(opened, person, lockout_of(opened))
         except (GalleryError, ValueError) as error:
-            st.error(plain(str(error)), icon=":material/error:")
+            st.error(plain(told(error)), icon=":material/error:")
             return None
     if attempt:
         attempt.is_fresh = False

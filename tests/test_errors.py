@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import click
 import keras
 import numpy as np
 import pytest
@@ -9,10 +10,13 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kerasface.cli import main
-from kerasface.errors import is_answer
+from kerasface.cli.output import run_photos
+from kerasface.errors import is_answer, told
 from kerasface.faces import detection
+from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
+from kerasface.gallery.store import NewSample, open_gallery
 from kerasface.images import decode
-from kerasface.train.__main__ import train
+from kerasface.train.__main__ import Program, train
 
 
 def raised(call):
@@ -47,6 +51,18 @@ def test_an_answer(call):
 @pytest.mark.parametrize("call", FAULTS.values(), ids=FAULTS)
 def test_a_fault(call):
     assert not is_answer(raised(call))
+
+
+def test_a_page_shows_an_answer_and_no_fault(monkeypatch, capsys):
+    answer, fault = raised(ANSWERS["our own type"]), raised(FAULTS["NumPy, in an operation"])
+    assert told(answer) == str(answer)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("KERASFACE_DEBUG", "1")
+    assert told(answer) == str(answer)
+    assert capsys.readouterr().err.startswith("Traceback (most recent call last):")
+    with pytest.raises(ValueError, match="core dimension") as shown:
+        told(fault)
+    assert shown.value is fault
 
 
 @pytest.fixture
@@ -115,21 +131,42 @@ def test_the_end_of_input_ends_a_prompt_in_a_sentence(typed, said, monkeypatch, 
     assert not list(tmp_path.rglob("*.password"))
 
 
-def test_no_to_a_question_ends_in_a_sentence(monkeypatch, tmp_path):
-    from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-    from kerasface.gallery.store import NewSample, open_gallery
+@click.command(cls=Program, invoke_without_command=True)
+def asking():
+    click.confirm("Go on?", abort=True, err=True)
+    click.echo("done")
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "last"),
+    [
+        ("y\n", 0, "Go on? [y/N]: y"),
+        ("n\n", 1, "Stopped: the answer was no."),
+        ("\n", 1, "Stopped: the answer was no."),
+        ("", 1, "Stopped: the input ended where an answer was needed. Type it, or give an option."),
+    ],
+)
+def test_every_answer_to_a_question_ends_in_a_sentence(typed, code, last):
+    result = CliRunner().invoke(asking, [], input=typed)
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (code, last)
+
+
+@pytest.mark.parametrize("words", [["people", "delete", "Ada"], ["password", "set"]], ids=" ".join)
+def test_control_c_at_a_question_is_one_sentence(words, monkeypatch, tmp_path):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    file = tmp_path / "some.gallery"
+    monkeypatch.setenv("KERASFACE_GALLERY", str(tmp_path / "some.gallery"))
+    monkeypatch.delenv("KERASFACE_PASSWORD", raising=False)
     unit = np.eye(1, EMBEDDING_DIM, dtype=np.float32)[0]
-    with open_gallery(file, embedder=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM, create=True) as gallery:
+    file, embedder = tmp_path / "some.gallery", embedder_fingerprint()
+    with open_gallery(file, embedder=embedder, embedding_dim=EMBEDDING_DIM, create=True) as gallery:
         gallery.enroll("Ada", [NewSample(unit, "a.jpg", "0" * 64, {})])
-    for typed, end in (("n\n", "the answer was no."), ("", "the input ended where an answer was needed.")):
-        result = CliRunner().invoke(main, ["people", "delete", "Ada", "--gallery", str(file)], input=typed)
-        assert result.exit_code == 1
-        assert "Error:" not in result.stderr
-        assert f"Stopped: {end}" in result.stderr.splitlines()[-1]
-    with open_gallery(file, embedder=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM) as gallery:
+    monkeypatch.setattr("click.termui._readline_prompt", interrupt)  # both kinds of prompt end here
+    result = CliRunner().invoke(main, words)
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "Stopped by Ctrl-C.")
+    with open_gallery(file, embedder=embedder, embedding_dim=EMBEDDING_DIM) as gallery:
         assert [person.name for person in gallery.people()] == ["Ada"]
 
 
@@ -140,3 +177,20 @@ def test_control_c_is_one_sentence(broken, monkeypatch):
     monkeypatch.setattr(detection.FaceDetector, "detect", interrupt)
     result = CliRunner().invoke(main, ["detect", broken])
     assert (result.exit_code, result.stderr.strip()) == (130, "Stopped by Ctrl-C.")
+
+
+def test_what_belongs_to_an_answer_is_not_said_without_one(tmp_path, capsys):
+    Image.new("RGB", (80, 60), "grey").save(tmp_path / "wall.png")
+    for files, said in ((["absent.jpg"], ""), (["absent.jpg", "wall.png"], "wall.png: seen\nMeasured on LFW.\n")):
+        with pytest.raises(SystemExit) as ended:
+            run_photos(
+                [tmp_path / file for file in files],
+                lambda photos: [{}] * len(photos),
+                lambda _: ["seen"],
+                False,
+                "Measured on LFW.",
+            )
+        assert ended.value.code == 1
+        told = capsys.readouterr()
+        assert told.out.replace(f"{tmp_path}/", "") == said
+        assert told.err == f"Error: {tmp_path / 'absent.jpg'}: Cannot be read: No such file or directory.\n"

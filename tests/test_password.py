@@ -149,3 +149,10 @@ def test_of_sixty_browsers_that_guess_at_once_one_is_looked_at(cheap_checks):
         thread.join()
     assert cheap_checks == ["wrong"]
     assert outcomes.count(None) == 59
+
+
+def test_a_password_that_is_no_text_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with pytest.raises(ValueError, match="must be text"):
+        set_password("Jos\udce9 and more")
+    assert not is_password_set()

@@ -166,3 +166,18 @@ def test_a_command_with_networks_and_streams_that_are_closed_or_full(redirect, c
     assert (done.returncode, done.stdout) == (code, said)
     assert b"Traceback" not in done.stderr
     assert done.stderr.count(b"\n") == code
+
+
+def test_files_of_a_run_are_utf_8_for_any_name(tmp_path):
+    """What a training writes of the files that it could not use: card, table and page."""
+    import keras
+
+    from kerasface.runs import load_run, write_run
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    card = {"task": "classify", "input": {}, "labels": ["a", "b"], "data": NAMES[0]}
+    rejected, page = [(NAMES[0], "no image")], {"report.html": f"<p>{NAMES[0]}</p>"}
+    write_run(tmp_path, "m", model=model, card=card, metrics={}, history=[], rejected=rejected, files=page)
+    assert load_run(tmp_path, "m").card["data"] == SHOWN[0]
+    for name in ("rejected.csv", "report.html"):
+        assert SHOWN[0] in (tmp_path / "m" / name).read_bytes().decode("utf-8")

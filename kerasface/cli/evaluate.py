@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import JSON, RUNS, VIEWS, errors, print_json, stopwatch
+from kerasface.streams import NOT_TEXT
 from kerasface.terminal import progress_bars
 from kerasface.train.__main__ import UserPath
 from kerasface.words import counted
@@ -308,4 +309,4 @@ def _segmentation_document(title: str, result, colours) -> str:
 def _write(file: Path, text: str) -> None:
     from kerasface.runs import write_atomically
 
-    write_atomically(file, text.encode("utf-8"))
+    write_atomically(file, text.encode("utf-8", NOT_TEXT))

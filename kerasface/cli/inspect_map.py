@@ -6,6 +6,7 @@ import click
 
 from kerasface.cli.output import JSON, errors, print_json
 from kerasface.cli.people import opened_gallery
+from kerasface.streams import NOT_TEXT
 from kerasface.terminal import progress_bars
 from kerasface.train.__main__ import UserPath
 from kerasface.words import counted
@@ -55,7 +56,7 @@ def map_command(source, gallery, method, seed, out, as_json) -> None:
                 points.embeddings, points.labels, on_progress=lambda done, total: report("neighbours", done, total)
             )
             html = _document(f"Map of {source or gallery}", points, drawn, suspects, seed)
-        write_atomically(out / _REPORT, html.encode("utf-8"))
+        write_atomically(out / _REPORT, html.encode("utf-8", NOT_TEXT))
     rejected = [{"image": str(path), "reason": reason} for path, reason in points.rejected]
     if as_json:
         counts = {"num_points": len(points.labels), "num_names": len(set(points.labels))}

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 IMAGES = click.argument("images", nargs=-1, required=True, type=UserPath())
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-RUNS = click.option("--runs", default="saved_models", show_default=True, type=UserPath(), help="Folder of the models.")
+RUNS = click.option(
+    "--runs",
+    default="saved_models",
+    show_default=True,
+    type=UserPath(),
+    help="Folder of the models. By default those that come with KerasFace are found too, wherever you are.",
+)
 MIN_FACE = click.option(
     "--min-face-size",
     type=click.FloatRange(min=12),
@@ -90,10 +96,12 @@ def face_lines(faces: list[dict], behind: Callable[[dict], str]) -> list[str]:
 
 
 def confirmed(question: str) -> bool:
-    """Whether the question is answered with yes; the end of the input, or Ctrl-C, is a no."""
+    """Whether the question is answered with yes; the end of the input is a no, and Ctrl-C ends the command."""
     try:
         answer = click.confirm(question, err=True)
-    except click.Abort:
+    except click.Abort as abort:
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            raise
         answer = False
     if not answer:
         click.echo(err=True)  # the end of the input ends no line

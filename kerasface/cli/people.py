@@ -16,6 +16,7 @@ GALLERY = click.option(
     default=Path("kerasface.gallery"),
     show_default=True,
     envvar="KERASFACE_GALLERY",
+    show_envvar=True,
     help="The gallery's file.",
 )
 PURPOSE = click.option("--purpose", help="What the person agreed to be recognised for: records a consent.")

@@ -77,6 +77,8 @@ def _given(passphrase: str | None, *, twice: bool) -> str | None:
         try:
             return click.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True)
         except click.Abort as error:
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise
             click.echo(err=True)
             raise click.ClickException("No passphrase was typed; nothing was done.") from error
     if text := (sys.stdin.readline() if sys.stdin else "").rstrip("\r\n"):

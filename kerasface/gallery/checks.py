@@ -8,6 +8,7 @@ import numpy as np
 
 from kerasface.arrays import as_embeddings
 from kerasface.gallery.store import NewSample, Refusal, now_text, parse_time
+from kerasface.streams import printable
 
 _MAX_NAME_LENGTH = 200
 _PERSON_ID = re.compile(r"[0-9a-f]{16}")
@@ -81,7 +82,7 @@ def details_of(sample: NewSample) -> dict:
     if sample.created is not None:
         parse_time(sample.created, "created")
     return {
-        "source": sample.source,
+        "source": printable(sample.source),
         "source_hash": checked_hash(sample.source_hash),
         "quality": quality,
         "created": sample.created or now_text(),

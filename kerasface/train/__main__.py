@@ -46,6 +46,8 @@ class Program(click.Group):
             error.show()
             sys.exit(error.exit_code)
         except click.exceptions.Abort as abort:
+            if abort.__cause__ is None and (abort.__context__ or not sys.stdin.isatty()):
+                click.echo(err=True)  # the line of the question is still open
             sys.exit(tell(abort.__cause__ or abort.__context__))
         except (Exception, KeyboardInterrupt) as error:
             sys.exit(tell(error))

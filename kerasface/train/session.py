@@ -18,6 +18,7 @@ import numpy as np
 
 import kerasface
 from kerasface.runs import RunError, check_name, write_atomically
+from kerasface.streams import in_json
 from kerasface.train.processes import process_start
 from kerasface.train.recipe import ClassifyRecipe, Recipe, build_recipe, read_recipe, write_recipe
 
@@ -125,7 +126,7 @@ class Session:
         """Appends an event to the log and hands it on; numbers that are not finite become null."""
         event = {"event": kind, "time": round(time.time(), 3), **_finite(values)}
         with (self.folder / "events.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(event, ensure_ascii=False) + "\n")
+            log.write(in_json(json.dumps(event, ensure_ascii=False)) + "\n")
         self._on_event(event)
 
     def with_log(self, on_progress: Callable[[str, int, int], None] | None) -> Callable[[str, int, int], None]:
@@ -251,7 +252,7 @@ def code_fingerprint() -> str:
     digest = hashlib.sha256()
     for path in files:
         if path.is_file():
-            digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+            digest.update(os.fsencode(path.relative_to(root).as_posix()) + path.read_bytes())
     return digest.hexdigest()
 
 

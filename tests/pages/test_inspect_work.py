@@ -8,13 +8,14 @@ from pages._inspect_work import digest
 def script(button=None, fails=False):
     import streamlit as st
 
+    from kerasface.runs import RunError
     from pages._inspect_work import work
 
     def compute(report):
         report(1)
         st.session_state["computed"] = st.session_state.get("computed", 0) + 1
         if fails:
-            raise ValueError("There is nothing to see.")
+            raise RunError("There is nothing to see.")
         return "a result"
 
     st.markdown(f"Result: {work(('a', 1), 'Counting', 2, compute, button=button)}")
