@@ -93,6 +93,7 @@ def _strangers(prepared: PreparedData) -> str | None:
     if len(prepared.unknown) or prepared.input.get("kind") != "face":
         return None
     return (
-        "There are no strangers: whoever is shown to the model gets one of the names. Name a folder of other people "
-        "as unknown, or leave people with too few photos in the folder."
+        "There are no strangers: who is known is decided by a default that was measured on other people; where none "
+        "was measured, whoever is shown to the model gets one of the names. Name a folder of other people as unknown, "
+        "or leave people with too few photos in the folder."
     )
