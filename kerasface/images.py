@@ -70,6 +70,10 @@ class ImageError(ValueError):
     """An image that cannot be used; the message is one line that names the file and the reason."""
 
 
+class EmptyImageError(ImageError):
+    """An image that is sound and shows nothing: every pixel is transparent."""
+
+
 def decode(
     source: bytes | str | os.PathLike,
     *,
@@ -126,7 +130,8 @@ def decode(
         raise
     except Exception as error:
         # Damaged content makes the codecs raise almost any type (struct.error, IndexError, SyntaxError, ...).
-        raise ImageError(" ".join(f"{name}: {_reason(error)}".splitlines())) from error
+        kind = EmptyImageError if isinstance(error, EmptyImageError) else ImageError
+        raise kind(" ".join(f"{name}: {_reason(error)}".splitlines())) from error
 
 
 def reason_against(path: str | os.PathLike) -> str | None:
@@ -305,7 +310,7 @@ def _to_rgb(image: Image.Image, raw_mode: str, reopen: Callable[[], ImageFile.Im
     if image.has_transparency_data:
         rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         if rgba.getextrema()[3][1] == 0:
-            raise ImageError("Every pixel is transparent: there is nothing to see.")
+            raise EmptyImageError("Every pixel is transparent: there is nothing to see.")
         on_white = Image.new("RGB", image.size, "white")
         on_white.paste(rgba, mask=rgba)
         return on_white

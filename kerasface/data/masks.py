@@ -4,6 +4,7 @@ import colorsys
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kerasface.data.mask_augmentation import OUTSIDE
-from kerasface.images import ImageError, decode, is_left_behind, reason_against
+from kerasface.files import read_text
+from kerasface.images import EmptyImageError, ImageError, decode, is_left_behind, reason_against
 
 CLASSES_FILE = "classes.txt"
 
@@ -101,7 +103,7 @@ def read_mask_folders(
 
 
 def read_mask(path: Path, classes: Sequence[str], colours: Sequence[Colour] | None = None) -> np.ndarray:
-    """Reads a mask: one channel of class ids (a palette by its indices), or colours of `classes.txt`.
+    """Reads a mask: class ids in one channel (a palette by its indices), or colours of `classes.txt`, greys as well.
 
     Limits on files are those of pictures, and an EXIF orientation is applied as to pictures. Pixels that are fully
     transparent are class 0.
@@ -117,16 +119,15 @@ def read_mask(path: Path, classes: Sequence[str], colours: Sequence[Colour] | No
     Raises:
         ImageError: If the file cannot be read, or holds anything but the ids or colours of the classes.
     """
-    values, alpha = _stored_values(path)
+    values, greys, alpha = _stored_values(path)
+    colours = colours or default_colours(len(classes))
+    ids, unknown, numbers, name = values, None, values, "id {}"
     if values.ndim == 2:
         unknown = (values < 0) | (values >= len(classes))
-        rule = f"A mask holds the ids of its classes, 0 to {len(classes) - 1}"
-        remedy = f"Name the class in {CLASSES_FILE}, or draw these pixels as another"
-        ids, name = values, "id {}"
-    else:
-        ids, values, unknown = _ids_of_colours(values, colours or default_colours(len(classes)))
-        rule = "A mask in colours holds those of its classes"
-        remedy = f"Write the colour into {CLASSES_FILE}, or save the mask with one channel of class ids"
+    if greys is not None and _follows_colours(values, greys, alpha, colours, unknown):
+        values, unknown = greys, None
+    if unknown is None:
+        ids, numbers, unknown = _ids_of_colours(values, colours)
         name = "#{:06x}"
     if alpha is not None:
         if blended := int(((alpha > 0) & (alpha < 255)).sum()):
@@ -134,8 +135,23 @@ def read_mask(path: Path, classes: Sequence[str], colours: Sequence[Colour] | No
         unknown = unknown & (alpha > 0)
         ids = np.where(alpha > 0, ids, 0)
     if unknown.any():
-        raise ImageError(f"{path}: {_unknown(values[unknown], name, rule, remedy)}")
+        seen = np.ones(unknown.shape, dtype=bool) if alpha is None else alpha > 0
+        shown = greys if greys is not None else values
+        raise ImageError(f"{path}: {_unknown(numbers, unknown, name, shown[seen], classes, colours)}")
     return ids.astype(np.uint8)
+
+
+def _follows_colours(values, greys, alpha, colours: Sequence[Colour], unknown: np.ndarray) -> bool:
+    """Whether a mask of one channel holds the colours of its classes and not their ids.
+
+    It does where all its pixels have such a colour and some could be no id; where all could be both, only if every
+    class has a shade of grey, as ids are then told by nothing else.
+    """
+    seen = slice(None) if alpha is None else alpha > 0
+    _, _, strange = _ids_of_colours(greys, colours)
+    if strange[seen].any():
+        return False
+    return bool(unknown[seen].any()) or all(red == green == blue for red, green, blue in colours)
 
 
 def default_colours(num_classes: int, taken: Sequence[Colour] = ()) -> tuple[Colour, ...]:
@@ -200,7 +216,7 @@ def _classes_of(root: Path, masks: list[Path], names, colours) -> tuple[tuple[st
 
 def read_classes(path: Path) -> tuple[tuple[str, ...], list[Colour | None]]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+        lines = read_text(path).rstrip().splitlines()
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: Cannot be read as UTF-8 text ({error}). Save it so.") from error
     names, colours = [], []
@@ -215,21 +231,39 @@ def read_classes(path: Path) -> tuple[tuple[str, ...], list[Colour | None]]:
 
 def _largest_id(root: Path, masks: list[Path]) -> int:
     """The largest id in masks that are readable as ids; the others are rejected, by name, when they are loaded."""
-    largest = -1
-    problem = None
+    found: set[int] = set()
+    shades, problem = True, None
     for path in masks:
         try:
-            largest = max(largest, int(read_mask(path, range(OUTSIDE)).max()))
+            values, greys, _ = _stored_values(path)
+            if values.ndim == 3 or values.min(initial=0) < 0 or values.max(initial=0) > OUTSIDE:
+                read_mask(path, [str(number) for number in range(OUTSIDE)])  # says what is wrong
+            found |= set(np.unique(values).tolist())
+            shades = shades and greys is not None and np.array_equal(greys[..., 0], values)
         except ImageError as error:
             problem = problem or error
+    largest = max(found, default=-1)
+    if shades and len(found) <= _MANY and (largest == OUTSIDE or largest > 2 * len(found)):
+        lines = (f"`class {index} #{bytes([value] * 3).hex()}`" for index, value in enumerate(sorted(found)))
+        raise ValueError(
+            f"The masks in {root} hold the grey values {', '.join(map(str, sorted(found)))}, and nothing says which "
+            f"class each is. Write {root / CLASSES_FILE} with the lines {', '.join(lines)}, and your own names in "
+            "place of these."
+        )
     if largest < 0:
         raise ValueError(f"No mask in {root} holds class ids. Name the classes in {CLASSES_FILE}. The first: {problem}")
     return largest
 
 
-def _stored_values(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Ids `(height, width)` or colours `(height, width, 3)` as the file stores them, and its opacity if it has one."""
-    decode(path)  # holds the limits on files and pixels, and explains what is damaged, as for every picture
+def _stored_values(path: Path) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """What a file stores of each pixel.
+
+    Returns:
+        Ids `(height, width)`, or colours `(height, width, 3)`; of ids the colours `(height, width, 3)` that they are
+        shown in; the opacity if there is one.
+    """
+    with suppress(EmptyImageError):  # transparent all over: class 0
+        decode(path)  # holds the limits on files and pixels, and explains what is damaged, as for every picture
     try:
         with Image.open(path) as image:
             lossless, mode = image.format in _LOSSLESS, image.mode
@@ -243,13 +277,19 @@ def _stored_values(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         raise ImageError(f"{path}: Looks like a photo: its format blurs the class ids. Draw and save the mask as PNG.")
     if mode in ("1", "L", "P") or mode.startswith("I"):
         packing = packing if isinstance(packing, str) else packing[0]
-        return np.asarray(upright) // _SHORT_OF_8_BITS.get(packing, 1), None
+        stored = np.asarray(upright)
+        if mode in ("1", "P"):
+            return stored.astype(np.int32), np.asarray(upright.convert("RGB")), None
+        # 65535 is as white as 255; what is no shade of 8 bits is no colour of a class, and stands for none.
+        shades = stored // 257 if mode != "L" and stored.max(initial=0) > 255 and not (stored % 257).any() else stored
+        greys = np.repeat(np.where((shades >= 0) & (shades < 256), shades, 0).astype(np.uint8)[..., None], 3, axis=2)
+        return stored // _SHORT_OF_8_BITS.get(packing, 1), greys if shades.max(initial=0) < 256 else None, None
     if mode == "LA":
         values = np.asarray(upright)
-        return values[..., 0], values[..., 1]
+        return values[..., 0], np.repeat(values[..., :1], 3, axis=2), values[..., 1]
     if mode in ("RGB", "RGBA"):
         values = np.asarray(upright.convert("RGBA"))
-        return values[..., :3], values[..., 3]
+        return values[..., :3], None, values[..., 3]
     raise ImageError(f"{path}: A mask has one channel, RGB or RGBA. Received: mode {mode}. Save it as 8-bit PNG.")
 
 
@@ -263,14 +303,45 @@ def _ids_of_colours(pixels: np.ndarray, colours: Sequence[Colour]) -> tuple[np.n
     return order[place], numbers, known[order][place] != numbers
 
 
-def _unknown(values: np.ndarray, name: str, rule: str, remedy: str) -> str:
-    found, counts = np.unique(values, return_counts=True)
+def _unknown(numbers, unknown, name: str, shown: np.ndarray, classes: Sequence[str], colours: Sequence[Colour]) -> str:
+    """What is wrong with a mask, and what to do.
+
+    Args:
+        numbers: Id or colour of each pixel, as a number.
+        unknown: Where it is none of the classes'.
+        name: How such a number is written.
+        shown: The colours of all pixels that count, `(num_pixels, 3)`.
+        classes: Names of the classes.
+        colours: Their colours.
+    """
+    found, counts = np.unique(numbers[unknown], return_counts=True)
     if len(found) > _MANY:
         return (
             f"Looks like a photo: {len(found):,} different values are no class. Smoothing, scaling and JPEG blur the "
             "ids: draw the mask without them and save it as PNG."
         )
     first = np.argsort(-counts, kind="stable")[:3]
-    shown = ", ".join(f"{name.format(found[index])} ({counts[index]:,} pixels)" for index in first)
+    listed = ", ".join(f"{name.format(found[index])} ({counts[index]:,} pixels)" for index in first)
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    return f"{rule}. Received: {shown}{more}. {remedy}."
+    if name.startswith("id"):
+        rule = f"A mask holds the ids of its classes, 0 to {len(classes) - 1}"
+    else:
+        rule = "A mask in colours holds those of its classes"
+    remedy = f"Write {CLASSES_FILE} with the lines {_lines(shown, classes, colours)}"
+    if name.startswith("id") and ((numbers > 0) & ~unknown).any():  # ids, some of which are a slip of the pen
+        remedy = f"Name the class in {CLASSES_FILE}, or draw these pixels as another"
+    return f"{rule}. Received: {listed}{more}. {remedy}."
+
+
+def _lines(shown: np.ndarray, classes: Sequence[str], colours: Sequence[Colour]) -> str:
+    """Lines of a `classes.txt` by which the colours that were found are those of classes, as they could stand there."""
+    found = [tuple(colour) for colour in np.unique(shown.reshape(-1, 3), axis=0).tolist()]
+    known = {tuple(colour): name for name, colour in zip(classes, colours, strict=True) if tuple(colour) in found}
+    free = iter([name for name in classes if name not in known.values()])
+    names = {colour: known.get(colour) or next(free, None) for colour in found}
+    taken = {name for name in names.values() if name}
+    extra = (f"class {number}" for number in range(len(classes), 256) if f"class {number}" not in taken)
+    of_name = {name or next(extra): colour for colour, name in names.items()}
+    order = [*(name for name in classes), *(name for name in of_name if name not in classes)]
+    written = (f"{name} #{bytes(of_name[name]).hex()}" if name in of_name else name for name in order)
+    return ", ".join(f"`{line}`" for line in written)

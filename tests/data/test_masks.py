@@ -15,7 +15,7 @@ from PIL import Image
 from kerasface.data import mask_cache
 from kerasface.data.mask_augmentation import OUTSIDE
 from kerasface.data.mask_cache import MaskedImages, check_classes, load_pairs, on_canvas
-from kerasface.data.masks import default_colours, read_mask, read_mask_folders
+from kerasface.data.masks import default_colours, read_classes, read_mask, read_mask_folders
 from kerasface.images import ImageError
 
 CLASSES = ("background", "skin", "hair")
@@ -469,3 +469,72 @@ def test_fasseg_is_read_as_it_is(fasseg_dir, tmp_path):
     assert (len(folders.names), len(found.images), found.rejected, folders.rejected) == (25, 25, [], [])
     check_classes(found, classes)
     assert found.class_counts.argmax() in (1, 2)  # faces fill these pictures
+
+
+BLOB = np.array([[0, 0, 1, 1], [0, 1, 1, 0]], np.uint8)
+GREY = ((0, 0, 0), (255, 255, 255))
+
+
+def as_grey(mode, levels, ids=BLOB):
+    """The ids as shades of grey in a picture of a mode."""
+    shades = np.uint8(levels)[ids]
+    if mode == "P":
+        image = Image.fromarray(np.where(ids == 1, 200, 3).astype(np.uint8), "L").convert("P")
+        palette = np.zeros((256, 3), np.uint8)
+        palette[3], palette[200] = levels
+        image.putpalette(palette.tobytes())
+        return image
+    if mode == "16":
+        return Image.fromarray(shades.astype(np.uint16) * 257)
+    if mode == "LA":
+        return Image.merge("LA", [Image.fromarray(shades), Image.new("L", shades.shape[::-1], 255)])
+    return Image.fromarray(shades).convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA", "1", "16"])
+@pytest.mark.parametrize("levels", [(0, 255), (255, 0), (40, 200)])
+def test_shades_of_grey_follow_the_colours_of_the_classes(tmp_path, mode, levels):
+    if mode == "1" and levels != (0, 255):
+        return  # its two values are the ids 0 and 1
+    colours = [(level,) * 3 for level in levels]
+    path = save(as_grey(mode, levels), tmp_path / "mask.png")
+    np.testing.assert_array_equal(read_mask(path, ("background", "blob"), colours), BLOB)
+    empty = save(as_grey("L", levels, np.ones_like(BLOB)), tmp_path / "one.png")
+    np.testing.assert_array_equal(read_mask(empty, ("background", "blob"), colours), 1)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "P"])
+@pytest.mark.parametrize(
+    ("levels", "classes"), [((0, 255), ("background", "blob")), ((17, 99), ("a", "b", "c")), ((0, 128), ("x", "y"))]
+)
+def test_the_remedy_named_in_the_error_works(tmp_path, mode, levels, classes):
+    path = save(as_grey(mode, levels), tmp_path / "mask.png")
+    with pytest.raises(ImageError, match=r"Write classes\.txt with the lines") as caught:
+        read_mask(path, classes)
+    lines = re.findall("`([^`]*)`", str(caught.value))
+    (tmp_path / "classes.txt").write_text("\n".join(lines))
+    names, colours = read_classes(tmp_path / "classes.txt")
+    others = iter(default_colours(len(names), [colour for colour in colours if colour]))
+    ids = read_mask(path, names, [colour or next(others) for colour in colours])
+    assert set(names) >= set(classes)
+    assert len(np.unique(ids)) == 2
+
+
+def test_shades_of_grey_without_names_are_told_with_the_lines_that_name_them(root):
+    (root / "classes.txt").unlink()
+    for name, levels in {"a": (0, 128), "b": (0, 255)}.items():
+        save(np.uint8(levels)[IDS.clip(0, 1)], root / "masks" / f"{name}.png")
+    with pytest.raises(ValueError, match=r"grey values 0, 128, 255") as caught:
+        read_mask_folders(root)
+    lines = re.findall("`([^`]*)`", str(caught.value))
+    assert lines == ["class 0 #000000", "class 1 #808080", "class 2 #ffffff"]
+    (root / "classes.txt").write_text("\n".join(lines), encoding="utf-16")
+    folders = read_mask_folders(root)
+    for path, level in zip(folders.masks, (1, 2), strict=True):
+        expected = np.where(IDS > 0, level, 0)
+        np.testing.assert_array_equal(read_mask(path, folders.classes, folders.colours), expected)
+
+
+def test_a_mask_that_is_transparent_all_over_is_class_0(tmp_path):
+    path = save(Image.new("RGBA", (4, 3)), tmp_path / "mask.png")
+    assert read_mask(path, CLASSES).tolist() == [[0] * 4] * 3
