@@ -98,11 +98,6 @@ def load_run(root: str | os.PathLike, name: str) -> Run:
     Raises:
         RunError: If there is no such model, its card is broken, or `model.keras` is missing, altered or unreadable.
     """
-    # Seconds to import: a list of the models needs none of it.
-    import keras
-
-    from kerasface.models import layers  # noqa: F401 - registers the layers that saved models may hold
-
     folder = _folder(root, name)
     if (problem := settle(folder)) is not None:
         raise RunError(problem)
@@ -113,6 +108,11 @@ def load_run(root: str | os.PathLike, name: str) -> Run:
     card = _read_card(folder)
     path = folder / "model.keras"
     _check_model_file(path, card["model_sha256"])
+    # Seconds to import: a list of the models, or a model that is not there, needs none of it.
+    import keras
+
+    from kerasface.models import layers  # noqa: F401 - registers the layers that saved models may hold
+
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError) as error:
