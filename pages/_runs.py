@@ -5,8 +5,8 @@ import streamlit as st
 from kerasface import runs
 from pages._photos import plain
 
-TRAIN_COMMAND = "python -m kerasface.train classify DATA --name NAME"
-SEGMENT_COMMAND = "python -m kerasface.train segment DATA --name NAME"
+TRAIN_COMMAND = "kerasface train classify DATA --name NAME"
+SEGMENT_COMMAND = "kerasface train segment DATA --name NAME"
 
 
 def show_broken_runs(summaries: list[runs.RunSummary]):

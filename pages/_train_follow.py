@@ -31,6 +31,12 @@ STAGES = {
     "fine_tune": "Fine-tuning",
     "train": "Training",
 }
+_STOPPED = {
+    False: "It was stopped before its first step: nothing was learned yet that a model could be written of. Start "
+    "again begins it anew, with the same pictures and settings.",
+    True: "It was stopped before what it had learned was judged: no model was written. Resume goes on from its last "
+    "checkpoint.",
+}
 _ERROR = "train_follow_error"
 
 
@@ -87,10 +93,10 @@ def _events(log: Path) -> list[dict]:
 
 def _show_progress(training: Training, now: Standing):
     share = now.done / now.total if now.total else 0.0
-    if training.state == "starting":
+    if training.state == "stopping":
+        text = "Stopping: it ends within seconds, with a model of what it has learned if judging that takes no longer"
+    elif training.state == "starting":
         text = STARTING
-    elif training.state == "stopping":
-        text = "Stopping after this step, then writing the model"
     elif now.done >= now.total:
         text = "Judging what was learned" if now.history else "Getting ready to train"
     else:
@@ -99,11 +105,12 @@ def _show_progress(training: Training, now: Standing):
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container():
             st.progress(min(share, 1.0), text=text)
+        stopping = training.state == "stopping"
         st.button(
-            "Stop",
+            "Stopping" if stopping else "Stop",
             icon=":material/stop:",
-            help="Ends after the current step, with a usable model; Resume goes on with it.",
-            disabled=training.state == "stopping",
+            help="Ends within seconds, with a usable model where judging it takes no longer; Resume goes on with it.",
+            disabled=stopping,
             on_click=_act,
             args=(background.stop, training.name),
             key="train_stop",
@@ -166,19 +173,22 @@ def _show_ended(training: Training, model: RunSummary | None):
     elif now.ended is not None and model is not None:
         st.info("It was stopped; the model below is as far as it came.", icon=":material/pause:")
         words = ""  # of a training that went as it was asked to
+    elif training.state == "stopped":
+        st.info(_STOPPED[training.has_learned], icon=":material/pause:")
+        words = ""
     else:
         st.warning(
-            "It ended before its end: it was stopped early, it failed, or the machine went down. Resume goes on from "
-            "its last checkpoint.",
+            "It ended before its end: it failed, it was killed, or the machine went down. "
+            + ("Resume goes on from its last checkpoint." if training.has_learned else "Start again begins it anew."),
             icon=":material/power_off:",
         )
     if words:
         st.markdown("What it said last:")
         st.code(words, language=None, wrap_lines=True)
     with st.container(horizontal=True):
-        if training.state == "interrupted":
+        if training.state in ("stopped", "interrupted"):
             st.button(
-                "Resume",
+                "Resume" if training.has_learned else "Start again",
                 type="primary",
                 icon=":material/play_arrow:",
                 on_click=_act,

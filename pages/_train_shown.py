@@ -15,10 +15,18 @@ STATES = {
     "starting": "starting",
     "running": "running",
     "stopping": "stopping",
+    "stopped": "stopped",
     "interrupted": "left off",
     "failed": "failed",
 }
-COLOURS = {"starting": "blue", "running": "green", "stopping": "orange", "interrupted": "orange", "failed": "red"}
+COLOURS = {
+    "starting": "blue",
+    "running": "green",
+    "stopping": "orange",
+    "stopped": "gray",
+    "interrupted": "orange",
+    "failed": "red",
+}
 
 
 def choose_training(trainings: Mapping[str, Training], models: Sequence[RunSummary]) -> str:

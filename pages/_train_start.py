@@ -107,7 +107,7 @@ def _problem(name: str) -> str | None:
         there = find_training(name)
     except RunError as error:
         return told(error)
-    if there is not None and there.state not in ("finished", "failed"):
+    if there is not None and not there.can_be_replaced:
         return f"A training named {name} is there already. Choose another name."
     return None
 

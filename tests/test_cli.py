@@ -1,6 +1,7 @@
 """The command line: exit codes, one line per problem, JSON that other tools can read, and nothing else on stdout."""
 
 import json
+import os
 import shutil
 import struct
 import subprocess
@@ -678,13 +679,17 @@ def test_other_data_or_nothing_cannot_be_resumed(run, colours, tmp_path):
     recipe = resolve(ClassifyRecipe(faces=False, image_size=16, backbone="linear", epochs=1))
     session = Session.start(tmp_path / "saved_models", "small", recipe, colours)
     session.note({"fingerprint": "another"})
-    session.write_checkpoint({}, {"stage": "train"})
+    session.write_checkpoint({}, {"stage": "train", "step": 1})
+    assert f"runs already, as process {os.getpid()}" in only_line(run("train", "classify", "--resume", "small"))
+    session.close()
     line = only_line(run("train", "classify", "--resume", "small", "--cache", tmp_path / "cache"))
     assert "are not those that 'small' was trained on" in line
     assert (session.folder / "checkpoint.npz").is_file()
-    assert "Interrupted: small." in only_line(run("train", "classify", "--resume", "big"))
+    assert "Left off: small." in only_line(run("train", "classify", "--resume", "big"))
     line = only_line(run("train", "classify", colours, "--name", "small", *IMAGES_OF_16))
-    assert "Go on with --resume small" in line
+    assert "Go on with `kerasface train classify --resume small`" in line
+    line = only_line(run("train", "segment", "--resume", "small"))
+    assert "one of `kerasface train classify`" in line
 
 
 @pytest.mark.parametrize(

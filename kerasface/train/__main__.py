@@ -1,7 +1,7 @@
-"""`python -m kerasface.train`: the trainings, also under `kerasface train`."""
+"""`kerasface train`: the trainings; `python -m kerasface.train` is the same."""
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from kerasface.train import metric_recipe, segment_recipe
 from kerasface.train.metric_recipe import MetricRecipe
 from kerasface.train.recipe import CHOICES, ClassifyRecipe, build_recipe, read_recipe
 from kerasface.train.segment_recipe import SegmentRecipe
+from kerasface.train.stopping import STOPPED, TrainingStoppedError, ends_when_asked
 from kerasface.words import counted
 
 _STAGES = {"head": "the head, all else frozen", "fine_tune": "fine-tuning", "train": "training"}
@@ -109,15 +110,15 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **
     the mean of each person's: no training at all. Other backbones, other classifiers and fine-tuning are flags away;
     architectures such as simple_cnn or resnet34 are trained from scratch, and --no-faces takes whole images.
 
-    A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops after the current step with a usable
-    model; --resume NAME goes on with it, also after a crash.
+    A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops within seconds, with a usable model of
+    what was learned where judging that takes no longer; --resume NAME goes on with it, also after a crash.
     """
     others = (data, name, recipe, preview, find_lr, *settings.values())
     if resume and any(value is not None for value in others):
         raise click.UsageError("--resume goes on as the training began: give it no data, name, look or settings.")
     if not resume and (data is None or (name is None and not (preview or find_lr))):
         raise click.UsageError("Give DATA and --name, or --resume NAME.")
-    with answers():
+    with answers(), _stoppable(runs, resume or name):
         given = _given(recipe, settings, ClassifyRecipe)
         if preview or find_lr:
             _look(data, given, preview, find_lr, cache, json)
@@ -142,11 +143,11 @@ def metric(data, name, resume, recipe, runs, cache, json, **settings) -> None:
     by searches with people who are not enrolled. Where it does not help them, the embeddings stay as they are. With
     --epochs the last blocks of the network are trained too.
 
-    A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops after the current step with a usable
-    model; --resume NAME goes on with it, also after a crash.
+    A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops within seconds, with a usable model of
+    what was learned where judging that takes no longer; --resume NAME goes on with it, also after a crash.
     """
     _check_usage(data, name, resume, recipe, settings)
-    with answers():
+    with answers(), _stoppable(runs, resume or name):
         given = _given(recipe, settings, MetricRecipe)
         from kerasface.train.metric import resume_metric, train_metric
 
@@ -164,11 +165,11 @@ def segment(data, name, resume, recipe, runs, cache, json, **settings) -> None:
     A mask is a PNG with one class id per pixel, or with the colours that DATA/classes.txt gives to the classes (a line
     each, in the order of their ids: `name` or `name #rrggbb`). The encoder starts from face_resnet, frozen at first.
 
-    A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops after the current step with a usable
-    model; --resume NAME goes on with it, also after a crash.
+    A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops within seconds, with a usable model of
+    what was learned where judging that takes no longer; --resume NAME goes on with it, also after a crash.
     """
     _check_usage(data, name, resume, recipe, settings)
-    with answers():
+    with answers(), _stoppable(runs, resume or name):
         given = _given(recipe, settings, SegmentRecipe)
         from kerasface.train.segment import resume_segmentation, train_segmentation
 
@@ -207,6 +208,17 @@ def answers():
         if not is_answer(error):
             raise
         raise click.ClickException(one_line(error)) from error
+
+
+@contextmanager
+def _stoppable(runs: str, name: str | None):
+    """Lets a training end within seconds when it is asked to, with a sentence if it has no result."""
+    with ends_when_asked(runs, name) if name else nullcontext():
+        try:
+            yield
+        except TrainingStoppedError as stopped:
+            click.echo(str(stopped), err=True)
+            click.get_current_context().exit(STOPPED)
 
 
 def _print_trained(trained, as_json: bool, in_words) -> None:
@@ -326,4 +338,4 @@ def _print_segmentation(trained) -> None:
 
 
 if __name__ == "__main__":
-    train(prog_name="python -m kerasface.train")
+    train(prog_name="kerasface train")

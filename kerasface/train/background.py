@@ -15,20 +15,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import kerasface
-from kerasface.runs import DEFAULT_ROOT, RunError, check_name, write_atomically
-from kerasface.train.metric_recipe import MetricRecipe
+from kerasface.runs import DEFAULT_ROOT, RunError, write_atomically
+from kerasface.train.claim import claim_name, in_use, training_process
+from kerasface.train.folders import has_learned, kind_of, resume_command, session_folder, sessions_in_progress
 from kerasface.train.processes import is_running, process_start
-from kerasface.train.recipe import ClassifyRecipe, read_recipe
-from kerasface.train.segment_recipe import SegmentRecipe
-from kerasface.train.session import ask_to_stop, session_folder, sessions_in_progress
+from kerasface.train.stopping import ask_to_stop, is_asked_to_stop
 
-KINDS = {"classify": ClassifyRecipe, "metric": MetricRecipe, "segment": SegmentRecipe}
 ALIVE = ("starting", "running", "stopping")
 _TAIL = 16_384  # bytes of the output that are looked at
 _MAX_WORDS = 5  # lines of an output without a message
@@ -42,10 +40,12 @@ class Training:
     Attributes:
         name: Name of the run that it is to become.
         folder: Its folder, with log and checkpoint; need not be there yet.
-        state: `starting` (nothing logged yet), `running`, `stopping`, `interrupted` (can be resumed), `failed` (ended
-            with nothing to go on from) or `finished`.
+        state: `starting` (nothing logged yet), `running`, `stopping`, `stopped` (as it was asked to), `interrupted`
+            (killed), `failed` (ended with nothing to go on from) or `finished`. What was stopped or interrupted can be
+            resumed.
         process: Number of its process, where it runs.
         data: The folder it trains on, where that is known.
+        has_learned: Whether its checkpoint holds at least one step.
     """
 
     name: str
@@ -53,11 +53,17 @@ class Training:
     state: str
     process: int | None
     data: str | None
+    has_learned: bool = False
 
     @property
     def alive(self) -> bool:
         """Whether its process runs."""
         return self.state in ALIVE
+
+    @property
+    def can_be_replaced(self) -> bool:
+        """Whether another training of its name may begin: nothing that was learned is lost by that."""
+        return not self.alive and not self.has_learned
 
 
 def training_command(
@@ -77,9 +83,9 @@ def training_command(
         recipe: File of settings.
         settings: Settings that go before the file's, by field; `None` is left out.
         runs: Folder of the runs.
-        kind: One of `KINDS`.
+        kind: `classify`, `metric` or `segment`.
     """
-    words = ["python", "-m", "kerasface.train", kind, str(data), "--name", name]
+    words = ["kerasface", "train", kind, str(data), "--name", name]
     if recipe is not None:
         words += ["--recipe", str(recipe)]
     for field, value in (settings or {}).items():
@@ -88,7 +94,7 @@ def training_command(
             words.append(f"--{flag}" if value else f"--no-{flag}")
         elif value is not None:
             words += [f"--{flag}", str(value)]
-    return [*words, *_where(runs)]
+    return words if str(runs) == DEFAULT_ROOT else [*words, "--runs", str(runs)]
 
 
 def start(command: list[str], name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> Training:
@@ -102,13 +108,13 @@ def start(command: list[str], name: str, *, runs: str | os.PathLike = DEFAULT_RO
     Raises:
         RunError: If the name is no folder name, a training of that name runs or was left off, or it cannot be started.
     """
-    check_name(name)
-    there = find_training(name, runs)
-    if there is not None and there.alive:
-        raise RunError(f"A training named {name!r} runs already. Choose another name, or stop it.")
-    if there is not None and there.state == "interrupted":
-        raise RunError(f"A training named {name!r} was left off. Resume it, discard it, or choose another name.")
-    return _launch(command, name, runs)
+    with claim_name(runs, name):
+        there = find_training(name, runs)
+        if there is not None and there.alive:
+            raise RunError(in_use(runs, name, there.process))
+        if there is not None and there.has_learned:
+            raise RunError(f"A training named {name!r} was left off. Resume it, discard it, or choose another name.")
+        return _launch(command, name, runs)
 
 
 def resume(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> Training:
@@ -117,18 +123,24 @@ def resume(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> Training:
     Raises:
         RunError: If there is none, or it runs.
     """
-    there = find_training(name, runs)
-    if there is None or there.state != "interrupted":
-        state = "there is none" if there is None else f"it is {there.state}"
-        raise RunError(f"Only a training that was left off can be resumed. Received: name={name!r}; {state}.")
-    command = ["python", "-m", "kerasface.train", _kind_of(there.folder), "--resume", name, *_where(runs)]
-    return _launch(command, name, runs)
+    with claim_name(runs, name):
+        there = find_training(name, runs)
+        if there is not None and there.alive:
+            raise RunError(in_use(runs, name, there.process))
+        if there is None or there.state not in ("stopped", "interrupted"):
+            state = "there is none" if there is None else f"it is {there.state}"
+            raise RunError(f"Only a training that was left off can be resumed. Received: name={name!r}; {state}.")
+        if (there.folder / "session.json").is_file():
+            command = shlex.split(resume_command(runs, name, kind_of(there.folder)))
+        else:  # it was stopped before it had a folder: begun anew
+            command = shlex.split(_read(_launch_folder(runs, name) / "launch.json")["command"])
+        return _launch(command, name, runs)
 
 
 def stop(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> None:
-    """Asks a training to end after its current step, with a usable model; once asked, again is nothing more.
+    """Asks a training to end, which it does within seconds; once asked, again is nothing more.
 
-    One that is still reading its images ends at once, and there is no model.
+    It writes a model of what it has learned, if that takes no longer, and can be resumed.
 
     Raises:
         RunError: If it does not run.
@@ -136,13 +148,11 @@ def stop(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> None:
     there = find_training(name, runs)
     if there is None or not there.alive:
         raise RunError(f"No training named {name!r} runs.")
-    if there.state == "stopping":
-        return  # a second Ctrl-C would interrupt the writing of the model
-    if there.folder.is_dir():
-        ask_to_stop(runs, name)
-    if os.name == "posix":  # elsewhere there is no such signal for another process; the file above does, a little later
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(there.process, signal.SIGINT)
+    if there.state != "stopping":
+        facts = _read(there.folder / "session.json") or {}
+        if facts.get("process") != there.process:
+            facts = {"process": there.process, "process_start": process_start(there.process)}
+        ask_to_stop(runs, name, facts)
 
 
 def discard(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> None:
@@ -151,11 +161,14 @@ def discard(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> None:
     Raises:
         RunError: If it runs.
     """
-    there = find_training(name, runs)
-    if there is not None and there.alive:
-        raise RunError(f"The training {name!r} runs. Stop it first.")
-    for folder in (session_folder(runs, name), _launch_folder(runs, name)):
-        shutil.rmtree(folder, ignore_errors=True)
+    if not Path(runs).is_dir():
+        return
+    with claim_name(runs, name):
+        there = find_training(name, runs)
+        if there is not None and there.alive:
+            raise RunError(in_use(runs, name, there.process))
+        for folder in (session_folder(runs, name), _launch_folder(runs, name)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def list_trainings(runs: str | os.PathLike = DEFAULT_ROOT) -> list[Training]:
@@ -179,18 +192,21 @@ def find_training(name: str, runs: str | os.PathLike = DEFAULT_ROOT) -> Training
     session, launch = _read(folder / "session.json"), _read(_launch_folder(runs, name) / "launch.json")
     if session is None and launch is None:
         return None
-    data = session.get("data") if session else None
-    alive = next((facts["process"] for facts in (session, launch) if facts and _runs(facts)), None)
+    known = [facts for facts in (session, launch) if facts]
+    living = [facts for facts in known if _runs(facts)]
+    # A number means nothing here if the process runs in another container; its lock does.
+    alive = living[0]["process"] if living else training_process(runs, name)
+    asked = any(is_asked_to_stop(folder, facts) for facts in living or known)
     if session is None and _became_a_run(Path(runs) / name, launch):
         state, alive = "finished", None  # its process may still be tidying up
     elif alive is not None:
         logged = session is not None and session.get("process") == alive
-        state = "stopping" if (folder / "stop").exists() else "running" if logged else "starting"
-    elif session is not None:
-        state = "interrupted"
+        state = "stopping" if asked else "running" if logged else "starting"
+    elif asked or (session or {}).get("stopped"):
+        state = "stopped"
     else:
-        state = "failed"
-    return Training(name, folder, state, alive, data)
+        state = "failed" if session is None else "interrupted"
+    return Training(name, folder, state, alive, session.get("data") if session else None, has_learned(folder))
 
 
 def last_words(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> str:
@@ -208,22 +224,23 @@ def last_words(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> str:
     lines = [line for line in lines if line and "━" not in line]  # without progress bars
     if errors := [line for line in lines if line.startswith("Error: ")]:
         return errors[-1].removeprefix("Error: ")
-    if lines and lines[-1].startswith(("Aborted!", "KeyboardInterrupt")):
-        return "It was stopped before its first step."
     return "\n".join(lines[-_MAX_WORDS:])
 
 
-def _launch(command: list[str], name: str, runs: str | os.PathLike) -> Training:
+def _launch(command: Sequence[str], name: str, runs: str | os.PathLike) -> Training:
     folder = _launch_folder(runs, name)
-    # As `python -m` finds the package here, wherever it was imported from.
+    # As the package is found here, wherever it was imported from.
     paths = [str(Path(kerasface.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+    words = list(command)
+    if words[:2] == ["kerasface", "train"]:  # which need not be on the path of whoever runs this
+        words[:2] = [sys.executable, "-m", "kerasface.train"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stale in (session_folder(runs, name) / "stop", folder / "output.log"):
             stale.unlink(missing_ok=True)
         with (folder / "output.log").open("wb") as log:
-            process = _spawn([sys.executable, *command[1:]], environment, log.fileno())
+            process = _spawn(words, environment, log.fileno())
         facts = {
             "process": process,
             "process_start": process_start(process),
@@ -243,7 +260,7 @@ def _spawn(words: list[str], environment: dict[str, str], output: int) -> int:
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             *((os.POSIX_SPAWN_DUP2, output, descriptor) for descriptor in (1, 2)),
         ]
-        # A server that a script started in the background ignores Ctrl-C, and would hand that on; `stop` sends it.
+        # A server that a script started in the background ignores Ctrl-C, and would hand that on.
         reset = [signal.SIGINT]
         process = os.posix_spawn(words[0], words, environment, file_actions=files, setsid=True, setsigdef=reset)
         wait = partial(os.waitpid, process, 0)
@@ -259,10 +276,6 @@ def _spawn(words: list[str], environment: dict[str, str], output: int) -> int:
 
 def _launch_folder(runs: str | os.PathLike, name: str) -> Path:
     return Path(runs) / f".{name}.launch"
-
-
-def _where(runs: str | os.PathLike) -> list[str]:
-    return [] if str(runs) == DEFAULT_ROOT else ["--runs", str(runs)]
 
 
 def _became_a_run(run: Path, launch: dict) -> bool:
@@ -283,16 +296,3 @@ def _read(path: Path) -> dict | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         return content if isinstance(content, dict) else None
     return None
-
-
-def _kind_of(folder: Path) -> str:
-    """Which of `KINDS` a training is, by the fields of its recipe.
-
-    Raises:
-        RunError: If it is none of them.
-    """
-    for kind, recipe in KINDS.items():
-        with contextlib.suppress(ValueError):
-            read_recipe(folder / "recipe.toml", recipe)
-            return kind
-    raise RunError(f"{folder / 'recipe.toml'} is no recipe of this version. Discard the training, and start it anew.")

@@ -116,6 +116,7 @@ def run_stage(
 
     Raises:
         TrainingDivergedError: If the loss became NaN or infinite; the last good checkpoint is kept.
+        TrainingStoppedError: If it was asked to stop before the first step of all stages.
     """
     runner = _Runner(stage, session, kept or {}, extra or {}, on_progress or (lambda *counts: None))
     return runner.run()
@@ -137,15 +138,20 @@ class _Runner:
         stage.model.optimizer.build(stage.model.trainable_variables)
 
     def run(self) -> StageResult:
+        if not self.extra.get("history"):  # of an earlier stage
+            self.session.stop_early_if_asked()
         self._restore()
         self._began = time.perf_counter()
         with _interrupts() as interrupted:
             self._interrupted = interrupted
-            while self.progress.epoch < self.stage.epochs and not self.stopped:
-                self._train_epoch()
-                if not self.stopped and self._finish_epoch():
+            while self.progress.epoch < self.stage.epochs:
+                self.stopped = self._stop_is_asked()
+                if not self.stopped:
+                    self._train_epoch()
+                if self.stopped or self._finish_epoch():
                     break
         if self.stopped:
+            self.session.note_stop()
             self._checkpoint()
         with averaged(self.stage.model):
             kept = self.best or _values(self.stage.model.variables)
@@ -201,7 +207,7 @@ class _Runner:
         now = time.perf_counter()
         if now - self._logged >= _LOG_SECONDS or step == self.stage.steps_per_epoch:
             self._log(step, now)
-        if self._interrupted.is_set() or self._asked:
+        if self._stop_is_asked():
             self.stopped = self.stage.model.stop_training = True
         elif self.session.checkpoint_is_due():
             self._checkpoint()
@@ -229,11 +235,13 @@ class _Runner:
             memory_mib=resident_mib(),
         )
         self._logged, self._logged_step = now, step
-        self._asked = self.session.stop_is_asked()
+
+    def _stop_is_asked(self) -> bool:
+        return self._interrupted.is_set() or self.session.stop_is_asked()
 
     def begin_epoch(self) -> None:
         """Called by Keras before the first step of an epoch or of what is left of it."""
-        self._logged, self._logged_step, self._asked = time.perf_counter(), self.progress.step, False
+        self._logged, self._logged_step = time.perf_counter(), self.progress.step
 
     def _diverged(self, step: int) -> None:
         files = self.stage.files_of_batch(self.progress.epoch, step - 1)

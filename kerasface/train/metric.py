@@ -74,14 +74,15 @@ def train_metric(
         ValueError: If fewer than four people have two usable images, or a setting is out of range or contradicts
             another.
         ModelFileError: If a pretrained weight file is missing or altered.
-        RunError: If the name is no folder name, a training of that name was interrupted, or the run cannot be written.
+        RunError: If the name is no folder name, a training of that name runs or was left off, or the run cannot be
+            written.
         TrainingDivergedError: If the loss became NaN or infinite.
+        TrainingStoppedError: If it was asked to stop before its first step.
     """
     recipe = resolve_metric(recipe or MetricRecipe())
     check_name(name)
     _check_buildable(recipe)
-    session = Session.start(runs, name, recipe, data, on_event)
-    with session.removed_if_nothing_to_resume():
+    with Session.start(runs, name, recipe, data, on_event) as session:
         return _run(session, runs, cache, on_progress)
 
 
@@ -98,9 +99,10 @@ def resume_metric(
     On the same machine it ends with the weights that an uninterrupted training would have.
 
     Raises:
-        RunError: If there is no such training, its checkpoint is damaged, or the images changed meanwhile.
+        RunError: If there is no such training, it runs, its checkpoint is damaged, or the images changed meanwhile.
     """
-    return _run(Session.resume(runs, name, on_event, MetricRecipe), runs, cache, on_progress)
+    with Session.resume(runs, name, on_event, MetricRecipe) as session:
+        return _run(session, runs, cache, on_progress)
 
 
 def _run(session: Session, runs, cache, on_progress) -> TrainedRun:

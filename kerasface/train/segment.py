@@ -58,14 +58,15 @@ def train_segmentation(
         ValueError: If the folder does not hold pictures with masks, a class is empty, or a setting is out of range or
             contradicts another.
         ModelFileError: If a pretrained weight file is missing or altered.
-        RunError: If the name is no folder name, a training of that name was interrupted, or the run cannot be written.
+        RunError: If the name is no folder name, a training of that name runs or was left off, or the run cannot be
+            written.
         TrainingDivergedError: If the loss became NaN or infinite.
+        TrainingStoppedError: If it was asked to stop before its first step.
     """
     recipe = resolve_segment(recipe or SegmentRecipe())
     check_name(name)
     _check_buildable(recipe)
-    session = Session.start(runs, name, recipe, data, on_event)
-    with session.removed_if_nothing_to_resume():
+    with Session.start(runs, name, recipe, data, on_event) as session:
         return _run(session, runs, cache, on_progress)
 
 
@@ -82,9 +83,10 @@ def resume_segmentation(
     On the same machine it ends with the weights that an uninterrupted training would have.
 
     Raises:
-        RunError: If there is no such training, its checkpoint is damaged, or the pictures changed meanwhile.
+        RunError: If there is no such training, it runs, its checkpoint is damaged, or the pictures changed meanwhile.
     """
-    return _run(Session.resume(runs, name, on_event, SegmentRecipe), runs, cache, on_progress)
+    with Session.resume(runs, name, on_event, SegmentRecipe) as session:
+        return _run(session, runs, cache, on_progress)
 
 
 def _run(session: Session, runs, cache, on_progress) -> TrainedRun:

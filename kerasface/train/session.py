@@ -1,14 +1,13 @@
 """A training in progress: a hidden folder beside the runs that other processes can follow, stop and resume.
 
 `saved_models/.NAME.running/` holds `recipe.toml`, `session.json` (data, code, versions), `events.jsonl` (one JSON line
-per event) and `checkpoint.npz`. A file `stop` in it asks the training to end after its current step.
+per event) and `checkpoint.npz`. A file `stop` in it asks the training to end (`stopping.py`).
 """
 
 import contextlib
 import hashlib
 import json
 import math
-import os
 import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +16,29 @@ from pathlib import Path
 import numpy as np
 
 import kerasface
-from kerasface.runs import RunError, check_name, write_atomically
+from kerasface.locks import Lock
+from kerasface.runs import RunError, write_atomically
 from kerasface.streams import in_json
-from kerasface.train.processes import process_start
+from kerasface.train.claim import claim_name, training_process
+from kerasface.train.folders import (
+    KINDS,
+    has_learned,
+    kind_of,
+    read_facts,
+    resume_command,
+    session_folder,
+    sessions_in_progress,
+)
 from kerasface.train.recipe import ClassifyRecipe, Recipe, build_recipe, read_recipe, write_recipe
+from kerasface.train.stopping import (
+    TrainingStoppedError,
+    ask_to_stop,
+    is_asked_to_stop,
+    this_process,
+)
 
+# Of an earlier training that came to nothing, or of an earlier process of it.
+_STALE = ("events.jsonl", "checkpoint.npz", "filters.npz", "confusion.json")
 _PARTS_THAT_TRAIN = ("data", "faces", "models", "train", "images.py", "losses.py", "segmentation_losses.py")
 _MAX_CHECKPOINT_SHARE = 0.05  # of the time goes into writing checkpoints at most
 _PREPARATION = ("images", "features")  # stages without steps of their own
@@ -29,21 +46,27 @@ _LOG_SECONDS = 1.0  # between two lines of the event log
 
 
 class Session:
-    """The folder of one training in progress.
+    """The folder of one training in progress, and its name, which nobody else has meanwhile.
+
+    As a context it gives the name up at the end; one that began there and failed before there was a checkpoint to go on
+    from is removed.
 
     Attributes:
         folder: The folder.
         name: Name of the run that it becomes.
         recipe: The resolved recipe.
-        facts: What `session.json` holds: `data`, `fingerprint`, `code`.
+        facts: What `session.json` holds: `kind`, `data`, `fingerprint`, `code`, `process`, `process_start`;
+            `stopped` where it ended as it was asked to.
     """
 
-    def __init__(self, folder: Path, name: str, recipe: Recipe, facts: dict, on_event=None):
+    def __init__(self, folder: Path, name: str, recipe: Recipe, facts: dict, lock: Lock, on_event=None):
         self.folder = folder
         self.name = name
         self.recipe = recipe
         self.facts = facts
+        self._lock = lock
         self._on_event: Callable[[dict], None] = on_event or (lambda event: None)
+        self._is_new = False
         self._started = time.perf_counter()
         self._next_checkpoint = self._started + recipe.checkpoint_seconds
 
@@ -52,28 +75,38 @@ class Session:
         """Makes the folder of a new training.
 
         Raises:
-            RunError: If a training of this name is in progress, or the folder cannot be made.
+            RunError: If a training of this name runs, or was left off with something learned, or the folder cannot be
+                made.
         """
         folder = session_folder(runs, name)
-        if (folder / "checkpoint.npz").exists():
-            raise RunError(
-                f"A training named {name!r} was interrupted. Go on with --resume {name}, or delete {folder}."
-            )
-        facts = {"data": str(Path(data).resolve()), "code": code_fingerprint(), **_this_process()}
+        kind = next(kind for kind, recipes in KINDS.items() if isinstance(recipe, recipes))
+        lock = claim_name(runs, name, to_train=True)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for stale in ("events.jsonl", "stop"):
+            if has_learned(folder):
+                command = resume_command(runs, name, _kind_or(folder, kind))
+                raise RunError(
+                    f"A training named {name!r} was stopped or killed before its end. Go on with `{command}`, or "
+                    f"delete {folder}."
+                )
+            facts = {"kind": kind, "data": str(Path(data).resolve()), "code": code_fingerprint(), **this_process()}
+            for stale in _STALE:
                 (folder / stale).unlink(missing_ok=True)
+            _forget_other_requests(folder)
             write_atomically(folder / "recipe.toml", write_recipe(recipe).encode())
+            session = cls(folder, name, recipe, facts, lock, on_event)
+            session.note(facts)
         except OSError as error:
+            lock.release()
             raise RunError(f"The training's folder {folder} cannot be written: {error.strerror}.") from error
-        session = cls(folder, name, recipe, facts, on_event)
-        session.note(facts)
+        except BaseException:
+            lock.release()
+            raise
+        session._is_new = True
         return session
 
     @classmethod
     def resume(cls, runs: str | Path, name: str, on_event=None, kind: type = ClassifyRecipe) -> "Session":
-        """Opens the folder of a training that was interrupted.
+        """Opens the folder of a training that was stopped or killed.
 
         Args:
             runs: Folder of the runs.
@@ -82,20 +115,26 @@ class Session:
             kind: The dataclass of its recipe.
 
         Raises:
-            RunError: If there is none, it is a training of another kind, or its files are damaged.
+            RunError: If there is none, it runs, it is a training of another kind, or its files are damaged.
         """
         folder = session_folder(runs, name)
-        if not (folder / "session.json").is_file():
-            waiting = ", ".join(sessions_in_progress(runs)) or "none"
-            raise RunError(f"There is no interrupted training {name!r} in {Path(runs)}. Interrupted: {waiting}.")
+        if not Path(runs).is_dir():
+            raise RunError(_nothing_to_resume(runs, name))
+        lock = claim_name(runs, name, to_train=True)
         try:
-            facts = json.loads((folder / "session.json").read_text(encoding="utf-8"))
-            recipe = build_recipe(read_recipe(folder / "recipe.toml", kind), kind)
-        except (ValueError, OSError) as error:
-            raise RunError(f"The interrupted training {folder} is damaged or of another kind: {error}") from error
-        (folder / "stop").unlink(missing_ok=True)
-        session = cls(folder, name, recipe, facts, on_event)
-        session.note(_this_process())
+            if not (folder / "session.json").is_file():
+                raise RunError(_nothing_to_resume(runs, name))
+            facts = read_facts(folder)
+            if KINDS[is_kind := kind_of(folder)] is not kind:
+                command = resume_command(runs, name, is_kind)
+                raise RunError(f"The training {name!r} is one of `kerasface train {is_kind}`. Go on with `{command}`.")
+            recipe = _read_recipe(folder, kind)
+            _forget_other_requests(folder)
+            session = cls(folder, name, recipe, facts, lock, on_event)
+            session.note({"kind": is_kind, "stopped": False, **this_process()})
+        except BaseException:
+            lock.release()
+            raise
         if facts.get("code") != code_fingerprint():
             session.event(
                 "warning",
@@ -103,6 +142,24 @@ class Session:
                 "uninterrupted training's.",
             )
         return session
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        failed = error is not None and not isinstance(error, TrainingStoppedError)
+        try:
+            if self._is_new and failed and self.read_checkpoint() is None:
+                self.remove()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Gives the name up: another process, or another call in this one, may go on with the training then."""
+        if self.stop_is_asked():
+            self.note({"stopped": True})
+            (self.folder / "stop").unlink(missing_ok=True)
+        self._lock.release()
 
     def note(self, facts: Mapping[str, object]) -> None:
         """Adds facts to `session.json`."""
@@ -130,10 +187,15 @@ class Session:
         self._on_event(event)
 
     def with_log(self, on_progress: Callable[[str, int, int], None] | None) -> Callable[[str, int, int], None]:
-        """Returns a function of stage, done and total that hands them on, and logs what comes before the first step."""
+        """Returns a function of stage, done and total that hands them on, and logs what comes before the first step.
+
+        It raises `TrainingStoppedError` there, when the training is asked to stop.
+        """
         logged = dict.fromkeys(_PREPARATION, -_LOG_SECONDS)
 
         def report(stage: str, done: int, total: int) -> None:
+            if stage in logged:
+                self.stop_early_if_asked()
             now = time.perf_counter()
             if stage in logged and (now - logged[stage] >= _LOG_SECONDS or done == total):
                 logged[stage] = now
@@ -183,18 +245,28 @@ class Session:
         return arrays, progress
 
     def stop_is_asked(self) -> bool:
-        """Tells whether another process asked the training to end."""
-        return (self.folder / "stop").exists()
+        """Tells whether this process was asked to end the training."""
+        return is_asked_to_stop(self.folder, self.facts)
 
-    @contextlib.contextmanager
-    def removed_if_nothing_to_resume(self):
-        """Removes the folder if what is done inside fails before there is a checkpoint to go on from."""
-        try:
-            yield
-        except BaseException:
-            if self.read_checkpoint() is None:
-                self.remove()
-            raise
+    def stop_early_if_asked(self) -> None:
+        """Ends a training that has taken no step in this process, if that is asked.
+
+        Raises:
+            TrainingStoppedError: Then.
+        """
+        if not self.stop_is_asked():
+            return
+        command = resume_command(self.folder.parent, self.name, self.facts["kind"])
+        if has_learned(self.folder):
+            raise TrainingStoppedError(f"The training {self.name!r} was stopped before it went on. Resume: {command}")
+        raise TrainingStoppedError(
+            f"The training {self.name!r} was stopped before its first step: no model was written. Begin anew: {command}"
+        )
+
+    def note_stop(self) -> None:
+        """Leaves word for whoever looks later that the training was stopped, and not killed."""
+        if not self.stop_is_asked():
+            ask_to_stop(self.folder.parent, self.name, self.facts)
 
     def seconds(self) -> float:
         """Seconds since this process began or resumed the training."""
@@ -207,27 +279,6 @@ class Session:
                 path.unlink()
         with contextlib.suppress(OSError):
             self.folder.rmdir()
-
-
-def session_folder(runs: str | Path, name: str) -> Path:
-    """Returns where a training of this name keeps its log and checkpoint while it is in progress.
-
-    Raises:
-        RunError: If the name is no plain folder name.
-    """
-    check_name(name)
-    return Path(runs) / f".{name}.running"
-
-
-def sessions_in_progress(runs: str | Path) -> list[str]:
-    """Returns the names of the trainings under `runs` that are running or were interrupted."""
-    found = (path.name for path in Path(runs).glob(".*.running") if (path / "session.json").is_file())
-    return sorted(name.removeprefix(".").removesuffix(".running") for name in found)
-
-
-def ask_to_stop(runs: str | Path, name: str) -> None:
-    """Asks a training, in whatever process it runs, to end after its current step."""
-    (session_folder(runs, name) / "stop").touch()
 
 
 def read_events(path: str | Path, offset: int = 0) -> tuple[list[dict], int]:
@@ -263,9 +314,31 @@ def _parsed(line: bytes) -> dict | None:
     return None
 
 
-def _this_process() -> dict:
-    """What another process needs to tell whether this one still runs."""
-    return {"process": os.getpid(), "process_start": process_start(os.getpid())}
+def _kind_or(folder: Path, other: str) -> str:
+    try:
+        return kind_of(folder)
+    except RunError:
+        return other  # only its checkpoint is left
+
+
+def _read_recipe(folder: Path, kind: type[Recipe]) -> Recipe:
+    try:
+        return build_recipe(read_recipe(folder / "recipe.toml", kind), kind)
+    except ValueError as error:
+        raise RunError(f"The training {folder} is damaged: {error}") from error
+
+
+def _nothing_to_resume(runs: str | Path, name: str) -> str:
+    waiting = [other for other in sessions_in_progress(runs) if training_process(runs, other) is None]
+    return f"There is no training {name!r} to go on with in {Path(runs)}. Left off: {', '.join(waiting) or 'none'}."
+
+
+def _forget_other_requests(folder: Path) -> None:
+    """Deletes a request to stop that is not for this process; one for it may have come before it got here."""
+    me = this_process()
+    if is_asked_to_stop(folder, me) and not is_asked_to_stop(folder, None):
+        return
+    (folder / "stop").unlink(missing_ok=True)
 
 
 def _finite(values):

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import sys
 import time
 import zipfile
 
@@ -18,10 +19,30 @@ from kerasface import runs
 from kerasface.data.curation import curation_file, read_curation
 from kerasface.train import background
 from kerasface.train.background import find_training, start
+from kerasface.train.processes import process_start
 from kerasface.train.recipe import ClassifyRecipe
 from kerasface.train.session import Session
 
-SLEEP = ["python", "-c", "import time; time.sleep(100)"]
+# A training that only waits to be asked to stop.
+WAITS = """
+import sys, time
+from kerasface.train.stopping import ends_when_asked
+with ends_when_asked(sys.argv[1], sys.argv[2]):
+    time.sleep(100)
+"""
+
+
+def waiting(runs, name):
+    return [sys.executable, "-c", WAITS, str(runs), name]
+
+
+def begun(runs, name, training, data):
+    """What a training in a process of its own would have begun and learned."""
+    session = Session.start(runs, name, ClassifyRecipe(), data)
+    session.write_checkpoint({}, {"stage": "train", "step": 1})
+    session.note({"process": training.process, "process_start": process_start(training.process)})
+    session.close()
+    return session
 
 
 @pytest.fixture(autouse=True)
@@ -104,9 +125,7 @@ def texts(page):
 def running(tmp_path):
     """A training named `faces` that runs, after one epoch and a part of the second."""
     root = tmp_path / "saved_models"
-    training = start(SLEEP, "faces", runs=root)
-    session = Session.start(root, "faces", ClassifyRecipe(), tmp_path / "people")
-    session.note({"process": training.process, "process_start": None})
+    session = begun(root, "faces", start(waiting(root, "faces"), "faces", runs=root), tmp_path / "people")
     session.event("progress", stage="images", done=9, total=9)
     session.event("start", data=str(tmp_path / "people"))
     row = {
@@ -195,8 +214,7 @@ def test_the_settings_become_a_command_and_contradictions_a_sentence(open_page, 
     choose_folder(page, pictures)
     choose_linear(page)
     assert page.code[0].value == (
-        "python -m kerasface.train classify pictures --name pictures "
-        "--no-faces --backbone linear --epochs 2 --image-size 16"
+        "kerasface train classify pictures --name pictures --no-faces --backbone linear --epochs 2 --image-size 16"
     )
     page.text_input(key="new_name").set_value("mine").run()
     assert "--name mine" in page.code[0].value
@@ -293,7 +311,7 @@ def test_start_starts_the_command_and_follows_it(open_page, pictures, tmp_path, 
 
     def started(command, name, **options):
         asked.append(command)
-        return start(SLEEP, name, **options)
+        return start(waiting("saved_models", name), name, **options)
 
     monkeypatch.setattr("pages._train_start.start", started)
     page = open_page("train")
@@ -373,7 +391,29 @@ def test_stop_asks_once(open_page, running, tmp_path):
     page.button(key="train_stop").click().run()
     assert not page.exception
     assert stop.exists()
-    wait_for(lambda: find_training("faces", tmp_path / "saved_models").state == "interrupted")
+    wait_for(lambda: find_training("faces", tmp_path / "saved_models").state == "stopped")
+
+
+def test_stop_says_so_at_once_and_a_training_that_never_took_a_step_is_stopped(open_page, tmp_path):
+    """The process here looks at nothing, as one that just starts."""
+    root = tmp_path / "saved_models"
+    start([sys.executable, "-c", "import time; time.sleep(100)"], "early", runs=root)
+    page = open_page("train")
+    page.button(key="show_early").click().run()
+    page.button(key="train_stop").click().run()
+    assert not page.exception
+    stop = page.button(key="train_stop")
+    assert (stop.label, stop.disabled) == ("Stopping", True)
+    os.kill(find_training("early", root).process, signal.SIGKILL)
+    wait_for(lambda: find_training("early", root).state == "stopped")
+    page = open_page("train")
+    page.selectbox(key="train_choice").set_value("early").run()
+    assert not page.exception
+    assert not page.error
+    assert "stopped before its first step" in page.info[0].value
+    page.button(key="train_resume").click().run()
+    assert not page.exception
+    assert find_training("early", root).state == "starting"
 
 
 def test_an_address_leads_to_its_training(open_page, running):
@@ -400,7 +440,7 @@ def test_what_was_left_off_can_be_discarded(open_page, running, tmp_path):
 
 
 def test_a_training_that_failed_is_told_in_its_own_words(open_page, tmp_path):
-    start(["python", "-c", "raise SystemExit('Error: No <b>photos</b>.')"], "bad", runs=tmp_path / "saved_models")
+    start([sys.executable, "-c", "raise SystemExit('Error: No <b>photos</b>.')"], "bad", runs=tmp_path / "saved_models")
     wait_for(lambda: find_training("bad", tmp_path / "saved_models").state == "failed")
     page = open_page("train")
     page.selectbox(key="train_choice").set_value("bad").run()
@@ -467,7 +507,7 @@ def test_pictures_are_left_out_renamed_and_taken_back(open_page, tmp_path, pictu
     assert not page.exception
     assert [(one.file, one.label) for one in read_curation(path)] == [("Ada/1.png", None)]
     command = page.code[0].value
-    assert command.startswith("python -m kerasface.train classify pictures --name people-2 --recipe")
+    assert command.startswith("kerasface train classify pictures --name people-2 --recipe")
     assert command.endswith(f"recipe.toml --curation {path}")
     next(box for box in page.selectbox if box.key.endswith("Ada/1.png")).set_value("is <b>Emmy").run()
     assert [(one.file, one.label) for one in read_curation(path)] == [("Ada/1.png", "<b>Emmy")]
@@ -537,9 +577,9 @@ def test_digits_are_trained_from_the_page(open_page, tmp_path):
 def server_with_a_training(app_server, tmp_path_factory):
     """Address of the dashboard while a training stands in its folder that somebody else started."""
     (folder,) = tmp_path_factory.getbasetemp().glob("dashboard[0-9]*")
-    training = start(SLEEP, "typed", runs=folder / "saved_models")
-    session = Session.start(folder / "saved_models", "typed", ClassifyRecipe(), folder)
-    session.note({"process": training.process, "process_start": None})
+    runs = folder / "saved_models"
+    training = start(waiting(runs, "typed"), "typed", runs=runs)
+    session = begun(runs, "typed", training, folder)
     yield app_server, session
     if find_training("typed", folder / "saved_models").alive:
         os.kill(training.process, signal.SIGKILL)

@@ -2,19 +2,26 @@
 
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
 
 from kerasface.runs import RunError
+from kerasface.train import background
+from kerasface.train.folders import KINDS, kind_of, session_folder, sessions_in_progress
+from kerasface.train.metric_recipe import MetricRecipe
 from kerasface.train.processes import process_start
-from kerasface.train.recipe import ClassifyRecipe
-from kerasface.train.session import Session, ask_to_stop, read_events, session_folder, sessions_in_progress
+from kerasface.train.recipe import ClassifyRecipe, write_recipe
+from kerasface.train.segment_recipe import SegmentRecipe
+from kerasface.train.session import Session, read_events
+from kerasface.train.stopping import ask_to_stop
 
 
 @pytest.fixture
 def session(tmp_path):
-    return Session.start(tmp_path / "runs", "faces", ClassifyRecipe(epochs=3), tmp_path)
+    with Session.start(tmp_path / "runs", "faces", ClassifyRecipe(epochs=3), tmp_path) as session:
+        yield session
 
 
 def test_a_session_is_a_hidden_folder_that_can_be_listed(session, tmp_path):
@@ -89,37 +96,48 @@ def test_a_damaged_checkpoint_is_named(session):
 
 
 def test_an_interrupted_training_is_not_overwritten(session, tmp_path):
-    session.write_checkpoint({"model": []}, {"stage": "head"})
-    with pytest.raises(RunError, match="--resume faces"):
+    session.write_checkpoint({"model": []}, {"stage": "head", "step": 1})
+    session.close()
+    with pytest.raises(RunError, match=r"stopped or killed.*`kerasface train classify --resume faces --runs \S*`"):
         Session.start(tmp_path / "runs", "faces", ClassifyRecipe(), tmp_path)
 
 
 def test_resuming_brings_recipe_and_facts_back(session, tmp_path):
     session.check_data("abc")
+    session.close()
     again = Session.resume(tmp_path / "runs", "faces")
     assert again.recipe == ClassifyRecipe(epochs=3)
     assert again.facts["data"] == str(tmp_path.resolve())
     again.check_data("abc")
-    with pytest.raises(RunError, match="not those that 'faces' was trained on"):
+    with again, pytest.raises(RunError, match="not those that 'faces' was trained on"):
         again.check_data("other")
 
 
-def test_resuming_what_is_not_there_names_what_is(session, tmp_path):
-    with pytest.raises(RunError, match=r"no interrupted training 'other'.*Interrupted: faces\."):
+def test_resuming_what_is_not_there_names_what_was_left_off(session, tmp_path):
+    """And nothing that runs."""
+    with pytest.raises(RunError, match=r"no training 'other' to go on with.*Left off: none\."):
         Session.resume(tmp_path / "runs", "other")
+    session.close()
+    with pytest.raises(RunError, match=r"Left off: faces\."):
+        Session.resume(tmp_path / "runs", "other")
+    with pytest.raises(RunError, match="Left off: none"):
+        Session.resume(tmp_path / "nowhere", "other")
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_other_code_is_said(session, tmp_path):
     facts = json.loads((session.folder / "session.json").read_text())
     (session.folder / "session.json").write_text(json.dumps({**facts, "code": "older"}))
     seen = []
-    Session.resume(tmp_path / "runs", "faces", seen.append)
+    session.close()
+    Session.resume(tmp_path / "runs", "faces", seen.append).close()
     assert [event["event"] for event in seen] == ["warning"]
     assert "another version of the code" in seen[0]["text"]
 
 
 def test_a_damaged_session_is_named(session, tmp_path):
     (session.folder / "session.json").write_text("{")
+    session.close()
     with pytest.raises(RunError, match="is damaged"):
         Session.resume(tmp_path / "runs", "faces")
 
@@ -128,7 +146,53 @@ def test_stopping_can_be_asked_from_outside(session, tmp_path):
     assert not session.stop_is_asked()
     ask_to_stop(tmp_path / "runs", "faces")
     assert session.stop_is_asked()
-    assert not Session.resume(tmp_path / "runs", "faces").stop_is_asked()
+    session.close()
+    with Session.resume(tmp_path / "runs", "faces") as again:
+        assert not again.stop_is_asked()
+        assert not again.facts["stopped"]
+
+
+def test_one_name_is_one_training(session, tmp_path):
+    """Whatever another wants with the name, the one that runs is named, and nothing of it is touched."""
+    before = {path: path.read_bytes() for path in session.folder.iterdir()}
+    runs = tmp_path / "runs"
+    for want in (
+        lambda: Session.start(runs, "faces", ClassifyRecipe(epochs=7), "elsewhere"),
+        lambda: Session.resume(runs, "faces"),
+        lambda: background.start([sys.executable, "-c", "pass"], "faces", runs=runs),
+        lambda: background.resume("faces", runs=runs),
+        lambda: background.discard("faces", runs=runs),
+    ):
+        with pytest.raises(RunError, match=rf"runs already, as process {os.getpid()}.*page Train.*kill {os.getpid()}"):
+            want()
+    assert {path: path.read_bytes() for path in session.folder.iterdir()} == before
+    session.event("start")
+    Session.start(runs, "other", ClassifyRecipe(), tmp_path).close()
+
+
+@pytest.mark.parametrize("recipe", [ClassifyRecipe(), MetricRecipe(), SegmentRecipe()])
+def test_the_kind_is_written_down(tmp_path, recipe):
+    """Under another command it is named; a folder of before it was written down is known by its recipe."""
+    session = Session.start(tmp_path, "faces", recipe, tmp_path)
+    session.close()
+    kind = session.facts["kind"]
+    assert KINDS[kind] is type(recipe)
+    other = MetricRecipe if kind != "metric" else SegmentRecipe
+    with pytest.raises(RunError, match=rf"one of `kerasface train {kind}`.*`kerasface train {kind} --resume faces"):
+        Session.resume(tmp_path, "faces", kind=other)
+    (session.folder / "recipe.toml").write_text("")  # a recipe of any kind
+    assert kind_of(session.folder) == kind
+    facts = {key: value for key, value in session.facts.items() if key != "kind"}
+    (session.folder / "session.json").write_text(json.dumps(facts))
+    (session.folder / "recipe.toml").write_text(write_recipe(recipe))
+    with Session.resume(tmp_path, "faces", kind=type(recipe)) as again:
+        assert (again.facts["kind"], again.recipe) == (kind, recipe)
+
+
+def test_what_fails_before_a_checkpoint_leaves_nothing(tmp_path):
+    with pytest.raises(ValueError, match="no pictures"), Session.start(tmp_path, "faces", ClassifyRecipe(), tmp_path):
+        raise ValueError("no pictures")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_that_leaves_the_folder_is_refused(tmp_path):
@@ -159,6 +223,8 @@ def test_what_comes_before_the_first_step_is_logged_and_handed_on(session):
 
 
 def test_a_session_tells_which_process_it_is(session, tmp_path):
-    for opened in (session, Session.resume(tmp_path / "runs", "faces")):
-        assert opened.facts["process"] == os.getpid()
-        assert opened.facts["process_start"] == process_start(os.getpid())
+    session.close()
+    with Session.resume(tmp_path / "runs", "faces") as again:
+        for opened in (session, again):
+            assert opened.facts["process"] == os.getpid()
+            assert opened.facts["process_start"] == process_start(os.getpid())

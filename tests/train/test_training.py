@@ -12,10 +12,12 @@ from kerasface.models import backbones
 from kerasface.runs import RunError, load_run
 from kerasface.train import card, classify, frozen, session
 from kerasface.train.classify import resume_classifier, train_classifier
+from kerasface.train.folders import session_folder, sessions_in_progress
 from kerasface.train.loop import TrainingDivergedError
 from kerasface.train.recipe import ClassifyRecipe
-from kerasface.train.session import ask_to_stop, read_events, session_folder, sessions_in_progress
+from kerasface.train.session import read_events
 from kerasface.train.snapshots import read_filters
+from kerasface.train.stopping import ask_to_stop
 
 NAMES = ("blue", "green", "red")
 # Everything that has a state, so that resuming has something to lose: dropout, averages, accumulated gradients.
