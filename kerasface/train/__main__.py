@@ -131,7 +131,7 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **
                 trained = resume_classifier(resume, **options)
             else:
                 trained = train_classifier(data, name, recipe=given, **options)
-    _print_trained(trained, json, _print_result)
+        _print_trained(trained, json, _print_result)
 
 
 @train.command()
@@ -154,7 +154,7 @@ def metric(data, name, resume, recipe, runs, cache, json, **settings) -> None:
         with progress_bars() as report:
             options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
             trained = resume_metric(resume, **options) if resume else train_metric(data, name, recipe=given, **options)
-    _print_trained(trained, json, _print_metric)
+        _print_trained(trained, json, _print_metric)
 
 
 @train.command()
@@ -179,7 +179,7 @@ def segment(data, name, resume, recipe, runs, cache, json, **settings) -> None:
                 trained = resume_segmentation(resume, **options)
             else:
                 trained = train_segmentation(data, name, recipe=given, **options)
-    _print_trained(trained, json, _print_segmentation)
+        _print_trained(trained, json, _print_segmentation)
 
 
 def _check_usage(data, name, resume, recipe, settings: dict) -> None:
@@ -218,7 +218,7 @@ def _stoppable(runs: str, name: str | None):
             yield
         except TrainingStoppedError as stopped:
             click.echo(str(stopped), err=True)
-            click.get_current_context().exit(STOPPED)
+            raise SystemExit(STOPPED) from None
 
 
 def _print_trained(trained, as_json: bool, in_words) -> None:

@@ -1,5 +1,6 @@
 """AdamW and SGD with a factor on the rate of each variable, decoupled weight decay and an average of the weights."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -40,10 +41,9 @@ class _Refined:
             self.assign_sub(variable, ops.multiply(variable, rate * self.decoupled_decay))
         super().update_step(gradient, variable, rate)
         if self.ema is not None:
-            # The first update is the first value: the random weights before it are no part of the average.
-            keep = ops.cast(ops.where(ops.equal(self.iterations, 0), 0.0, self.ema), variable.dtype)
             average = self._averages[index]
-            self.assign(average, ops.add(ops.multiply(average, keep), ops.multiply(variable, 1 - keep)))
+            share = ops.cast(_share(self.ema, self.iterations + 1), variable.dtype)
+            self.assign(average, ops.add(average, ops.multiply(ops.subtract(variable, average), share)))
 
     def _backend_apply_gradients(self, grads, trainable_variables):
         if keras.backend.backend() == "tensorflow" and self._distribution_strategy.num_replicas_in_sync > 1:
@@ -129,9 +129,10 @@ def build_optimizer(
             dimension, such as biases and the scales of norms, do not decay.
         momentum: Of `"sgd"`, in `[0, 1)`; AdamW has none to choose.
         rate_of: From a variable's path to the factor in `(0, 1]` on its rate; 1 for all if not given.
-        ema: Momentum of the exponential moving average of the weights, in `[0, 1)`: after each update
-            `average = ema * average + (1 - ema) * weight`, beginning with the first updated weights. `None` keeps
-            no average. Training goes on with the weights; `averaged` puts the average in their place for a while.
+        ema: Momentum of the exponential moving average of the weights, in `[0, 1)`. After `t` updates those of update
+            `i` count `ema ** (t - i)` in it, divided by the sum of these: it is the mean of the first few weights, and
+            later `average = ema * average + (1 - ema) * weight`. `None` keeps no average. Training goes on with the
+            weights; `averaged` puts the average in their place for a while.
         clip_norm: Greatest norm of all gradients together, after accumulation; longer ones are scaled down.
         accumulate: Batches whose gradients are averaged into one update.
 
@@ -202,6 +203,17 @@ def averaged(model: keras.Model) -> Iterator[None]:
         yield
     finally:
         optimizer.swap_averages(variables)
+
+
+def _share(ema: float, updates):
+    """The share of the newest weights in their average: 1 at the first update, 1 - ema after many.
+
+    It is `(1 - ema) / (1 - ema ** updates)`: the average is divided by what its shares sum up to, as Adam's are, or the
+    weights of the first update, which are nearly random, would keep nearly all of it for 1 / (1 - ema) updates.
+    """
+    if ema == 0:
+        return 1.0
+    return (1 - ema) / -ops.expm1(ops.cast(updates, "float32") * math.log(ema))
 
 
 def _factor(rate_of: Callable[[str], float] | None, path: str) -> float:

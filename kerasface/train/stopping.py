@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -64,19 +65,31 @@ def is_asked_to_stop(folder: Path, process: dict | None) -> bool:
 def ends_when_asked(runs: str | Path, name: str) -> Iterator[None]:
     """Lets this process, which only trains, end when it is asked to: by a file, by Ctrl-C or by SIGTERM.
 
-    Before the training has begun it ends at once, afterwards by itself or after `GRACE` seconds, and with a second
-    signal at once. Nothing is lost by that: what is written is written whole or not at all.
+    Before the training has begun it ends at once, afterwards with the block or after `GRACE` seconds, and with a second
+    signal at once. Nothing is lost by that: what is written is written whole or not at all. Where it was asked, the
+    process does not outlive the block either: the libraries take seconds to tidy up.
 
     Args:
         runs: Folder of the runs.
         name: Name of the training.
     """
-    watch = _Watch(runs, name)
+    watch, code = _Watch(runs, name), 0
     watch.start()
     try:
         with watch.hears_signals():
             yield
+    except SystemExit as ended:
+        code = ended.code
+        raise
+    except BaseException:
+        code = None  # an error, to be shown as ever
+        raise
     finally:
+        if isinstance(code, int) and (watch.asked is not None or watch.has_stopped()):
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(code)
         watch.end()
 
 
@@ -92,6 +105,7 @@ class _Watch(threading.Thread):
         self._signals.settimeout(_PAUSE)
         self._bell.setblocking(False)
         self._over = False
+        self.asked: float | None = None  # when
         self._stderr = os.dup(2)  # the one of the terminal: the libraries' messages are turned away at times
 
     @contextlib.contextmanager
@@ -120,18 +134,17 @@ class _Watch(threading.Thread):
         os.close(self._stderr)
 
     def run(self) -> None:
-        asked = None
         while not self._over:
             signals = self._heard()
             if self._over:
                 return
-            if signals and asked is None:
+            if signals and self.asked is None:
                 self._note()
-            if signals > (asked is None):
+            if signals > (self.asked is None):
                 self._leave()  # by a second one
-            if asked is None and (signals or is_asked_to_stop(self._folder, self._me)):
-                asked = time.monotonic()
-            if asked is not None and (not self._has_begun() or time.monotonic() - asked > GRACE):
+            if self.asked is None and (signals or is_asked_to_stop(self._folder, self._me)):
+                self.asked = time.monotonic()
+            if self.asked is not None and (not self._has_begun() or time.monotonic() - self.asked > GRACE):
                 self._leave()
 
     def _heard(self) -> int:
@@ -145,11 +158,19 @@ class _Watch(threading.Thread):
         if self._has_begun() or self._folder.with_name(f".{self._name}.launch").is_dir():
             ask_to_stop(self._runs, self._name, self._me)
 
+    def has_stopped(self) -> bool:
+        """Tells whether the training saw the request and ended, perhaps before it was seen here."""
+        return self._has_begun() and bool(self._facts().get("stopped"))
+
     def _has_begun(self) -> bool:
+        facts = self._facts()
+        return all(facts.get(key) == value for key, value in self._me.items())
+
+    def _facts(self) -> dict:
         with contextlib.suppress(OSError, ValueError):
             facts = json.loads((self._folder / "session.json").read_text(encoding="utf-8"))
-            return all(facts.get(key) == value for key, value in self._me.items())
-        return False
+            return facts if isinstance(facts, dict) else {}
+        return {}
 
     def _leave(self) -> None:
         """Ends the process as it is. What it holds and has not written is lost; what it has written is whole."""

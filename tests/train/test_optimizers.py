@@ -150,7 +150,8 @@ def test_accumulation_averages_gradients_and_a_schedule_counts_batches():
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
     optimizer.swap_averages(weights.variables)
     # An average of the updates, however many batches make one.
-    np.testing.assert_allclose(values(weights.variables)[0], 0.75 * first + 0.25 * second, rtol=1e-5, atol=1e-6)
+    expected = (0.75 * first + second) / 1.75
+    np.testing.assert_allclose(values(weights.variables)[0], expected, rtol=1e-5, atol=1e-6)
 
 
 def compiled_and_moved(ema, num_steps):
@@ -165,11 +166,24 @@ def compiled_and_moved(ema, num_steps):
     return model, history
 
 
-def test_the_average_is_the_recurrence_and_is_exchanged_exactly():
+def unbiased(history, ema):
+    """The mean of the weights after each update, each with `ema` times the share of the one after it."""
+    shares = ema ** np.arange(len(history) - 1.0, -1.0, -1.0)
+    return [np.average(values, axis=0, weights=shares) for values in zip(*history, strict=True)]
+
+
+@pytest.mark.parametrize(("ema", "num_steps"), [(0.0, 2), (0.5, 3), (0.99, 1), (0.99, 6)])
+def test_the_average_is_unbiased_from_the_first_update(ema, num_steps):
+    """The nearly random weights of the first update count no more than their share."""
+    model, history = compiled_and_moved(ema, num_steps)
+    with averaged(model):
+        for found, expected in zip(values(model.trainable_variables), unbiased(history, ema), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6)
+
+
+def test_the_average_is_exchanged_exactly():
     model, history = compiled_and_moved(ema=0.8, num_steps=4)
-    average = history[0]
-    for current in history[1:]:
-        average = [0.8 * old + 0.2 * new for old, new in zip(average, current, strict=True)]
+    average = unbiased(history, 0.8)
     before, state = values(model.variables), values(model.optimizer.variables)
     statistics = values(model.non_trainable_variables)
     with averaged(model):
@@ -200,7 +214,7 @@ def test_fit_leaves_the_weights_and_not_their_average():
     for batch in batches(2):
         model.fit(*batch, verbose=0)
         history.append(values(model.trainable_variables))
-    average = [0.9 * first + 0.1 * second for first, second in zip(*history, strict=True)]
+    average = unbiased(history, 0.9)
     with averaged(model):
         for found, expected, weight in zip(values(model.trainable_variables), average, history[-1], strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
@@ -289,7 +303,7 @@ def test_the_average_is_found_behind_the_scaling_of_a_loss_in_half_precision():
     with averaged(model):
         # The second step of 0.1 counts by a tenth.
         for found, weight in zip(values(model.trainable_variables), weights, strict=True):
-            np.testing.assert_allclose(found, weight + 0.09, rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(found, weight + 0.09 / 1.9, rtol=1e-4, atol=1e-6)
 
 
 def test_only_own_optimizers_have_an_average():

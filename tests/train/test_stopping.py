@@ -95,6 +95,41 @@ def test_a_second_ctrl_c_does_not_wait(process, monkeypatch):
     assert running.returncode == STOPPED
 
 
+ENDS = """
+import atexit, sys, time
+from kerasface.train.recipe import ClassifyRecipe
+from kerasface.train.session import Session
+from kerasface.train.stopping import ends_when_asked
+runs, ending = sys.argv[1:]
+if ending != "error":
+    atexit.register(time.sleep, 1000)  # the libraries tidy up
+with ends_when_asked(runs, "faces"):
+    with Session.start(runs, "faces", ClassifyRecipe(), "people") as session:
+        session.write_checkpoint({}, {"stage": "train", "step": 1})
+        print("ready", flush=True)
+        while not session.stop_is_asked():
+            time.sleep(0.01)
+    print("model", end="")
+    if ending == "error":
+        raise ValueError("no")
+    sys.exit(int(ending))
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [("0", 0), pytest.param("7", 7, marks=pytest.mark.slow), pytest.param("error", 1, marks=pytest.mark.slow)],
+)
+def test_a_process_that_ends_by_itself_does_not_tidy_up_for_seconds(process, tmp_path, monkeypatch, ending, code):
+    """What it printed is out, and an error is shown as ever."""
+    monkeypatch.setattr(sys.modules[__name__], "DEAF", ENDS)
+    running = process(ending)
+    ask_to_stop(tmp_path, "faces", asked_of(running))
+    printed, said = running.communicate()
+    assert (running.returncode, printed) == (code, "model")
+    assert ("ValueError: no" in said) == (ending == "error")
+
+
 @posix
 def test_a_job_in_the_background_does_not_end_with_the_ctrl_c_of_its_terminal(process, tmp_path):
     """A shell without job control lets it ignore the signal, and that stays so."""
