@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
