@@ -153,7 +153,7 @@ class Database:
                 f"No copy of the gallery can be made: {error.strerror}: {self.copy_path}."
             ) from error
         with self._turn, self._errors():
-            self._connection.execute("VACUUM INTO ?", (str(self.copy_path),))
+            self._connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(self.copy_path),))
 
     def close(self) -> None:
         """Closes the connection; calling it again does nothing."""

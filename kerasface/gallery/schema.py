@@ -109,7 +109,7 @@ def fill(
 def write_file(path: Path, connection: sqlite3.Connection) -> None:
     """Writes a gallery that is in memory to its file, whole or not at all; else as `create_file`."""
     beside = _beside(path)
-    connection.execute("VACUUM INTO ?", (str(beside),))
+    connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(beside),))  # of any name
     with beside.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(beside, path)

@@ -243,7 +243,7 @@ def _cipher(settings: dict, passphrase: str) -> AESGCM:
         raise GalleryError(f"The export is encrypted in a way that this KerasFace does not know. Received: {settings}.")
     salt = base64.b64decode(settings["salt"])
     kdf = Scrypt(salt=salt, length=KEY_BYTES, n=_SCRYPT["n"], r=_SCRYPT["r"], p=_SCRYPT["p"])
-    return AESGCM(kdf.derive(passphrase.encode()))
+    return AESGCM(kdf.derive(passphrase.encode("utf-8", "surrogateescape")))
 
 
 def _place(first: bytes, number: int) -> bytes:
