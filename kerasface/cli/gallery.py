@@ -13,6 +13,7 @@ from kerasface.train.__main__ import UserPath
 from kerasface.words import counted
 
 _OVERRIDES = ("several_faces", "low_quality", "duplicate", "conflict")  # those of kerasface.enroll, which is heavy
+_NO_CONSENT = "No consent was recorded; --purpose does that."
 _ALLOW = click.option(
     "--allow", multiple=True, type=click.Choice(_OVERRIDES), help="Enrol in spite of this; may be repeated."
 )
@@ -82,7 +83,7 @@ def enroll(name, images, folder, face, allow, purpose, expires, gallery, as_json
         photos, people = counted(len(results), "photo"), counted(size, "person", "people")
         click.echo(f"{gallery}: {enrolled} of {photos} enrolled, {people} in the gallery")
         if consent is None and enrolled:
-            click.echo("No consent was recorded; --purpose does that.")
+            click.echo(_NO_CONSENT)
     if enrolled < len(results):
         raise SystemExit(1)
 
@@ -168,6 +169,8 @@ def cluster(folder, names, fmr, allow, purpose, expires, gallery, as_json) -> No
             identifier.fpir = CONFLICT_FPIR
             results = enroll_clusters(found, chosen, Enroller(identifier, allow=allow), consent=consent)
     _print_clusters(found, chosen, results, as_json)
+    if results and consent is None and not as_json:
+        click.echo(_NO_CONSENT)
     if any(result.refused for result in results):
         raise SystemExit(1)
 
