@@ -15,7 +15,7 @@ Edit = Callable[..., object]  # `pages._gallery_person.edit` with its first two 
 
 
 def show_merge(opened: OpenGallery, people: Sequence[Person], person: Person, merges: Sequence[Merge], edit: Edit):
-    """Somebody who is the same person, and the button; below, what was merged before and can be undone.
+    """What was merged before and can be undone; and a choice of somebody who is the same person.
 
     Args:
         opened: The gallery.
@@ -25,14 +25,13 @@ def show_merge(opened: OpenGallery, people: Sequence[Person], person: Person, me
         edit: Called with ids of persons, a change of them and what to say of it; makes the change if nobody else has
             changed them meanwhile.
     """
-    others = {other.person_id: other for other in people if other.person_id != person.person_id}
-    if not others and not merges:
-        return
-    with st.expander("Merge", icon=":material/merge:"):
-        if others:
-            show_choice(opened, others, person, edit)
-        for merge in merges:
+    for merge in merges:  # in sight: what was merged by mistake is not looked for behind a closed lid
+        with st.container(border=True):
             show_undo(opened, person, merge, edit)
+    others = {other.person_id: other for other in people if other.person_id != person.person_id}
+    if others:
+        with st.expander("Merge", icon=":material/merge:"):
+            show_choice(opened, others, person, edit)
 
 
 def show_choice(opened: OpenGallery, others: Mapping[str, Person], person: Person, edit: Edit):
