@@ -1,6 +1,5 @@
 """Draws how a classifier errs: calibration, confusions, strangers."""
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +7,7 @@ import plotly.graph_objects as go
 
 from kerasface.evaluation.classification import Calibration, OpenSet, OpenSetCurve
 from kerasface.evaluation.names import as_name
-from kerasface.plotting.style import ACCEPT, MAX_NAMED, QUIET, REJECT, short
+from kerasface.plotting.style import ACCEPT, MAX_NAMED, QUIET, REJECT, literal, short
 
 MAX_HEATMAP = 60  # classes; a cell of a larger matrix is too small to be seen
 _MAX_COUNTED = 20  # classes whose numbers have room in a heatmap, and whose names below it
@@ -43,7 +42,7 @@ def confusion_heatmap(matrix: np.ndarray, labels: Sequence[str]) -> go.Figure:
         matrix: Counts, `(num_classes, num_classes)`.
         labels: Names of the classes.
     """
-    names = [html.escape(as_name(label)) for label in labels]
+    names = [literal(as_name(label)) for label in labels]
     hover = "%{y} taken for %{x}: %{z}<extra></extra>"
     colours = [[0, "rgba(42, 157, 143, 0.06)"], [1, "rgba(42, 157, 143, 0.9)"]]
     figure = go.Figure(go.Heatmap(z=matrix, x=names, y=names, colorscale=colours, hovertemplate=hover, showscale=False))
@@ -52,7 +51,12 @@ def confusion_heatmap(matrix: np.ndarray, labels: Sequence[str]) -> go.Figure:
         figure.update_traces(text=[[count or "" for count in row] for row in np.asarray(matrix).tolist()])
         figure.update_traces(texttemplate="%{text}")
     # Names that are numbers are categories all the same. Columns have the order of the rows.
-    ticks = {"type": "category", "showgrid": False, "tickvals": names, "ticktext": [short(label) for label in labels]}
+    ticks = {
+        "type": "category",
+        "showgrid": False,
+        "tickvals": names,
+        "ticktext": [short(as_name(label)) for label in labels],
+    }
     figure.update_xaxes(title="named", showticklabels=roomy, **ticks)
     figure.update_yaxes(title="true", showticklabels=len(names) <= MAX_NAMED, autorange="reversed", **ticks)
     figure.update_layout(height=620 if roomy else 900, margin={"l": 60, "r": 18, "t": 10, "b": 60})

@@ -1,12 +1,11 @@
 """Draws the answers: a score on its scale, the most probable names."""
 
-import html
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
 from kerasface.evaluation.names import as_name
-from kerasface.plotting.style import ACCEPT, BAR, QUIET, REJECT, TRACK, anchor, percent
+from kerasface.plotting.style import ACCEPT, BAR, QUIET, REJECT, TRACK, anchor, literal, percent
 
 _LONGEST_NAME = 32  # letters beside a percentage in the narrowest card of the dashboard
 
@@ -82,7 +81,7 @@ def top_bars(top: Sequence[tuple[str, float]], *, decided: bool = True) -> go.Fi
         raise ValueError("Bars need at least one label. Received: top=[]. Ask the model for top >= 1.")
     shown = [as_name(label) for label, _ in top]
     shortened = [label if len(label) <= _LONGEST_NAME else f"{label[: _LONGEST_NAME - 1]}…" for label in shown]
-    labels = [html.escape(label) for label in shortened]  # Plotly reads tags in text
+    labels = [literal(label) for label in shortened]
     probabilities = [probability for _, probability in top]
     rows = list(range(len(top)))
     colours = [BAR if decided else QUIET] + [QUIET] * (len(top) - 1)

@@ -22,9 +22,14 @@ def percent(probability: float) -> str:
     return f"{probability:.1%}".replace("%", " %")
 
 
+def literal(text: str) -> str:
+    """Text as Plotly shows it letter by letter: it reads tags, and of the named entities it knows no quotation mark."""
+    return html.escape(text).replace("&quot;", "&#34;")
+
+
 def short(name: str) -> str:
     """A name cut to what an axis has room for, escaped."""
-    return html.escape(name if len(name) <= 18 else f"{name[:17]}…")
+    return literal(name if len(name) <= 18 else f"{name[:17]}…")
 
 
 def anchor(position: float) -> str:

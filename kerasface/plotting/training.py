@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from kerasface.plotting.style import ACCEPT, BAR, MAX_NAMED, QUIET, REJECT, anchor, short
+from kerasface.evaluation.names import as_name
+from kerasface.plotting.style import ACCEPT, BAR, MAX_NAMED, QUIET, REJECT, anchor, literal, short
 
 
 def training_curves(history: Sequence[dict]) -> go.Figure:
@@ -101,10 +102,10 @@ def class_balance(balance: Sequence[dict]) -> go.Figure:
     ordered = sorted(balance, key=lambda row: -row["num_train"])
     figure = go.Figure()
     if len(ordered) <= MAX_NAMED:
-        names = [html.escape(row["name"]) for row in ordered]
+        names = [literal(as_name(row["name"])) for row in ordered]
         for key, title, colour in (("num_train", "training", BAR), ("num_validation", "held out", QUIET)):
             figure.add_trace(go.Bar(x=names, y=[row[key] for row in ordered], name=title, marker={"color": colour}))
-        figure.update_xaxes(tickvals=names, ticktext=[short(row["name"]) for row in ordered], type="category")
+        figure.update_xaxes(tickvals=names, ticktext=[short(as_name(row["name"])) for row in ordered], type="category")
         figure.update_yaxes(title="images")
     else:
         # Sizes that double from bar to bar: up to 1, 2, 4, 8, ... images.

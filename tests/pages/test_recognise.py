@@ -174,7 +174,7 @@ def test_a_class_named_unknown_does_not_read_like_a_stranger(open_page, save_mod
     save_model("odd", threshold=0.65, labels=("Ada", "unknown", "Mary"))
     page = open_sample(open_page)
     assert "**Known**" in said(page)
-    assert bar_texts(page.get("plotly_chart")[0])[0] == "<b>&quot;unknown&quot;</b>"
+    assert bar_texts(page.get("plotly_chart")[0])[0] == "<b>&#34;unknown&#34;</b>"
 
 
 def test_a_model_of_other_things_judges_no_photo_unasked(open_page, save_model):
