@@ -3,15 +3,13 @@
 The server imports this file once, for what stands between it and every request; each run of a page executes it.
 """
 
-import importlib
 import sys
 
 import streamlit as st
 from starlette.middleware import Middleware
 
-from kerasface.terminal import choose_kernels
 from pages._arrival import lose_nothing
-from pages._memory import return_large_blocks, settle
+from pages._memory import return_large_blocks, start_keras
 from pages._navigation import mark_app_as_run, navigate, show_icon
 from pages._password import stop_without_password
 from pages._server import OwnPagesOnly, open_browser
@@ -28,12 +26,10 @@ def run():
     page = navigate()
     stop_without_password()
     mark_app_as_run()
-    choose_kernels()
     if "keras" not in sys.modules and page.url_path:  # Home needs it last of all, and says so there
         # The other pages import it anyway; here the wait has a sign.
         with st.spinner("Starting Keras and TensorFlow: some seconds, once after each start."):
-            importlib.import_module("keras")
-        settle()
+            start_keras()
     page.run()
 
 

@@ -248,7 +248,7 @@ def main() -> None:
         server = Server(folder, prepare=PREPARE)
         browser = playwright.chromium.launch(executable_path=arguments.chromium, args=["--no-sandbox"])
         page = browser.new_page()
-        _open(page, server.url)
+        open_when_there(page, server.url)
         lost = {kind: measure(page, server.url, Path(folder), kind, arguments)[1] for kind in arguments.kinds}
         browser.close()
         log = server.stop()
@@ -258,7 +258,7 @@ def main() -> None:
     print(f"lines in the server's terminal: {len(log.splitlines())}, tracebacks: {log.count('Traceback')}")
 
 
-def _open(page: Page, url: str) -> None:
+def open_when_there(page: Page, url: str) -> None:
     while True:
         try:
             page.goto(url)

@@ -30,7 +30,7 @@ def lose_nothing():
     ScriptRequests.on_scriptrunner_yield = _not_while_at_work(ScriptRequests.on_scriptrunner_yield)
 
 
-def ask(label: str, *, key: str, place: DeltaGenerator | None = None, **options) -> bool:
+def ask(label: str, *, key: str, flag: str = "", place: DeltaGenerator | None = None, **options) -> bool:
     """A button for what a run does itself: once pressed it is asked for until it is `answered`.
 
     So a press is not lost where the page starts over before a run came to it, or before it was done.
@@ -38,21 +38,23 @@ def ask(label: str, *, key: str, place: DeltaGenerator | None = None, **options)
     Args:
         label: Of the button.
         key: Of the button.
+        flag: What is asked for, where a value that is sent with the press may bring a button of another key; else
+            the key.
         place: Where it stands; where the page is, if not given.
         options: Of `st.button`.
     """
-    asked = _asked(key)
+    asked = _asked(flag or key)
     (place or st).button(label, key=key, on_click=st.session_state.__setitem__, args=(asked, True), **options)
     return st.session_state.get(asked, False)
 
 
-def answered(key: str):
-    """Notes that what the button of this key asks for is done, or is wanted no more."""
-    st.session_state.pop(_asked(key), None)
+def answered(flag: str):
+    """Notes that what a button asks for, by its flag or key, is done or is wanted no more."""
+    st.session_state.pop(_asked(flag), None)
 
 
-def _asked(key: str) -> str:
-    return f"{key}_asked"
+def _asked(flag: str) -> str:
+    return f"{flag}_asked"
 
 
 def _keeping_answers(clear):

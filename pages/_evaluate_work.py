@@ -9,6 +9,7 @@ import streamlit as st
 from kerasface.errors import told
 from kerasface.models.pretrained import ModelFileError
 from kerasface.runs import RunError
+from pages._arrival import answered, ask
 from pages._evaluate_models import Report
 from pages._photos import plain
 
@@ -38,8 +39,12 @@ def work(key: tuple, compute: Callable[[Report], Any], *, button: str | None = N
         return results[key]
     place = st.empty()  # of the button too: else it would stand there, faded, while it is being done
     if button and key not in asked:
-        place.button(button, type="primary", icon=":material/play_arrow:", on_click=asked.add, args=(key,), key="begin")
-        return None
+        begin = {"type": "primary", "icon": ":material/play_arrow:", "key": "begin"}
+        # By what it measures, not by the key of the run before: a path may have been typed with this very press.
+        if not ask(button, flag=f"begin_{key[0]}", place=place, **begin):
+            return None
+        asked.add(key)
+        answered(f"begin_{key[0]}")
     with place.container():
         steps = st.container()
         if button:

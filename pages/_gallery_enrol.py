@@ -13,9 +13,11 @@ from kerasface.gallery.checks import checked_name
 from kerasface.gallery.editing import ChangedMeanwhileError
 from kerasface.gallery.store import Consent, NameTakenError, Person, now_text
 from kerasface.gallery.views import Rehearsal
-from pages._gallery_opening import OpenGallery, act
+from pages._gallery_opening import OpenGallery, act, notice
 from pages._photos import plain
 
+BOXES = ("name", "face", "pass_", "agreed", "purpose", "expires", "until")  # how their keys go on after the gate's
+CONSENT = ("agreed", "purpose", "expires")  # those that ask for one
 DEFAULT_PURPOSE = "being recognised in photos on this machine"
 MEANING = (
     "Kept of each photo: 128 numbers that describe the face, encrypted; the photo's name, hash and quality; the date. "
@@ -80,16 +82,21 @@ def ask_consent(name: str, key: str) -> tuple[Consent | None, str]:
         name: Who.
         key: Prefix of the widgets' keys: `KEY_agreed`, `KEY_purpose`, `KEY_expires`.
     """
-    agreed = st.checkbox(f"{plain(name)} agreed to be recognised here", key=f"{key}_agreed", help=MEANING)
+    st.checkbox(f"{plain(name)} agreed to be recognised here", key=f"{key}_agreed", help=MEANING)
     with st.container(horizontal=True):
-        purpose = st.text_input("What for", DEFAULT_PURPOSE, key=f"{key}_purpose", width=340)
+        st.text_input("What for", DEFAULT_PURPOSE, key=f"{key}_purpose", width=340)
         tomorrow = date.today() + timedelta(days=1)
-        expires = st.date_input("Until", None, min_value=tomorrow, key=f"{key}_expires", width=160, format="YYYY-MM-DD")
-    if not agreed:
+        st.date_input("Until", None, min_value=tomorrow, key=f"{key}_expires", width=160, format="YYYY-MM-DD")
+    return read_consent(key)
+
+
+def read_consent(key: str) -> tuple[Consent | None, str]:
+    """The consent as the boxes of `ask_consent` hold it at this moment, or None and what is missing."""
+    if not st.session_state[f"{key}_agreed"]:
         return None, "Ask the person first, and tick that the person agreed."
-    if not purpose.strip():
+    if not (purpose := st.session_state[f"{key}_purpose"]).strip():
         return None, "Say what the person agreed to."
-    return consent_until(purpose, expires), ""
+    return consent_until(purpose, st.session_state[f"{key}_expires"]), ""
 
 
 def consent_until(purpose: str, day: date | None) -> Consent:
@@ -193,23 +200,42 @@ def show_gate(
                 if _passes(entry, f"{key}_pass_{index}"):
                     chosen.append(index)
     if target and target.asks:
-        consent, missing = ask_consent(target.name, key)
-        target = replace(target, consent=consent, lacks=missing)
-    lacks = "Say first who it is." if target is None else target.lacks
-    if not chosen:
-        lacks = lacks or "No photo has passed."
+        ask_consent(target.name, key)
     who = plain(target.name) if target else "..."
+    chosen_photos, said = [photos[index] for index in chosen], [judged[index] for index in chosen]
     st.button(
         f"Enrol {counted(len(chosen), 'photo')} as {who}",
         type="primary",
         icon=":material/person_add:",
-        disabled=bool(lacks),
         key=f"{key}_enrol",
         on_click=_enrol_and_say,
-        args=(opened, target, [photos[index] for index in chosen], [judged[index] for index in chosen], then, also),
+        args=(opened, target, chosen_photos, said, key, _boxes(target, key), then, also),
     )
-    if lacks:
+    if lacks := _lacking(with_consent(target, key), chosen_photos):
         st.caption(lacks)
+
+
+def with_consent(target: Target | None, key: str) -> Target | None:
+    """Whose faces they are, with the consent that the boxes of the gate hold at this moment, where it asks for one."""
+    if target is None or not target.asks:
+        return target
+    consent, lacks = read_consent(key)
+    return replace(target, consent=consent, lacks=lacks)
+
+
+def _lacking(target: Target | None, photos: Sequence[SourcePhoto]) -> str:
+    """What has to be done before anything can be enrolled; empty where nothing has."""
+    if target is None:
+        return "Say first who it is."
+    return target.lacks or ("" if photos else "No photo has passed.")
+
+
+def _boxes(target: Target | None, key: str) -> dict:
+    """What stands in the boxes of a gate and above it, but for the consent that the gate itself asks for."""
+    apart = [f"{key}_{name}" for name in CONSENT] if target and target.asks else []
+    wanted = tuple(f"{key}_{name}" for name in BOXES)
+    given = st.session_state.to_dict().items()
+    return {name: value for name, value in given if name.startswith(wanted) and name not in apart}
 
 
 def _passes(entry: Enrolment, key: str) -> bool:
@@ -227,7 +253,16 @@ def _passes(entry: Enrolment, key: str) -> bool:
         return False
 
 
-def _enrol_and_say(opened, target: Target, photos, judged, then, also):
+def _enrol_and_say(opened, target: Target | None, photos, judged, key: str, seen: dict, then, also):
+    """Enrols what the user saw with the consent of this moment; where something else was changed in it, it is said."""
+    changed = _boxes(target, key) != seen
+    target = with_consent(target, key)
+    lacks = _lacking(target, photos)
+    if changed:
+        lacks = "Something else was chosen in this moment; nothing was enrolled. Look at it, and press again."
+    if lacks:
+        notice("warning", lacks)
+        return
     done = f"{counted(len(photos), 'sample')} of {target.name} enrolled."
     if act(partial(enrol, opened, target, photos, judged, also), done):
         then()

@@ -10,6 +10,7 @@ from kerasface.errors import told
 from kerasface.gallery.store import GalleryError, Person
 from kerasface.gallery.views import export_person
 from kerasface.importing import import_file
+from pages._arrival import answered, ask
 from pages._gallery_opening import OpenGallery, act, notice
 from pages._photos import plain
 
@@ -26,20 +27,24 @@ def show_export(opened: OpenGallery, person: Person | None = None):
         passphrase = st.text_input(
             "Passphrase", type="password", key=f"export_{key}", autocomplete="new-password", help="It is kept nowhere."
         )
-        enough = len(passphrase) >= SHORTEST
-        if passphrase and not enough:
-            st.caption(f"At least {SHORTEST} characters; four words that nobody would put together are good.")
-        if st.button("Make the file", key=f"export_{key}_make", disabled=not enough):
-            try:
-                with st.spinner("Encrypting"):
-                    content = exported(opened, person, passphrase)
-            except (GalleryError, OSError) as error:
-                st.error(plain(told(error)), icon=":material/error:")
-                return
-            name = f"{person.person_id if person else opened.gallery.path.stem}{SUFFIX}"
-            st.download_button(
-                "Download", content, name, icon=":material/download:", on_click="ignore", key=f"export_{key}_file"
-            )
+        if not ask("Make the file", key=f"export_{key}_make"):
+            return
+        if len(passphrase) < SHORTEST:
+            answered(f"export_{key}_make")
+            st.warning(f"The passphrase takes {SHORTEST} characters; four words nobody would put together are good.")
+            return
+        try:
+            with st.spinner("Encrypting"):
+                content = exported(opened, person, passphrase)
+        except (GalleryError, OSError) as error:
+            answered(f"export_{key}_make")
+            st.error(plain(told(error)), icon=":material/error:")
+            return
+        name = f"{person.person_id if person else opened.gallery.path.stem}{SUFFIX}"
+        st.download_button(
+            "Download", content, name, icon=":material/download:", on_click="ignore", key=f"export_{key}_file"
+        )
+        answered(f"export_{key}_make")
 
 
 def exported(opened: OpenGallery, person: Person | None, passphrase: str) -> bytes:
@@ -59,11 +64,9 @@ def show_import(opened: OpenGallery):
     """Takes everybody of an exported file into the gallery, or nobody."""
     with st.expander("Import", icon=":material/download:"):
         times = st.session_state.get("gallery_import_times", 0)
-        upload = st.file_uploader("File of an export", key=f"gallery_import_{times}")
-        passphrase = st.text_input(
-            "Passphrase of the file", type="password", key="gallery_import_passphrase", autocomplete="off"
-        )
-        merge = st.checkbox(
+        st.file_uploader("File of an export", key=f"gallery_import_{times}")
+        st.text_input("Passphrase of the file", type="password", key="gallery_import_passphrase", autocomplete="off")
+        st.checkbox(
             "Add to people of the same name",
             key="gallery_import_merge",
             help="If not, a name that is there already ends the import.",
@@ -71,13 +74,20 @@ def show_import(opened: OpenGallery):
         st.button(
             "Import",
             key="gallery_import_button",
-            disabled=upload is None,
             on_click=import_upload,
-            args=(opened, upload, passphrase, merge),
+            args=(opened,),
         )
 
 
-def import_upload(opened: OpenGallery, upload, passphrase: str, merge: bool):
+def import_upload(opened: OpenGallery):
+    """Imports what the boxes hold at this moment."""
+    given = st.session_state
+    upload = given[f"gallery_import_{given.get('gallery_import_times', 0)}"]
+    passphrase, merge = given["gallery_import_passphrase"], given["gallery_import_merge"]
+    if upload is None:
+        notice("warning", "Choose the file of an export first.")
+        return
+
     def read(path: Path):
         path.write_bytes(upload.getvalue())
         return import_file(opened.gallery, path, passphrase=passphrase or None, merge=merge)

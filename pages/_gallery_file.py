@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from kerasface.gallery.keys import key_path
+from pages._arrival import answered, ask
 from pages._gallery_enrol import counted
 from pages._gallery_export import show_export, show_import
 from pages._gallery_opening import OpenGallery, chosen_path, default_path, enter_demo, is_demo, leave_demo, make_gallery
@@ -73,9 +74,10 @@ def show_first_use():
 def show_file(opened: OpenGallery):
     """The view "File": is it sound, take it elsewhere, bring others in."""
     st.markdown(f"`{code(opened.gallery.path)}`, changed {counted(opened.gallery.version, 'time')}.")
-    if st.button("Check the whole file", icon=":material/health_and_safety:", key="gallery_check"):
+    if ask("Check the whole file", icon=":material/health_and_safety:", key="gallery_check"):
         with st.spinner("Reading every record"):
             problems = opened.gallery.check()
+        answered("gallery_check")
         for problem in problems:
             st.error(plain(problem), icon=":material/broken_image:")
         if not problems:

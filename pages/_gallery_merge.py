@@ -8,7 +8,7 @@ import streamlit as st
 from kerasface.gallery.store import Merge, Person
 from kerasface.likeness import likeness
 from pages._gallery_enrol import counted
-from pages._gallery_opening import OpenGallery
+from pages._gallery_opening import OpenGallery, notice
 from pages._photos import plain
 
 Edit = Callable[..., object]  # `pages._gallery_person.edit` with its first two arguments
@@ -43,7 +43,7 @@ def show_choice(opened: OpenGallery, others: Mapping[str, Person], person: Perso
         placeholder="Choose somebody",
         key=f"merge_{person.person_id}",
     )
-    other, is_sure = others.get(other_id), True
+    other, sure = others.get(other_id), None
     if other:
         st.caption(
             f"{counted(other.num_samples, 'sample')} of {plain(other.name)} will be {plain(person.name)}'s, and the "
@@ -55,20 +55,31 @@ def show_choice(opened: OpenGallery, others: Mapping[str, Person], person: Perso
         else:
             st.markdown(f":orange[:material/warning:] {plain(found.text)}")
             # The key has both: a tick for one pair is none for another.
-            is_sure = st.checkbox(
-                "They are one person all the same", key=f"merge_sure_{person.person_id}_{other.person_id}"
-            )
-    st.button(
-        "Merge",
-        key="person_merge",
-        disabled=other is None or not is_sure,
-        on_click=edit,
-        args=([person.person_id, other_id],),
-        kwargs={
-            "change": partial(opened.gallery.merge, person.person_id, other_id),
-            "done": f"{other.name if other else ''} is {person.name} now.",
-        },
-    )
+            sure = f"merge_sure_{person.person_id}_{other.person_id}"
+            st.checkbox("They are one person all the same", key=sure)
+    st.button("Merge", key="person_merge", on_click=merge, args=(opened, person, other, sure, edit))
+
+
+def merge(opened: OpenGallery, person: Person, other: Person | None, sure: str | None, edit: Edit):
+    """Merges the two whose likeness the user saw; what was chosen with the very press is looked at first.
+
+    Args:
+        opened: The gallery.
+        person: Who stays.
+        other: Who was compared; None where nobody was.
+        sure: Key of the tick that is needed; None where they are alike.
+        edit: As for `show_merge`.
+    """
+    chosen = st.session_state[f"merge_{person.person_id}"]
+    if chosen is None:
+        notice("warning", "Choose first who is the same person.")
+    elif other is None or chosen != other.person_id:
+        notice("warning", "Nothing was merged yet. See how alike they are, and press again.")
+    elif sure and not st.session_state[sure]:
+        notice("warning", "Nothing was merged. They are not alike: tick that they are one person all the same.")
+    else:
+        change = partial(opened.gallery.merge, person.person_id, other.person_id)
+        edit([person.person_id, other.person_id], change=change, done=f"{other.name} is {person.name} now.")
 
 
 def show_undo(opened: OpenGallery, person: Person, merge: Merge, edit: Edit):

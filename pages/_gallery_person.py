@@ -9,10 +9,10 @@ import streamlit as st
 from kerasface.gallery.editing import last_changes, unchanged_since
 from kerasface.gallery.store import Consent, Person, parse_time
 from pages._gallery_cards import avatar, consent_mark
-from pages._gallery_enrol import ask_consent, consent_text, counted
+from pages._gallery_enrol import ask_consent, consent_text, counted, read_consent
 from pages._gallery_export import show_export
 from pages._gallery_merge import show_merge
-from pages._gallery_opening import OpenGallery, act
+from pages._gallery_opening import OpenGallery, act, notice
 from pages._photos import plain
 from pages._tables import show_table
 
@@ -105,27 +105,26 @@ def show_samples(opened: OpenGallery, person: Person, samples: Sequence, seen: M
     )
     if not chosen:
         return
+    who = (opened, seen, person)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Name of the new person", key=f"split_{person.person_id}", width=220)
+        st.text_input("Name of the new person", key=f"split_{person.person_id}", width=220)
         st.button(
             "Split off",
             icon=":material/call_split:",
             key="person_split",
-            disabled=not name.strip() or len(chosen) == len(samples),
             help="The chosen samples become another person, with the same consent.",
-            on_click=edit,
-            args=(opened, seen, [person.person_id], partial(opened.gallery.split, person.person_id, chosen, name)),
-            kwargs={"done": f"{counted(len(chosen), 'sample')} became {name.strip()}."},
+            on_click=split_samples,
+            args=who,
         )
         with st.popover("Delete samples", icon=":material/delete:", key="person_delete_samples_open"):
             st.markdown(f"{counted(len(chosen), 'sample')} will be gone for good.")
+            # What is said above is what is deleted: a change of the choice with this very press is refused.
             st.button(
                 "Delete them",
                 type="primary",
                 key="person_delete_samples",
-                on_click=edit,
-                args=(opened, seen, [person.person_id], partial(delete_samples, opened, chosen)),
-                kwargs={"done": f"{counted(len(chosen), 'sample')} deleted."},
+                on_click=delete_samples,
+                args=(*who, chosen),
             )
 
 
@@ -133,9 +132,29 @@ def _measured(quality: Mapping[str, float], what: str, form: str) -> str:
     return format(quality[what], form) if what in quality else "not measured"
 
 
-def delete_samples(opened: OpenGallery, sample_ids: Sequence[int]):
-    for sample_id in sample_ids:
-        opened.gallery.delete_sample(sample_id)
+def split_samples(opened: OpenGallery, seen: Mapping[str, int], person: Person):
+    """Splits off what is chosen and named when the button is pressed."""
+    chosen, name = _boxed("samples", person), _boxed("split", person).strip()
+    change = partial(opened.gallery.split, person.person_id, chosen, name)
+    edit(opened, seen, [person.person_id], change, f"{counted(len(chosen), 'sample')} became {name}.")
+
+
+def delete_samples(opened: OpenGallery, seen: Mapping[str, int], person: Person, shown: Sequence[int]):
+    chosen = _boxed("samples", person)
+    if list(chosen) != list(shown):
+        notice("warning", "Other samples were chosen in this moment; nothing was deleted. Look, and press again.")
+        return
+
+    def delete():
+        for sample_id in chosen:
+            opened.gallery.delete_sample(sample_id)
+
+    edit(opened, seen, [person.person_id], delete, f"{counted(len(chosen), 'sample')} deleted.")
+
+
+def _boxed(kind: str, person: Person):
+    """What a box of a person's page holds at this moment."""
+    return st.session_state[f"{kind}_{person.person_id}"]
 
 
 def show_history(history: Sequence):
@@ -155,33 +174,28 @@ def show_history(history: Sequence):
 def show_name(opened: OpenGallery, person: Person, seen: Mapping[str, int]):
     with st.expander("Rename", icon=":material/edit:"):
         # The key has no name in it: what was typed stays when somebody else renames the person.
-        name = st.text_input("New name", key=f"rename_{person.person_id}")
-        st.button(
-            "Rename",
-            key="person_rename",
-            disabled=not name.strip() or name.strip() == person.name,
-            on_click=edit,
-            args=(opened, seen, [person.person_id], partial(opened.gallery.rename, person.person_id, name)),
-            kwargs={"done": f"{person.name} is now {name.strip()}."},
-        )
+        st.text_input("New name", key=f"rename_{person.person_id}")
+        st.button("Rename", key="person_rename", on_click=rename, args=(opened, seen, person))
+
+
+def rename(opened: OpenGallery, seen: Mapping[str, int], person: Person):
+    """Gives a person the name that is typed when the button is pressed."""
+    name = _boxed("rename", person).strip()
+    change = partial(opened.gallery.rename, person.person_id, name)
+    edit(opened, seen, [person.person_id], change, f"{person.name} is now {name}.")
 
 
 def show_consent(opened: OpenGallery, person: Person, seen: Mapping[str, int]):
     """What the person agreed to; a new consent takes its place, or it is ended."""
     with st.expander("Consent", icon=":material/handshake:"):
         st.markdown(consent_text(person))
-        consent, _ = ask_consent(person.name, f"consent_{person.person_id}")
+        ask_consent(person.name, f"consent_{person.person_id}")
         with st.container(horizontal=True):
             st.button(
                 "Record it",
                 key="person_consent",
-                disabled=consent is None,
-                on_click=edit,
-                args=(opened, seen, [person.person_id]),
-                kwargs={
-                    "change": partial(opened.gallery.set_consent, person.person_id, consent),
-                    "done": f"The consent of {person.name} was recorded.",
-                },
+                on_click=record_consent,
+                args=(opened, seen, person),
             )
             if person.consent and person.is_searched:
                 st.button(
@@ -193,6 +207,16 @@ def show_consent(opened: OpenGallery, person: Person, seen: Mapping[str, int]):
                     args=(opened, seen, [person.person_id], partial(end_consent, opened, person)),
                     kwargs={"done": f"The consent of {person.name} has ended: nobody is called so any more."},
                 )
+
+
+def record_consent(opened: OpenGallery, seen: Mapping[str, int], person: Person):
+    """Records what is ticked and typed when the button is pressed."""
+    consent, lacks = read_consent(f"consent_{person.person_id}")
+    if consent is None:
+        notice("warning", lacks)
+        return
+    change = partial(opened.gallery.set_consent, person.person_id, consent)
+    edit(opened, seen, [person.person_id], change, f"The consent of {person.name} was recorded.")
 
 
 def end_consent(opened: OpenGallery, person: Person):
@@ -210,7 +234,7 @@ def show_delete(opened: OpenGallery, person: Person, seen: Mapping[str, int]):
             f"Name, templates and every trace of {plain(person.name)} are removed from the gallery's files. It cannot "
             "be undone; exports and backups are not reached."
         )
-        typed = st.text_input(
+        st.text_input(
             "Type the name to confirm", key=f"delete_{person.person_id}", placeholder=person.name, autocomplete="off"
         )
         st.button(
@@ -218,13 +242,15 @@ def show_delete(opened: OpenGallery, person: Person, seen: Mapping[str, int]):
             type="primary",
             icon=":material/delete_forever:",
             key="person_delete",
-            disabled=typed.strip() != person.name,
             on_click=delete_person,
             args=(opened, seen, person),
         )
 
 
 def delete_person(opened: OpenGallery, seen: Mapping[str, int], person: Person):
+    if _boxed("delete", person).strip() != person.name:
+        notice("warning", f"Nothing was deleted. Type the name {person.name} to confirm.")
+        return
     change = partial(opened.gallery.delete_person, person.person_id)
     if edit(opened, seen, [person.person_id], change, f"{person.name} was deleted, with every trace."):
         leave_person()

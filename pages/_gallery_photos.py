@@ -129,10 +129,9 @@ def look_at(sources: Sequence[Source], key: str) -> list[Look]:
     place = st.empty()
     if waiting and stopped.get(key) == list(given):
         text = f"Go on with {len(waiting)} of {len(given)} photos"
-        if not place.button(text, icon=":material/play_arrow:", key=f"{key}_go_on"):
-            waiting = []
-        else:
-            del stopped[key]
+        go_on = {"on_click": stopped.pop, "args": (key, None)}
+        place.button(text, icon=":material/play_arrow:", key=f"{key}_go_on", **go_on)
+        waiting = []
     if waiting:
         analyzer = analyzer_or_stop()
         with place.container(horizontal=True, vertical_alignment="center"):

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from kerasface.errors import told
+from pages._arrival import answered, ask
 from pages._photos import plain
 
 KEPT = 48  # results of one session; maps are at most some 100 kB
@@ -63,23 +64,33 @@ def work(key: tuple, text: str, total: int, compute: Callable[[Report], Any], *,
     if is_kept(key):
         return kept(key, None)
     stopped = st.session_state.setdefault("inspect_stopped", set())
-    name = "_".join(map(str, key))
-    if button or key in stopped:
-        begins = place.button(button or f"Go on: {text}", icon=":material/play_arrow:", key=f"begin_{name}")
-        if not begins:
+    asked = st.session_state.setdefault("inspect_asked", set())
+    name, flag = "_".join(map(str, key)), f"begin_{key[0]}"
+    if (button or key in stopped) and key not in asked:
+        begin = {"icon": ":material/play_arrow:", "key": f"begin_{name}"}
+        if not ask(button or f"Go on: {text}", flag=flag, place=place, **begin):
             return None
-        stopped.discard(key)
+        asked.add(key)
+        answered(flag)
     with place.container(horizontal=True, vertical_alignment="center"):
         with st.container():
             bar = st.progress(0.0, text=text)
-        st.button("Stop", icon=":material/stop:", key=f"stop_{name}", on_click=stopped.add, args=(key,))
+        st.button("Stop", icon=":material/stop:", key=f"stop_{name}", on_click=_stop, args=(stopped, asked, key))
     try:
         keep(key, compute(_reporter(bar, text, total)))
     except (ValueError, RuntimeError) as error:  # runs and model files that fail are of the second kind
+        asked.discard(key)
         place.warning(plain(told(error)), icon=":material/block:")
         return None
+    asked.discard(key)
+    stopped.discard(key)
     place.empty()
     return kept(key, None)
+
+
+def _stop(stopped: set, asked: set, key: tuple):
+    stopped.add(key)
+    asked.discard(key)
 
 
 def _results() -> dict:

@@ -2,12 +2,17 @@
 
 import ctypes
 import gc
+import importlib
 import platform
 import sys
+import threading
 from functools import cache
+
+from kerasface.terminal import start_tensorflow
 
 _M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 _LARGE = 2**20  # bytes
+_starting = threading.Lock()
 
 
 @cache
@@ -21,11 +26,23 @@ def return_large_blocks():
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
+def start_keras():
+    """Imports Keras where that was not done yet: some seconds. TensorFlow's messages stay off the terminal."""
+    with _starting:  # what keeps them off is the whole process's
+        if "keras" not in sys.modules:
+            start_tensorflow()
+            importlib.import_module("keras")
+            settle()
+
+
 def settle():
     """Takes the objects that are alive now out of garbage collection; call it when something large came to stay.
 
-    TensorFlow and Keras alone have half a million, through which the collector goes for a quarter of a second.
+    TensorFlow and Keras alone have half a million, through which the collector goes for a quarter of a second. What
+    was taken out before is looked through this once: models that a cache has dropped are full of circles, and so are
+    sessions that have ended; they would stay for good.
     """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     _keep_kernels()

@@ -34,7 +34,7 @@ def show_mixup():
         st.session_state.setdefault("share", 0.6)  # not the slider's default, which a draw must not contradict
         share = st.slider("Lambda: the share of the first", 0.0, 1.0, step=0.01, key="share", persist_state="session")
         alpha = st.slider("Alpha of Beta(alpha, alpha)", 0.1, 2.0, 0.2, 0.1, key="mixup_alpha", persist_state="session")
-        st.button("Draw lambda", icon=":material/casino:", on_click=_draw, args=(alpha,), key="draw")
+        st.button("Draw lambda", icon=":material/casino:", on_click=_draw, key="draw")
         show_chart(
             share_density(SHARES, beta_density(SHARES, alpha), share),
             key="density",
@@ -47,7 +47,8 @@ def show_mixup():
         _show_mixed(photos, share)
 
 
-def _draw(alpha: float):
+def _draw():
+    alpha = st.session_state["mixup_alpha"]
     # The slider shows hundredths.
     st.session_state["share"] = round(float(np.random.default_rng(time.time_ns()).beta(alpha, alpha)), 2)
 

@@ -15,6 +15,7 @@ from kerasface.unlock.identity import FMR, EnrolledPeople
 from kerasface.unlock.lockout import FREE_FAILURES, MAX_FAILURES, Lockout
 from kerasface.unlock.session import UnlockSession
 from kerasface.unlock.states import Status
+from pages._arrival import answered, ask
 from pages._photos import plain, sample_portrait
 from pages._unlock_attempt import front_end_or_stop
 
@@ -50,8 +51,9 @@ def show_trust():
     )
     st.subheader("What if somebody holds up a photo?")
     st.markdown("A trial without a camera: the sample portrait is enrolled for a moment, and its photo is held up.")
-    if st.button("Hold up the photo", icon=":material/photo_camera_front:", key="unlock_photo"):
+    if ask("Hold up the photo", icon=":material/photo_camera_front:", key="unlock_photo"):
         show_photo_held_up()
+        answered("unlock_photo")
 
 
 def rates_text(genuine: tuple[int, int] | None, attacks: dict[str, tuple[int, int]]) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from kerasface import environment, runs
 from pages._home_cards import show_abilities, show_first_steps, show_made_pictures
-from pages._memory import settle
+from pages._memory import start_keras
 from pages._photos import plain
 from pages._runs import TRAIN_COMMAND, show_broken_runs
 from pages._tables import show_table
@@ -29,9 +29,8 @@ def show_runs(summaries: list[runs.RunSummary]):
 
 @st.cache_data(ttl=600, show_spinner="Looking at what is installed")  # seconds; it hashes files and runs the embedder
 def look_at_installation() -> dict:
-    report = environment.report()
-    settle()  # Keras was imported for it
-    return report
+    start_keras()
+    return environment.report()
 
 
 def show_installation(report: dict):

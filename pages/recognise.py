@@ -50,14 +50,14 @@ def show_photos(items: Sequence, recognise: Callable[[list], list], model: str):
     answers = st.session_state.setdefault("recognise_answers", {})
     keys = [(model, getattr(item, "file_id", item.name)) for item in items]
     waiting = [key for key in keys if key not in answers]
-    place, bar, paused = st.empty(), None, False
-    if waiting and st.session_state.get("recognise_stopped") == keys:
+    place, bar = st.empty(), None
+    paused = bool(waiting) and st.session_state.get("recognise_stopped") == keys
+    if paused:
         text = f"Go on with {len(waiting)} of {len(keys)} photos"
-        if paused := not place.button(text, icon=":material/play_arrow:", key="recognise_go_on"):
-            items = [item for item, key in zip(items, keys, strict=True) if key in answers]
-            keys, waiting = [key for key in keys if key in answers], []
-        else:
-            del st.session_state["recognise_stopped"]
+        go_on = {"on_click": st.session_state.update, "args": ({"recognise_stopped": None},)}
+        place.button(text, icon=":material/play_arrow:", key="recognise_go_on", **go_on)
+        items = [item for item, key in zip(items, keys, strict=True) if key in answers]
+        keys, waiting = [key for key in keys if key in answers], []
     if len(waiting) > 1:
         with place.container(horizontal=True, vertical_alignment="center"):
             with st.container():

@@ -1,5 +1,6 @@
 """Fixtures that several tests share: data folders, the sample portrait, a dashboard, a browser with a webcam."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -183,16 +184,18 @@ def wait_until_healthy(process, url, *, seconds=60):
     pytest.fail(f"The dashboard did not answer within {seconds} s at {url}.")
 
 
-@pytest.fixture(scope="session")
-def app_server(tmp_path_factory):
-    """Address of a running dashboard that starts in an empty folder, so with no model trained."""
-    folder = tmp_path_factory.mktemp("dashboard")
+@contextlib.contextmanager
+def running_dashboard(folder):
+    """Address of a dashboard that runs in a folder while the block does; its terminal is `server.log` there."""
     port = free_port()
-    options = {"server.port": port, "server.headless": "true", "server.fileWatcherType": "none"}
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
-    command += [f"--{name}={value}" for name, value in options.items()]
+    options = (f"--server.port={port}", "--server.headless=true")
     with open(folder / "server.log", "wb") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), *options],
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until_healthy(process, url)
@@ -200,6 +203,13 @@ def app_server(tmp_path_factory):
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def app_server(tmp_path_factory):
+    """Address of a running dashboard that starts in an empty folder, so with no model trained."""
+    with running_dashboard(tmp_path_factory.mktemp("dashboard")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -72,6 +72,29 @@ def test_a_press_is_kept_until_it_is_answered():
     assert not test.run().markdown
 
 
+def test_what_takes_a_while_is_begun_for_what_is_typed_with_the_press():
+    """The press comes with a path that no run has seen; before, it began nothing, as it was of the path before."""
+
+    def page():
+        import streamlit as st
+
+        from pages._evaluate_work import work as measure
+        from pages._inspect_work import work as explain
+
+        path = st.text_input("Path", "old", key="path")
+        found = measure(("rates", path), lambda report: f"rates of {path}", button="Measure")
+        shown = explain(("map", path), "Laying out", 1, lambda report: f"map of {path}", button="Lay out")
+        st.markdown(f"{found}, {shown}")
+
+    test = AppTest.from_function(page).run()
+    for label in ("Measure", "Lay out"):
+        test.text_input(key="path").set_value(f"{label} this")
+        next(button for button in test.button if button.label == label).click()
+        test.run()
+        assert not test.exception
+        assert f"of {label} this" in test.markdown[-1].value
+
+
 def test_a_run_that_was_asked_for_is_not_forgotten():
     settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     assert settings["runner"]["fastReruns"] is False

@@ -208,7 +208,7 @@ def test_a_background_that_dominates_is_warned_of():
 def test_without_the_model_of_parts_the_map_is_still_there(open_page):
     page = open_view(open_page, "answer")
     assert len(page.image) == 1
-    assert any("no model face" in caption.value.replace("\\", "") for caption in page.caption)
+    assert any("no model 'face-parts'" in caption.value.replace("\\", "") for caption in page.caption)
 
 
 def test_pixels_of_a_class_can_be_asked_about(open_page, tmp_path):

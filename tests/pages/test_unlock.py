@@ -278,7 +278,8 @@ def test_somebody_new_enrols_and_may_unlock(open_page, ada, tmp_path, portrait_p
     page.text_input(key="unlock_enrol_name").set_value("Eileen").run()
     page.segmented_control(key="unlock_enrol_source").set_value("Upload").run()
     page.file_uploader[0].set_value([("portrait.png", portrait_png, "image/png")]).run()
-    assert page.button(key="unlock_enrol_enrol").disabled  # no consent yet
+    page.button(key="unlock_enrol_enrol").click().run()
+    assert "tick that the person agreed" in page.warning[0].value
     page.checkbox(key="unlock_enrol_agreed").check().run()
     page.button(key="unlock_enrol_enrol").click().run()
     assert not page.exception
