@@ -74,6 +74,7 @@ class Enrolment:
             (it is no name, or the consent has ended) or one of `OVERRIDES`; `None` where it was enrolled.
         reason: The same as a sentence that says what to do; what was overridden, where it was enrolled all the same.
         quality: What was measured of the face; empty where there is none.
+        turned: By how many degrees, clockwise, the photo was turned until the face stood upright.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Enrolment:
     refused: str | None
     reason: str
     quality: dict[str, float]
+    turned: int = 0
 
     def to_dict(self) -> dict:
         """Returns the result as JSON-ready values."""
@@ -91,6 +93,7 @@ class Enrolment:
             "refused": self.refused,
             "reason": self.reason,
             "quality": self.quality,
+            "turned": self.turned,
         }
 
 
@@ -254,7 +257,8 @@ class Enroller:
         if refused is None:
             sample = NewSample(chosen.embedding, photo.source, photo.source_hash, quality.to_dict())
             pending.append((name, sample))
-        return Enrolment(name, photo.source, refused, f"{photo.source}: {said}" if said else "", quality.to_dict())
+        reason, turned = f"{photo.source}: {said}" if said else "", chosen.face.turned
+        return Enrolment(name, photo.source, refused, reason, quality.to_dict(), turned)
 
     def _objections(self, name, photo, chosen, rivals, quality, pending) -> Iterator[tuple[str, str]]:
         """Gives what speaks against enrolling a face of a photo, as kind and sentence."""

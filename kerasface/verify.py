@@ -15,6 +15,7 @@ from kerasface.faces.embedding import cosine_scores
 from kerasface.faces.operating_points import OperatingPoint, operating_point, pair_calibration
 from kerasface.faces.quality import MIN_SIDE, measure_quality
 from kerasface.faces.quality import problems as quality_problems
+from kerasface.faces.turns import turn_note
 from kerasface.models.runtime import device_name
 
 DEFAULT_FMR = 0.001
@@ -26,19 +27,21 @@ class VerifiedFace:
 
     Attributes:
         image: Name of the photo.
+        number: Its number in this photo, 1 for the largest face, as `kerasface detect` counts.
         face: Where it is.
         crop: Its aligned crop `(150, 150, 3)` uint8, RGB.
         chosen: Whether this is the face that was compared.
     """
 
     image: str
+    number: int
     face: Face
     crop: np.ndarray
     chosen: bool
 
     def to_dict(self) -> dict:
         """Returns the face as JSON-ready values, without the crop."""
-        return {"image": self.image, **self.face.to_dict(), "chosen": self.chosen}
+        return {"image": self.image, "number": self.number, **self.face.to_dict(), "chosen": self.chosen}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,13 +104,15 @@ def verify(
     *,
     fmr: float = DEFAULT_FMR,
     names: tuple[str, str] = ("first photo", "second photo"),
+    faces: tuple[int | None, int | None] = (None, None),
 ) -> Verification:
     """Decides whether two photos show the same person.
 
-    In each photo the largest face is compared; where another one is at least half as large in area, the photo is
-    ambiguous and no score is given. Match means `score >= threshold`; the threshold is the one at which the false
-    match rate was measured to be `fmr`. That rate holds where one face is of low quality, but not where both are, as
-    bad photos resemble one another (`benchmarks/RESULTS.md`): then nothing is decided.
+    In each photo the largest face is compared unless another one is picked; where a second one is at least half as
+    large in area and none is picked, the photo is ambiguous and no score is given. Match means `score >= threshold`;
+    the threshold is the one at which the false match rate was measured to be `fmr`. That rate holds where one face is
+    of low quality, but not where both are, as bad photos resemble one another (`benchmarks/RESULTS.md`): then nothing
+    is decided.
 
     Args:
         image_a: RGB photo `(height, width, 3)` uint8.
@@ -115,35 +120,42 @@ def verify(
         analyzer: The face front end.
         fmr: False match rate to decide at, a fraction.
         names: What to call the photos.
+        faces: The number of the face that is meant in each photo, 1 for its largest, as `kerasface detect` counts.
 
     Raises:
-        ValueError: If no threshold was measured for `fmr`, or a photo has another shape or dtype.
+        ValueError: If no threshold was measured for `fmr`, a photo has no face of the number picked, or another shape
+            or dtype.
     """
     started = time.perf_counter()
     point = operating_point(analyzer.embedder.fingerprint, fmr)
     analyzed = analyzer.analyze([image_a, image_b])
-    problems = [_problem(name, faces) for name, faces in zip(names, analyzed, strict=True)]
+    picked = [_picked(*some) for some in zip(names, analyzed, faces, strict=True)]
+    problems = [_problem(*some) for some in zip(names, analyzed, faces, strict=True)]
     refusals = [problem for problem in problems if problem and problem[0] != "low_quality"]
     score, flaws = None, []
     if not refusals:
-        flaws = [_flaws(name, faces[0]) for name, faces in zip(names, analyzed, strict=True)]
+        flaws = [_flaws(name, entry) for name, entry in zip(names, picked, strict=True)]
         if all(flaws):
             problems += [("low_quality", sentence) for sentence in flaws]
-        score = float(cosine_scores(analyzed[0][0].embedding[None], analyzed[1][0].embedding[None])[0, 0])
+        score = float(cosine_scores(picked[0].embedding[None], picked[1].embedding[None])[0, 0])
     decision, reason = _decide(score, point, [problem for problem in problems if problem], "".join(flaws))
     calibration = pair_calibration(analyzer.embedder.fingerprint) if score is not None else None
-    faces = tuple(
-        VerifiedFace(name, entry.face, entry.crop, chosen=index == 0 and score is not None)
+    turns = "".join(
+        f" {name} was {turn_note(entries[0].face.turned)}."
         for name, entries in zip(names, analyzed, strict=True)
-        for index, entry in enumerate(entries)
+        if entries and entries[0].face.turned
     )
     return Verification(
         decision=decision,
-        reason=reason,
+        reason=reason + turns,
         score=score,
         threshold=point.threshold,
         fmr=fmr,
-        faces=faces,
+        faces=tuple(
+            VerifiedFace(name, number, entry.face, entry.crop, chosen=entry is chosen and score is not None)
+            for name, entries, chosen in zip(names, analyzed, picked, strict=True)
+            for number, entry in enumerate(entries, start=1)
+        ),
         device=device_name(),
         precision=analyzer.embedder.precision,
         seconds=time.perf_counter() - started,
@@ -193,20 +205,29 @@ def score_pairs(
     return ScoredPairs(scored, scores.astype(np.float64), failed)
 
 
-def _problem(name: str, faces: list[AnalyzedFace]) -> tuple[str, str] | None:
+def _picked(name: str, faces: list[AnalyzedFace], number: int | None) -> AnalyzedFace | None:
+    """Returns the face that is meant: the largest where no number is given; `None` where there is no face."""
+    if not faces:
+        return None
+    if number is not None and not 1 <= number <= len(faces):
+        shown = "1 face" if len(faces) == 1 else f"{len(faces)} faces, numbered from 1, the largest"
+        raise ValueError(f"{name} shows {shown}. Received: face {number}.")
+    return faces[(number or 1) - 1]
+
+
+def _problem(name: str, faces: list[AnalyzedFace], number: int | None) -> tuple[str, str] | None:
     """Returns why this photo cannot be decided on, as decision and sentence; `None` if it can."""
     if not faces:
         return "no_face", f"No face was found in {name}."
-    if none_stands_out([entry.face for entry in faces]):
-        boxes = " and ".join(_place(entry.face) for entry in faces[:2])
+    if number is None and none_stands_out([entry.face for entry in faces]):
+        places = " and ".join(f"face {index}, {_place(entry.face)}" for index, entry in enumerate(faces[:2], start=1))
+        return "ambiguous", f"{name} shows {len(faces)} faces and none stands out ({places}); pick one by its number."
+    face = _picked(name, faces, number).face
+    if min(face.box[2:]) < MIN_SIDE:
         return (
-            "ambiguous",
-            f"{name} shows {len(faces)} faces and none stands out ({boxes}); crop it to the one you mean.",
+            "low_quality",
+            f"The face in {name} is too small ({_place(face)}); at least {MIN_SIDE:.0f} pixels are needed.",
         )
-    width, height = faces[0].face.box[2:]
-    if min(width, height) < MIN_SIDE:
-        place = _place(faces[0].face)
-        return "low_quality", f"The face in {name} is too small ({place}); at least {MIN_SIDE:.0f} pixels are needed."
     return None
 
 

@@ -1,14 +1,20 @@
 """How a page gets photos (upload, camera, sample) and how it writes text that came from a user."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from kerasface.data.samples import draw_digit
 from kerasface.errors import told
+from kerasface.faces.turns import turn_note
 from kerasface.images import ImageError, decode
+
+if TYPE_CHECKING:
+    from kerasface.faces.detection import Face
 
 SOURCES = ("Upload", "Camera", "Sample")
 # Browsers that know no MIME type for HEIC or AVIF need the suffixes. Hostile or broken files are refused by `decode`.
@@ -26,6 +32,12 @@ class Photo:
 def plain(text: str) -> str:
     """Escapes text from outside (file names, labels, messages) so that Markdown shows it letter by letter."""
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])", r"\\\1", " ".join(text.split()))
+
+
+def photo_caption(name: str, faces: "Sequence[Face]") -> str:
+    """A photo's name and by how much it was turned to see its faces upright, as Markdown."""
+    note = turn_note(faces[0].turned) if faces else ""
+    return plain(f"{name}, {note}" if note else name)
 
 
 def sample_portrait(*, close_up: bool = False) -> Photo:

@@ -21,6 +21,7 @@ from pages._photos import (
     choose_source,
     choose_uploads,
     decode_upload,
+    photo_caption,
     plain,
     sample_digit,
     sample_portrait,
@@ -115,7 +116,8 @@ def show_photo(photo: Photo, number: int, seen: Seen):
     boxes = photo.image if whole else draw_faces(photo.image, [entry.face for entry in answers])
     width = TINY if whole and photo.image.shape[1] < TINY else "stretch"
     alt = photo.name if whole else f"{photo.name}, its faces marked"
-    left.image(boxes, caption=plain(photo.name), output_format="JPEG", width=width, alt=alt)
+    caption = plain(photo.name) if whole else photo_caption(photo.name, [entry.face for entry in answers])
+    left.image(boxes, caption=caption, output_format="JPEG", width=width, alt=alt)
     if whole and seen.num_faces:
         faces = "A face is" if seen.num_faces == 1 else f"{seen.num_faces} faces are"
         cells[0].info(

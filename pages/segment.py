@@ -9,7 +9,7 @@ import streamlit as st
 from kerasface.faces.drawing import draw_mask
 from kerasface.segment import Segmentation
 from pages._models import choose_segmenter_or_stop, segment_or_stop
-from pages._photos import Photo, choose_source, choose_uploads, decode_upload, plain, sample_portrait
+from pages._photos import Photo, choose_source, choose_uploads, decode_upload, photo_caption, plain, sample_portrait
 from pages._segmentation import (
     Shown,
     choose_classes,
@@ -85,7 +85,10 @@ def show_segmentation(photo: Photo, found: Segmentation, shown: Shown, model_nam
             show_overlay(overlay, shown.mask, found)
         elif view == "Swipe":
             show_swipe(original, overlay, alt=photo.name)
-        st.caption(plain(photo.name) + (": point at it, and its class is named" if view == "Overlay" else ""))
+        st.caption(
+            photo_caption(photo.name, [one.face for one in found.faces])
+            + (": point at it, and its class is named" if view == "Overlay" else "")
+        )
         show_downloads(photo, found, opacity, drawn)
     cells = [first]
     if len(found.faces) != 1:

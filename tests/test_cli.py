@@ -207,6 +207,21 @@ def test_two_people_are_no_match_in_words_and_in_json(run, photos, monkeypatch):
     assert (verdict["decision"], verdict["score"]) == ("no_match", 0.2)
 
 
+def test_verify_takes_the_faces_that_are_picked(run, photos, portrait, tmp_path):
+    """Two heads of the same size: without a number nothing is decided, and a wrong one is refused."""
+    head = portrait[20:240, 130:310]
+    Image.fromarray(np.hstack([head, head[:, ::-1]])).save(tmp_path / "party.png")
+    words = ("verify", "party.png", photos / "face.png")
+    assert run(*words).stdout.startswith("AMBIGUOUS: party.png shows 2 faces and none stands out (face 1, ")
+    assert "--face-a N" in run(*words).stdout
+    verdict = json.loads(run(*words, "--face-a", "2", "--json").stdout)
+    assert verdict["decision"] == "match"
+    assert [(face["number"], face["chosen"]) for face in verdict["faces"]] == [(1, False), (2, True), (1, True)]
+    refused = run(*words, "--face-b", "2")
+    assert refused.exit_code == 1
+    assert refused.output == f"Error: {photos / 'face.png'} shows 1 face. Received: face 2.\n"
+
+
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_verify_cannot_go_on_without_a_photo(run, photos, name):
     result = run("verify", photos / "face.png", photos / name)

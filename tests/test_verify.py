@@ -152,6 +152,48 @@ def test_photos_without_a_face_or_with_two_are_not_decided(head, two_heads, anal
     assert [face.image for face in result.faces] == ["party.jpg", "party.jpg", "passport.jpg"]
 
 
+@pytest.mark.parametrize(("faces", "score"), [((1, None), 1.0), ((2, None), math.cos(0.2)), ((2, 1), math.cos(0.2))])
+def test_one_of_several_faces_is_picked_by_its_number(scripted, faces, score):
+    result = verify([(100, 0.0), (90, 0.2)], [(100, 0.0)], scripted, names=("A.jpg", "B.jpg"), faces=faces)
+    assert (result.decision, result.score) == ("match", pytest.approx(score))
+    chosen = [(face.image, face.number) for face in result.faces if face.chosen]
+    assert chosen == [("A.jpg", faces[0]), ("B.jpg", 1)]
+    assert [face["number"] for face in result.to_dict()["faces"]] == [1, 2, 1]
+
+
+def test_a_picked_face_is_judged_by_its_own_size(scripted):
+    result = verify([(100, 0), (MIN_SIDE - 1, 0)], [(100, 0)], scripted, faces=(2, None))
+    assert result.decision == "low_quality"
+
+
+@pytest.mark.parametrize(
+    ("faces", "message"),
+    [
+        ((3, None), r"A.jpg shows 2 faces, numbered from 1, the largest. Received: face 3."),
+        ((0, None), r"A.jpg shows 2 faces.* Received: face 0."),
+        ((1, 2), r"B.jpg shows 1 face. Received: face 2."),
+    ],
+)
+def test_a_number_that_no_face_has_is_refused_with_how_many_there_are(scripted, faces, message):
+    with pytest.raises(ValueError, match=message):
+        verify([(100, 0), (90, 1)], [(100, 0)], scripted, names=("A.jpg", "B.jpg"), faces=faces)
+
+
+def test_where_no_face_stands_out_their_numbers_are_said(scripted):
+    reason = verify([(100, 0), (90, 1)], [(100, 0)], scripted, names=("A.jpg", "B.jpg")).reason
+    assert "A.jpg shows 2 faces and none stands out (face 1, 100 x 100 pixels at 10, 20 and face 2, " in reason
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_photo_that_does_not_stand_is_turned_and_the_reason_says_so(portrait, analyzer, degrees):
+    lying = np.ascontiguousarray(np.rot90(portrait, degrees // 90))
+    result = verify(portrait, lying, analyzer, names=("a.jpg", "b.jpg"))
+    assert result.decision == "match"
+    assert result.score > 0.99
+    assert result.reason.endswith(f" b.jpg was turned by {degrees} degrees clockwise.")
+    assert [face.face.turned for face in result.faces] == [0, degrees]
+
+
 def test_a_tiny_face_is_low_quality(portrait, head, analyzer):
     """At a quarter of its size the face is about 22 pixels wide: found, but too small to decide on."""
     tiny = cv2.resize(portrait, None, fx=0.28, fy=0.28, interpolation=cv2.INTER_AREA)
@@ -166,7 +208,7 @@ def test_the_verdict_as_json_has_the_keys_that_others_read(portrait, analyzer):
     keys = {"decision", "score", "threshold", "fmr", "faces", "device", "precision", "seconds", "reason"}
     assert keys <= set(verdict)
     for face in verdict["faces"]:
-        assert set(face) == {"image", "box", "landmarks", "detection_score", "turned", "chosen"}
+        assert set(face) == {"image", "box", "landmarks", "detection_score", "turned", "number", "chosen"}
         assert len(face["box"]) == 4
         assert np.shape(face["landmarks"]) == (5, 2)
 

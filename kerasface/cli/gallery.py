@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.output import JSON, box_text, errors, face_lines, print_json, run_photos
+from kerasface.cli.output import JSON, box_text, errors, face_lines, print_json, run_photos, say_note
 from kerasface.cli.people import EXPIRES, GALLERY, PURPOSE, consent_of, opened_gallery
 from kerasface.terminal import progress_bars
 from kerasface.train.__main__ import UserPath
@@ -89,8 +89,12 @@ def enroll(name, images, folder, face, allow, purpose, expires, gallery, as_json
 
 
 def _print_reasons(results) -> None:
-    """Says of each photo that was refused, or enrolled in spite of something, why."""
+    """Says of each photo that was refused, or enrolled in spite of something, why; and of those turned by how much."""
+    from kerasface.faces.turns import turn_note
+
     for result in results:
+        if result.turned:
+            say_note(f"{result.source} was {turn_note(result.turned)}.")
         if result.reason:
             click.echo(f"{'refused' if result.refused else 'enrolled all the same'}: {result.reason}", err=True)
     if any(result.refused == "several_faces" for result in results):

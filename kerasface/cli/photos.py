@@ -44,9 +44,13 @@ def detect(images, min_face_size, as_json) -> None:
 @click.argument("image_a", metavar="A", type=UserPath())
 @click.argument("image_b", metavar="B", type=UserPath())
 @click.option("--fmr", default=0.001, show_default=True, help="False match rate to decide at, a fraction.")
+@click.option(
+    "--face-a", type=click.IntRange(min=1), help="Which face of A, as `detect` counts.  [default: the largest]"
+)
+@click.option("--face-b", type=click.IntRange(min=1), help="Which face of B.  [default: the largest]")
 @MIN_FACE
 @JSON
-def verify(image_a, image_b, fmr, min_face_size, as_json) -> None:
+def verify(image_a, image_b, fmr, face_a, face_b, min_face_size, as_json) -> None:
     """Tell whether photos A and B show the same person."""
     with errors():
         from kerasface.faces.analyzer import FaceAnalyzer
@@ -56,12 +60,15 @@ def verify(image_a, image_b, fmr, min_face_size, as_json) -> None:
 
         photos = [decode(path, on_note=say_note) for path in (image_a, image_b)]
         analyzer = FaceAnalyzer(FaceDetector(min_face_size))
-        result = verify_photos(*photos, analyzer, fmr=fmr, names=(str(image_a), str(image_b)))
+        names = (str(image_a), str(image_b))
+        result = verify_photos(*photos, analyzer, fmr=fmr, names=names, faces=(face_a, face_b))
     if as_json:
         print_json(result.to_dict())
         return
     point = result.operating_point
     click.echo(f"{result.decision.upper().replace('_', ' ')}: {result.reason}")
+    if result.decision == "ambiguous":
+        click.echo("Pick faces with --face-a N and --face-b N; `kerasface detect` numbers them.")
     click.echo(
         f"At this threshold {result.fmr:.2%} of pairs of different people match (95 % interval {point.fmr_low:.2%} to "
         f"{point.fmr_high:.2%}) and {point.fnmr:.1%} of pairs of one person do not."

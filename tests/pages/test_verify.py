@@ -1,6 +1,9 @@
 import dataclasses
+import io
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import kerasface.verify
 from kerasface.models.pretrained import ModelFileError
@@ -85,6 +88,21 @@ def test_a_photo_without_a_face_is_said_as_such(open_page, portrait_png, faceles
     assert "No face" in page.title[0].value
     assert "Photo A" in all_text(page)
     assert "interval" not in all_text(page)  # no score, so no threshold that it could have passed
+
+
+def test_of_several_faces_one_is_picked_under_the_photo(open_page, portrait, portrait_png):
+    head = portrait[20:240, 130:310]
+    party = io.BytesIO()
+    Image.fromarray(np.hstack([head, head[:, ::-1]])).save(party, "PNG")
+    page = open_page("verify")
+    upload(page, "a", party.getvalue(), "party.png")
+    upload(page, "b", portrait_png)
+    page.run()
+    assert "Ambiguous" in page.title[0].value
+    (choice,) = [one for one in page.button_group if one.key.startswith("a_face_")]
+    choice.set_value(2).run()
+    assert not page.exception
+    assert "Match" in page.title[0].value
 
 
 @pytest.mark.parametrize(
