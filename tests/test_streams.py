@@ -62,8 +62,9 @@ def test_json_is_utf_8_for_any_name_in_any_locale(settings):
     assert b"Error" not in done.stderr
 
 
-@pytest.mark.parametrize("settings", LOCALES.values(), ids=LOCALES)
-def test_text_is_written_for_any_name_in_any_locale(settings):
+@pytest.mark.parametrize("locale", ["utf-8", "ascii", "latin-1"])
+def test_text_is_written_for_any_name_in_any_locale(locale):
+    settings = LOCALES[locale]
     done = say("text", *NAMES, **settings)
     assert done.returncode == 0
     encoding = settings.get("PYTHONIOENCODING", "utf-8")

@@ -14,7 +14,7 @@ def password() -> None:
 @click.option(
     "--password",
     "text",
-    prompt=True,
+    prompt="Password",
     hide_input=True,
     confirmation_prompt=True,
     envvar="KERASFACE_PASSWORD",
