@@ -88,7 +88,7 @@ def show_abilities() -> dict:
     st.subheader("What it can do")
     st.html(f"<style>{CSS}</style>")
     places, pictures = {}, plain_pictures()
-    with st.grid(min_column_width=230):
+    with st.grid(3, min_column_width=150):  # two on a phone
         for page, (title, text) in CAN.items():
             with st.container(border=True, height="stretch", key=f"home_picture_{page}"):
                 places[page] = st.empty()

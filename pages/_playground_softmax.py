@@ -14,7 +14,7 @@ from pages._theme import ground_colour
 LOGITS = (1.0, -2.0, 0.0)  # of the lecture: 0.70, 0.04, 0.26
 CLASSES = ("class 1", "class 2", "class 3")
 GAPS = np.linspace(0, 12, 241)
-BARS = 250  # pixels: with them in sight a phone still shows the slider that moves them
+BARS = 210  # pixels: with two of them in sight a phone still shows the slider that moves them
 # Where the columns stand below each other, the bars stay at the top while the sliders pass below.
 CSS = """
 @media (max-width: 640px) {{
@@ -58,7 +58,7 @@ def show_softmax():
     target = np.eye(len(CLASSES))[CLASSES.index(true)]
     found = cross_entropy(logits, target, temperature)
     share = found.probabilities @ target
-    with charts, st.container(horizontal=True, wrap=False):
+    with charts, st.grid(2, min_column_width=220):  # on a phone one below the other: the numbers need the room
         with st.container():
             st.markdown("**Shares**")
             show_chart(
