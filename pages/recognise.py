@@ -164,8 +164,9 @@ source = choose_source("Photos", "photos")
 uploads = [] if source == "Sample" else choose_uploads(source)
 reads_digits = of_pictures and model.card.get("labels") == list("0123456789")
 photos = [sample_digit() if reads_digits else sample_portrait()] if source == "Sample" else uploads
+hint = st.empty()  # gone before the work begins, which would be told on top of it
 if not photos:
-    st.caption("Choose photos, take one, or try the sample. They are looked at on this machine and are not stored.")
+    hint.caption("Choose photos, take one, or try the sample. They are looked at on this machine and are not stored.")
     st.stop()
 
 recognise = classifier_or_stop(model).recognise if model else analyzer_or_stop().analyze

@@ -39,6 +39,18 @@ CUT_OFF = """() => {
   return found;
 }"""
 
+# Counts the moments at which a wait is shown, and those at which the hint of an empty page still stands there.
+WATCH = """() => {
+  window.seen = { waits: 0, hints: 0 };
+  const look = () => {
+    if (!document.querySelector("[data-testid=stSpinner]")) return;
+    window.seen.waits += 1;
+    const hints = [...document.querySelectorAll("[data-testid=stCaptionContainer]")];
+    window.seen.hints += hints.some((hint) => hint.innerText.includes("or try the sample") && hint.checkVisibility());
+  };
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true, characterData: true });
+}"""
+
 
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory):
@@ -113,3 +125,17 @@ def test_the_faces_of_a_group_stay_in_sight_while_it_is_named(page, dashboard, p
         box = face.bounding_box()
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= press["y"]
+
+
+@pytest.mark.parametrize("name", ["segment", "recognise"])
+def test_a_wait_never_stands_on_the_hint_of_the_empty_page(page, dashboard, name):
+    open_narrow(page, f"{dashboard}/{name}")
+    page.evaluate(WATCH)
+    page.get_by_role("radio", name="Sample", exact=True).click()
+    page.get_by_text("The whole photo" if name == "segment" else "the sample portrait").wait_for(
+        timeout=screenshots.PATIENCE
+    )
+    screenshots.settle(page)
+    seen = page.evaluate("window.seen")
+    assert seen["waits"] > 0
+    assert seen["hints"] == 0
