@@ -112,10 +112,8 @@ def choose_segmenter_or_stop(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary:
     show_broken_runs(summaries)
     usable = {summary.name: summary for summary in summaries if summary.card and summary.card["task"] == "segment"}
     if not usable:
-        st.info(
-            f"There is no model that segments. KerasFace's repository brings one, `{root}/{SHIPPED_SEGMENTER}`: start "
-            "the dashboard from its folder. Or make one from a folder with `images` and, of the same names, `masks`:"
-        )
+        st.info(plain(f"There is no model that segments. {runs.missing_model(root, SHIPPED_SEGMENTER)}"))
+        st.markdown("Or make one from a folder with `images` and, of the same names, `masks`:")
         st.code(SEGMENT_COMMAND, language=None, wrap_lines=True)
         st.stop()
     names = sorted(usable, key=lambda name: (name != SHIPPED_SEGMENTER, name))

@@ -97,6 +97,7 @@ def test_without_a_model_the_page_says_how_to_get_one(open_page):
     page = open_page("segment")
     assert not page.exception
     assert "no model that segments" in page.info[0].value
+    assert "Present: none" in page.info[0].value.replace("\\", "")  # in the words of the command line
     assert page.code[0].value == _models.SEGMENT_COMMAND
     assert not page.selectbox
     assert not page.file_uploader
