@@ -81,19 +81,22 @@ def choose_photos(label: str, key: str, *, sample: bool = True) -> list[Source]:
     )
     # A new key empties it: once its photos are enrolled, they are not to be offered again.
     times = st.session_state.get(f"{key}_times", 0)
-    if source == "Sample":
-        return [_sample_source()]
-    if source == "Camera":
-        shot = st.camera_input(f"{label} from the camera", key=f"{key}_camera_{times}", label_visibility="collapsed")
-        return [_upload_source(shot)] if shot else []
-    uploads = st.file_uploader(
-        f"{label} from files",
-        FILE_TYPES,
-        accept_multiple_files=True,
-        key=f"{key}_upload_{times}",
-        label_visibility="collapsed",
-    )
-    return [_upload_source(upload) for upload in uploads]
+    with st.container():  # one place, whatever is in it: what follows keeps its own
+        if source == "Sample":
+            return [_sample_source()]
+        if source == "Camera":
+            shot = st.camera_input(
+                f"{label} from the camera", key=f"{key}_camera_{times}", label_visibility="collapsed"
+            )
+            return [_upload_source(shot)] if shot else []
+        uploads = st.file_uploader(
+            f"{label} from files",
+            FILE_TYPES,
+            accept_multiple_files=True,
+            key=f"{key}_upload_{times}",
+            label_visibility="collapsed",
+        )
+        return [_upload_source(upload) for upload in uploads]
 
 
 def empty_photos(key: str):

@@ -161,7 +161,8 @@ if model:
         f"The bars tell how the model divides its choice among its {len(model.card.get('labels', ()))} classes."
     )
 source = choose_source("Photos", "photos")
-uploads = [] if source == "Sample" else choose_uploads(source)
+with st.container():  # one place, whatever is in it: the hint below keeps its own
+    uploads = [] if source == "Sample" else choose_uploads(source)
 reads_digits = of_pictures and model.card.get("labels") == list("0123456789")
 photos = [sample_digit() if reads_digits else sample_portrait()] if source == "Sample" else uploads
 hint = st.empty()  # gone before the work begins, which would be told on top of it

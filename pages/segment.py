@@ -105,7 +105,8 @@ st.title("What is where in this photo?")
 st.markdown("Every pixel gets the class that the model finds most probable there.")
 model = choose_segmenter_or_stop()
 whole = choose_whether_whole(model.card)
-photo = choose_photo()
+with st.container():  # one place, whatever is in it: the hint below keeps its own
+    photo = choose_photo()
 hint = st.empty()  # gone before the work begins, which would be told on top of it
 if not photo:
     hint.caption("Choose photos, take one, or try the sample. They are looked at on this machine and are not stored.")
