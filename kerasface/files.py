@@ -2,7 +2,18 @@
 
 import codecs
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+class WriteError(OSError):
+    """A file that the disk does not take; the message is a sentence that names it."""
+
+    def __str__(self) -> str:
+        return f"{self.filename} cannot be written: {self.strerror}. Free space on its disk, or write elsewhere."
 
 
 def user_path(path: str | os.PathLike) -> Path:
@@ -39,3 +50,40 @@ def read_text(path: str | os.PathLike) -> str:
         raise ValueError(
             f"Not {encoding.removesuffix('-sig').upper()} text (byte {error.start}). Save it as UTF-8"
         ) from error
+
+
+@contextmanager
+def writing(path: str | os.PathLike) -> Iterator[None]:
+    """Names the file that is written in the errors of the disk, which knows only that it is full.
+
+    Raises:
+        WriteError: If the disk refuses.
+    """
+    try:
+        yield
+    except WriteError:
+        raise
+    except OSError as error:
+        raise WriteError(error.errno, error.strerror or str(error), os.fspath(path)) from error
+
+
+@contextmanager
+def made_whole(folder: Path) -> Iterator[Path]:
+    """Gives a folder that is renamed into the place of a missing or empty one: it is there whole or not at all.
+
+    Raises:
+        WriteError: If the disk refuses; nothing is left of the new folder then.
+    """
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        yield beside
+        with writing(folder):
+            beside.chmod(0o755)
+            if folder.exists():
+                folder.rmdir()
+            beside.rename(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise

@@ -10,12 +10,14 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kerasface.files import writing
 from kerasface.replacement import names_left, replaced_whole, settle
 from kerasface.streams import NOT_TEXT, in_json
 
@@ -196,21 +198,26 @@ def write_atomically(path: Path, content: bytes | Callable) -> None:
     Args:
         path: The file; its folder is made if missing.
         content: Its bytes, or a function that writes them to a binary file.
+
+    Raises:
+        WriteError: If the disk refuses; nothing is left of the new file then.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Not by `tempfile`, whose files nobody but their owner may read.
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with beside.open("xb") as file:
-            if callable(content):
-                content(file)
-            else:
-                file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with beside.open("xb") as file:
+                if callable(content):
+                    content(file)
+                else:
+                    file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise
 
 

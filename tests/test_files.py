@@ -1,6 +1,11 @@
 """Paths as users give them: `~` is the user's home wherever it stands."""
 
+import errno
+import io
 import json
+import os
+import shutil
+import zipfile
 from pathlib import Path
 
 import click
@@ -9,9 +14,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kerasface.cli import main
+from kerasface.data.archives import unpack
 from kerasface.data.store import default_cache_folder
 from kerasface.files import user_path
 from kerasface.gallery.keys import key_path
+from kerasface.runs import write_atomically
 from kerasface.train.metric_recipe import MetricRecipe
 from kerasface.train.recipe import ClassifyRecipe, build_recipe, read_recipe
 from kerasface.train.segment_recipe import SegmentRecipe
@@ -107,3 +114,49 @@ def test_a_photo_with_a_fault_is_read_and_noted(home):
     cut, whole = json.loads(result.stdout)
     assert [text.startswith(note) for text in cut["notes"]] == [True]
     assert "notes" not in whole
+
+
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_file_that_the_disk_does_not_take_is_named_and_nothing_is_left(tmp_path, monkeypatch):
+    path = tmp_path / "result.npz"
+    path.write_bytes(b"before")
+    with pytest.raises(OSError, match=r"result\.npz cannot be written: No space left on device\. Free space") as caught:
+        write_atomically(path, full)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"result\.npz cannot be written"):
+        write_atomically(path, b"after")
+    assert [file.name for file in tmp_path.iterdir()] == ["result.npz"]
+    assert path.read_bytes() == b"before"
+
+
+def test_an_archive_that_the_disk_does_not_take_is_named_and_nothing_is_left(tmp_path, monkeypatch):
+    packed, picture = io.BytesIO(), io.BytesIO()
+    Image.new("L", (4, 4)).save(picture, "PNG")
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("Ada/1.png", "Bob/1.png"):
+            archive.writestr(name, picture.getvalue())
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(OSError, match=r"people.Ada.1\.png cannot be written: No space left on device"):
+        unpack(packed.getvalue(), tmp_path / "people")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sample_that_the_disk_does_not_take_is_named_and_nothing_is_left(tmp_path, monkeypatch):
+    save, saved = Image.Image.save, []
+
+    def until_full(image, path, *arguments):
+        saved.append(path)
+        return full() if len(saved) > 5 else save(image, path, *arguments)
+
+    monkeypatch.setattr(Image.Image, "save", until_full)
+    result = CliRunner().invoke(main, ["sample", "digits", str(tmp_path / "digits")])
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert str(tmp_path / "digits") in result.stderr
+    assert "No space left on device" in result.stderr
+    assert len(saved) == 6
+    assert not list(tmp_path.iterdir())

@@ -10,7 +10,6 @@ import os
 import shutil
 import stat
 import struct
-import tempfile
 import unicodedata
 import zipfile
 import zlib
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kerasface.data.image_cache import check_space
+from kerasface.files import made_whole, writing
 from kerasface.image_headers import HeaderError, RawFileError, format_of
 from kerasface.images import SIGNATURE_BYTES, SUFFIXES, is_left_behind
 
@@ -156,32 +156,23 @@ def unpack(archive: bytes | BinaryIO, folder: str | os.PathLike, limits: Limits 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"There is something in {folder} already. Choose another name, or delete it.")
     check_space(folder, contents.num_bytes)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        num_files, skipped = 0, list(contents.skipped)
-        with _opened(archive) as opened:
-            for (name, file), info in zip(contents.files, contents.entries, strict=True):
-                path = beside / name / file
-                try:
+    num_files, skipped = 0, list(contents.skipped)
+    with made_whole(folder) as beside, _opened(archive) as opened:
+        for (name, file), info in zip(contents.files, contents.entries, strict=True):
+            path = beside / name / file
+            try:
+                with writing(folder / name):
                     path.parent.mkdir(exist_ok=True)
-                    # `zipfile` stops at the size that was looked at before, and refuses what has another checksum then.
-                    with opened.open(info) as packed, path.open("xb") as target:
-                        shutil.copyfileobj(packed, target)
-                    num_files += 1
-                except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-                    path.unlink(missing_ok=True)
-                    skipped.append((f"{name}/{file}", f"Damaged in the archive: {error}."))
+                # `zipfile` stops at the size that was looked at before, and refuses what has another checksum then.
+                with opened.open(info) as packed, writing(folder / name / file), path.open("xb") as target:
+                    shutil.copyfileobj(packed, target)
+                num_files += 1
+            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+                path.unlink(missing_ok=True)
+                skipped.append((f"{name}/{file}", f"Damaged in the archive: {error}."))
         for made in beside.iterdir():
             if not any(made.iterdir()):
                 made.rmdir()
-        beside.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        beside.rename(folder)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
     return Unpacked(folder, num_files, tuple(skipped))
 
 

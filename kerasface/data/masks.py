@@ -136,8 +136,9 @@ def read_mask(path: Path, classes: Sequence[str], colours: Sequence[Colour] | No
         ids = np.where(alpha > 0, ids, 0)
     if unknown.any():
         seen = np.ones(unknown.shape, dtype=bool) if alpha is None else alpha > 0
-        shown = greys if greys is not None else values
-        raise ImageError(f"{path}: {_unknown(numbers, unknown, name, shown[seen], classes, colours)}")
+        shown = values if values.ndim == 3 else greys
+        shown = None if shown is None else shown[seen]
+        raise ImageError(f"{path}: {_unknown(numbers, unknown, name, shown, classes, colours)}")
     return ids.astype(np.uint8)
 
 
@@ -283,7 +284,11 @@ def _stored_values(path: Path) -> tuple[np.ndarray, np.ndarray | None, np.ndarra
         # 65535 is as white as 255; what is no shade of 8 bits is no colour of a class, and stands for none.
         shades = stored // 257 if mode != "L" and stored.max(initial=0) > 255 and not (stored % 257).any() else stored
         greys = np.repeat(np.where((shades >= 0) & (shades < 256), shades, 0).astype(np.uint8)[..., None], 3, axis=2)
-        return stored // _SHORT_OF_8_BITS.get(packing, 1), greys if shades.max(initial=0) < 256 else None, None
+        return (
+            stored // _SHORT_OF_8_BITS.get(packing, 1),
+            greys if shades.min(initial=0) >= 0 and shades.max(initial=0) < 256 else None,
+            None,
+        )
     if mode == "LA":
         values = np.asarray(upright)
         return values[..., 0], np.repeat(values[..., :1], 3, axis=2), values[..., 1]
@@ -303,14 +308,16 @@ def _ids_of_colours(pixels: np.ndarray, colours: Sequence[Colour]) -> tuple[np.n
     return order[place], numbers, known[order][place] != numbers
 
 
-def _unknown(numbers, unknown, name: str, shown: np.ndarray, classes: Sequence[str], colours: Sequence[Colour]) -> str:
+def _unknown(
+    numbers, unknown, name: str, shown: np.ndarray | None, classes: Sequence[str], colours: Sequence[Colour]
+) -> str:
     """What is wrong with a mask, and what to do.
 
     Args:
         numbers: Id or colour of each pixel, as a number.
         unknown: Where it is none of the classes'.
         name: How such a number is written.
-        shown: The colours of all pixels that count, `(num_pixels, 3)`.
+        shown: The colours of all pixels that count, `(num_pixels, 3)`; `None` for ids that no colour has.
         classes: Names of the classes.
         colours: Their colours.
     """
@@ -327,9 +334,10 @@ def _unknown(numbers, unknown, name: str, shown: np.ndarray, classes: Sequence[s
         rule = f"A mask holds the ids of its classes, 0 to {len(classes) - 1}"
     else:
         rule = "A mask in colours holds those of its classes"
-    remedy = f"Write {CLASSES_FILE} with the lines {_lines(shown, classes, colours)}"
-    if name.startswith("id") and ((numbers > 0) & ~unknown).any():  # ids, some of which are a slip of the pen
+    if shown is None or (name.startswith("id") and ((numbers > 0) & ~unknown).any()):  # a slip of the pen
         remedy = f"Name the class in {CLASSES_FILE}, or draw these pixels as another"
+    else:
+        remedy = f"Write {CLASSES_FILE} with the lines {_lines(shown, classes, colours)}"
     return f"{rule}. Received: {listed}{more}. {remedy}."
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from kerasface.data.folders import ABOUT_FILE
+from kerasface.files import made_whole, writing
 
 _SIDE = 32  # pixels of a picture
 _DIGIT = 22  # of them are the digit's
@@ -68,10 +69,6 @@ def write_digits(folder: str | os.PathLike) -> SampleData:
 
     digits = load_digits()
     classes = tuple(str(name) for name in digits.target_names)
-    for name in classes:
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    for number, (ink, label) in enumerate(zip(digits.images, digits.target, strict=True), start=1):
-        Image.fromarray(on_paper(ink)).save(folder / classes[label] / f"digit_{number:04d}.png")
     sample = SampleData(
         folder=str(folder),
         num_images=len(digits.images),
@@ -84,7 +81,12 @@ def write_digits(folder: str | os.PathLike) -> SampleData:
         licence="CC BY 4.0",
     )
     about = {"source": sample.source, "licence": sample.licence}
-    (folder / ABOUT_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    with made_whole(folder) as beside, writing(folder):
+        for name in classes:
+            (beside / name).mkdir()
+        for number, (ink, label) in enumerate(zip(digits.images, digits.target, strict=True), start=1):
+            Image.fromarray(on_paper(ink)).save(beside / classes[label] / f"digit_{number:04d}.png")
+        (beside / ABOUT_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return sample
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import kerasface
+from kerasface.files import writing
 from kerasface.locks import Lock
 from kerasface.runs import RunError, write_atomically
 from kerasface.streams import in_json
@@ -40,7 +41,10 @@ from kerasface.train.stopping import (
 
 # Of an earlier training that came to nothing, or of an earlier process of it.
 _STALE = ("events.jsonl", "checkpoint.npz", "filters.npz", "confusion.json")
-_PARTS_THAT_TRAIN = ("data", "faces", "models", "train", "images.py", "losses.py", "segmentation_losses.py")
+_PARTS_THAT_TRAIN = (
+    *("data", "faces", "models", "train", "images.py", "image_headers.py", "image_values.py"),
+    *("losses.py", "segmentation_losses.py"),
+)
 _MAX_CHECKPOINT_SHARE = 0.05  # of the time goes into writing checkpoints at most
 _PREPARATION = ("images", "features")  # stages without steps of their own
 _LOG_SECONDS = 1.0  # between two lines of the event log
@@ -183,7 +187,8 @@ class Session:
     def event(self, kind: str, **values) -> None:
         """Appends an event to the log and hands it on; numbers that are not finite become null."""
         event = {"event": kind, "time": round(time.time(), 3), **_finite(values)}
-        with (self.folder / "events.jsonl").open("a", encoding="utf-8") as log:
+        path = self.folder / "events.jsonl"
+        with writing(path), path.open("a", encoding="utf-8") as log:
             log.write(in_json(json.dumps(event, ensure_ascii=False)) + "\n")
         self._on_event(event)
 

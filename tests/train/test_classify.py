@@ -114,7 +114,7 @@ def test_files_that_were_not_used_are_in_the_run_with_reasons(trained):
     assert set(reasons) == {"cut.png", "wall.png", "notes.txt", "loose.png"}
     assert "truncated" in reasons["cut.png"]
     assert "no face was found" in reasons["wall.png"]
-    assert "Not an image by its suffix" in reasons["notes.txt"]
+    assert "notes.txt: Not an image." in reasons["notes.txt"]
 
 
 def test_the_run_holds_what_was_promised(trained):

@@ -272,7 +272,7 @@ def test_every_bad_file_is_rejected_with_its_reason_and_the_rest_is_used(data, t
     assert "Not an image." in reasons["Ada/text.png"]
     assert reasons["Bea/text.png"].startswith(str(data / "Bea" / "text.png"))
     assert "truncated" in reasons["Ada/cut.png"]
-    assert "by its suffix: .mp4" in reasons["Ada/movie.mp4"]
+    assert "movie.mp4: Not an image." in reasons["Ada/movie.mp4"]
     assert "No such file" in reasons["Ada/gone.png"]
     assert "A folder inside" in reasons["Ada/folder.png"]
     assert not any("\n" in reason for reason in reasons.values())
@@ -434,7 +434,7 @@ def test_a_list_of_pictures_is_followed_and_nothing_on_it_becomes_a_stranger(dat
     assert "Ada/3.png" not in labels
     assert labels["Ada/4.png"] == 2
     assert len(found.unknown) == 0
-    assert found.rejected == [(str(data / "Ada" / "3.png"), "Left out by data.curation.json.")]
+    assert found.rejected == [(path := str(data / "Ada" / "3.png"), f"{path}: Left out by data.curation.json.")]
     assert found.fingerprint != prepare(data, recipe(), tmp_path).fingerprint
 
 
