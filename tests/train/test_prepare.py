@@ -434,7 +434,8 @@ def test_a_list_of_pictures_is_followed_and_nothing_on_it_becomes_a_stranger(dat
     assert "Ada/3.png" not in labels
     assert labels["Ada/4.png"] == 2
     assert len(found.unknown) == 0
-    assert found.rejected == [(path := str(data / "Ada" / "3.png"), f"{path}: Left out by data.curation.json.")]
+    left_out = str(data / "Ada" / "3.png")
+    assert found.rejected == [(left_out, f"{left_out}: Left out by data.curation.json.")]
     assert found.fingerprint != prepare(data, recipe(), tmp_path).fingerprint
 
 
