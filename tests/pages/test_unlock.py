@@ -22,7 +22,7 @@ from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.gallery.store import Consent, NewSample, now_text, open_gallery
 from kerasface.unlock.lockout import FREE_FAILURES, Lockout
 from kerasface.unlock.states import State, Status
-from pages import _unlock_attempt
+from pages import _models, _unlock_attempt
 from pages._unlock_attempt import Attempt
 from pages._unlock_note import EXAMPLE
 from pages._unlock_trust import rates_text
@@ -268,6 +268,29 @@ def test_rates_are_told_with_their_bounds():
     assert f"A print: 0 of 50 let in (up to {100 * (1 - 0.05 ** (1 / 50)):.1f} %)" in text
     assert "5.8 %" in text
     assert "All: 3 of 3 let in (up to 100.0 %)" in text
+
+
+def test_of_several_faces_the_one_that_is_meant_enrols(
+    open_page, tmp_path, front_end, monkeypatch, portrait_png, no_cached_models
+):
+    make_gallery(tmp_path / "kerasface.gallery")
+    monkeypatch.setattr(_models, "_analyzer", lambda: front_end)
+    front_end.lists = [list(np.eye(2, EMBEDDING_DIM, dtype=np.float32))]
+    page = open_page("unlock")
+    page.segmented_control(key="unlock_view").set_value("enrol").run()
+    page.text_input(key="unlock_enrol_name").set_value("Eileen").run()
+    page.segmented_control(key="unlock_enrol_source").set_value("Upload").run()
+    page.file_uploader[0].set_value([("two.png", portrait_png, "image/png")]).run()
+    page.checkbox(key="unlock_enrol_agreed").check().run()
+    assert page.button(key="unlock_enrol_enrol").label == "Enrol 0 photos as Eileen"
+    (choice,) = [group for group in page.button_group if group.key.startswith("add_face_")]
+    choice.set_value(1).run()
+    page.button(key="unlock_enrol_enrol").click().run()
+    assert not page.exception
+    with open_gallery(
+        tmp_path / "kerasface.gallery", embedder=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM, key=KEY
+    ) as gallery:
+        np.testing.assert_allclose(gallery.embeddings("Eileen"), np.eye(2, EMBEDDING_DIM)[1:], atol=1e-6)
 
 
 def test_somebody_new_enrols_and_may_unlock(open_page, ada, tmp_path, portrait_png):
