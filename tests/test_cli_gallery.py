@@ -62,6 +62,19 @@ def test_enrol_identify_and_forget(run, photos, tmp_path):
     assert "The gallery is empty" in text
 
 
+def test_a_photo_on_its_side_is_enrolled_and_found_and_both_say_so(run, photos, portrait):
+    lying = photos / "lying.png"
+    Image.fromarray(np.ascontiguousarray(np.rot90(portrait))).save(lying)
+    told = run("enroll", "Eileen", lying, as_json=False)
+    assert f"Note: {lying} was turned by 90 degrees clockwise." in told.stderr
+    text = run("identify", lying, photos / "front.png", as_json=False).stdout.splitlines()
+    assert text[0] == f"{lying}: 1 face, photo turned by 90 degrees clockwise"
+    assert text[1].startswith("  face 1 at ")
+    assert "MATCH" in text[1]
+    assert text[2] == f"{photos / 'front.png'}: 1 face"
+    assert "MATCH" in text[3]
+
+
 @pytest.mark.slow
 def test_the_gate_of_the_command_line(run, photos):
     run("enroll", "Eileen", photos / "front.png")
