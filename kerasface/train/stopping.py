@@ -20,7 +20,7 @@ from kerasface.runs import write_atomically
 from kerasface.train.folders import has_learned, session_folder
 from kerasface.train.processes import process_start
 
-GRACE = 4.0  # seconds from the request to the end of a process that only trains
+GRACE = 3.5  # seconds from the request to the end of a process that only trains
 STOPPED = 130  # its exit code then, as that of Ctrl-C
 _PAUSE = 0.2  # seconds between two looks
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
