@@ -36,7 +36,8 @@ DIGITS = {"linear": 60, "simple_cnn": 60, "mlp": 20}  # pictures of each digit t
 def drawn(source: Path, target: Path, num_classes: int, fewest: int, most: int, seed: int) -> list[tuple[Path, int]]:
     """Copies some classes with some of their photos to `target`; returns others of them with their labels."""
     rng = np.random.default_rng(seed)
-    folders = [folder for folder in sorted(source.iterdir()) if len(list(folder.iterdir())) >= most + 2]
+    classes = [folder for folder in sorted(source.iterdir()) if folder.is_dir()]
+    folders = [folder for folder in classes if len(list(folder.iterdir())) >= most + 2]
     chosen = sorted(rng.choice(len(folders), num_classes, replace=False))
     fresh = []
     for label, folder in enumerate(folders[index] for index in chosen):
