@@ -9,6 +9,7 @@ import click
 from kerasface.cli.output import JSON, print_json
 from kerasface.cli.people import GALLERY, opened_gallery
 from kerasface.errors import is_answer, one_line, show_traceback
+from kerasface.files import user_path
 from kerasface.terminal import start_tensorflow, turned_away
 from kerasface.train.__main__ import UserPath
 
@@ -67,7 +68,7 @@ def _attempt(camera: str, user: str | None, timeout: float, keep: Path | None, g
 
     session = UnlockSession(people, unlock_analyzer(), Lockout(), timeout=timeout)
     with turned_away(2):  # what OpenCV says of a camera that is not there
-        source = Camera(camera)
+        source = Camera(str(user_path(camera)))
     with source:
         seconds, frames = _watch(session, source, keep, quiet)
     status = session.status
