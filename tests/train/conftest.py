@@ -40,7 +40,7 @@ def _prepared(names, labels, train, validation, unknown, **changes):
         "rejected": [],
         "left_out": {},
         "num_computed": 0,
-        "input": {"kind": "face"},
+        "input": {"kind": "image"},
     }
     return PreparedData(**fields | changes)
 
@@ -78,7 +78,8 @@ def records():
     them; of the others it accepts one, who is called Grace.
     """
     labels = np.concatenate([np.arange(3).repeat(2), np.arange(3).repeat(10), np.full(40, -1)])
-    prepared = _prepared(["Ada", "Emmy", "Grace"], labels, range(6), range(6, 36), range(36, 76))
+    people = {"input": {"kind": "face"}}
+    prepared = _prepared(["Ada", "Emmy", "Grace"], labels, range(6), range(6, 36), range(36, 76), **people)
     rng = np.random.default_rng(0)
     logits = 6.0 * np.eye(3)[labels[6:36]] + rng.normal(0, 0.5, (30, 3))
     logits[[0, 1, 25]] = [0, 7, 0], [0, 9, 0], [0, 5, 0]
