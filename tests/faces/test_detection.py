@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kerasface.faces import detection
-from kerasface.faces.detection import Face, FaceDetector, _judged, central_face
+from kerasface.faces.detection import _LOOKS, Face, FaceDetector, _judged, central_face
 
 # The portrait's head with hair and some shoulder: rows 20-240, columns 130-310; its face is about 86 x 110 pixels.
 HEAD = np.s_[20:240, 130:310]
@@ -265,7 +265,7 @@ PHOTO, WINDOW = [np.zeros((100, 100, 3), dtype=np.uint8)], np.array([(10.0, 10.0
 def test_a_window_beside_the_face_is_looked_at_again_from_where_it_points():
     """The network doubts the first window and says where the face is; asked again from there, it is sure."""
     network = ScriptedNetwork(0.5, 0.99)
-    (windows,) = _judged(network, [PHOTO], [WINDOW], 24, 0.7)
+    (windows,) = _judged(network, [PHOTO], [WINDOW], 24, 0.7, _LOOKS)
     assert network.seen == [1, 1]
     np.testing.assert_allclose(windows, [(30, 30, 80, 80, 0.99)])  # moved twice
 
@@ -273,15 +273,30 @@ def test_a_window_beside_the_face_is_looked_at_again_from_where_it_points():
 @pytest.mark.parametrize(("probabilities", "found"), [((0.9,), 1), ((0.2,), 0), ((0.5, 0.2), 0), ((0.5,) * 4, 0)])
 def test_only_doubts_are_looked_at_again_and_not_for_ever(probabilities, found):
     network = ScriptedNetwork(*probabilities)
-    (windows,) = _judged(network, [PHOTO], [WINDOW], 24, 0.7)
+    (windows,) = _judged(network, [PHOTO], [WINDOW], 24, 0.7, _LOOKS)
     assert (len(windows), len(network.seen)) == (found, len(probabilities))
 
 
 def test_doubts_about_a_face_that_passed_are_left_alone():
     """Two windows on one face: the network is sure of the first, and the second would add nothing."""
     network = ScriptedNetwork(np.array([[0.9], [0.5]]))
-    (windows,) = _judged(network, [PHOTO], [np.concatenate([WINDOW, WINDOW])], 24, 0.7)
+    (windows,) = _judged(network, [PHOTO], [np.concatenate([WINDOW, WINDOW])], 24, 0.7, _LOOKS)
     assert (network.seen, len(windows)) == ([2], 1)
+
+
+def test_a_photo_with_a_face_at_first_sight_is_not_looked_at_again(portrait, detector, monkeypatch):
+    """Of two photos the one without a face gets the further looks, alone."""
+    seen = []
+    finish = detector._finish
+
+    def counted(photos, windows, looks):
+        seen.append((len(photos), len(looks)))
+        return finish(photos, windows, looks)
+
+    monkeypatch.setattr(detector, "_finish", counted)
+    found = detector.detect([portrait, np.zeros_like(portrait)], turns=False)
+    assert [len(faces) for faces in found] == [1, 0]
+    assert seen == [(2, 1), (1, len(_LOOKS))]
 
 
 @pytest.mark.parametrize("contrast", [0.3, 0.35])
