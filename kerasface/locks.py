@@ -68,7 +68,7 @@ def take_lock(path: str | os.PathLike, note: str = "", *, patience: float = 0.0)
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            if _try(descriptor) and _stands(descriptor, path):
+            if try_lock(descriptor) and stands(descriptor, path):
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, note.encode()[:_MAX_NOTE])
                 return Lock(path, descriptor)
@@ -88,14 +88,15 @@ def lock_note(path: str | os.PathLike) -> str | None:
     except OSError:
         return None
     try:
-        if _try(descriptor, shared=True):
+        if try_lock(descriptor, shared=True):
             return None
         return os.read(descriptor, _MAX_NOTE).decode("utf-8", "replace")
     finally:
         os.close(descriptor)
 
 
-def _try(descriptor: int, shared: bool = False) -> bool:
+def try_lock(descriptor: int, shared: bool = False) -> bool:
+    """Locks an open file unless somebody else holds it; closing it unlocks it. `shared` is for those who only look."""
     try:
         if fcntl is not None:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -110,7 +111,7 @@ def _try(descriptor: int, shared: bool = False) -> bool:
     return True
 
 
-def _stands(descriptor: int, path: Path) -> bool:
+def stands(descriptor: int, path: Path) -> bool:
     """Whether the open file is the one at `path`: its last holder may have deleted it meanwhile."""
     with contextlib.suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(descriptor), path.stat())

@@ -23,11 +23,7 @@ from kerasface.gallery.store import (
     GalleryFileError,
     NotAGalleryError,
 )
-
-if os.name == "nt":
-    import msvcrt
-else:
-    import fcntl
+from kerasface.locks import stands, try_lock
 
 _SETTINGS = (
     "PRAGMA journal_mode = WAL",  # as it is made; not so a restored copy
@@ -374,24 +370,10 @@ def _locked_file(file: Path, path: Path) -> int | None:
             f"The gallery {path} cannot be written: {error.strerror}: {error.filename}. Its folder must be writable."
         ) from error
     try:
-        if _take(descriptor) and os.path.samestat(os.fstat(descriptor), os.stat(file)):
+        if try_lock(descriptor) and stands(descriptor, file):
             return descriptor
-    except FileNotFoundError:
-        pass
     except BaseException:
         os.close(descriptor)
         raise
     os.close(descriptor)
     return None
-
-
-def _take(descriptor: int) -> bool:
-    """Locks an open file exclusively unless somebody else holds it; closing it unlocks it."""
-    try:
-        if os.name == "nt":
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # the one of Unix, the one of Windows
-        return False
-    return True

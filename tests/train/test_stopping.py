@@ -154,6 +154,7 @@ def test_a_job_in_the_background_does_not_end_with_the_ctrl_c_of_its_terminal(pr
         (json.dumps({"process": os.getpid(), "process_start": "long ago"}), False),
         (json.dumps(this_process()), True),
     ],
+    ids=["none", "empty", "of nobody", "damaged", "of another", "of an earlier process of this number", "of this one"],
 )
 def test_whom_a_request_is_meant_for(tmp_path, content, mine):
     """One that names nobody was made by hand, and is for whoever trains."""
