@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from kerasface.files import writing
 from kerasface.replacement import names_left, replaced_whole, settle
 from kerasface.streams import NOT_TEXT, in_json
@@ -173,6 +171,8 @@ def write_run(
         ValueError: If the card or the metrics hold NaN or infinity.
     """
     folder = _folder(root, name)
+    import numpy as np  # an eighth of a second, which `--help` need not wait for
+
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         raise RunError(f"The run {name!r} was not written: the model has weights that are NaN or infinite.")
     try:

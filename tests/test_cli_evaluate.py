@@ -83,7 +83,7 @@ def test_two_models_are_compared_and_reported(run, folder):
     assert result.exit_code == 0, result.output
     assert "sharp makes fewer errors. blind errs on 66.67" in result.stdout
     assert "20 wrong by blind alone, 0 by sharp alone" in result.stdout
-    assert "the model has no threshold" in result.stdout
+    assert "no threshold in the model, so each got a name" in result.stdout
     with open("report.html", encoding="utf-8") as file:
         report = file.read()
     assert "sharp makes fewer errors" in report

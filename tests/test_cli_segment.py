@@ -204,7 +204,7 @@ def test_evaluate_measures_every_class(run, labelled):
     assert rates["f1"]["skin"] == pytest.approx(2 * 2048 / (2048 + 2112))
     assert set(rates["boundary_f1"]) == set(CLASSES)
     assert (rates["num_images"], rates["num_failed"]) == (2, 1)
-    assert rates["failed"] == [{"image": "images/three.png", "reason": "No mask of this name."}]
+    assert rates["failed"] == [{"image": "images/three.png", "reason": "images/three.png: No mask of this name."}]
     assert rates["mean_iou_low"] <= rates["mean_iou"] <= rates["mean_iou_high"]
     assert rates["seconds"] >= 0
     report = (labelled / "report.html").read_text(encoding="utf-8")

@@ -277,7 +277,7 @@ def segmentation(images, masks, model, runs, report_file, as_json) -> None:
         click.echo(f"{name}: {told or 'occurs in no mask'}")
     click.echo(f"{counted(len(failed), 'file')} failed, {device_name()}, {seconds():.0f} s")
     for line in failed[:10]:
-        click.echo(f"  {line['image']}: {line['reason']}")
+        click.echo(f"  {line['reason']}")
 
 
 def _interval(low: float | None, high: float | None) -> str:

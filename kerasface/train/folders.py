@@ -6,8 +6,6 @@ import shlex
 import zipfile
 from pathlib import Path
 
-import numpy as np
-
 from kerasface.runs import DEFAULT_ROOT, RunError, check_name
 from kerasface.train.metric_recipe import MetricRecipe
 from kerasface.train.recipe import ClassifyRecipe, build_recipe, read_recipe
@@ -72,6 +70,8 @@ def has_learned(folder: Path) -> bool:
 
     A checkpoint that cannot be read counts: somebody may still want to look at it.
     """
+    import numpy as np  # an eighth of a second, which `--help` need not wait for
+
     try:
         with (folder / "checkpoint.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
             progress = json.loads(stored["progress"].tobytes())

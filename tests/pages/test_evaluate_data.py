@@ -62,6 +62,7 @@ def write_images(folder, *names):
 
 
 def test_a_list_of_pairs_becomes_photos_and_numbers(tmp_path):
+    write_images(tmp_path, "Ann/Ann_0001.jpg", "Ann/Ann_0002.jpg")  # one pair is enough to read the list
     (tmp_path / "pairs.txt").write_text("2 1\nAnn 1 2\nAnn 1 Bob 3\nBob 3 4\nBob 4 Cy 1\n", encoding="utf-8")
     listed = pairs_of_file(str(tmp_path / "pairs.txt"), str(tmp_path))
     named = [[listed.people.photo_name(photo) for photo in pair] for pair in listed.pairs.tolist()]
@@ -75,6 +76,7 @@ def test_a_list_of_pairs_becomes_photos_and_numbers(tmp_path):
 
 
 def test_a_list_without_folds_is_dealt_out_by_people(tmp_path):
+    write_images(tmp_path, "Ann/Ann_0001.jpg", "Ann/Ann_0002.jpg")  # one pair is enough to read the list
     (tmp_path / "pairs.txt").write_text("2\nAnn 1 2\nBob 1 2\nAnn 1 Bob 3\nBob 4 Cy 1\n", encoding="utf-8")
     listed = pairs_of_file(str(tmp_path / "pairs.txt"), str(tmp_path))
     assert (listed.folds.tolist(), listed.told) == ([0, 1, 0, 1], False)

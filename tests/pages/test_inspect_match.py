@@ -45,7 +45,7 @@ def test_the_sample_is_a_match_with_a_map_on_each_face(open_page, counted):
     assert "about 1 in 1,000 pairs of different people" in said(page)
     assert len(page.image) == 2
     captions = [caption.value.replace("\\", "") for caption in page.caption]
-    assert any("no model face-parts" in caption for caption in captions)  # the maps do not need it
+    assert any("no model 'face-parts'" in caption for caption in captions)  # the maps do not need it
     page.slider(key="inspect_match_opacity").set_value(20).run()
     page.segmented_control(key="inspect_match_method").set_value("layer-cam").run()
     page.segmented_control(key="inspect_match_method").set_value("grad-cam").run()

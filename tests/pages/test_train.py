@@ -271,7 +271,7 @@ def test_start_takes_what_is_typed_at_the_moment_it_is_pressed(open_page, pictur
     page.button(key="new_start").click().run()
     assert not page.exception
     (command,) = started
-    assert command[4:7] == ["others", "--name", "mine"]
+    assert command[3:6] == ["others", "--name", "mine"]
     assert command[command.index("--epochs") + 1] == "7"
 
 

@@ -83,7 +83,7 @@ class ScriptedSession:
 @pytest.fixture
 def scripted(monkeypatch, no_cached_models):
     """Replaces what looks at frames; returns the class whose `script` tells how attempts go."""
-    blind = SimpleNamespace(detector=SimpleNamespace(detect=lambda images: [[] for _ in images]))
+    blind = SimpleNamespace(detector=SimpleNamespace(detect=lambda images, turns: [[] for _ in images]))
     monkeypatch.setattr(_unlock_attempt, "unlock_analyzer", lambda: blind)
     monkeypatch.setattr(_unlock_attempt, "UnlockSession", ScriptedSession)
     monkeypatch.setattr(ScriptedSession, "script", ())

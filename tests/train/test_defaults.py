@@ -94,6 +94,6 @@ def test_the_shipped_recipes_hold(path):
         "metric": (MetricRecipe, resolve_metric),
         "segment": (SegmentRecipe, resolve_segment),
     }
-    (kind,) = [name for name in kinds if f"kerasface.train {name}" in header]  # a recipe states its command
+    (kind,) = [name for name in kinds if f"kerasface train {name}" in header]  # a recipe states its command
     recipe, resolved = kinds[kind]
     resolved(build_recipe(read_recipe(path, recipe), recipe))

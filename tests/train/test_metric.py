@@ -277,7 +277,7 @@ def test_wrong_usage_exits_with_2(arguments, says):
 
 
 def test_nothing_to_resume_is_an_error(tmp_path):
-    with pytest.raises(RunError, match="no interrupted training"):
+    with pytest.raises(RunError, match="no training 'absent' to go on with"):
         resume_metric("absent", runs=tmp_path)
 
 

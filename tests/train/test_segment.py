@@ -271,7 +271,7 @@ def test_wrong_usage_exits_with_2(arguments, says):
 
 
 def test_nothing_to_resume_is_an_error(tmp_path):
-    with pytest.raises(RunError, match="no interrupted training"):
+    with pytest.raises(RunError, match="no training 'absent' to go on with"):
         resume_segmentation("absent", runs=tmp_path)
     with pytest.raises(ValueError, match="Unknown encoder"):
         train_segmentation(tmp_path, "a", recipe=SegmentRecipe(encoder="unet"), runs=tmp_path)
