@@ -12,12 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import hypothesis
 import numpy as np
 import pytest
 
 from kerasface.terminal import choose_kernels
 
 choose_kernels()  # as the command line and the dashboard do
+hypothesis.settings.register_profile("kerasface", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("kerasface")
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -43,6 +43,7 @@ def test_a_photo_from_the_webcam_shows_its_face(page, app_server):
 
 
 @pytest.mark.parametrize("path", ["", *(name.lower() for name in MENU[1:])])
+@pytest.mark.slow
 def test_nothing_is_wider_than_a_phone(page, app_server, path):
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{app_server}/{path}")

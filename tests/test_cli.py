@@ -207,6 +207,7 @@ def test_two_people_are_no_match_in_words_and_in_json(run, photos, monkeypatch):
     assert (verdict["decision"], verdict["score"]) == ("no_match", 0.2)
 
 
+@pytest.mark.slow
 def test_verify_takes_the_faces_that_are_picked(run, photos, portrait, tmp_path):
     """Two heads of the same size: without a number nothing is decided, and a wrong one is refused."""
     head = portrait[20:240, 130:310]
@@ -335,6 +336,7 @@ def test_predict_does_not_answer_where_a_model_of_faces_must_choose(run, photos,
     assert "a stranger gets a name too" in note
 
 
+@pytest.mark.slow
 def test_predict_tells_a_class_named_unknown_from_a_stranger(run, photos, save_model):
     """In words the class stands in quotation marks; in JSON the decision is no label."""
     for threshold in (0.3, 0.5):

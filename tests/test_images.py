@@ -7,7 +7,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import warnings
 import zlib
 
@@ -306,12 +305,10 @@ def test_limit_on_bytes_is_checked_before_reading(tmp_path):
 @pytest.mark.parametrize("side", [10_000, 60_000])  # Pillow by itself warns at the first, and refuses the second
 def test_limit_on_pixels_is_checked_in_the_header(side):
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters)
-    start = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with pytest.raises(ImageError, match=f"Received: {side:,} x {side:,}"):
             decode(png_header(side, side))
-    assert time.perf_counter() - start < 1
     assert not caught
     assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters))
 

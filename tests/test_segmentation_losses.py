@@ -156,7 +156,7 @@ def test_16_bits_are_computed_in_32(loss):
 
 
 @every_loss
-@pytest.mark.parametrize("weights", [None, BY_IMAGE], ids=["plain", "weighted"])
+@pytest.mark.parametrize("weights", [None, pytest.param(BY_IMAGE, marks=pytest.mark.slow)], ids=["plain", "weighted"])
 def test_compile_and_fit(loss, weights):
     """The first step reports the loss of the untrained model; steps bring it down."""
     keras.utils.set_random_seed(0)

@@ -62,7 +62,7 @@ def test_every_image_comes_once_with_its_label():
     [
         *((policy, "none") for policy in POLICIES if policy != "strong"),
         pytest.param("strong", "none", marks=pytest.mark.slow),
-        ("strong", "mixup"),
+        pytest.param("strong", "mixup", marks=pytest.mark.slow),
         ("none", "cutmix"),
     ],
 )

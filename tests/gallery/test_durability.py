@@ -267,7 +267,7 @@ def test_who_waits_too_long_is_told_so(open_at, path, gallery, ada):
     started = time.monotonic()
     with locked(path, 1), pytest.raises(GalleryBusyError, match=r"for more than 0\.1 s"):
         brief.rename("Ada", "Eve")
-    assert 0.1 <= time.monotonic() - started < 5
+    assert time.monotonic() - started >= 0.1
     assert brief.people() == [ada]
     assert brief.rename("Ada", "Eve").name == "Eve"
 

@@ -124,7 +124,8 @@ def test_mirrored_unet_gives_the_mirror_image_of_what_it_gives_for_the_mirror_im
     np.testing.assert_allclose(model(image), mean, atol=1e-5)
 
 
-@pytest.mark.parametrize("decoder", ["transposed", pytest.param("upsampled", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("decoder", ["transposed", "upsampled"])
+@pytest.mark.slow
 def test_plain_unet_learns_a_picture_by_heart(decoder):
     keras.utils.set_random_seed(0)
     image = noise(1, 4, 4, 3).repeat(8, axis=1).repeat(8, axis=2)

@@ -279,6 +279,7 @@ def test_the_verdict_says_who_is_better_by_how_much_or_that_nothing_can_be_said(
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_the_threshold_moves_by_key_and_files_come_down_in_a_browser(page, app_server):
     expect = pytest.importorskip("playwright.sync_api").expect
     page.goto(f"{app_server}/evaluate")

@@ -664,6 +664,7 @@ def test_no_session_sees_the_photos_of_another(open_view, people, sees):
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_a_hostile_name_is_text_in_a_browser(page, app_server, portrait_files):
     """In the demonstration, which needs neither a gallery nor a key of the user."""
     expect = pytest.importorskip("playwright.sync_api").expect

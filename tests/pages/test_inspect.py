@@ -192,6 +192,7 @@ def server_with_a_model(app_server, tmp_path_factory):
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_views_channels_and_stop_in_a_browser(page, server_with_a_model):
     expect = pytest.importorskip("playwright.sync_api").expect
     page.goto(f"{server_with_a_model}/inspect")

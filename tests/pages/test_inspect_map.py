@@ -243,6 +243,7 @@ def test_the_file_of_suspects_has_photos_and_numbers_of_points():
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_lasso_and_hover_in_a_browser(page, app_server):
     expect = pytest.importorskip("playwright.sync_api").expect
     page.goto(f"{app_server}/inspect?view=map")

@@ -316,6 +316,7 @@ def server_with_a_model(app_server, tmp_path_factory):
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_views_legend_and_downloads_in_a_browser(page, server_with_a_model, portrait_face):
     expect = pytest.importorskip("playwright.sync_api").expect
     page.goto(f"{server_with_a_model}/segment")

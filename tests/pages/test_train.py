@@ -588,6 +588,7 @@ def server_with_a_training(app_server, tmp_path_factory):
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_a_training_is_followed_and_stopped_in_a_browser(page, server_with_a_training):
     expect = pytest.importorskip("playwright.sync_api").expect
     url, session = server_with_a_training

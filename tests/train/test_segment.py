@@ -63,6 +63,7 @@ def trained(shapes, cache, tmp_path_factory):
     return train_segmentation(shapes, "shapes", recipe=recipe, runs=runs, cache=cache, on_event=events.append), events
 
 
+@pytest.mark.slow
 def test_it_finds_what_was_drawn(trained):
     result, _ = trained
     assert result.metrics["mean_iou"] > 0.8
@@ -74,6 +75,7 @@ def test_it_finds_what_was_drawn(trained):
     assert (found == mask).mean() > 0.93
 
 
+@pytest.mark.slow
 def test_the_run_says_what_it_is(trained):
     result, events = trained
     card = json.loads((result.folder / "card.json").read_text(encoding="utf-8"))
@@ -95,6 +97,7 @@ def test_the_run_says_what_it_is(trained):
     assert "disc" in (result.folder / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_its_metrics_are_those_of_the_saved_model(trained, shapes, cache):
     result, _ = trained
     segmenter = Segmenter(load_run(result.folder.parent, "shapes"))
