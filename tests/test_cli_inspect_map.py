@@ -81,7 +81,9 @@ def test_a_folder_of_photos_is_embedded(run, portrait_files, tmp_path):
     told = run(tmp_path / "people", "--method", "pca")
     assert (told["num_points"], told["num_names"]) == (2, 2)
     assert [row["image"].rsplit("/", 1)[1] for row in told["rejected"]] == ["wall.png"]
-    assert "Not on the map: 1 photo without a face, or not readable." in (tmp_path / "out" / "map.html").read_text(encoding="utf-8")
+    assert "Not on the map: 1 photo without a face, or not readable." in (tmp_path / "out" / "map.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_wrong_calls_say_what_is_wanted(run, faces, tmp_path):

@@ -180,7 +180,7 @@ def test_a_real_training_outlives_it_too_and_becomes_a_run(runs, tmp_path):
     wait_for(lambda: not log.exists() or standing(read_events(log)[0]).done > done)
     wait_for(lambda: state("linear", runs) == "finished", seconds=300)
     assert len(read_filters(runs / "linear").epochs) > 20
-    assert "top-1" in last_words("linear", runs=runs)
+    assert "curves, mistakes and confusions" in last_words("linear", runs=runs)
 
 
 def test_a_training_from_the_command_line_is_found(runs):
