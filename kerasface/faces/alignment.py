@@ -12,6 +12,9 @@ from kerasface.arrays import check_array
 FACE_RESNET_TEMPLATE = np.array(
     [(47.31, 45.39), (101.71, 45.32), (74.29, 77.67), (50.44, 105.20), (98.10, 105.16)], dtype=np.float64
 )
+# Pixels: the longest side that OpenCV takes. Shorter photos are not cut: it rounds where it samples by where it starts, and
+# a few pairs of LFW are decided by that.
+_LONGEST = 32_766
 
 
 def similarity_transform(points: np.ndarray, template: np.ndarray) -> np.ndarray:
@@ -67,16 +70,19 @@ def align(image: np.ndarray, landmarks: np.ndarray, template: np.ndarray, image_
     matrix = finer * matrix
     matrix[:, 2] += (finer - 1) / 2
     height, width = image_size
-    # Only what the crop shows: OpenCV takes no picture that is longer than 32,766 pixels, as some panoramas are.
-    corners = np.array(
-        [(-1, -1, 1), (width * finer, -1, 1), (-1, height * finer, 1), (width * finer, height * finer, 1)]
-    )
+    if max(image.shape[:2]) > _LONGEST:
+        image, corner = _part_seen(image, matrix, (width * finer, height * finer))
+        if not image.size:
+            return np.zeros((height, width, *image.shape[2:]), dtype=np.uint8)
+        matrix[:, 2] += matrix[:, :2] @ corner
+    crop = cv2.warpAffine(image, matrix, (width * finer, height * finer), flags=cv2.INTER_LINEAR)
+    return crop if finer == 1 else cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _part_seen(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
+    """Cuts out of a photo what a crop of `size` (width, height) shows of it; returns the part and its corner (x, y)."""
+    corners = np.array([(-1, -1, 1), (size[0], -1, 1), (-1, size[1], 1), (*size, 1)])
     seen = corners @ cv2.invertAffineTransform(matrix).T
     left, top = np.maximum(np.floor(seen.min(axis=0)).astype(int) - 1, 0)
     right, bottom = np.maximum(np.ceil(seen.max(axis=0)).astype(int) + 2, 0)
-    part = image[top:bottom, left:right]
-    if not part.size:
-        return np.zeros((height, width, *image.shape[2:]), dtype=np.uint8)
-    matrix[:, 2] += matrix[:, :2] @ (left, top)
-    crop = cv2.warpAffine(part, matrix, (width * finer, height * finer), flags=cv2.INTER_LINEAR)
-    return crop if finer == 1 else cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
+    return image[top:bottom, left:right], (left, top)
