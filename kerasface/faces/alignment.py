@@ -12,8 +12,8 @@ from kerasface.arrays import check_array
 FACE_RESNET_TEMPLATE = np.array(
     [(47.31, 45.39), (101.71, 45.32), (74.29, 77.67), (50.44, 105.20), (98.10, 105.16)], dtype=np.float64
 )
-# Pixels: the longest side that OpenCV takes. Shorter photos are not cut: it rounds where it samples by where it starts, and
-# a few pairs of LFW are decided by that.
+# Pixels: the longest side that OpenCV takes. Shorter photos are not cut: it rounds where it samples by where it starts,
+# and a few pairs of LFW are decided by that.
 _LONGEST = 32_766
 
 
