@@ -32,6 +32,7 @@ def test_two_uploaded_photos_get_a_verdict(page, app_server, portrait_files):
     expect(page.get_by_test_id("stPlotlyChart").get_by_text("score 0.")).to_be_visible()  # on the drawn scale
 
 
+@pytest.mark.slow
 def test_a_photo_from_the_webcam_shows_its_face(page, app_server):
     page.goto(f"{app_server}/recognise")
     settle(page)
@@ -53,6 +54,7 @@ def test_nothing_is_wider_than_a_phone(page, app_server, path):
 
 
 @pytest.mark.parametrize("path", ["architectures", ""])
+@pytest.mark.slow
 def test_the_browser_asks_nobody_but_this_machine(page, app_server, path):
     """Fonts, icons and scripts come from the dashboard itself: it works, and keeps to itself, without a network."""
     asked = []

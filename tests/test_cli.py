@@ -237,6 +237,7 @@ def test_verify_refuses_an_error_rate_that_was_not_measured(run, photos):
     assert "Received: fmr=0.9" in result.output
 
 
+@pytest.mark.slow
 def test_embed_writes_what_numpy_reads_without_pickle(run, photos, tmp_path):
     out = tmp_path / "new" / "faces.npz"
     result = run("embed", photos, "--out", out, "--json")
@@ -330,6 +331,7 @@ def test_predict_names_a_known_face_at_once(run, photos, save_model):
     assert "counts as known from a probability of 0.300 on" in result.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_predict_does_not_answer_where_a_model_of_faces_must_choose(run, photos, saved_models):
     _, face, note = run("predict", photos / "face.png", "--model", "anybody", "--top", "2").stdout.splitlines()
     assert face.endswith(": must choose: Ada 33.3%, Bea 33.3%")
@@ -432,6 +434,7 @@ def test_altered_weights_stop_every_command_with_file_and_hashes(run, photos, mo
         assert pretrained.LEDGER[1].remedy in result.output
 
 
+@pytest.mark.slow
 def test_evaluate_verification_prints_what_others_read(run, photos, portrait, tmp_path):
     """Two people in two folds; all are photos of the portrait, so the impostors score high: no matter here."""
     for name in ("Ada", "Bea"):

@@ -62,6 +62,7 @@ def test_enrol_identify_and_forget(run, photos, tmp_path):
     assert "The gallery is empty" in text
 
 
+@pytest.mark.slow
 def test_a_photo_on_its_side_is_enrolled_and_found_and_both_say_so(run, photos, portrait):
     lying = photos / "lying.png"
     Image.fromarray(np.ascontiguousarray(np.rot90(portrait))).save(lying)

@@ -90,6 +90,7 @@ def test_features_are_the_embeddings_of_the_crops(paths, detector, embedder, tmp
     np.testing.assert_allclose(embed_crops(crops, embedder, tmp_path), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_another_detector_or_embedder_has_its_own_cache(photo_folder, detector, embedder, tmp_path):
     paths = [photo_folder / "face.png"]
     crops = crop_faces(paths, detector, embedder, tmp_path)

@@ -73,6 +73,7 @@ def test_plain_pictures_are_duplicates_only_of_their_own_colour():
     st.lists(st.tuples(st.integers(0, 11), st.sets(st.integers(0, 63), max_size=6)), max_size=12),
     st.integers(0, 6),
 )
+@pytest.mark.slow
 def test_near_pairs_are_those_of_a_plain_count(hashes, changes, max_distance):
     """Random hashes never come near one another, so copies with some bits turned are added."""
     hashes = hashes + [hashes[of % len(hashes)] ^ sum(1 << bit for bit in bits) for of, bits in changes if hashes]
@@ -129,6 +130,7 @@ def test_after_keeping_together_nothing_leaks(pictures, seed, data):
     assert len(after.exact) == len(after.near) == 0
 
 
+@pytest.mark.slow
 def test_two_of_twenty_thousand_are_found():
     hashes = np.random.default_rng(0).integers(0, 2**63, 20_000, dtype=np.uint64)
     hashes[19_999] = hashes[0] ^ np.uint64(0b1011)

@@ -37,6 +37,7 @@ def test_an_image_is_dark_ink_on_white_paper(digits):
         assert blocks[ink == 0].mean() > 225
 
 
+@pytest.mark.slow
 def test_the_same_files_every_time(digits, tmp_path):
     again = write_digits(tmp_path)
     pairs = zip(*(read_identity_folders(folder).paths for folder in (digits.folder, again.folder)), strict=True)

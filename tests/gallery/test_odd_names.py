@@ -16,6 +16,7 @@ def odd(folder, name):
 
 
 @pytest.mark.parametrize("create", [True, "late"])
+@pytest.mark.slow
 def test_names_that_are_no_text_are_kept_exported_and_imported(create, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     first, second = odd(tmp_path, b"Jos\xe9.gallery"), odd(tmp_path, b"other\xe9.gallery")

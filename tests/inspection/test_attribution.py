@@ -57,6 +57,7 @@ def test_the_default_is_one_of_them():
 
 
 @pytest.mark.parametrize("nested", [True, False])
+@pytest.mark.slow
 def test_a_transfer_model_is_explained(nested):
     """MobileNetV2, flat or as one layer of another model, with random weights."""
     backbone = build_backbone("MobileNetV2", (64, 64), weights=None).model

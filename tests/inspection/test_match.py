@@ -52,6 +52,7 @@ def test_the_other_embedding_is_held_fixed(brightest, dots):
         assert explained.raw.shape == (15, 15)
 
 
+@pytest.mark.slow
 def test_the_match_of_a_portrait_lies_on_the_face(portrait_crop):
     """With its mirror image: hiding a place of the middle costs more than hiding one at the border."""
     found = explain_match(portrait_crop, np.ascontiguousarray(portrait_crop[:, ::-1]), match_model())

@@ -138,6 +138,7 @@ def test_plain_unet_learns_a_picture_by_heart(decoder):
 
 
 @pytest.mark.parametrize("name", [*FAMILIES, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
+@pytest.mark.slow
 def test_any_backbone_is_an_encoder_tapped_at_each_halving(name):
     encoder = build_encoder(name, (96, 96))
     model = encoder.backbone.model

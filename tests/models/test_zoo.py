@@ -64,6 +64,7 @@ def test_the_image_is_standardised_first():
 
 
 @each("resnet34", "mobilenet", "mobilenet_v2")
+@pytest.mark.slow
 def test_nothing_is_random_at_inference_and_a_saved_model_comes_back(name, tmp_path):
     model = built(name)
     images = images_of(32)

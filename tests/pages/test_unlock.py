@@ -316,6 +316,7 @@ def test_somebody_new_enrols_and_may_unlock(open_page, ada, tmp_path, portrait_p
     assert not page.button(key="unlock_begin").disabled
 
 
+@pytest.mark.slow
 def test_a_photo_that_is_held_up_does_not_open(open_page):
     page = open_page("unlock")
     page.segmented_control(key="unlock_view").set_value("trust").run()

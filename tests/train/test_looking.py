@@ -74,6 +74,7 @@ def assert_found(found, path):
     assert "plotly" in page
 
 
+@pytest.mark.slow
 def test_the_search_writes_its_figure_and_returns_a_rate_that_was_tried(pictures, tmp_path):
     reports = []
     found = search_learning_rate(

@@ -247,6 +247,7 @@ def test_class_weights_rise_with_rarity_and_leave_the_mean_as_it_is():
     assert (softer * counts).sum() == pytest.approx(1000)
 
 
+@pytest.mark.slow
 def test_the_command_trains_and_prints_what_came_of_it(shapes, cache, tmp_path):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text('encoder = "plain"\nimage_size = 64\ntraining_size = 32\ncopies = 1\nepochs = 1\n')

@@ -146,6 +146,7 @@ _SLOW = pytest.mark.slow
 @pytest.mark.parametrize(
     "step", [pytest.param(1, marks=_SLOW), pytest.param(5, marks=_SLOW), 6, pytest.param(11, marks=_SLOW)]
 )
+@pytest.mark.slow
 def test_killed_and_resumed_ends_as_if_nothing_had_happened(whole, pictures, cache, tmp_path, monkeypatch, step):
     """The history too: the loss of the epoch that was interrupted is the mean of all of it, not of what was left."""
     monkeypatch.setattr(session, "_MAX_CHECKPOINT_SHARE", np.inf)  # a checkpoint at each step, however slow the disk
