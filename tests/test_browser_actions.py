@@ -91,7 +91,7 @@ def test_the_terminal_shows_the_address_and_nothing_else(page, tmp_path, portrai
             inputs.nth(place).set_input_files(file)
         expect(page.get_by_role("heading", level=1)).to_contain_text("Match: the same person", timeout=ANALYSIS)
         page.goto(url)
-        expect(page.get_by_text("Installed")).to_be_visible(timeout=ANALYSIS)
+        expect(page.get_by_role("heading", name="Installed", exact=True)).to_be_visible(timeout=ANALYSIS)
         page.get_by_text("Gallery").first.click()
         page.goto("about:blank")
     lines = [line for line in (tmp_path / "server.log").read_text().splitlines() if line.strip()]

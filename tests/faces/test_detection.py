@@ -284,6 +284,13 @@ def test_doubts_about_a_face_that_passed_are_left_alone():
     assert (network.seen, len(windows)) == ([2], 1)
 
 
+@pytest.mark.parametrize(("side", "looks"), [(34, 1), (38, 2)])
+def test_a_small_window_is_not_looked_at_again(side, looks):
+    network = ScriptedNetwork(*(0.5, 0.99)[:looks])
+    _judged(network, [PHOTO], [np.array([(10.0, 10, 10 + side, 10 + side, 0.9)])], 24, 0.7, _LOOKS)
+    assert network.seen == [1] * looks
+
+
 def test_a_photo_with_a_face_at_first_sight_is_not_looked_at_again(portrait, detector, monkeypatch):
     """Of two photos the one without a face gets the further looks, alone."""
     seen = []
