@@ -35,6 +35,14 @@ with stopping.ends_when_asked(runs, "faces"):
 posix = pytest.mark.skipif(os.name != "posix", reason="On Windows a process has no signal from another.")
 
 
+@pytest.fixture(autouse=True)
+def _hears_ctrl_c():
+    """Also where the tests run in the background of a shell, whose jobs ignore it and hand that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def process(tmp_path):
     """Function from how far it comes to a process that waits there."""
