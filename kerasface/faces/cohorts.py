@@ -1,0 +1,202 @@
+"""The cohorts that scores are normalized by: embeddings of nobody, a part for every kind of people and pictures.
+
+A part is two files, `kerasface/faces/cohorts/<embedder>/<name>.npy`, int8, and its card `<name>.json`: whose photos it
+was drawn after, how, under which terms, and how near the drawn come to those photos. `benchmarks/cohort.py` makes the
+parts that ship.
+"""
+
+import hashlib
+import io
+import json
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from importlib import resources
+
+import numpy as np
+
+from kerasface.evaluation.normalization import Normalizer, draw_cohort, nearest_cosines
+
+NUM_BEST = 300  # highest cosines that a face's statistics are made of; benchmarks/RESULTS.md has others
+_LEAK_QUANTILE = 0.99
+_ATTEMPTS = 200  # draws in turn until enough are far from everybody
+
+
+class CohortError(RuntimeError):
+    """A part of a cohort is missing, altered or of another embedder."""
+
+
+@dataclass(frozen=True)
+class CohortCard:
+    """What is known of one part of a cohort.
+
+    Attributes:
+        name: The population's, such as `"lfw"`.
+        description: What its photos are, in words.
+        embedder: Network and alignment of the embeddings; `FaceEmbedder.fingerprint` without the number of views.
+        terms: What the photos may be used for.
+        num_photos: Photos that it was drawn after.
+        num_people: People on them.
+        size: Embeddings drawn.
+        num_components: As for `draw_cohort`.
+        spread: As for `draw_cohort`.
+        seed: As for `draw_cohort`.
+        nearest_drawn: Highest cosine of any drawn embedding to any of the photos.
+        nearest_stranger: What 99 % of the photos stay below with the nearest photo of somebody else; `nearest_drawn` is
+            no higher.
+        scale: What an int8 value is multiplied by.
+        sha256: Of the file of embeddings.
+        date: Day of the drawing, `YYYY-MM-DD`.
+    """
+
+    name: str
+    description: str
+    embedder: str
+    terms: str
+    num_photos: int
+    num_people: int
+    size: int
+    num_components: int
+    spread: float
+    seed: int
+    nearest_drawn: float
+    nearest_stranger: float
+    scale: float
+    sha256: str
+    date: str
+
+    def to_dict(self) -> dict:
+        """Returns the card as JSON-ready values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "CohortCard":
+        """Reads what `to_dict` gave.
+
+        Raises:
+            CohortError: If a key is missing or unknown.
+        """
+        wanted = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or set(values) != wanted:
+            received = sorted(values) if isinstance(values, dict) else type(values).__name__
+            raise CohortError(f"A cohort's card has the keys {sorted(wanted)}. Received: {received}.")
+        return cls(**values)
+
+
+def normalizer_of(fingerprint: str) -> Normalizer | None:
+    """Returns what normalizes the scores of an embedder; `None` where nothing ships for it: scores are cosines then.
+
+    Args:
+        fingerprint: `FaceEmbedder.fingerprint`. One cohort serves any number of views.
+
+    Raises:
+        CohortError: If a file of the cohort is missing or altered.
+    """
+    return _normalizer(embedder_of(fingerprint))
+
+
+def embedder_of(fingerprint: str) -> str:
+    """Returns network and alignment of an embedder's fingerprint, without the number of views."""
+    return fingerprint.rsplit("-", 1)[0]
+
+
+def cohort_cards(fingerprint: str) -> list[CohortCard]:
+    """Returns the cards of the parts that ship for an embedder, by name; none where it has no cohort."""
+    return [card for card, _ in _parts(embedder_of(fingerprint))]
+
+
+def draw_part(
+    embeddings: np.ndarray, people: np.ndarray, size: int, *, num_components: int, spread: float = 1.0, seed: int = 0
+) -> tuple[np.ndarray, float, float]:
+    """Draws a part of a cohort that comes no nearer to anybody than strangers do.
+
+    Args:
+        embeddings: Unit embeddings of the photos, `(n, embedding_dim)`.
+        people: Who is on each, integers `(n,)`.
+        size: Embeddings wanted.
+        num_components: As for `draw_cohort`, and so the others.
+        spread: A factor.
+        seed: Of the first draw.
+
+    Returns:
+        The drawn, `(size, embedding_dim)` float32; the highest cosine of any of them to any photo; and the limit, which
+        99 % of the photos stay below with the nearest photo of somebody else.
+
+    Raises:
+        ValueError: If the photos show one person only, or draws that are far enough from everybody are too rare.
+    """
+    people = np.asarray(people)
+    if len(np.unique(people)) < 2:
+        raise ValueError("A cohort is drawn after two people or more: one alone has no stranger to compare with.")
+    limit = float(np.quantile(_nearest_strangers(embeddings, people), _LEAK_QUANTILE))
+    kept, count = [], 0
+    for attempt in range(_ATTEMPTS):
+        drawn = draw_cohort(embeddings, size, num_components=num_components, spread=spread, seed=seed + 1000 * attempt)
+        kept.append(drawn[nearest_cosines(embeddings, drawn) <= limit])
+        count += len(kept[-1])
+        if count >= size:
+            part = np.concatenate(kept)[:size]
+            return part, float(nearest_cosines(embeddings, part).max()), limit
+    raise ValueError(
+        f"Of {_ATTEMPTS * size} draws only {count} are as far from the photos as strangers are from one another. "
+        f"Received: {len(embeddings)} photos of {len(np.unique(people))} people. Give photos of more people."
+    )
+
+
+def to_file(part: np.ndarray) -> tuple[bytes, float]:
+    """Returns a part as the bytes of its file, and the scale of its int8 values."""
+    scale = float(np.abs(part).max() / 127)
+    file = io.BytesIO()
+    np.save(file, np.round(part / scale).astype(np.int8))
+    return file.getvalue(), scale
+
+
+def from_file(content: bytes, card: CohortCard) -> np.ndarray:
+    """Returns the embeddings of a part, `(card.size, embedding_dim)` float32.
+
+    Raises:
+        CohortError: If the file is another than the card says.
+    """
+    if hashlib.sha256(content).hexdigest() != card.sha256:
+        raise CohortError(
+            f"The cohort {card.name!r} was altered: its SHA-256 is not that of its card. Install KerasFace again."
+        )
+    part = np.load(io.BytesIO(content), allow_pickle=False).astype(np.float32) * card.scale
+    return part / np.linalg.norm(part, axis=1, keepdims=True)
+
+
+def _nearest_strangers(embeddings: np.ndarray, people: np.ndarray) -> np.ndarray:
+    """The highest cosine of each photo to one of somebody else."""
+    nearest = []
+    for rows in np.array_split(np.arange(len(embeddings)), max(1, len(embeddings) // 1000)):
+        cosines = embeddings[rows] @ embeddings.T
+        cosines[people[rows][:, None] == people[None]] = -1.0
+        nearest.append(cosines.max(axis=1))
+    return np.concatenate(nearest)
+
+
+@cache
+def _normalizer(embedder: str) -> Normalizer | None:
+    parts = _parts(embedder)
+    if not parts:
+        return None
+    digest = hashlib.sha256("".join(card.sha256 for card, _ in parts).encode()).hexdigest()[:12]
+    return Normalizer(np.concatenate([part for _, part in parts]), NUM_BEST, f"{digest}-{NUM_BEST}")
+
+
+@cache
+def _parts(embedder: str) -> list[tuple[CohortCard, np.ndarray]]:
+    parts = []
+    for folder in resources.files("kerasface.faces").joinpath("cohorts").iterdir():
+        for file in sorted(folder.iterdir(), key=lambda file: file.name) if folder.is_dir() else ():
+            if file.name.endswith(".json"):
+                card = CohortCard.from_dict(json.loads(file.read_text(encoding="utf-8")))
+                if card.embedder == embedder:
+                    parts.append((card, from_file(_content(folder, card), card)))
+    return parts
+
+
+def _content(folder, card: CohortCard) -> bytes:
+    try:
+        return folder.joinpath(f"{card.name}.npy").read_bytes()
+    except OSError as error:
+        raise CohortError(f"The cohort {card.name!r} has no file of embeddings. Install KerasFace again.") from error
