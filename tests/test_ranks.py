@@ -27,6 +27,7 @@ RANKS = (
         "identify",
         "likeness",
         "error_report",
+        "population",
         "environment",
         "inspection",
         "unlock",

@@ -1,8 +1,8 @@
-"""Numbers of things, in words."""
+"""Numbers of things, in words, and rates in per cent."""
 
 import pytest
 
-from kerasface.words import counted
+from kerasface.words import counted, percent_of
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,19 @@ from kerasface.words import counted
 )
 def test_one_is_singular(number, nouns, text):
     assert counted(number, *nouns) == text
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [
+        (0, "0 %"),
+        (1, "100 %"),
+        (0.0024, "0.24 %"),
+        (0.1249, "12 %"),
+        (0.996, "99.6 %"),
+        (1.5e-7, "0.000015 %"),
+        (0.001, "0.1 %"),
+    ],
+)
+def test_a_small_rate_keeps_two_digits(rate, text):
+    assert percent_of(rate) == text

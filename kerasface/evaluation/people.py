@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array
+from scipy.sparse import block_diag, csr_array
 
 from kerasface.arrays import as_embeddings
 from kerasface.evaluation.normalization import Normalizer, normalized_scores
@@ -59,6 +59,7 @@ class PeopleRates:
         num_genuine: Pairs of two photos of one person.
         num_impostor: Pairs of photos of two people.
         highest: The highest scores of impostor pairs, descending: a hundredth of them.
+        tallies: What the rates were made of.
     """
 
     rates: tuple[ThresholdRates, ...]
@@ -70,6 +71,7 @@ class PeopleRates:
     num_genuine: int
     num_impostor: int
     highest: np.ndarray
+    tallies: Tallies
 
     @property
     def num_people_pairs(self) -> int:
@@ -119,10 +121,9 @@ def measure_people(
     tallies, nearest, highest = _tallied(people, thresholds, num_worst, on_progress or (lambda done, total: None))
     counts = people.counts
     weights = resampled(len(counts), seed)
-    impostors = ((weights @ counts) ** 2 - weights**2 @ counts**2) / 2
     own = [(matched + matched.T).sum(axis=1) / (counts * (counts.sum() - counts)) for matched in tallies.matched]
     return PeopleRates(
-        rates=rates_at(thresholds, tallies, weights, impostors),
+        rates=rates_at(thresholds, tallies, weights, _impostors_drawn(weights, counts)),
         own_rates=np.stack(own),
         confused=tuple(_worst(people, tallies.matched[i], at, nearest, num_worst) for i, at in enumerate(thresholds)),
         num_over_half=tuple(int(np.sum(2 * hits.data > people.pairs_of(hits))) for hits in tallies.matched),
@@ -131,7 +132,29 @@ def measure_people(
         num_genuine=int(tallies.genuine.sum()),
         num_impostor=tallies.num_impostor,
         highest=highest,
+        tallies=tallies,
     )
+
+
+def rates_of_parts(parts: Sequence[PeopleRates], seed: int = 0) -> tuple[ThresholdRates, ...]:
+    """Returns the rates of people measured in parts, such as halves, at the same thresholds: no pair is of two parts.
+
+    Args:
+        parts: What was measured.
+        seed: Of the resampling.
+    """
+    tallies = [part.tallies for part in parts]
+    together = Tallies(
+        matched=[block_diag(matched, format="csr") for matched in zip(*(one.matched for one in tallies), strict=True)],
+        missed=np.hstack([one.missed for one in tallies]),
+        genuine=np.concatenate([one.genuine for one in tallies]),
+        num_impostor=sum(one.num_impostor for one in tallies),
+        num_people_pairs=sum(one.num_people_pairs for one in tallies),
+    )
+    weights = resampled(len(together.genuine), seed)
+    of_parts = np.split(weights, np.cumsum([len(one.genuine) for one in tallies])[:-1], axis=1)
+    impostors = sum(_impostors_drawn(some, part.num_photos) for some, part in zip(of_parts, parts, strict=True))
+    return rates_at(np.array([at.threshold for at in parts[0].rates]), together, weights, impostors)
 
 
 class _People:
@@ -206,6 +229,11 @@ def _tallied(
     matched = [counted_pairs(parts, num_people) for parts in codes]
     num_people_pairs = num_people * (num_people - 1) // 2
     return Tallies(matched, missed, genuine, num_impostor, num_people_pairs), nearest, highest
+
+
+def _impostors_drawn(weights: np.ndarray, num_photos: np.ndarray) -> np.ndarray:
+    """How many impostor pairs each sample of people has."""
+    return ((weights @ num_photos) ** 2 - weights**2 @ num_photos**2) / 2
 
 
 def _best(scores: np.ndarray, number: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import coo_array, csr_array
 
 from kerasface.evaluation.labelled_pairs import checked_pairs
+from kerasface.words import counted
 
 FACTOR = 10  # over so many times the rate asked for, a person's own rate is said
 
@@ -85,6 +86,55 @@ class PeopleOver:
             "share": len(self.people) / self.num_people,
             "people": [{"name": names[person], key: rate} for person, rate in rows],
         }
+
+
+@dataclass(frozen=True, eq=False)
+class NamedForStrangers:
+    """Who of the enrolled is given to strangers as a name.
+
+    Attributes:
+        asked: False positive identification rate asked for: the share of strangers that get any name.
+        names: Of the enrolled.
+        counts: How many strangers got each name, `(num_enrolled,)`.
+        num_strangers: Of how many.
+    """
+
+    asked: float
+    names: tuple[str, ...]
+    counts: np.ndarray
+    num_strangers: int
+
+    @property
+    def even_rate(self) -> float:
+        """The share of strangers that each name would get if all got as many."""
+        return self.asked / len(self.names)
+
+    @property
+    def own_rates(self) -> np.ndarray:
+        """The share of strangers that each name got, `(num_enrolled,)`."""
+        return self.counts / self.num_strangers
+
+    def over(self) -> PeopleOver:
+        """Returns whose share is over ten times the even one; one stranger alone may be chance and does not count."""
+        return people_over(np.where(self.counts > 1, self.own_rates, 0), self.even_rate)
+
+    def to_dict(self) -> dict:
+        """Returns them as JSON-ready values; `asked` is the rate for all names together."""
+        told = self.over().to_dict(self.names, "own_fpir")
+        return {**told, "asked": self.asked, "even_share": self.even_rate, "num_strangers": self.num_strangers}
+
+    def sentence(self) -> str:
+        """Returns who it is, in a sentence."""
+        over = self.over()
+        named = ", ".join(
+            f"{self.names[person]} ({self.counts[person]:,} of {self.num_strangers:,})" for person in over.people[:5]
+        )
+        more = f" and {len(over.people) - 5:,} more" if len(over.people) > 5 else ""
+        return (
+            f"given to strangers over {FACTOR} times as often as an even share of {100 * self.asked:g} %: "
+            f"{len(over.people):,} of {counted(len(self.names), 'person', 'people')} enrolled"
+            + (f": {named}{more}" if named else "")
+        )
 
 
 def people_over(own_rates: ArrayLike, asked: float) -> PeopleOver:

@@ -8,9 +8,12 @@ parts that ship.
 import hashlib
 import io
 import json
-from dataclasses import asdict, dataclass, fields
+import zipfile
+import zlib
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +22,7 @@ from kerasface.evaluation.normalization import Normalizer, draw_cohort, nearest_
 NUM_BEST = 300  # highest cosines that a face's statistics are made of; benchmarks/RESULTS.md has others
 _LEAK_QUANTILE = 0.99
 _ATTEMPTS = 200  # draws in turn until enough are far from everybody
+_VECTORS, _CARD, _MAX_BYTES = "vectors.npy", "card.json", 2**26  # of a part of one's own
 
 
 class CohortError(RuntimeError):
@@ -200,3 +204,51 @@ def _content(folder, card: CohortCard) -> bytes:
         return folder.joinpath(f"{card.name}.npy").read_bytes()
     except OSError as error:
         raise CohortError(f"The cohort {card.name!r} has no file of embeddings. Install KerasFace again.") from error
+
+
+def part_to_file(part: np.ndarray, card: CohortCard) -> bytes:
+    """Returns a part with its card as one file, `.npz`: `vectors.npy`, int8, and `card.json`.
+
+    Args:
+        part: Unit embeddings, `(card.size, embedding_dim)`.
+        card: Scale and hash are put right.
+    """
+    content, scale = to_file(part)
+    card = replace(card, size=len(part), scale=scale, sha256=hashlib.sha256(content).hexdigest())
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(_VECTORS, content)
+        archive.writestr(_CARD, json.dumps(card.to_dict(), indent=1))
+    return file.getvalue()
+
+
+def read_part(path: str | Path) -> tuple[CohortCard, np.ndarray]:
+    """Reads a part of one's own, as `kerasface evaluate population --extend` writes it.
+
+    Returns:
+        Its card, and its embeddings, `(card.size, embedding_dim)` float32.
+
+    Raises:
+        CohortError: If the file is missing, is no part of a cohort, or was altered.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if any(archive.getinfo(name).file_size > _MAX_BYTES for name in (_VECTORS, _CARD)):
+                raise CohortError(f"No part of a cohort is larger than {_MAX_BYTES:,} bytes.")
+            card = CohortCard.from_dict(json.loads(archive.read(_CARD)))
+            content = archive.read(_VECTORS)
+        if hashlib.sha256(content).hexdigest() != card.sha256:
+            raise CohortError("It was altered: its vectors are not those of its card. Draw the part again.")
+        part = from_file(content, card)
+        if part.ndim != 2 or len(part) != card.size or not np.isfinite(part).all():
+            raise CohortError(f"It holds {part.shape} numbers, and by its card {card.size} embeddings.")
+    except CohortError as error:
+        raise CohortError(f"{path}: {error}") from error
+    except OSError as error:
+        raise CohortError(f"{path} cannot be read: {error.strerror or error}.") from error
+    # What zipfile, JSON and NumPy say of a file that is none of ours; RuntimeError is that of a locked archive.
+    except (zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, EOFError, RuntimeError) as error:
+        raise CohortError(
+            f"{path} is no part of a cohort. `kerasface evaluate population DIR --extend {path}` draws one."
+        ) from error
+    return card, part

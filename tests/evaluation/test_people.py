@@ -5,7 +5,7 @@ import pytest
 
 from kerasface.evaluation import people as module
 from kerasface.evaluation.normalization import Normalizer
-from kerasface.evaluation.people import measure_people
+from kerasface.evaluation.people import measure_people, rates_of_parts
 from kerasface.evaluation.people_rates import people_over
 from kerasface.evaluation.verification import threshold_at_fmr
 
@@ -112,6 +112,19 @@ def test_intervals_resample_people():
         "share": 0.1,
         "people": [{"name": "p0", "own_fmr": 1 / 19}, {"name": "p1", "own_fmr": 1 / 19}],
     }
+
+
+def test_parts_count_together_and_no_pair_is_of_two():
+    """Alone, 25 of 65 and none of 15 impostor pairs match."""
+    alike = np.repeat([0, 1, 2], [5, 5, 4])
+    first = measure_people(np.eye(3)[np.where(alike == 1, 0, alike)], alike, [0.5, 0.4])
+    second = measure_people(np.eye(6), np.arange(6), [0.5, 0.4])
+    assert rates_of_parts([first]) == first.rates
+    for at in rates_of_parts([first, second]):
+        assert at.fmr.value == 25 / (25 + 2 * 20 + 15)
+        assert at.fnmr.value == 0
+        assert at.fmr.low == 0
+        assert at.fmr.high < 1
 
 
 def test_ten_times_is_not_over_ten_times():

@@ -1,0 +1,75 @@
+"""A folder of people as embeddings: one face a photo, and who is on it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasface.data.embeddings import embed_photos
+from kerasface.data.folders import read_identity_folders
+from kerasface.data.photos import read_photos
+from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.faces.detection import central_face
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedPeople:
+    """The photos of a folder of people that have a face.
+
+    Attributes:
+        names: Of the people who have such a photo, sorted.
+        paths: The photos, `num_photos` of them.
+        embeddings: Of the face nearest the centre of each, `(num_photos, embedding_dim)` float32, of length 1.
+        labels: Who is on each photo: positions in `names`, `(num_photos,)`.
+        rejected: `(path, reason)` of everything else.
+    """
+
+    names: list[str]
+    paths: list[Path]
+    embeddings: np.ndarray
+    labels: np.ndarray
+    rejected: list[tuple[Path, str]]
+
+
+def embed_people(
+    folder: str | Path, analyzer: FaceAnalyzer, *, on_progress: Callable[[int, int], None] | None = None
+) -> EmbeddedPeople:
+    """Embeds a folder with a folder per person. In each photo the face nearest its centre counts.
+
+    Args:
+        folder: The folder.
+        analyzer: The face front end.
+        on_progress: Called with the number of photos done and their total.
+
+    Raises:
+        ValueError: If it holds photos with a face of fewer than two people.
+    """
+    folders = read_identity_folders(folder)
+    embedded = embed_photos(folders.paths, analyzer, central_only=True, on_progress=on_progress)
+    rejected = [*folders.rejected, *embedded.rejected]
+    label_of = dict(folders.samples)
+    people, labels = np.unique([label_of[path] for path in embedded.paths], return_inverse=True)
+    if len(people) < 2:
+        first = f" The first of what cannot be used: {rejected[0][1]}" if rejected else ""
+        raise ValueError(
+            f"{folder}: who is confused with whom takes photos with a face of two people or more. "
+            f"Received: {len(embedded.paths)} such photos of {len(people)}.{first}"
+        )
+    names = [folders.identities[person] for person in people]
+    return EmbeddedPeople(names, embedded.paths, embedded.embeddings, labels, rejected)
+
+
+def face_crops(paths: Iterable[Path], analyzer: FaceAnalyzer) -> dict[Path, np.ndarray]:
+    """Returns the aligned crop of the face that counts on each photo, RGB uint8; photos that lost theirs are left out.
+
+    Args:
+        paths: The photos; few, as each is read again.
+        analyzer: The face front end.
+    """
+    crops = {}
+    for batch in read_photos(sorted(set(paths))):
+        readable = [photo for photo in batch if photo.problem is None]
+        found = analyzer.analyze([photo.image for photo in readable], pick=central_face)
+        crops |= {photo.path: faces[0].crop for photo, faces in zip(readable, found, strict=True) if faces}
+    return crops
