@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from kerasface.data.people import EmbeddedPeople
-from kerasface.evaluation.normalization import Normalizer
 from kerasface.evaluation.people import PeopleRates, measure_people
 from kerasface.evaluation.people_rates import PeopleOver, ThresholdRates, people_over
 from kerasface.evaluation.verification import num_impostor_needed
@@ -24,7 +24,7 @@ class JudgedPeople:
         people: They and their photos.
         fingerprint: Of the embedder.
         score: `"normalized_score"`, or `"score"` where nothing normalizes: the cosine.
-        measured: At the shipped thresholds for the rates of `ASKED`.
+        measured: At the shipped thresholds for the rates of `ASKED`, then at those of their own.
         own_thresholds: For each rate that so many pairs support, what happens at the threshold where it would hold for
             these people.
     """
@@ -64,7 +64,7 @@ class JudgedPeople:
             "people_over_ten_times": self.over().to_dict(self.people.names),
             "people_pairs_over_half": {
                 str(asked): {"count": count, "of": measured.num_people_pairs}
-                for asked, count in zip(ASKED, measured.num_over_half, strict=True)
+                for asked, count in zip(ASKED, measured.num_over_half[: len(ASKED)], strict=True)
             },
             "worst_pairs": self._worst_pairs(),
             "own_thresholds": {str(asked): own.to_dict() for asked, own in self.own_thresholds.items()},
@@ -105,26 +105,19 @@ def judge_people(
     Raises:
         ValueError: If nothing was measured for the embedder.
     """
-    normalizer = normalizer_of(fingerprint)
-    measured = measure_people(
-        people.embeddings,
-        people.labels,
-        shipped_thresholds(fingerprint),
-        normalizer=normalizer,
-        on_progress=on_progress,
-    )
+    normalizer, thresholds = normalizer_of(fingerprint), shipped_thresholds(fingerprint)
+    measure = partial(measure_people, people.embeddings, people.labels, normalizer=normalizer)
+    measured = measure(thresholds, on_progress=on_progress)
+    own = _own_rates(measured)
+    if own:
+        # Together: a threshold of their own at which few match says something of a stricter one at which nobody does.
+        measured = measure([*thresholds, *map(measured.threshold_at, own)], on_progress=on_progress)
     score = "score" if normalizer is None else "normalized_score"
-    return JudgedPeople(people, fingerprint, score, measured, _own_thresholds(people, measured, normalizer))
+    return JudgedPeople(people, fingerprint, score, measured, dict(zip(own, measured.rates[len(ASKED) :], strict=True)))
 
 
-def _own_thresholds(
-    people: EmbeddedPeople, measured: PeopleRates, normalizer: Normalizer | None
-) -> dict[float, ThresholdRates]:
+def _own_rates(measured: PeopleRates) -> list[float]:
+    """The rates of `ASKED` for which so many people and pairs have a threshold of their own."""
     if len(measured.people) < FEWEST_PEOPLE:
-        return {}
-    asked = [rate for rate in ASKED if measured.num_impostor >= num_impostor_needed(rate)]
-    if not asked:
-        return {}
-    thresholds = [measured.threshold_at(rate) for rate in asked]
-    own = measure_people(people.embeddings, people.labels, thresholds, normalizer=normalizer, num_worst=1)
-    return dict(zip(asked, own.rates, strict=True))
+        return []
+    return [asked for asked in ASKED if measured.num_impostor >= num_impostor_needed(asked)]

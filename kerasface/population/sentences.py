@@ -79,11 +79,12 @@ def limits(judged: JudgedPeople) -> list[str]:
             "A false match rate takes 3 / rate pairs of photos of different people, or none matching says nothing: "
             f"{needed}, and these are {measured.num_impostor:,}."
         )
-    told.append(
-        "Photos of the same two people resemble one another, so intervals (95 %) are drawn by people: "
-        f"{counted(measured.num_people_pairs, 'pair')} of people count, not "
-        f"{counted(measured.num_impostor, 'pair')} of photos."
-    )
+    if number > 2:
+        told.append(
+            "Photos of the same two people resemble one another, so intervals (95 %) are drawn by people: "
+            f"{counted(measured.num_people_pairs, 'pair')} of people count, not "
+            f"{counted(measured.num_impostor, 'pair')} of photos."
+        )
     if not measured.num_genuine:
         told.append("Nobody has two photos with a face: how often a person is missed cannot be told.")
     elif (several := int(np.sum(measured.num_photos > 1))) < number:
@@ -120,17 +121,18 @@ def _verdict(judged: JudgedPeople, asked: float) -> str:
 def _whom(judged: JudgedPeople) -> list[str]:
     measured, names, over = judged.measured, judged.people.names, judged.over()
     index = ASKED.index(MAIN)
+    over_half = measured.num_over_half[index]
     named = ", ".join(
         f"{names[person]} ({percent_of(rate)})"
         for person, rate in zip(over.people[:_NAMED].tolist(), over.own_rates[:_NAMED].tolist(), strict=True)
     )
     more = f" and {len(over.people) - _NAMED:,} more" if len(over.people) > _NAMED else ""
     told = [
-        f"At {percent_of(MAIN)}, {counted(len(over.people), 'person', 'people')} of {len(names):,} "
-        f"{'is' if len(over.people) == 1 else 'are'} taken for others over {FACTOR} times as often as asked"
+        f"At {percent_of(MAIN)}, {_how_many(len(over.people))} of {len(names):,} people "
+        f"{'is' if len(over.people) < 2 else 'are'} taken for others over {FACTOR} times as often as asked"
         + (f": {named}{more}." if named else "."),
-        f"Of {counted(measured.num_people_pairs, 'pair')} of people {measured.num_over_half[index]:,} "
-        f"{'matches' if measured.num_over_half[index] == 1 else 'match'} in more than half of their pairs of photos.",
+        f"Of {counted(measured.num_people_pairs, 'pair')} of people {_how_many(over_half)} "
+        f"{'matches' if over_half < 2 else 'match'} in more than half of their pairs of photos.",
     ]
     matching = [pair for pair in measured.confused[index][:_NAMED] if pair.num_matched]
     if matching:
@@ -138,3 +140,7 @@ def _whom(judged: JudgedPeople) -> list[str]:
     elif measured.confused[index]:
         told.append(f"No two match. The nearest: {pair_text(judged, measured.confused[index][0])}.")
     return told
+
+
+def _how_many(number: int) -> str:
+    return f"{number:,}" if number else "none"
