@@ -9,6 +9,8 @@ from kerasface.population.judging import ASKED, FEWEST_PEOPLE, MAIN, JudgedPeopl
 from kerasface.words import counted, percent_of
 
 _NAMED = 5  # people or pairs of people
+_SEVERAL = 4  # pairs of photos, from which most of them says something of two people
+_SAME_PHOTO = 0.999  # cosine
 
 
 def rate_text(rate: PeopleRate) -> str:
@@ -42,7 +44,7 @@ def sentences_of(judged: JudgedPeople) -> list[str]:
 def pair_text(judged: JudgedPeople, pair: ConfusedPair) -> str:
     """Returns who two people are, how many of their pairs of photos match, and which photos match best."""
     first, second = (judged.people.names[person] for person in pair.people)
-    photos = ", ".join("/".join(judged.people.paths[photo].parts[-2:]) for photo in pair.photos)
+    photos = ", ".join(_photo(judged, photo) for photo in pair.photos)
     return (
         f"{first} and {second}: {pair.num_matched:,} of {counted(pair.num_pairs, 'pair')} of photos, "
         f"highest score {pair.highest:.3f} ({photos})"
@@ -92,11 +94,15 @@ def limits(judged: JudgedPeople) -> list[str]:
             f"Misses are of the {counted(several, 'person', 'people')} with two photos or more; the others count as "
             "strangers to everybody."
         )
-    if measured.num_over_half[ASKED.index(MAIN)]:
+    confused = measured.confused[ASKED.index(MAIN)]
+    if any(pair.num_pairs >= _SEVERAL and 2 * pair.num_matched > pair.num_pairs for pair in confused):
         told.append(
             "Who matches another person in most photos may be the same person under two names, or a twin: no threshold "
             "tells twins apart."
         )
+    embeddings = judged.people.embeddings
+    for first, second in [pair.photos for pair in confused if np.dot(*embeddings[list(pair.photos)]) > _SAME_PHOTO]:
+        told.append(f"{_photo(judged, first)} and {_photo(judged, second)} are one photo, or nearly, of two names.")
     return told
 
 
@@ -144,3 +150,7 @@ def _whom(judged: JudgedPeople) -> list[str]:
 
 def _how_many(number: int) -> str:
     return f"{number:,}" if number else "none"
+
+
+def _photo(judged: JudgedPeople, row: int) -> str:
+    return "/".join(judged.people.paths[row].parts[-2:])

@@ -63,6 +63,14 @@ def test_more_than_asked_is_said(cosines):
     assert "measured on 24 people: more than asked." in text
 
 
+def test_a_photo_under_two_names_is_named(cosines):
+    people = made_up_people([2, 2, 2])
+    people.embeddings[3] = people.embeddings[0]
+    _, text = told_of(people)
+    assert "person 00/0.png and person 01/3.png are one photo, or nearly, of two names." in text
+    assert text.count("are one photo") == 1
+
+
 def test_two_people_with_a_photo_each(cosines):
     judged, text = told_of(made_up_people([1, 1]))
     assert judged.to_dict()["at_shipped_thresholds"]["0.01"] == {
