@@ -56,8 +56,8 @@ class Population:
     labels: np.ndarray
     doubtful: np.ndarray | None = None
 
-    def __getitem__(self, rows: np.ndarray) -> "Population":
-        rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else rows
+    def __getitem__(self, rows: np.ndarray | slice) -> "Population":
+        rows = np.arange(len(self.labels))[rows]
         doubtful = None if self.doubtful is None else self.doubtful[np.ix_(rows, rows)]
         return Population(
             self.name, [self.paths[row] for row in rows], self.embeddings[rows], self.labels[rows], doubtful

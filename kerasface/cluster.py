@@ -27,7 +27,7 @@ class PhotoClusters:
         faces: All faces, those of known people included.
         labels: The cluster of each face, int64; 0 is the largest, -1 a face like no other or of somebody known.
         known: The name of each face's person in the gallery, `None` where there is none.
-        operating_point: The threshold on the mean score of a cluster, and what was measured there.
+        operating_point: The threshold on the mean normalized score of a cluster, and what was measured there.
     """
 
     faces: EmbeddedFaces
@@ -81,7 +81,9 @@ def cluster_photos(
     photos = np.array([number[faces.paths[face]] for face in unknown], dtype=np.int64)
     point = operating_point(analyzer.embedder.fingerprint, fmr_for(len(unknown)) if fmr is None else fmr)
     labels = np.full(len(known), -1, dtype=np.int64)
-    labels[unknown] = cluster_faces(faces.embeddings[unknown], photos, threshold=point.threshold)
+    labels[unknown] = cluster_faces(
+        faces.embeddings[unknown], photos, threshold=point.threshold, normalizer=analyzer.embedder.normalizer
+    )
     return PhotoClusters(faces, labels, known, point)
 
 
@@ -127,8 +129,8 @@ def _numbers(paths: Sequence[Path]) -> list[int]:
 def _names(embeddings: np.ndarray, identifier: Identifier) -> list[str | None]:
     identifier.refresh()
     names: list[str | None] = []
-    for candidates in identifier.search(embeddings) if len(embeddings) else []:
-        best = identifier.rank(candidates)
-        found = best is not None and best.score >= best.threshold
+    for embedding, candidates in zip(embeddings, identifier.search(embeddings) if len(embeddings) else [], strict=True):
+        best = identifier.rank(embedding, candidates)
+        found = best is not None and best.normalized >= best.threshold
         names.append(identifier.name_of(best.person_id) if found else None)
     return names

@@ -285,17 +285,25 @@ class Enroller:
 
     def _look_alike(self, name: str, embedding: np.ndarray, pending) -> str | None:
         """Returns somebody else whom the face would be taken for, rather than for the person of this name."""
-        others = [(float(embedding @ sample.embedding), whose) for whose, sample in pending if whose != name]
-        own = max((float(embedding @ sample.embedding) for whose, sample in pending if whose == name), default=-1.0)
+        pairs = self._scores(embedding, [sample.embedding for _, sample in pending])
+        others = [(score, whose) for score, (whose, _) in zip(pairs, pending, strict=True) if whose != name]
+        own = max((score for score, (whose, _) in zip(pairs, pending, strict=True) if whose == name), default=-np.inf)
         own_id = self._id_of(name)
         if self.identifier.num_people:
             candidates = self.identifier.search(embedding[None])[0]
-            own = max([own, *(found.score for found in candidates if found.person_id == own_id)])
-            best = self.identifier.rank(candidates, {own_id} if own_id else ())
-            if best is not None and best.score >= best.threshold and best.score > own:
+            if own_id is not None:
+                own = max([own, *self._scores(embedding, self.gallery.embeddings(own_id))])
+            best = self.identifier.rank(embedding, candidates, {own_id} if own_id else ())
+            if best is not None and best.normalized >= best.threshold and best.normalized > own:
                 return self.gallery.person(best.person_id).name
-        score, whose = max(others, default=(-1.0, ""))
+        score, whose = max(others, default=(-np.inf, ""))
         return whose if score >= self._pair_threshold and score > own else None
+
+    def _scores(self, embedding: np.ndarray, others: Sequence[np.ndarray]) -> list[float]:
+        """Normalized scores of a face with others."""
+        if not len(others):
+            return []
+        return self.identifier.normalizer.scores(embedding[None], np.stack(list(others)))[0].tolist()
 
     def _id_of(self, name: str) -> str | None:
         try:

@@ -1,6 +1,7 @@
 """What was measured about verification, identification or classification, as one HTML document with its figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +16,6 @@ from kerasface.evaluation.classification_report import (
 )
 from kerasface.evaluation.comparison import ClassifierComparison
 from kerasface.evaluation.identification import (
-    RIVAL_WEIGHT,
     FnirAtFpir,
     FpirCheck,
     IdentificationReport,
@@ -122,8 +122,8 @@ def identification_document(
         for check in checks
     ]
     curves = {
-        "normalised scores": _open_set_curve(trial, weight=RIVAL_WEIGHT),
-        "cosines alone": _open_set_curve(trial, weight=0),
+        "normalized scores": _open_set_curve(trial),
+        "cosines alone": _open_set_curve(replace(trial, normalizer=None)),
     }
     return document(
         title,
@@ -245,10 +245,10 @@ def _row(rate: str, part: TarAtFmr | FnirAtFpir, of_whom: str) -> tuple[str, ...
     )
 
 
-def _open_set_curve(trial: OpenSetTrial, weight: float) -> tuple[np.ndarray, np.ndarray]:
+def _open_set_curve(trial: OpenSetTrial) -> tuple[np.ndarray, np.ndarray]:
     """FPIR and FNIR over thresholds, from strict to lenient."""
-    mated, strangers = search_trial(trial, weight=weight)
-    own, descending = np.sort(mated.own_scores), np.sort(strangers.normalised)[::-1]
+    mated, strangers = search_trial(trial)
+    own, descending = np.sort(mated.own_scores), np.sort(strangers.normalized)[::-1]
     lost = trial.num_mated_failed
     missed = (np.searchsorted(own, descending, side="left") + lost) / (len(own) + lost)
     return np.arange(1, len(descending) + 1) / len(descending), missed

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasface.evaluation.calibration import ScoreCalibration
-from kerasface.evaluation.identification import RIVAL_WEIGHT, normalise
 from kerasface.evaluation.names import as_name
+from kerasface.evaluation.normalization import normalized_scores
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
+from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.detection import Face
 from kerasface.faces.operating_points import SearchPoint, search_calibration, search_point
 from kerasface.faces.quality import FaceQuality, measure_quality, problems
@@ -42,7 +43,9 @@ class IdentifiedFace:
         most_alike: Name of the person whom the face is most alike, whatever the decision; it is this person whom score,
             threshold and probability are about. `None` where the gallery is empty.
         score: Cosine similarity in `[-1, 1]` to the most alike person; `None` where the gallery is empty.
-        threshold: Score that this person would have to reach for this face. It rises with how alike the others are.
+        normalized_score: The same in units of what strangers reach, which decides
+            (`kerasface.evaluation.normalization`); `None` likewise.
+        threshold: Normalized score that has to be reached. It rises with the number of people enrolled.
         probability: That the face is the most alike person's, calibrated, if every second face is of somebody in the
             gallery; `None` where it is not known.
         candidates: Pairs of (name, score) of the people most alike, best first.
@@ -57,6 +60,7 @@ class IdentifiedFace:
     name: str | None
     most_alike: str | None
     score: float | None
+    normalized_score: float | None
     threshold: float | None
     probability: float | None
     candidates: tuple[tuple[str, float], ...]
@@ -81,6 +85,7 @@ class IdentifiedFace:
             "person_id": self.person_id,
             "most_alike": self.most_alike,
             "score": self.score,
+            "normalized_score": self.normalized_score,
             "threshold": self.threshold,
             "probability": self.probability,
             "probability_text": self.probability_text,
@@ -96,15 +101,17 @@ class Ranked:
     Attributes:
         person_id: The person.
         score: Cosine similarity to this person's best sample.
-        normalised: The normalised score, by which people are ordered.
-        threshold: What `score` has to reach for this face and this person.
-        margin: By how much `score` exceeds the best other person's; negative where normalising changed the order.
+        normalized: The normalized score, by which people are ordered.
+        threshold: What `normalized` has to reach.
+        is_unusual: Whether the face is unlike those that the error rates were measured on.
+        margin: By how much `score` exceeds the best other person's; negative where normalizing changed the order.
     """
 
     person_id: str
     score: float
-    normalised: float
+    normalized: float
     threshold: float
+    is_unusual: bool
     margin: float
 
 
@@ -115,6 +122,9 @@ class Identifier:
         gallery: An open gallery of the analyzer's embedder.
         analyzer: The face front end.
         fpir: False positive identification rate to decide at: the share of strangers who may be taken for somebody.
+
+    Attributes:
+        normalizer: What puts scores in units of what strangers reach.
 
     Raises:
         ValueError: If the gallery holds another embedder's templates, or nothing was measured for `fpir`.
@@ -130,10 +140,11 @@ class Identifier:
         self.gallery = gallery
         self.analyzer = analyzer
         self.fpir = fpir
+        self.normalizer = normalizer_of(gallery.embedder)
         self.calibration: ScoreCalibration | None = search_calibration(gallery.embedder)
         self._index = SearchIndex(gallery.embedding_dim)
         self._names: dict[str, str] = {}
-        self._crowding: dict[str, float] = {}
+        self._statistics: dict[str, np.ndarray] = {}  # of each person's templates, as far as they were needed
         self._refusals: dict[str, list[Refusal]] = {}  # of each photo, by its hash
         self._version: int | None = None
         self._valid_until: float | None = None
@@ -162,7 +173,7 @@ class Identifier:
             self._index.remove(np.concatenate([changed.removed, changed.sample_ids]))
             self._index.add(changed.embeddings, changed.sample_ids, changed.person_ids)
         self._version, self._valid_until = changed.version, changed.valid_until
-        self._crowding = {}
+        self._statistics = {}
         self._names = {person.person_id: person.name for person in people}
         self._refusals = {}
         for refusal in refusals:
@@ -196,25 +207,14 @@ class Identifier:
         """Returns the people most alike to each embedding `(n, embedding_dim)`, best first."""
         return self._index.search(embeddings, top=_CANDIDATES)
 
-    def crowding(self, person_ids: Sequence[str]) -> np.ndarray:
-        """Returns the best cosine of each person's templates to any other person, of two people or more.
-
-        Known until the gallery changes: finding it costs a search for every template.
-        """
-        missing = [person_id for person_id in person_ids if person_id not in self._crowding]
-        if missing:
-            templates = [self._index.templates_of(person_id) for person_id in missing]
-            owners = [person_id for person_id, own in zip(missing, templates, strict=True) for _ in own]
-            nearest = self._index.search(np.concatenate(templates), top=1, excluded=[{owner} for owner in owners])
-            for owner, found in zip(owners, nearest, strict=True):
-                self._crowding[owner] = max(self._crowding.get(owner, -1.0), found[0].score)
-        return np.array([self._crowding[person_id] for person_id in person_ids])
-
-    def rank(self, candidates: Sequence[Candidate], refused: Collection[str] = ()) -> Ranked | None:
-        """Returns the candidate with the highest normalised score, with what it has to reach.
+    def rank(
+        self, embedding: np.ndarray, candidates: Sequence[Candidate], refused: Collection[str] = ()
+    ) -> Ranked | None:
+        """Returns the candidate with the highest normalized score, with what it has to reach.
 
         Args:
-            candidates: What `search` found for one face.
+            embedding: The face's, `(embedding_dim,)`.
+            candidates: What `search` found for it.
             refused: People whom this face must not be given. As rivals of the others they count.
         """
         allowed = np.array([candidate.person_id not in refused for candidate in candidates], dtype=bool)
@@ -222,20 +222,28 @@ class Identifier:
             return None
         point = search_point(self.gallery.embedder, self.fpir, self.num_people)
         scores = np.array([candidate.score for candidate in candidates])
-        if self.num_people == 1:  # nobody to compare with
-            others = crowding = np.zeros(1)
-        else:
-            others = np.where(np.arange(len(scores)) == 0, scores[1], scores[0])
-            crowding = self.crowding([candidate.person_id for candidate in candidates])
-        normalised = normalise(scores, others, crowding)
-        best = int(np.where(allowed, normalised, -np.inf).argmax())
+        own = self.normalizer.statistics(embedding[None])
+        normalized = self._normalized(embedding, own, [candidate.person_id for candidate in candidates])
+        best = int(np.where(allowed, normalized, -np.inf).argmax())
+        others = np.delete(scores, best)
         return Ranked(
             person_id=candidates[best].person_id,
             score=float(scores[best]),
-            normalised=float(normalised[best]),
-            threshold=float(point.threshold + RIVAL_WEIGHT * (others[best] + crowding[best])),
-            margin=float(scores[best] - others[best]),
+            normalized=float(normalized[best]),
+            threshold=point.threshold,
+            is_unusual=bool(self.normalizer.is_unusual(own)[0]),
+            margin=float(scores[best] - others.max()) if len(others) else np.inf,
         )
+
+    def _normalized(self, embedding: np.ndarray, own: np.ndarray, person_ids: Sequence[str]) -> np.ndarray:
+        """The normalized score of a face, with its statistics, to each person: that of the best template."""
+        best = []
+        for person_id in person_ids:
+            templates = self._index.templates_of(person_id)
+            if person_id not in self._statistics:
+                self._statistics[person_id] = self.normalizer.statistics(templates)
+            best.append(normalized_scores(templates @ embedding, own, self._statistics[person_id]).max())
+        return np.array(best)
 
     def _refused(self, source_hash: str | None, faces: list[AnalyzedFace]) -> list[set[str]]:
         refusals = self._refusals.get(source_hash, ())
@@ -245,16 +253,21 @@ class Identifier:
         if not faces:
             return []
         found = self.search(np.stack([entry.embedding for entry in faces]))
-        ranked = [self.rank(candidates, names) for candidates, names in zip(found, refused, strict=True)]
+        ranked = [
+            self.rank(entry.embedding, candidates, names)
+            for entry, candidates, names in zip(faces, found, refused, strict=True)
+        ]
         qualities = [measure_quality(entry.face, entry.crop) for entry in faces]
         flaws = [problems(quality) for quality in qualities]
         accepted = {
             index: entry
             for index, entry in enumerate(ranked)
-            if entry is not None and not flaws[index] and entry.score >= entry.threshold
+            if entry is not None and not flaws[index] and entry.normalized >= entry.threshold
         }
         surplus = [
-            {accepted[index].person_id: accepted[index].score - accepted[index].threshold} if index in accepted else {}
+            {accepted[index].person_id: accepted[index].normalized - accepted[index].threshold}
+            if index in accepted
+            else {}
             for index in range(len(faces))
         ]
         given = assign(surplus, threshold=0.0)
@@ -267,6 +280,8 @@ class Identifier:
 
     def _row(self, entry, quality, flaws, candidates, best: Ranked | None, *, taken: bool) -> IdentifiedFace:
         decision, reason = self._verdict(flaws, best, taken)
+        if best is not None and best.is_unusual:
+            reason += " The face is unlike those that the error rates were measured on."
         matched = decision == "match"
         return IdentifiedFace(
             face=entry.face,
@@ -277,6 +292,7 @@ class Identifier:
             name=self._names[best.person_id] if matched else None,
             most_alike=self._names[best.person_id] if best else None,
             score=best and best.score,
+            normalized_score=best and best.normalized,
             threshold=best and best.threshold,
             probability=self._probability(best),
             candidates=tuple((self._names[candidate.person_id], float(candidate.score)) for candidate in candidates),
@@ -289,27 +305,23 @@ class Identifier:
         if flaws:
             return "low_quality", " ".join(sentence for _, sentence in flaws)
         name = as_name(self._names[best.person_id])
-        if best.score < best.threshold:
-            return "unknown", f"Most alike is {name}: score {best.score:.3f}, {best.threshold:.3f} would be needed."
+        numbers = f"normalized score {best.normalized:.2f}, {best.threshold:.2f}"
+        if best.normalized < best.threshold:
+            return "unknown", f"Most alike is {name}: {numbers} would be needed (cosine {best.score:.3f})."
         if taken:
             return "unknown", f"Most alike is {name}, whom another face of this photo is more alike."
         if best.margin < AMBIGUOUS_MARGIN and self.num_people > 1:
             return (
                 "ambiguous",
-                f"{name} and another person are about as alike: their scores are {best.margin:.3f} apart.",
+                f"{name} and another person are about as alike: their scores are {abs(best.margin):.3f} apart.",
             )
-        return "match", f"{name}: score {best.score:.3f}, {best.threshold:.3f} needed."
+        return "match", f"{name}: {numbers} needed (cosine {best.score:.3f})."
 
     def _probability(self, best: Ranked | None) -> float | None:
         if best is None or self.calibration is None or self.num_people < 2:
             return None
-        # The curve was fitted on galleries of 50 people and more; in smaller ones strangers score higher.
-        here, there = (
-            search_point(self.gallery.embedder, DEFAULT_FPIR, size).threshold
-            for size in (self.num_people, max(self.num_people, 50))
-        )
-        # Of people who are hardly alike the rivals' share is negative, and the sum may leave the range of scores.
-        return float(self.calibration.probability(float(np.clip(best.normalised - here + there, -1.0, 1.0))))
+        usual = search_point(self.gallery.embedder, DEFAULT_FPIR, self.num_people).threshold
+        return float(self.calibration.probability(best.normalized - usual))
 
 
 def _is_face_of(refusal: Refusal, face: Face) -> bool:

@@ -76,10 +76,10 @@ def import_file(
     added = gallery.templates(since=version)
     found: dict[tuple[str, str], float] = {}
     searches = identifier.search(added.embeddings) if identifier.num_people and len(added.person_ids) else []
-    for person_id, candidates in zip(added.person_ids, searches, strict=False):
-        best = identifier.rank(candidates, {person_id})
+    for person_id, embedding, candidates in zip(added.person_ids, added.embeddings, searches, strict=False):
+        best = identifier.rank(embedding, candidates, {person_id})
         own = max((entry.score for entry in candidates if entry.person_id == person_id), default=-1.0)
-        if best is not None and best.score >= best.threshold and best.score > own:
+        if best is not None and best.normalized >= best.threshold and best.score > own:
             pair = person_id, best.person_id
             found[pair] = max(best.score, found.get(pair, -1.0))
     alike = [

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.operating_points import operating_point
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ class Likeness:
     Attributes:
         names: The two people.
         num_pairs: Pairs of a sample of one and a sample of the other.
-        best: Cosine similarity of the most alike pair; `None` where one of them has no sample.
+        best: Normalized score of the most alike pair; `None` where one of them has no sample.
         mean: That of all pairs on average. It decides, as the best of many pairs of strangers is high: of 60 people of
             LFW, two photos and two others of each, 57 are alike by the mean and 59 by the best pair; of 3,540 times
             two different people none and 6.
-        threshold: Score from which two photos are called a match.
+        threshold: Normalized score from which two photos are called a match.
         fmr: False match rate there.
         is_alike: Whether the mean reaches the threshold: two photos of one person usually do.
     """
@@ -43,13 +44,13 @@ class Likeness:
         if self.mean is None:
             return f"How alike {first} and {second} are cannot be told: one of them has no sample."
         scores = (
-            f"score {self.mean:.3f}"
+            f"normalized score {self.mean:.2f}"
             if self.num_pairs == 1
-            else f"mean score {self.mean:.3f} over {self.num_pairs} pairs of photos, the best {self.best:.3f}"
+            else f"normalized scores: mean {self.mean:.2f}, best {self.best:.2f}, {self.num_pairs} pairs of photos"
         )
         what = "are alike, as photos of one person are" if self.is_alike else "do not look like one person"
         return (
-            f"{first} and {second} {what}: {scores}; two photos match from {self.threshold:.3f} (FMR {self.fmr:.1%})."
+            f"{first} and {second} {what}: {scores}; two photos match from {self.threshold:.2f} (FMR {self.fmr:.1%})."
         )
 
     def to_dict(self) -> dict:
@@ -77,9 +78,10 @@ def likeness(gallery: "SqliteGallery", first: str, second: str) -> Likeness:
     """
     with gallery.snapshot():
         names = gallery.person(first).name, gallery.person(second).name
-        scores = gallery.embeddings(first) @ gallery.embeddings(second).T  # (samples of first, samples of second)
+        samples = gallery.embeddings(first), gallery.embeddings(second)
     threshold = operating_point(gallery.embedder, _FMR).threshold
-    if not scores.size:
+    if not all(map(len, samples)):
         return Likeness(names, 0, None, None, threshold, _FMR, False)
-    best, mean = min(1.0, float(scores.max())), float(scores.mean())
+    scores = normalizer_of(gallery.embedder).scores(*samples)  # (samples of first, samples of second)
+    best, mean = float(scores.max()), float(scores.mean())
     return Likeness(names, scores.size, best, mean, threshold, _FMR, mean >= threshold)

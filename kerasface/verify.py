@@ -9,6 +9,7 @@ import numpy as np
 from kerasface.data.embeddings import embed_photos
 from kerasface.data.pairs import Pair
 from kerasface.evaluation.calibration import ScoreCalibration
+from kerasface.evaluation.normalization import normalized_scores
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face, none_stands_out
 from kerasface.faces.embedding import cosine_scores
@@ -54,7 +55,9 @@ class Verification:
             `"no_face"`.
         reason: The decision in one or two sentences, for people.
         score: Cosine similarity in `[-1, 1]`, `None` where no two faces were compared.
-        threshold: Score from which two faces are called a match.
+        normalized_score: The same in units of what strangers reach, which decides
+            (`kerasface.evaluation.normalization`); `None` likewise.
+        threshold: Normalized score from which two faces are called a match.
         fmr: False match rate asked for: the share of pairs of different people that reach the threshold.
         faces: All faces of both photos, largest first in each.
         device: Where the networks ran.
@@ -69,6 +72,7 @@ class Verification:
     decision: str
     reason: str
     score: float | None
+    normalized_score: float | None
     threshold: float
     fmr: float
     faces: tuple[VerifiedFace, ...]
@@ -85,6 +89,7 @@ class Verification:
             "decision": self.decision,
             "reason": self.reason,
             "score": self.score,
+            "normalized_score": self.normalized_score,
             "probability": self.probability,
             "threshold": self.threshold,
             "fmr": self.fmr,
@@ -109,10 +114,10 @@ def verify(
     """Decides whether two photos show the same person.
 
     In each photo the largest face is compared unless another one is picked; where a second one is at least half as
-    large in area and none is picked, the photo is ambiguous and no score is given. Match means `score >= threshold`;
-    the threshold is the one at which the false match rate was measured to be `fmr`. That rate holds where one face is
-    of low quality, but not where both are, as bad photos resemble one another (`benchmarks/RESULTS.md`): then nothing
-    is decided.
+    large in area and none is picked, the photo is ambiguous and no score is given. Match means
+    `normalized_score >= threshold`; at the threshold the false match rate was measured to be no more than `fmr` in
+    several populations and no more than twice that in any slice of them. That holds where one face is of low quality,
+    but not where both are, as bad photos resemble one another (`benchmarks/RESULTS.md`): then nothing is decided.
 
     Args:
         image_a: RGB photo `(height, width, 3)` uint8.
@@ -132,13 +137,18 @@ def verify(
     picked = [_picked(*some) for some in zip(names, analyzed, faces, strict=True)]
     problems = [_problem(*some) for some in zip(names, analyzed, faces, strict=True)]
     refusals = [problem for problem in problems if problem and problem[0] != "low_quality"]
-    score, flaws = None, []
+    score, normalized, flaws, doubt = None, None, [], ""
     if not refusals:
         flaws = [_flaws(name, entry) for name, entry in zip(names, picked, strict=True)]
         if all(flaws):
             problems += [("low_quality", sentence) for sentence in flaws]
-        score = float(cosine_scores(picked[0].embedding[None], picked[1].embedding[None])[0, 0])
-    decision, reason = _decide(score, point, [problem for problem in problems if problem], "".join(flaws))
+        embeddings = np.stack([entry.embedding for entry in picked])
+        score = float(cosine_scores(embeddings[:1], embeddings[1:])[0, 0])
+        statistics = analyzer.embedder.normalizer.statistics(embeddings)
+        normalized = float(normalized_scores(score, *statistics))
+        if (unusual := analyzer.embedder.normalizer.is_unusual(statistics)).any():
+            doubt = unusual_note([name for name, is_one in zip(names, unusual, strict=True) if is_one])
+    decision, reason = _decide(score, normalized, point, [problem for problem in problems if problem], "".join(flaws))
     calibration = pair_calibration(analyzer.embedder.fingerprint) if score is not None else None
     turns = "".join(
         f" {name} was {turn_note(entries[0].face.turned)}."
@@ -147,8 +157,9 @@ def verify(
     )
     return Verification(
         decision=decision,
-        reason=reason + turns,
+        reason=reason + doubt + turns,
         score=score,
+        normalized_score=normalized,
         threshold=point.threshold,
         fmr=fmr,
         faces=tuple(
@@ -160,9 +171,15 @@ def verify(
         precision=analyzer.embedder.precision,
         seconds=time.perf_counter() - started,
         operating_point=point,
-        probability=calibration and float(calibration.probability(score)),
+        probability=calibration and float(calibration.probability(normalized)),
         calibration=calibration,
     )
+
+
+def unusual_note(names: Sequence[str]) -> str:
+    """Says of photos that their faces are outside what error rates were measured on; begins with a space."""
+    whose = f"The face in {names[0]} is" if len(names) == 1 else "Both faces are"
+    return f" {whose} unlike those that the error rates were measured on: how often a stranger matches is not known."
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,12 +188,14 @@ class ScoredPairs:
 
     Attributes:
         pairs: The pairs that could be scored.
-        scores: Their scores, float64, shape `(len(pairs),)`.
+        scores: Their cosines, float64, shape `(len(pairs),)`.
+        normalized: Their normalized scores, float64, same shape.
         failed: `(pair, reason)` of the others.
     """
 
     pairs: list[Pair]
     scores: np.ndarray
+    normalized: np.ndarray
     failed: list[tuple[Pair, str]]
 
 
@@ -192,7 +211,7 @@ def score_pairs(
     """
     paths = sorted({path for pair in pairs for path in (pair.path_a, pair.path_b)})
     embedded = embed_photos(paths, analyzer, central_only=True, on_progress=on_progress)
-    embedding_of = dict(zip(embedded.paths, embedded.embeddings, strict=True))
+    row_of = {path: row for row, path in enumerate(embedded.paths)}
     reason_of = dict(embedded.rejected)
     scored, failed = [], []
     for pair in pairs:
@@ -201,8 +220,11 @@ def score_pairs(
             failed.append((pair, "; ".join(reason_of[path] for path in lost)))
         else:
             scored.append(pair)
-    scores = np.array([np.dot(embedding_of[pair.path_a], embedding_of[pair.path_b]) for pair in scored])
-    return ScoredPairs(scored, scores.astype(np.float64), failed)
+    rows = np.array([(row_of[pair.path_a], row_of[pair.path_b]) for pair in scored], dtype=np.int64).reshape(-1, 2)
+    first, second = (embedded.embeddings[column].astype(np.float64) for column in rows.T)
+    scores = np.sum(first * second, axis=1)
+    statistics = analyzer.embedder.normalizer.statistics(embedded.embeddings)
+    return ScoredPairs(scored, scores, normalized_scores(scores, *(statistics[column] for column in rows.T)), failed)
 
 
 def _picked(name: str, faces: list[AnalyzedFace], number: int | None) -> AnalyzedFace | None:
@@ -238,14 +260,14 @@ def _flaws(name: str, entry: AnalyzedFace) -> str:
     return f"{name}: {told}" if told else ""
 
 
-def _decide(score, point: OperatingPoint, problems: list[tuple[str, str]], flaws: str) -> tuple[str, str]:
+def _decide(score, normalized, point: OperatingPoint, problems: list[tuple[str, str]], flaws: str) -> tuple[str, str]:
     # The graver problem names the decision; all of them are said.
     gravity = ("no_face", "ambiguous", "low_quality")
     if problems:
         decision = min((kind for kind, _ in problems), key=gravity.index)
         return decision, " ".join(sentence for _, sentence in problems)
-    numbers = f"score {score:.3f}, threshold {point.threshold:.3f}."
-    if score >= point.threshold:
+    numbers = f"normalized score {normalized:.2f}, {point.threshold:.2f} needed (cosine {score:.3f})."
+    if normalized >= point.threshold:
         return "match", f"The faces match: {numbers}"
     told = f" That makes it likelier that one person is not recognised: {flaws}" if flaws else ""
     return "no_match", f"The faces were not found to match: {numbers}{told}"

@@ -1,7 +1,7 @@
 """Evaluate, open set: how often a search in a gallery misses somebody, and takes a stranger for somebody."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from kerasface.data.trials import check_shipped_thresholds, share_out
 from kerasface.error_report import identification_document
 from kerasface.evaluation.classification import OpenSet, OpenSetCurve
 from kerasface.evaluation.identification import (
-    RIVAL_WEIGHT,
     FpirCheck,
     IdentificationReport,
     OpenSetTrial,
@@ -21,6 +20,7 @@ from kerasface.evaluation.identification import (
     search_trial,
 )
 from kerasface.evaluation.verification import Roc, roc
+from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.operating_points import search_point
 from kerasface.plotting.classification import open_set_curve
 from kerasface.plotting.document import share
@@ -80,15 +80,15 @@ def show_open_set():
 
 def trial_of(people: People, embedded: Embedded) -> OpenSetTrial:
     """Shares photos out as `kerasface evaluate identification` does; errors are those of `share_out`."""
-    return share_out(people.labels, embedded.rows, embedded.embeddings)
+    return share_out(people.labels, embedded.rows, embedded.embeddings, normalizer_of(embedded.fingerprint))
 
 
-def open_set_rates(trial: OpenSetTrial, weight: float = RIVAL_WEIGHT) -> tuple[np.ndarray, np.ndarray]:
+def open_set_rates(trial: OpenSetTrial) -> tuple[np.ndarray, np.ndarray]:
     """FPIR and FNIR over all thresholds, from strict to lenient, `(num_points,)` both."""
-    mated, strangers = search_trial(trial, weight=weight)
+    mated, strangers = search_trial(trial)
     own, lost = mated.own_scores, trial.num_mated_failed
-    never = min(strangers.normalised.min(), own[np.isfinite(own)].min(initial=0)) - 1  # in place of -infinity
-    scores = np.r_[np.where(np.isfinite(own), own, never), strangers.normalised]
+    never = min(strangers.normalized.min(), own[np.isfinite(own)].min(initial=0)) - 1  # in place of -infinity
+    scores = np.r_[np.where(np.isfinite(own), own, never), strangers.normalized]
     curve: Roc = roc(scores, np.arange(len(scores)) < len(own)).corners()
     reached = curve.thresholds > never  # at the last one everybody is named, and by another's name too
     fnir = (curve.fnmr * len(own) + lost) / (len(own) + lost)
@@ -120,7 +120,7 @@ def show_searches(found: Searches, key: tuple, source: Source):
             key="fnir",
             alt="Known faces not named against strangers taken for somebody",
         )
-        st.caption("Normalised: a score is taken down by what other people reach, as the gallery does it.")
+        st.caption("Normalized: in units of what strangers reach, as the gallery decides.")
     with right:
         show_chart(
             cmc_curve({f"{report.gallery_size:,} people": report.cmc}),
@@ -190,7 +190,10 @@ def _measure(source: Source, models: list, report: Report) -> Searches:
         report=evaluate_identification(trial, bootstrap=_BOOTSTRAP),
         checks=checks,
         shipped_on=shipped_on,
-        curves={"normalised scores": open_set_rates(trial), "cosines alone": open_set_rates(trial, weight=0)},
+        curves={
+            "normalized scores": open_set_rates(trial),
+            "cosines alone": open_set_rates(replace(trial, normalizer=None)),
+        },
     )
     report("Searching the gallery", 1, 1)
     return found

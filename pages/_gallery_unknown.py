@@ -8,6 +8,7 @@ import streamlit as st
 
 from kerasface.data.embeddings import image_files
 from kerasface.errors import told
+from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.operating_points import operating_point
 from kerasface.files import user_path
 from kerasface.gallery.clustering import cluster_faces, fmr_for
@@ -115,6 +116,7 @@ def grouped(
                 np.stack([entry_of(faces[index]).embedding for index in unknown]),
                 [photos[faces[index][0].token] for index in unknown],
                 threshold=point.threshold,
+                normalizer=normalizer_of(opened.gallery.embedder),
             )
     st.session_state["gallery_grouped"] = (key, (known, labels))
     return known, labels

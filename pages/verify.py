@@ -8,6 +8,7 @@ import streamlit as st
 
 from kerasface.faces.detection import none_stands_out
 from kerasface.faces.drawing import draw_faces
+from kerasface.faces.operating_points import OperatingPoint
 from kerasface.plotting.decisions import score_scale
 from kerasface.plotting.style import percent
 from kerasface.verify import Verification, verify
@@ -41,13 +42,24 @@ def show_question():
 def error_rate_sentence(result: Verification) -> str:
     """What the threshold means, with the data behind it."""
     point = result.operating_point
-    interval = f"{_percent(point.fmr_low)} to {_percent(point.fmr_high)}"
+    main = point.main
     return (
-        f"At this threshold about **{RATES[result.fmr]}** pairs of different people are accepted by mistake "
-        f"(95 % interval {interval}), and {_percent(point.fnmr)} of the pairs of one person are refused. "
-        f"Measured on {plain(point.data)}: {point.num_impostor:,} pairs of different people and "
-        f"{point.num_genuine:,} of one person."
+        f"Asked for: at most **{RATES[result.fmr]}** pairs of different people accepted by mistake. "
+        f"{plain(measured_sentence(point))} Of the pairs of one person {_percent(main.fnmr)} are refused. Measured on "
+        f"{main.num_impostor:,} pairs of different people and {main.num_genuine:,} of one person "
+        f"({plain(main.description)}), and on {len(point.populations) - 1} other groups."
     )
+
+
+def measured_sentence(point: OperatingPoint) -> str:
+    """The rate measured where most is known, and where it is highest."""
+    told = [point.main] + [point.worst] * (point.worst is not point.main)
+    rates = ", ".join(
+        f"{_percent(one.fmr)} ({_percent(one.fmr_low)} to {_percent(one.fmr_high)}) on {one.num_people:,} "
+        f"{one.description}"
+        for one in told
+    )
+    return f"Measured: {rates}."
 
 
 def probability_sentence(result: Verification) -> str:
@@ -71,9 +83,9 @@ def show_verdict(result: Verification):
     st.markdown(plain(result.reason))
     if result.decision in ("match", "no_match"):  # elsewhere a score decides nothing, and would look as if it did
         show_chart(
-            score_scale(result.score, result.threshold),
+            score_scale(result.normalized_score, result.threshold),
             key="scale",
-            alt=f"A scale with the score {result.score:.3f} and the threshold {result.threshold:.3f}",
+            alt=f"A scale with the score {result.normalized_score:.2f} and the threshold {result.threshold:.2f}",
         )
         st.markdown(error_rate_sentence(result))
         st.markdown(probability_sentence(result))

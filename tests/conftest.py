@@ -267,9 +267,13 @@ class MadeUpFrontEnd:
     """
 
     def __init__(self, face, crop):
+        from kerasface.faces.cohorts import normalizer_of
         from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 
-        self.embedder = SimpleNamespace(fingerprint=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM)
+        fingerprint = embedder_fingerprint()
+        self.embedder = SimpleNamespace(
+            fingerprint=fingerprint, embedding_dim=EMBEDDING_DIM, normalizer=normalizer_of(fingerprint)
+        )
         self.lists = []
         self._face, self._crop = face, crop
 
@@ -292,6 +296,22 @@ class MadeUpFrontEnd:
 def front_end(portrait_face, portrait_crop):
     """A face front end whose embeddings the test makes up, so that it knows the scores."""
     return MadeUpFrontEnd(portrait_face, portrait_crop)
+
+
+@pytest.fixture(scope="session")
+def nobody():
+    """Embeddings of twelve different people who do not exist, from the cohort that ships: as alike as faces are."""
+    from kerasface.faces.cohorts import normalizer_of
+    from kerasface.faces.fingerprint import embedder_fingerprint
+
+    normalizer = normalizer_of(embedder_fingerprint())
+    faces = normalizer.cohort[1000:8000:20]  # of LFW's part
+    faces = faces[normalizer.scores(faces, faces).sum(axis=1).argsort()]
+    chosen = faces[:1]
+    for face in faces[1:]:
+        if normalizer.scores(face[None], chosen).max() < -2:
+            chosen = np.vstack([chosen, face])
+    return chosen[:12]
 
 
 @pytest.fixture

@@ -109,8 +109,8 @@ def _print_reasons(results) -> None:
 def identify(images, fpir, gallery, as_json) -> None:
     """Say for every face in IMAGES (files, or folders of them) who of the gallery it is, or that it is nobody known.
 
-    In one photo nobody is found twice. The score that a person has to reach rises with how alike others are, so that
-    strangers are taken for somebody no more often in a large gallery than in a small one.
+    In one photo nobody is found twice. Scores are in units of what strangers reach, and the one needed rises with the
+    number of people, so that strangers are taken for somebody no more often in a large gallery than in a small one.
     """
     with errors():
         from kerasface.data.embeddings import image_files
@@ -214,7 +214,8 @@ def _print_clusters(found, chosen: dict[int, str], results: list, as_json: bool)
     click.echo(f"{counted(len(faces.paths), 'face')}: {known} of {known_people} known already, {alone} like no other")
     point = found.operating_point
     click.echo(
-        f"A group's faces have a mean score of {point.threshold:.3f} or more: FMR {point.fmr:.2g} on {point.data}"
+        f"A group's faces have a mean normalized score of {point.threshold:.2f} or more. "
+        f"False match rate: {point.measured_text}"
     )
     for line in rejected:
         click.echo(f"not used: {line['reason']}", err=True)

@@ -69,11 +69,10 @@ def verify(image_a, image_b, fmr, face_a, face_b, min_face_size, as_json) -> Non
     click.echo(f"{result.decision.upper().replace('_', ' ')}: {result.reason}")
     if result.decision == "ambiguous":
         click.echo("Pick faces with --face-a N and --face-b N; `kerasface detect` numbers them.")
+    click.echo(f"Of pairs of different people that match: {point.measured_text}.")
     click.echo(
-        f"At this threshold {result.fmr:.2%} of pairs of different people match (95 % interval {point.fmr_low:.2%} to "
-        f"{point.fmr_high:.2%}) and {point.fnmr:.1%} of pairs of one person do not."
+        f"Of pairs of one person {point.fnmr:.1%} do not match ({point.main.description}). Measured {point.date}."
     )
-    click.echo(f"Measured {point.date} on {point.data}.")
     if result.score is not None:
         click.echo(_probability_text(result))
     click.echo(f"{result.device}, {result.precision}, {result.seconds:.2f} s")

@@ -8,7 +8,9 @@ import numpy as np
 from kerasface.data.embeddings import embed_photos
 from kerasface.data.folders import read_identity_folders
 from kerasface.evaluation.identification import FpirCheck, OpenSetTrial, check_thresholds, smaller_galleries
+from kerasface.evaluation.normalization import Normalizer
 from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.operating_points import search_point
 
 Progress = Callable[[int, int], None]
@@ -41,11 +43,13 @@ def open_set_trial(
     embedded = embed_photos(folders.paths, analyzer, central_only=True, on_progress=on_progress)
     row_of = {path: row for row, path in enumerate(embedded.paths)}
     rows = np.array([row_of.get(path, -1) for path in folders.paths])
-    trial = share_out(labels, rows, embedded.embeddings)
+    trial = share_out(labels, rows, embedded.embeddings, normalizer_of(analyzer.embedder.fingerprint))
     return trial, [*folders.rejected, *embedded.rejected]
 
 
-def share_out(labels: np.ndarray, rows: np.ndarray, embeddings: np.ndarray) -> OpenSetTrial:
+def share_out(
+    labels: np.ndarray, rows: np.ndarray, embeddings: np.ndarray, normalizer: Normalizer | None
+) -> OpenSetTrial:
     """Makes a trial of people's photos.
 
     The first photo of whoever has several is enrolled, the others are probes; who has one is a stranger. Probes of a
@@ -55,6 +59,7 @@ def share_out(labels: np.ndarray, rows: np.ndarray, embeddings: np.ndarray) -> O
         labels: Integers, who is on each photo, `(num_photos,)`, sorted.
         rows: The row of each photo in `embeddings`, -1 where it has no usable face, `(num_photos,)`.
         embeddings: Unit length, `(num_rows, embedding_dim)`.
+        normalizer: What normalizes the scores of their embedder.
 
     Raises:
         ValueError: If fewer than two people can be enrolled, or there is no probe, or no stranger.
@@ -71,6 +76,7 @@ def share_out(labels: np.ndarray, rows: np.ndarray, embeddings: np.ndarray) -> O
         mated=embeddings[rows[usable]],
         mated_labels=labels[usable],
         unknown=embeddings[rows[unknown]],
+        normalizer=normalizer,
         num_mated_failed=int(mated.sum() - usable.sum()),
         num_failed=int((rows < 0).sum()),
     )

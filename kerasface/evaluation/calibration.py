@@ -3,8 +3,8 @@
 Three curves compete by their log loss on pairs they were not fitted on:
 
 - `"platt"`: log-odds linear in the score;
-- `"logarithmic"`: log-odds linear in -ln(1 - score), the beta calibration with one of its two logarithms: in the middle
-  like Platt's, steeper towards a score of 1;
+- `"logarithmic"`, of cosines only: log-odds linear in -ln(1 - score), the beta calibration with one of its two
+  logarithms: in the middle like Platt's, steeper towards a score of 1;
 - `"isotonic"`: any curve that does not fall.
 
 Reference:
@@ -30,6 +30,7 @@ from kerasface.evaluation.reliability import (
     reliability_bins,
 )
 
+COSINE, NORMALIZED = "cosine", "normalized"  # kinds of scores
 _LEAST_DISTANCE = 1e-6  # 1 - score of one photo with itself, in float32
 
 
@@ -56,6 +57,7 @@ class ScoreCalibration:
         log_losses: Mean negative log-likelihood of every method, in nats; the method is the one with the least.
         num_folds: Folds they were measured over.
         bins: At most 10 of equal width, without empty ones, from low to high.
+        score: What the scores are: `"cosine"` or `"normalized"` (`kerasface.evaluation.normalization`).
     """
 
     method: str
@@ -71,6 +73,7 @@ class ScoreCalibration:
     log_losses: dict[str, float]
     num_folds: int
     bins: tuple[PairBin, ...]
+    score: str = COSINE
 
     def __post_init__(self):
         _check(self)
@@ -94,21 +97,16 @@ class ScoreCalibration:
         and so much is claimed at most, before the prior is changed.
 
         Args:
-            scores: Cosine similarities in `[-1, 1]`, any shape.
+            scores: Of the kind of `score`, any shape.
 
         Returns:
             Probabilities, float64, in the shape of the scores; they do not fall as the score rises.
 
         Raises:
-            ValueError: If a score is not a cosine similarity.
+            ValueError: If a score is not finite, or not a cosine similarity where these are wanted.
         """
-        scores = as_numbers(scores, "Scores must be cosine similarities in [-1, 1]", "scores").astype(np.float64)
-        # Unit vectors of float32 overshoot by rounding.
-        if not np.all(np.abs(scores) <= 1 + 1e-5):
-            raise ValueError(
-                "Scores must be cosine similarities in [-1, 1]. "
-                f"Received: scores from {scores.min():.4g} to {scores.max():.4g}."
-            )
+        scores = as_numbers(scores, f"Scores must be {_WANTED[self.score]}", "scores").astype(np.float64)
+        _check_scores(scores, self.score)
         log_odds = _log_odds(self.method, self.parameters, scores, self.num_genuine, self.num_impostor)
         return _sigmoid(log_odds + self._prior_shift())
 
@@ -133,6 +131,7 @@ class ScoreCalibration:
         Raises:
             ValueError: If a key is missing or unknown, or a value breaks its rule.
         """
+        values = {"score": COSINE} | values if isinstance(values, dict) else values  # older ones do not say
         _check_keys("A calibration", values, {part.name for part in fields(cls)})
         bins = []
         for part in values["bins"]:
@@ -148,6 +147,9 @@ class ScoreCalibration:
         return math.log(self.prior / (1 - self.prior)) - math.log(self.num_genuine / self.num_impostor)
 
 
+_WANTED = {COSINE: "cosine similarities in [-1, 1]", NORMALIZED: "finite normalized scores"}
+
+
 def fit_calibration(
     scores: ArrayLike,
     same: ArrayLike,
@@ -155,6 +157,7 @@ def fit_calibration(
     *,
     data: str,
     date: str,
+    score: str = COSINE,
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> ScoreCalibration:
@@ -164,12 +167,13 @@ def fit_calibration(
     pairs. Its error is that of the held-out probabilities. Being the least of three, its log loss is a little too low.
 
     Args:
-        scores: Cosine similarities in `[-1, 1]`, shape `(num_pairs,)`.
+        scores: Of one kind, shape `(num_pairs,)`.
         same: Whether the pair is genuine, bool, shape `(num_pairs,)`.
         folds: The fold of each pair, shape `(num_pairs,)`, two folds or more; no person in two of them
             (see `identity_folds`).
         data: What the pairs come from, in words.
         date: Today, `YYYY-MM-DD`.
+        score: What the scores are: `"cosine"` or `"normalized"`.
         bootstrap: Number of bootstrap samples behind the interval of the error.
         seed: Seed of the bootstrap.
 
@@ -179,9 +183,11 @@ def fit_calibration(
     """
     scores, same = checked_pairs(scores, same)
     folds = checked_folds(folds, len(scores))
-    if np.abs(scores).max() > 1 + 1e-5:
-        raise ValueError(f"Scores must be cosine similarities in [-1, 1]. Received: one of {np.abs(scores).max():.4g}.")
-    held_out = {method: _cross_fitted(method, scores, same, folds) for method in _METHODS}
+    if score not in _WANTED:
+        raise ValueError(f"score must be one of {sorted(_WANTED)}. Received: score={score!r}.")
+    _check_scores(scores, score)
+    methods = [method for method in _METHODS if score == COSINE or method != "logarithmic"]
+    held_out = {method: _cross_fitted(method, scores, same, folds) for method in methods}
     log_losses = {method: log_loss(probabilities, same) for method, probabilities in held_out.items()}
     method = min(log_losses, key=log_losses.get)
     probabilities = held_out[method]
@@ -200,6 +206,7 @@ def fit_calibration(
         log_losses=log_losses,
         num_folds=len(np.unique(folds)),
         bins=reliability_bins(probabilities, same),
+        score=score,
     )
 
 
@@ -301,6 +308,15 @@ def _supported_log_odds(num_genuine: int, num_impostor: int) -> tuple[float, flo
     return -math.log(num_impostor + 1), math.log(num_genuine + 1)
 
 
+def _check_scores(scores: np.ndarray, kind: str) -> None:
+    # Unit vectors of float32 overshoot by rounding.
+    largest = np.abs(scores).max(initial=0)
+    if not largest <= (1 + 1e-5 if kind == COSINE else np.finfo(np.float64).max):
+        raise ValueError(
+            f"Scores must be {_WANTED[kind]}. Received: scores from {scores.min():.4g} to {scores.max():.4g}."
+        )
+
+
 def _check_keys(what: str, values: dict, wanted: set[str]) -> None:
     if not isinstance(values, dict) or set(values) != wanted:
         received = sorted(values) if isinstance(values, dict) else type(values).__name__
@@ -309,6 +325,8 @@ def _check_keys(what: str, values: dict, wanted: set[str]) -> None:
 
 def _check(record: ScoreCalibration) -> None:
     """Refuses what no fit could have given, such as a card edited by hand."""
+    if record.score not in _WANTED:
+        raise ValueError(f"score must be one of {sorted(_WANTED)}. Received: score={record.score!r}.")
     if record.method not in _METHODS:
         raise ValueError(f"method must be one of {sorted(_METHODS)}. Received: method={record.method!r}.")
     if not 0 < record.prior < 1:

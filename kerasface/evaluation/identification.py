@@ -1,16 +1,12 @@
 """Error rates of 1:N identification: who of a gallery is it, if anybody? People in no gallery are the hard part.
 
-The more people a gallery holds, the more alike the most alike stranger in it: at a fixed threshold on cosines, false
-positives rise with every person enrolled. So a person's score is taken down by a quarter of what others reach, on both
-sides: the best score of another person for this probe, and the best score of another person for this person's own
-templates. What is left, the normalised score, keeps its distribution for strangers at any gallery size, and a face that
-is alike to many must be more alike to the right one. Everywhere, a probe is answered when its normalised score
-reaches the threshold.
+Every score is normalized by a cohort (`kerasface.evaluation.normalization`): it is in units of what strangers reach,
+for the probe as for the person. Where an embedder has no cohort, scores are cosines. Everywhere, a probe is answered
+when its normalized score reaches the threshold.
 
 Reference:
-    Adaptive symmetric score normalisation, the gallery itself as the cohort and the nearest one of it: Matějka et al.,
-    "Analysis of Score Normalization in Multilingual Speaker Recognition", Interspeech 2017. Rates as in ISO/IEC 19795-1
-    and Grother et al., "Face Recognition Vendor Test Part 2: Identification", NISTIR 8271, 2019.
+    Rates as in ISO/IEC 19795-1 and Grother et al., "Face Recognition Vendor Test Part 2: Identification", NISTIR 8271,
+    2019.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasface.arrays import as_embeddings
+from kerasface.evaluation.normalization import Normalizer, normalized_scores
 from kerasface.evaluation.verification import threshold_at_fmr, wilson_interval
 
-RIVAL_WEIGHT = 0.25  # of each of the two scores of others; benchmarks/open_set_lfw.py compares weights
 _TARGET_FPIRS = (0.1, 0.01)
 _CMC_RANKS = 20
 _CHUNK = 1024  # probes scored at once
@@ -35,19 +31,19 @@ class Searched:
     Attributes:
         labels: The person answered, integers, shape `(num_probes,)`.
         scores: That person's cosine similarity, in `[-1, 1]`.
-        normalised: That person's normalised score.
+        normalized: That person's normalized score; the cosine where nothing normalizes.
         own_ranks: Rank of the probe's own person, from 1; 0 where the probe's person is not in the gallery.
     """
 
     labels: np.ndarray
     scores: np.ndarray
-    normalised: np.ndarray
+    normalized: np.ndarray
     own_ranks: np.ndarray
 
     @property
     def own_scores(self) -> np.ndarray:
-        """Normalised scores with which probes get their own person; -inf where no threshold gives it to them."""
-        return np.where(self.own_ranks == 1, self.normalised, -np.inf)
+        """Normalized scores with which probes get their own person; -inf where no threshold gives it to them."""
+        return np.where(self.own_ranks == 1, self.normalized, -np.inf)
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ class FnirAtFpir:
         value: Share of mated probes that do not get their own person: another one is ahead, or the score too low.
         low: Lower end of the 95 % interval of `value`, by resampling people.
         high: Upper end.
-        threshold: Smallest threshold on the normalised score that at most the target share of unknown probes reaches.
+        threshold: Smallest threshold on the normalized score that at most the target share of unknown probes reaches.
         supported: Whether there are enough unknown probes to speak of the target at all: at least 3 / FPIR.
     """
 
@@ -76,7 +72,7 @@ class FpirCheck:
     Attributes:
         gallery_size: Number of people in the gallery.
         asked: The rate asked for.
-        threshold: The threshold used, on the normalised score.
+        threshold: The threshold used, on the normalized score.
         measured: Share of unknown probes that reached it.
         low: Lower end of the 95 % interval of `measured`.
         high: Upper end.
@@ -137,6 +133,7 @@ class OpenSetTrial:
         mated: Probes of enrolled people, `(num_mated, embedding_dim)` float32.
         mated_labels: `(num_mated,)`, each among `gallery_labels`.
         unknown: Probes of others, `(num_unknown, embedding_dim)` float32.
+        normalizer: What normalizes the scores of their embedder; `None`: cosines decide.
         num_mated_failed: Mated probes without an embedding.
         num_failed: All photos without a usable face.
     """
@@ -146,6 +143,7 @@ class OpenSetTrial:
     mated: np.ndarray
     mated_labels: np.ndarray
     unknown: np.ndarray
+    normalizer: Normalizer | None = None
     num_mated_failed: int = 0
     num_failed: int = 0
 
@@ -168,44 +166,13 @@ class OpenSetTrial:
             raise ValueError("Every mated probe must belong to somebody in the gallery.")
 
 
-def normalise(scores: ArrayLike, rivals: ArrayLike, crowding: ArrayLike, *, weight: float = RIVAL_WEIGHT) -> np.ndarray:
-    """Takes cosines down by what others reach.
-
-    Args:
-        scores: Cosine of a probe to a person, in `[-1, 1]`.
-        rivals: The best cosine of the probe to any other person of the gallery; same shape.
-        crowding: The best cosine of that person's templates to any other person of the gallery; same shape.
-        weight: What part of either is taken off.
-
-    Returns:
-        The normalised scores, same shape.
-    """
-    return np.asarray(scores) - weight * (np.asarray(rivals) + np.asarray(crowding))
-
-
-def crowding_of(gallery: np.ndarray, gallery_labels: ArrayLike) -> np.ndarray:
-    """Returns each person's best cosine to any other one, in the order of the sorted labels, `(num_people,)`.
-
-    Args:
-        gallery: Unit templates, `(num_templates, embedding_dim)`.
-        gallery_labels: Integers, `(num_templates,)`, of two people or more.
-    """
-    gallery, starts, people, person_of = _by_person(gallery, np.asarray(gallery_labels))
-    crowding = np.full(len(people), -1.0)
-    for rows, scores in _person_scores(gallery, starts, gallery):
-        own = person_of[rows]
-        scores[np.arange(len(own)), own] = -np.inf
-        np.maximum.at(crowding, own, scores.max(axis=1))
-    return crowding
-
-
 def search_gallery(
     gallery: np.ndarray,
     gallery_labels: ArrayLike,
     probes: np.ndarray,
     probe_labels: ArrayLike | None = None,
     *,
-    weight: float = RIVAL_WEIGHT,
+    normalizer: Normalizer | None = None,
 ) -> Searched:
     """Searches a gallery of two people or more for every probe, exactly.
 
@@ -214,35 +181,38 @@ def search_gallery(
         gallery_labels: The person of each, integers, `(num_templates,)`. A person's score is that of the best template.
         probes: Unit embeddings, `(num_probes, embedding_dim)`.
         probe_labels: The person of each probe, for `own_ranks`.
-        weight: As in `normalise`; 0 searches by cosine alone.
+        normalizer: What normalizes scores; `None`: cosines decide.
 
     Raises:
         ValueError: If the embeddings are malformed or of different dimensions, or there are fewer than two people.
     """
-    crowding = crowding_of(gallery, gallery_labels)
     probes = as_embeddings(probes, np.shape(gallery)[1], "probes")
-    gallery, starts, people, _ = _by_person(gallery, np.asarray(gallery_labels))
+    gallery, starts, people = _by_person(gallery, np.asarray(gallery_labels))
     own = np.full(len(probes), -1) if probe_labels is None else np.asarray(probe_labels)
+    kept = normalizer and normalizer.statistics(gallery)
     found: list[tuple] = []
-    for rows, scores in _person_scores(gallery, starts, probes):
-        best_two = np.sort(np.partition(scores, -2, axis=1)[:, -2:], axis=1)
-        rivals = np.where(scores >= best_two[:, 1:], best_two[:, :1], best_two[:, 1:])
-        normalised = normalise(scores, rivals, crowding, weight=weight)
-        best, each = normalised.argmax(axis=1), np.arange(len(scores))
+    for start in range(0, len(probes), _CHUNK):
+        rows = slice(start, min(start + _CHUNK, len(probes)))
+        cosines = np.asarray(probes[rows] @ gallery.T, dtype=np.float64)
+        by_template = cosines
+        if normalizer:
+            by_template = normalized_scores(cosines, normalizer.statistics(probes[rows])[:, None], kept[None])
+        scores = np.maximum.reduceat(cosines, starts, axis=1)
+        normalized = np.maximum.reduceat(by_template, starts, axis=1)  # of each person, the best template's
+        best, each = normalized.argmax(axis=1), np.arange(len(scores))
         own_column = np.searchsorted(people, own[rows])
         known = np.isin(own[rows], people)
-        own_value = normalised[each, np.where(known, own_column, 0)]
-        ranks = np.where(known, 1 + (normalised > own_value[:, None]).sum(axis=1), 0)
-        found.append((people[best], scores[each, best], normalised[each, best], ranks))
+        own_value = normalized[each, np.where(known, own_column, 0)]
+        ranks = np.where(known, 1 + (normalized > own_value[:, None]).sum(axis=1), 0)
+        found.append((people[best], scores[each, best], normalized[each, best], ranks))
     return Searched(*(np.concatenate(part) for part in zip(*found, strict=True)))
 
 
-def search_trial(trial: OpenSetTrial, *, weight: float = RIVAL_WEIGHT) -> tuple[Searched, Searched]:
-    """Searches a trial's gallery for its mated and its unknown probes, together: what others reach is found once.
+def search_trial(trial: OpenSetTrial) -> tuple[Searched, Searched]:
+    """Searches a trial's gallery for its mated and its unknown probes.
 
     Args:
         trial: The gallery and the probes.
-        weight: As in `normalise`.
 
     Returns:
         What the gallery answers to the mated probes, and to the unknown ones.
@@ -253,7 +223,7 @@ def search_trial(trial: OpenSetTrial, *, weight: float = RIVAL_WEIGHT) -> tuple[
         trial.gallery_labels,
         np.concatenate([trial.mated, trial.unknown]),
         np.concatenate([trial.mated_labels, nobody]),
-        weight=weight,
+        normalizer=trial.normalizer,
     )
     columns = [np.split(column, [len(trial.mated)]) for column in vars(found).values()]
     return Searched(*(column[0] for column in columns)), Searched(*(column[1] for column in columns))
@@ -273,7 +243,7 @@ def evaluate_identification(
         seed: Seed of the bootstrap.
     """
     mated, strangers = search_trial(trial)
-    own, unknown = mated.own_scores, strangers.normalised
+    own, unknown = mated.own_scores, strangers.normalized
     num_mated = len(own) + trial.num_mated_failed
     cmc = [float(np.sum(mated.own_ranks <= rank) / num_mated) for rank in range(1, _CMC_RANKS + 1)]
     lost = 1 - len(own) / num_mated  # of which nothing is known
@@ -312,6 +282,7 @@ def smaller_galleries(trial: OpenSetTrial, size: int, *, repeats: int, seed: int
             trial.mated[probes],
             trial.mated_labels[probes],
             trial.unknown,
+            trial.normalizer,
         )
 
 
@@ -321,10 +292,10 @@ def check_thresholds(trials: Sequence[OpenSetTrial], asked: float, threshold: fl
     Args:
         trials: One or more, with the same strangers.
         asked: The false positive identification rate that the threshold is meant for.
-        threshold: On the normalised score.
+        threshold: On the normalized score.
     """
     searched = [search_trial(trial) for trial in trials]
-    unknown = np.concatenate([strangers.normalised for _, strangers in searched])
+    unknown = np.concatenate([strangers.normalized for _, strangers in searched])
     own = np.concatenate([mated.own_scores for mated, _ in searched])
     failed = sum(trial.num_mated_failed for trial in trials)
     measured = float(np.mean(unknown >= threshold))
@@ -357,8 +328,8 @@ def _fnir_at_fpir(own, labels, unknown, fpir: float, lost: float, bootstrap: int
     return FnirAtFpir(value, min(low, value), max(high, value), threshold, 3 / len(unknown) <= fpir)
 
 
-def _by_person(gallery: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Sorts templates by person: templates, first row of each person, the people, and the person of each row."""
+def _by_person(gallery: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sorts templates by person: templates, first row of each person, and the people."""
     gallery = as_embeddings(gallery, name="gallery")
     if labels.shape != gallery.shape[:1]:
         raise ValueError(
@@ -366,15 +337,7 @@ def _by_person(gallery: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.
             f"Received: shape {labels.shape} for {len(gallery)} templates."
         )
     order = np.argsort(labels, kind="stable")
-    people, starts, person_of = np.unique(labels[order], return_index=True, return_inverse=True)
+    people, starts = np.unique(labels[order], return_index=True)
     if len(people) < 2:
         raise ValueError(f"A search needs at least two people in the gallery. Received: {len(people)}.")
-    return gallery[order], starts, people, person_of
-
-
-def _person_scores(gallery: np.ndarray, starts: np.ndarray, probes: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Gives rows of the probes with their scores for each person, `(num_rows, num_people)` float64."""
-    for start in range(0, len(probes), _CHUNK):
-        rows = slice(start, min(start + _CHUNK, len(probes)))
-        scores = np.asarray(probes[rows] @ gallery.T, dtype=np.float64)
-        yield rows, np.maximum.reduceat(scores, starts, axis=1)
+    return gallery[order], starts, people

@@ -24,7 +24,6 @@ from numpy.typing import ArrayLike
 
 from kerasface.arrays import as_embeddings
 
-_LEAST_SPREAD = 1e-4  # of highest cosines; below it the cohort is one vector many times
 _COSINES_AT_ONCE = 2**22  # 16 MiB of float32
 
 
@@ -36,6 +35,9 @@ class Normalizer:
         cohort: Unit embeddings that are nobody's, `(num_cohort, embedding_dim)` float32.
         num_best: How many of a face's highest cosines to the cohort are looked at.
         digest: Cohort and `num_best` in one string: normalized scores are comparable where it is equal.
+        mean_limits: Lowest and highest mean of people's highest cosines, as far as they were measured. Of what is
+            farther from everybody than any face, such as a wall, the lowest is taken: else it would match its like.
+        spread_limits: The same of their standard deviation.
 
     Raises:
         ValueError: If they are no embeddings, or there are fewer than twice `num_best`.
@@ -44,6 +46,8 @@ class Normalizer:
     cohort: np.ndarray
     num_best: int
     digest: str
+    mean_limits: tuple[float, float] = (-1.0, 1.0)
+    spread_limits: tuple[float, float] = (1e-4, 1.0)
 
     def __post_init__(self):
         as_embeddings(self.cohort, name="cohort")
@@ -72,9 +76,18 @@ class Normalizer:
             # One vector at a time is faster for a photo's few faces: the product of matrices repacks the cohort.
             cosines = np.stack([self.cohort @ row for row in some]) if len(some) <= 4 else some @ self._columns
             highest = np.partition(cosines, -self.num_best, axis=1)[:, -self.num_best :]
-            found[start : start + step, 0] = highest.mean(axis=1)
-            found[start : start + step, 1] = np.maximum(highest.std(axis=1), _LEAST_SPREAD)
+            found[start : start + step, 0] = np.maximum(highest.mean(axis=1), self.mean_limits[0])
+            found[start : start + step, 1] = np.maximum(highest.std(axis=1), self.spread_limits[0])
         return found
+
+    def is_unusual(self, statistics: np.ndarray) -> np.ndarray:
+        """Tells of which faces the statistics lie outside what was measured, bool `(n,)`.
+
+        Args:
+            statistics: `(n, 2)`.
+        """
+        limits = np.array([self.mean_limits, self.spread_limits], dtype=np.float32)
+        return ((statistics <= limits[:, 0]) | (statistics > limits[:, 1])).any(axis=1)
 
     def scores(self, probes: np.ndarray, references: np.ndarray) -> np.ndarray:
         """Scores every probe against every reference: normalized scores, `(num_probes, num_references)` float64.

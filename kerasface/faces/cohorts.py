@@ -19,6 +19,7 @@ import numpy as np
 
 from kerasface.evaluation.normalization import Normalizer, draw_cohort, nearest_cosines
 
+LIMITS = "limits.json"  # beside the parts: the range of people's statistics, 99.8 % of those measured
 NUM_BEST = 300  # highest cosines that a face's statistics are made of; benchmarks/RESULTS.md has others
 _LEAK_QUANTILE = 0.99
 _ATTEMPTS = 200  # draws in turn until enough are far from everybody
@@ -184,19 +185,29 @@ def _normalizer(embedder: str) -> Normalizer | None:
     if not parts:
         return None
     digest = hashlib.sha256("".join(card.sha256 for card, _ in parts).encode()).hexdigest()[:12]
-    return Normalizer(np.concatenate([part for _, part in parts]), NUM_BEST, f"{digest}-{NUM_BEST}")
+    limits = json.loads(_folder(embedder).joinpath(LIMITS).read_text(encoding="utf-8"))
+    return Normalizer(
+        np.concatenate([part for _, part in parts]),
+        NUM_BEST,
+        f"{digest}-{NUM_BEST}",
+        mean_limits=tuple(limits["mean"]),
+        spread_limits=tuple(limits["spread"]),
+    )
 
 
 @cache
 def _parts(embedder: str) -> list[tuple[CohortCard, np.ndarray]]:
-    parts = []
-    for folder in resources.files("kerasface.faces").joinpath("cohorts").iterdir():
-        for file in sorted(folder.iterdir(), key=lambda file: file.name) if folder.is_dir() else ():
-            if file.name.endswith(".json"):
-                card = CohortCard.from_dict(json.loads(file.read_text(encoding="utf-8")))
-                if card.embedder == embedder:
-                    parts.append((card, from_file(_content(folder, card), card)))
-    return parts
+    folder = _folder(embedder)
+    if not folder.is_dir():
+        return []
+    names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".json") and file.name != LIMITS)
+    cards = [CohortCard.from_dict(json.loads(folder.joinpath(name).read_text(encoding="utf-8"))) for name in names]
+    return [(card, from_file(_content(folder, card), card)) for card in cards if card.embedder == embedder]
+
+
+def _folder(embedder: str):
+    """Where the parts for an embedder are: under the name of its network."""
+    return resources.files("kerasface.faces").joinpath("cohorts", embedder.split("-", 1)[0])
 
 
 def _content(folder, card: CohortCard) -> bytes:

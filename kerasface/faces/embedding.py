@@ -3,7 +3,9 @@
 import numpy as np
 
 from kerasface.arrays import as_embeddings, check_crops, check_image
+from kerasface.evaluation.normalization import Normalizer
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
+from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import DEFAULT_VIEWS, alignment_fingerprint, embedder_fingerprint
 from kerasface.models.face_resnet import EMBEDDING_DIM, IMAGE_SIZE, build_face_resnet
@@ -41,6 +43,11 @@ class FaceEmbedder:
         self._network = compile_network(
             build_face_resnet(views=views), max_batch=64 if views == 1 else 16, precision=self.precision
         )
+
+    @property
+    def normalizer(self) -> Normalizer | None:
+        """What puts its scores in units of what strangers reach; `None` for an embedder without a cohort."""
+        return normalizer_of(self.fingerprint)
 
     def crop(self, image: np.ndarray, face: Face) -> np.ndarray:
         """Cuts the aligned crop that `embed` wants: `(150, 150, 3)` uint8, RGB.

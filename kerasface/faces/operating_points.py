@@ -1,6 +1,9 @@
 """Thresholds from measured error rates: which score to ask for so that strangers match no more often than agreed.
 
-`operating_point` is for two photos (1:1), `search_point` for a face and a gallery (1:N).
+`operating_point` is for two photos (1:1), `search_point` for a face and a gallery (1:N). Thresholds are on the
+normalized score (`kerasface.evaluation.normalization`). Rates that hold for some people do not for others, so each
+threshold was measured on several populations, and is the one that holds in the worst of them
+(`benchmarks/operating_points.py` says how).
 """
 
 import json
@@ -14,34 +17,95 @@ from kerasface.evaluation.calibration import ScoreCalibration
 
 
 @dataclass(frozen=True)
+class PopulationRate:
+    """What was measured at a threshold on people of one kind. Intervals are of 95 %, by resampling people.
+
+    Attributes:
+        name: The population's, such as `"gtech"`.
+        description: Who they are, in words that follow "people of" or "of".
+        num_people: People it has.
+        num_impostor: Pairs of photos of two people.
+        num_genuine: Pairs of photos of one person; 0 where nobody knows who is on a photo.
+        fmr: Share of impostor pairs that match.
+        fmr_low: Lower end of its interval.
+        fmr_high: Upper end.
+        fnmr: Share of genuine pairs that do not match; `None` where there are none.
+        fnmr_low: Lower end of its interval.
+        fnmr_high: Upper end.
+    """
+
+    name: str
+    description: str
+    num_people: int
+    num_impostor: int
+    num_genuine: int
+    fmr: float
+    fmr_low: float
+    fmr_high: float
+    fnmr: float | None
+    fnmr_low: float | None
+    fnmr_high: float | None
+
+
+@dataclass(frozen=True)
 class OperatingPoint:
     """A threshold and what was measured there.
 
     Attributes:
         fmr: False match rate asked for, a fraction.
-        fmr_low: Lower end of the 95 % interval of the false match rate at the threshold.
-        fmr_high: Upper end.
-        threshold: Score from which two faces are called a match.
-        fnmr: Share of genuine pairs refused at the threshold.
-        data: What was measured on.
-        num_impostor: Impostor pairs measured.
-        num_genuine: Genuine pairs measured.
+        threshold: Normalized score from which two faces are called a match.
+        populations: What was measured at the threshold, LFW first.
+        cohort: Digest of the cohort that normalizes the scores.
         date: Day of the measurement.
     """
 
     fmr: float
-    fmr_low: float
-    fmr_high: float
     threshold: float
-    fnmr: float
-    data: str
-    num_impostor: int
-    num_genuine: int
+    populations: tuple[PopulationRate, ...]
+    cohort: str
     date: str
 
+    @property
+    def main(self) -> PopulationRate:
+        """The largest population: LFW."""
+        return self.populations[0]
+
+    @property
+    def worst(self) -> PopulationRate:
+        """The population in which most strangers match."""
+        return max(self.populations, key=lambda population: population.fmr)
+
+    @property
+    def fnmr(self) -> float:
+        """Share of genuine pairs of LFW that do not match."""
+        return self.main.fnmr
+
+    @property
+    def measured_text(self) -> str:
+        """What was measured, for people: the rate of LFW, and of whom it is highest, if that is somebody else."""
+        told = [self.main] + [self.worst] * (self.worst is not self.main)
+        return f"{_rate(self.fmr)} asked; measured " + ", ".join(
+            f"{_rate(one.fmr)} on {one.num_people:,} {one.description}" for one in told
+        )
+
     def to_dict(self) -> dict:
-        """Returns the point as JSON-ready values."""
-        return asdict(self)
+        """Returns the point as JSON-ready values; beside the populations the figures of the main one, and its words."""
+        main = self.main
+        return {
+            "fmr": self.fmr,
+            "threshold": self.threshold,
+            "fmr_measured": main.fmr,
+            "fmr_low": main.fmr_low,
+            "fmr_high": main.fmr_high,
+            "fnmr": main.fnmr,
+            "data": f"{main.num_people:,} {main.description}",
+            "num_impostor": main.num_impostor,
+            "num_genuine": main.num_genuine,
+            "populations": [asdict(population) for population in self.populations],
+            "measured": self.measured_text,
+            "cohort": self.cohort,
+            "date": self.date,
+        }
 
 
 def operating_point(fingerprint: str, fmr: float) -> OperatingPoint:
@@ -57,30 +121,37 @@ def operating_point(fingerprint: str, fmr: float) -> OperatingPoint:
         ValueError: If nothing was measured for this embedder, or not at this rate.
     """
     measured = _measured(fingerprint)
-    points = sorted(measured["points"], key=lambda point: point["fmr"])
-    lowest, highest = points[0]["fmr"], points[-1]["fmr"]
-    if not lowest <= fmr <= highest:
+    asked, thresholds, rates = _arrays(fingerprint)
+    if not asked[0] <= fmr <= asked[-1]:
         raise ValueError(
-            f"Thresholds were measured for false match rates from {lowest:g} to {highest:g}. Received: fmr={fmr:g}."
+            f"Thresholds were measured for false match rates from {asked[0]:g} to {asked[-1]:g}. Received: fmr={fmr:g}."
         )
-    at = np.log([point["fmr"] for point in points])
-    values = {
-        key: float(np.interp(np.log(fmr), at, [point[key] for point in points]))
-        for key in ("fmr_low", "fmr_high", "threshold", "fnmr")
-    }
-    source = {key: measured[key] for key in ("data", "num_impostor", "num_genuine", "date")}
-    return OperatingPoint(fmr=fmr, **values, **source)
+
+    def at(values: np.ndarray) -> float | None:
+        return None if np.isnan(values).any() else float(np.interp(np.log(fmr), np.log(asked), values))
+
+    return OperatingPoint(
+        fmr=fmr,
+        threshold=at(thresholds),
+        populations=tuple(
+            PopulationRate(**about, **{name: at(rates[:, row, place]) for place, name in enumerate(_RATES)})
+            for row, about in enumerate(measured["populations"])
+        ),
+        cohort=measured["cohort"],
+        date=measured["date"],
+    )
 
 
 @dataclass(frozen=True)
 class SearchPoint:
-    """A threshold on the normalised score of a search in a gallery, and what was measured there.
+    """A threshold on the normalized score of a search in a gallery, and what was measured there.
 
     Attributes:
         fpir: False positive identification rate asked for: the share of strangers who are taken for somebody.
-        fpir_low: Lower end of the 95 % interval of that rate at the threshold.
+        fpir_measured: The rate measured at the threshold, on LFW.
+        fpir_low: Lower end of its 95 % interval.
         fpir_high: Upper end.
-        threshold: Normalised score from which somebody is named; see `kerasface.evaluation.identification`.
+        threshold: Normalized score from which somebody is named.
         fnir: Share of known faces that are not named there, with one photo enrolled of each person.
         gallery_size: Number of people in the gallery.
         measured_size: Largest gallery that was measured; above it thresholds are continued, not measured.
@@ -90,6 +161,7 @@ class SearchPoint:
     """
 
     fpir: float
+    fpir_measured: float
     fpir_low: float
     fpir_high: float
     threshold: float
@@ -108,8 +180,8 @@ class SearchPoint:
 def search_point(fingerprint: str, fpir: float, gallery_size: int) -> SearchPoint:
     """Returns the operating point of a search at a false positive identification rate.
 
-    Between what was measured, everything is interpolated over the logarithms of rate and gallery size. In a gallery of
-    one person there is nobody to compare with: the score is the cosine, and the threshold that of verification.
+    Between what was measured, everything is interpolated over the logarithms of rate and gallery size. The search among
+    one person is a verification.
 
     Args:
         fingerprint: `FaceEmbedder.fingerprint`.
@@ -129,14 +201,13 @@ def search_point(fingerprint: str, fpir: float, gallery_size: int) -> SearchPoin
             f"Thresholds of searches were measured for rates from {rates[0]:g} to {rates[-1]:g}. "
             f"Received: fpir={fpir:g}."
         )
-    source = {"data": measured["data"], "num_people": search["num_people"], "date": measured["date"]}
     rows = search["galleries"]
-    largest = rows[-1]["gallery_size"]
     if gallery_size == 1:
         point = operating_point(fingerprint, fpir)
         values = {
-            "fpir_low": point.fmr_low,
-            "fpir_high": point.fmr_high,
+            "fpir_measured": point.main.fmr,
+            "fpir_low": point.main.fmr_low,
+            "fpir_high": point.main.fmr_high,
             "threshold": point.threshold,
             "fnir": point.fnmr,
         }
@@ -144,22 +215,42 @@ def search_point(fingerprint: str, fpir: float, gallery_size: int) -> SearchPoin
         sizes = np.log([row["gallery_size"] for row in rows])
         values = {
             key: float(_along(sizes, [np.interp(np.log(fpir), np.log(rates), row[key]) for row in rows], gallery_size))
-            for key in ("fpir_low", "fpir_high", "threshold", "fnir")
+            for key in ("fpir_measured", "fpir_low", "fpir_high", "threshold", "fnir")
         }
-    return SearchPoint(fpir=fpir, **values, gallery_size=gallery_size, measured_size=largest, **source)
+    return SearchPoint(
+        fpir=fpir,
+        **values,
+        gallery_size=gallery_size,
+        measured_size=rows[-1]["gallery_size"],
+        data=search["data"],
+        num_people=search["num_people"],
+        date=measured["date"],
+    )
 
 
 def pair_calibration(fingerprint: str) -> ScoreCalibration | None:
-    """Returns what turns a score of two faces into the probability that they show one person; `None` if unmeasured."""
+    """Returns what turns a normalized score of two faces into the probability that they show one person.
+
+    It assumes that every second pair does. `None` if it was not measured.
+    """
     return _calibration(_measurements().get(fingerprint, {}).get("calibration"))
 
 
 def search_calibration(fingerprint: str) -> ScoreCalibration | None:
-    """Returns what turns a normalised score into the probability that the person named is the right one.
+    """Returns what turns the best normalized score of a search into the probability that it names the right person.
 
-    It assumes that every second face is of somebody enrolled. `None` if it was not measured.
+    The curve is of the score above the threshold for FPIR 1 % at the gallery's size, which hardly depends on the size;
+    it assumes that every second face is of somebody enrolled. `None` if it was not measured.
     """
     return _calibration(_measurements().get(fingerprint, {}).get("search", {}).get("calibration"))
+
+
+_RATES = ("fmr", "fmr_low", "fmr_high", "fnmr", "fnmr_low", "fnmr_high")
+
+
+def _rate(value: float) -> str:
+    percent = 100 * value
+    return "0 %" if percent == 0 else f"{percent:.2g} %" if percent >= 1e-4 else f"{percent:.0e} %"
 
 
 def _calibration(values: dict | None) -> ScoreCalibration | None:
@@ -180,6 +271,14 @@ def _measured(fingerprint: str) -> dict:
     if measured is None:
         raise ValueError(f"No error rates were measured for this embedder. Received: fingerprint={fingerprint!r}.")
     return measured
+
+
+@cache
+def _arrays(fingerprint: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rates asked for, ascending `(n,)`, thresholds `(n,)`, and what was measured `(n, num_populations, 6)`."""
+    points = sorted(_measured(fingerprint)["points"], key=lambda point: point["fmr"])
+    columns = (np.array([point[key] for point in points], dtype=float) for key in ("fmr", "threshold", "measured"))
+    return tuple(columns)
 
 
 @cache

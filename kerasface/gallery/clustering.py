@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasface.arrays import as_embeddings
+from kerasface.evaluation.normalization import Normalizer, bilinear
 
 _SCORES_AT_ONCE = 2**21  # 16 MiB of float64
 _ROUNDING = 1e-12  # of a score of means
@@ -28,7 +29,9 @@ def fmr_for(num_faces: int) -> float:
     return min(1e-3, max(1e-5, 0.1 / max(1, num_faces)))
 
 
-def cluster_faces(embeddings: np.ndarray, photos: ArrayLike, *, threshold: float) -> np.ndarray:
+def cluster_faces(
+    embeddings: np.ndarray, photos: ArrayLike, *, threshold: float, normalizer: Normalizer | None = None
+) -> np.ndarray:
     """Groups faces by person; nobody is twice in one photo.
 
     Starting from single faces, the two clusters with the highest mean score that share no photo are joined, as long as
@@ -37,7 +40,8 @@ def cluster_faces(embeddings: np.ndarray, photos: ArrayLike, *, threshold: float
     Args:
         embeddings: Unit embeddings, `(num_faces, embedding_dim)`.
         photos: The photo of each face, any integers, `(num_faces,)`.
-        threshold: The mean score, in `[-1, 1]`. `fmr_for` says which error rate it should come from.
+        threshold: The mean score. `fmr_for` says which error rate it should come from.
+        normalizer: What normalizes the scores; `None`: they are cosines.
 
     Returns:
         The cluster of each face, int64, `(num_faces,)`: 0 is the largest; of equally large ones the one whose first
@@ -47,8 +51,11 @@ def cluster_faces(embeddings: np.ndarray, photos: ArrayLike, *, threshold: float
         ValueError: If the shapes do not agree, an embedding has not length 1, or the threshold is out of range.
     """
     embeddings, photos = as_embeddings(embeddings).astype(np.float32, copy=False), np.asarray(photos)
-    _check(embeddings, photos, threshold)
-    clusters = [cluster for cluster in _Linkage(embeddings, photos, threshold).clusters() if len(cluster) > 1]
+    _check(embeddings, photos, threshold, normalizer)
+    features = (embeddings, embeddings)
+    if normalizer is not None:
+        features = bilinear(embeddings, normalizer.statistics(embeddings))
+    clusters = [cluster for cluster in _Linkage(*features, photos, threshold).clusters() if len(cluster) > 1]
     return _numbered(clusters, len(embeddings))
 
 
@@ -82,7 +89,8 @@ def _numbered(clusters: Iterable[np.ndarray], num_faces: int) -> np.ndarray:
 class _Linkage:
     """Average linkage, many joins at a time, without a matrix of all pairs.
 
-    The mean score of all pairs of two clusters is the product of their mean embeddings. A joined cluster is no nearer
+    The mean score of all pairs of two clusters is the product of the mean features of the one, left, and of the other,
+    right: of cosines both are the embeddings, of normalized scores those of `bilinear`. A joined cluster is no nearer
     to a third than the nearer of its parts was, and a photo that two clusters share only sets them further apart. So
     two that are each other's nearest may be joined at once, as they would be sooner or later; a cluster whose nearest
     is below the threshold is done; and the nearest stays the nearest until it is joined itself. The result is that of
@@ -93,11 +101,11 @@ class _Linkage:
         reciprocal nearest neighbours and the reducibility property.
     """
 
-    def __init__(self, embeddings: np.ndarray, photos: np.ndarray, threshold: float):
-        count = len(embeddings)
+    def __init__(self, left: np.ndarray, right: np.ndarray, photos: np.ndarray, threshold: float):
+        count = len(left)
         self._threshold = threshold
         # One row for each cluster that may still be joined.
-        self._means = embeddings.astype(np.float64)
+        self._left, self._right = left.astype(np.float64), right.astype(np.float64)
         self._members = [np.array([face]) for face in range(count)]
         self._companions = _companions(photos)  # the faces in a cluster's photos, where there are several
         self._nearest = np.zeros(count, dtype=np.int64)  # row of the nearest cluster that can be joined
@@ -109,7 +117,7 @@ class _Linkage:
     def clusters(self) -> list[np.ndarray]:
         """Returns the faces of each cluster, ascending; single faces are clusters too."""
         found = []
-        while len(self._means):
+        while len(self._left):
             self._find_nearest(np.flatnonzero(self._stale))
             done = self._scores < self._threshold
             found += [np.sort(self._members[row]) for row in np.flatnonzero(done)]
@@ -121,11 +129,11 @@ class _Linkage:
         return found
 
     def _find_nearest(self, rows: np.ndarray) -> None:
-        step = max(1, _SCORES_AT_ONCE // len(self._means))
+        step = max(1, _SCORES_AT_ONCE // len(self._left))
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
             each = np.arange(len(part))
-            scores = self._means[part] @ self._means.T
+            scores = self._left[part] @ self._right.T
             scores[each, part] = -np.inf
             scores[self._together(part)] = -np.inf
             self._nearest[part] = nearest = scores.argmax(axis=1)
@@ -148,7 +156,8 @@ class _Linkage:
     def _join(self, first: np.ndarray, second: np.ndarray) -> None:
         for row, other in zip(first, second, strict=True):
             sizes = len(self._members[row]), len(self._members[other])
-            self._means[row] = np.average(self._means[[row, other]], axis=0, weights=sizes)
+            for means in (self._left, self._right):
+                means[row] = np.average(means[[row, other]], axis=0, weights=sizes)
             for lists in (self._members, self._companions):
                 lists[row] = np.concatenate([lists[row], lists[other]])
             self._row_of[self._members[other]] = row
@@ -163,7 +172,7 @@ class _Linkage:
         self._nearest = became[self._nearest]
         rows = np.flatnonzero(self._stale & ~changed)
         nearest = self._nearest[rows]
-        scores = np.einsum("ij,ij->i", self._means[rows], self._means[nearest])
+        scores = np.einsum("ij,ij->i", self._left[rows], self._right[nearest])
         scores[done[nearest]] = -np.inf
         at, together = self._together(rows)
         scores[at[together == nearest[at]]] = -np.inf
@@ -172,9 +181,10 @@ class _Linkage:
         self._stale[rows[still]] = False
 
     def _keep(self, kept: np.ndarray) -> None:
-        new = np.full(len(self._means) + 1, -1)  # and -1 stays -1
+        new = np.full(len(self._left) + 1, -1)  # and -1 stays -1
         new[kept] = np.arange(len(kept))
-        self._means, self._scores, self._others = self._means[kept], self._scores[kept], self._others[kept]
+        self._left, self._right = self._left[kept], self._right[kept]
+        self._scores, self._others = self._scores[kept], self._others[kept]
         self._members = [self._members[row] for row in kept]
         self._companions = [self._companions[row] for row in kept]
         self._nearest, self._stale = new[self._nearest[kept]], self._stale[kept]
@@ -196,11 +206,13 @@ def _companions(photos: np.ndarray) -> list[np.ndarray]:
     return [in_photo[photo] if counts[photo] > 1 else alone for photo in photo_of]
 
 
-def _check(embeddings: np.ndarray, photos: np.ndarray, threshold: float) -> None:
+def _check(embeddings: np.ndarray, photos: np.ndarray, threshold: float, normalizer: Normalizer | None) -> None:
     if photos.shape != embeddings.shape[:1]:
         raise ValueError(
             "Clustering needs embeddings (num_faces, embedding_dim) and the photo of each face. "
             f"Received: embeddings of shape {embeddings.shape}, photos of shape {photos.shape}."
         )
-    if not -1 <= threshold <= 1:
+    if normalizer is None and not -1 <= threshold <= 1:
         raise ValueError(f"A threshold on cosines lies in [-1, 1]. Received: threshold={threshold}.")
+    if not np.isfinite(threshold):
+        raise ValueError(f"A threshold on scores is finite. Received: threshold={threshold}.")

@@ -1,5 +1,6 @@
 """Draws the answers: a score on its scale, the most probable names."""
 
+import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -11,30 +12,27 @@ _LONGEST_NAME = 32  # letters beside a percentage in the narrowest card of the d
 
 
 def score_scale(score: float, threshold: float) -> go.Figure:
-    """Draws one score on its scale, with the side of the threshold on which it is accepted.
+    """Draws one normalized score on its scale, with the side of the threshold on which it is accepted.
 
-    The scale ends at 1 and starts low enough to show the score and some of the rejected side: scores of faces crowd
-    near 1, and on the whole range of `[-1, 1]` every pair would look alike.
+    The scale reaches from 0, which is what the nearest strangers reach, to twice the threshold, and to the score.
 
     Args:
-        score: Cosine similarity, in `[-1, 1]`.
-        threshold: Score from which a pair is accepted, in `[-1, 1]`.
+        score: Normalized score.
+        threshold: Normalized score from which a pair is accepted.
 
     Returns:
         A figure 150 pixels high.
 
     Raises:
-        ValueError: If a value is outside `[-1, 1]` or not a number.
+        ValueError: If a value is not a finite number.
     """
     for name, value in (("score", score), ("threshold", threshold)):
-        if not -1 - 1e-6 <= value <= 1 + 1e-6:
-            raise ValueError(
-                f"A cosine similarity lies in [-1, 1]. Received: {name}={value}. Pass scores of unit embeddings."
-            )
-    room = max(0.1, 1 - threshold)
-    low = max(-1.0, min(threshold - 2 * room, score - 0.25 * room))
+        if not math.isfinite(value):
+            raise ValueError(f"A normalized score is a finite number. Received: {name}={value}.")
+    room = max(1.0, abs(threshold))
+    low, high = min(0.0, score - 0.25 * room, threshold - room), max(threshold + room, score + 0.25 * room)
     figure = go.Figure()
-    for start, end, colour in ((low, threshold, REJECT), (threshold, 1.0, ACCEPT)):
+    for start, end, colour in ((low, threshold, REJECT), (threshold, high, ACCEPT)):
         figure.add_shape(type="rect", x0=start, x1=end, y0=-0.22, y1=0.22, fillcolor=colour, opacity=0.35, line_width=0)
     figure.add_shape(type="line", x0=threshold, x1=threshold, y0=-0.45, y1=0.45, line={"width": 2, "color": "#7c8a87"})
     marker = {"size": 20, "color": ACCEPT if score >= threshold else REJECT, "line": {"width": 3, "color": "white"}}
@@ -45,16 +43,16 @@ def score_scale(score: float, threshold: float) -> go.Figure:
             mode="markers",
             marker=marker,
             cliponaxis=False,
-            hovertemplate="score %{x:.4f}<extra></extra>",
+            hovertemplate="normalized score %{x:.3f}<extra></extra>",
         )
     )
     for value, y, side, text in (
-        (score, 0.5, "bottom", f"<b>score {score:.3f}</b>"),
-        (threshold, -0.5, "top", f"threshold {threshold:.3f}"),
+        (score, 0.5, "bottom", f"<b>score {score:.2f}</b>"),
+        (threshold, -0.5, "top", f"threshold {threshold:.2f}"),
     ):
-        side_of_text = anchor((value - low) / (1 - low))
+        side_of_text = anchor((value - low) / (high - low))
         figure.add_annotation(x=value, y=y, text=text, showarrow=False, yanchor=side, xanchor=side_of_text)
-    figure.update_xaxes(range=[low, 1.0], showgrid=False, zeroline=False, tickformat=".2f", nticks=6, fixedrange=True)
+    figure.update_xaxes(range=[low, high], showgrid=False, zeroline=False, tickformat=".3~g", nticks=6, fixedrange=True)
     figure.update_yaxes(range=[-1.1, 1.1], visible=False, fixedrange=True)
     figure.update_layout(height=150, margin={"l": 18, "r": 18, "t": 6, "b": 28}, showlegend=False)
     return figure

@@ -311,7 +311,7 @@ def _print_metric(trained) -> None:
         f"{counted(metrics['num_validation'], 'image')}, {metrics['seconds']:.1f} s"
     )
     click.echo(
-        f"{'':<14}{'EER':>8}  {'accepted at an FMR of 0.1 %':<30}{'missed at an FPIR of 1 %: cosines, normalised':<45}"
+        f"{'':<14}{'EER':>8}  {'accepted at an FMR of 0.1 %':<30}{'missed at an FPIR of 1 %: cosines, normalized':<45}"
     )
     for name, judged in metrics["held_out"].items():
         rate, missed = judged["tar_at_fmr"]["0.001"], judged["fnir_at_fpir"]

@@ -7,6 +7,7 @@ Of all that came up on the way the best is kept, which may be the backbone as it
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -24,7 +25,7 @@ from kerasface.train.loop import StageResult, run_stage
 from kerasface.train.metric_card import MetricOutcome, card_of, metrics_of, notes_of
 from kerasface.train.metric_data import prepare_people
 from kerasface.train.metric_head import build_head
-from kerasface.train.metric_judging import JudgedEmbeddings, is_better, judge_embeddings
+from kerasface.train.metric_judging import JudgedEmbeddings, cohort_after, is_better, judge_embeddings
 from kerasface.train.metric_recipe import MetricRecipe, resolve_metric
 from kerasface.train.metric_report import write_metric_report
 from kerasface.train.metric_stages import (
@@ -228,14 +229,13 @@ class _Training:
             self.features.model.set_weights(self._frozen)  # which fine-tuning may have moved
             return join_embedder(self.features.model, head)
 
+        trained_on = embed(self.features.train[0])
+        judged = partial(judge_embeddings, seed=self.recipe.seed, normalizer=cohort_after(trained_on, self.recipe.seed))
         self.candidates[name] = _Candidate(
-            self._judge(embed(self.features.validation), self.held_out_labels),
-            self._judge(embed(self.features.train[0]), self.labels),
+            judged(embed(self.features.validation), self.held_out_labels),
+            judged(trained_on, self.labels),
             model,
         )
-
-    def _judge(self, embeddings: np.ndarray, labels: np.ndarray) -> JudgedEmbeddings:
-        return judge_embeddings(embeddings, labels, self.recipe.seed)
 
     def _outcome(self, history: list[dict], seconds: dict[str, float], stopped: bool) -> MetricOutcome:
         kept = "plain"

@@ -129,5 +129,5 @@ def card_of(outcome: MetricOutcome, prepared: PreparedData, metrics: dict, sessi
 def _missed(before: JudgedEmbeddings, after: JudgedEmbeddings) -> str:
     return (
         f"people missed at an FPIR of 1 % from {before.fnir_of_cosines:.1%} to {after.fnir_of_cosines:.1%} by their "
-        f"cosines, and from {before.fnir:.1%} to {after.fnir:.1%} with scores normalised by the gallery"
+        f"cosines, and from {before.fnir:.1%} to {after.fnir:.1%} with scores normalized by a cohort"
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasface.evaluation.identification import IdentificationReport, OpenSetTrial, evaluate_identification
+from kerasface.evaluation.normalization import Normalizer, draw_cohort
 from kerasface.evaluation.verification import VerificationReport, evaluate_verification, threshold_at_fmr
 
 # Somebody with a hundred photos has 4,950 genuine pairs, and would outweigh everybody else.
@@ -12,6 +13,8 @@ _GENUINE_PER_PERSON = 20
 _MAX_IMPOSTORS = 200_000  # impostor pairs drawn: 200 of them lie above the threshold of an FMR of 0.1 %
 _FOLDS = 5
 _TOLERANCE = 0.05
+_COHORT, _NUM_BEST = 2000, 100  # drawn after the people trained on, and looked at of each face
+_LEAST = 100  # photos that a cohort is drawn after
 FPIR = 0.01
 
 
@@ -23,8 +26,8 @@ class JudgedEmbeddings:
         genuine: Distances of the genuine pairs judged, `(num_genuine,)`.
         impostor: Distances of the impostor pairs judged, `(num_impostor,)`.
         verification: Error rates over these pairs; scores are cosines.
-        identification: Open-set search with normalised scores, as the product searches; `None` without people held out
-            who have one image.
+        identification: Open-set search with scores normalized by a cohort, as the product searches; `None` without
+            people held out who have one image.
         fnir_of_cosines: FNIR at an FPIR of 1 % where cosines are compared as they are; `None` likewise.
     """
 
@@ -41,7 +44,7 @@ class JudgedEmbeddings:
 
     @property
     def fnir(self) -> float | None:
-        """FNIR at an FPIR of 1 % with normalised scores; `None` without unknown people."""
+        """FNIR at an FPIR of 1 % with normalized scores; `None` without unknown people."""
         return self.identification.fnir_at_fpir[str(FPIR)].value if self.identification else None
 
     def summary(self) -> dict:
@@ -62,7 +65,25 @@ class JudgedEmbeddings:
         }
 
 
-def judge_embeddings(embeddings: np.ndarray, labels: np.ndarray, seed: int) -> JudgedEmbeddings:
+def cohort_after(embeddings: np.ndarray, seed: int) -> Normalizer | None:
+    """Draws what normalizes the scores of an embedder, after the people it was trained on.
+
+    Args:
+        embeddings: Theirs, `(num_images, embedding_dim)` float32.
+        seed: Of the draw.
+
+    Returns:
+        `None` where there are fewer than 100 images: scores stay cosines.
+    """
+    if len(embeddings) < _LEAST:
+        return None
+    cohort = draw_cohort(embeddings, _COHORT, num_components=20, seed=seed)
+    return Normalizer(cohort, _NUM_BEST, "people trained on")
+
+
+def judge_embeddings(
+    embeddings: np.ndarray, labels: np.ndarray, seed: int, normalizer: Normalizer | None = None
+) -> JudgedEmbeddings:
     """Judges the embeddings of people held out, by pairs and by an open-set search.
 
     In the search, the first image of everybody with several is enrolled, the others are looked for, and people with
@@ -72,6 +93,7 @@ def judge_embeddings(embeddings: np.ndarray, labels: np.ndarray, seed: int) -> J
         embeddings: Unit embeddings, `(num_images, embedding_dim)` float32.
         labels: The person of each, integers, `(num_images,)`; two people or more with two images.
         seed: Seed of what is drawn; equal seeds judge the same pairs.
+        normalizer: What normalizes the scores of the search.
     """
     first, second = drawn_pairs(labels, seed)
     scores = np.sum(embeddings[first] * embeddings[second], axis=1, dtype=np.float64)
@@ -79,7 +101,7 @@ def judge_embeddings(embeddings: np.ndarray, labels: np.ndarray, seed: int) -> J
     people = np.unique(labels[first], return_inverse=True)[1]
     report = evaluate_verification(scores, same, people % _FOLDS, seed=seed)
     distances = np.sqrt(np.maximum(2 - 2 * scores, 0))
-    trial = open_set_trial(embeddings, labels)
+    trial = open_set_trial(embeddings, labels, normalizer)
     found = evaluate_identification(trial, seed=seed) if trial else None
     cosines = fnir_of_cosines(trial, FPIR) if trial else None
     return JudgedEmbeddings(distances[same], distances[~same], report, found, cosines)
@@ -109,7 +131,9 @@ def drawn_pairs(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return first, second
 
 
-def open_set_trial(embeddings: np.ndarray, labels: np.ndarray) -> OpenSetTrial | None:
+def open_set_trial(
+    embeddings: np.ndarray, labels: np.ndarray, normalizer: Normalizer | None = None
+) -> OpenSetTrial | None:
     """Enrols the first image of everybody with several; `None` where nobody has a single one and so is unknown."""
     several = np.bincount(labels)[labels] >= 2
     if several.all():
@@ -117,11 +141,18 @@ def open_set_trial(embeddings: np.ndarray, labels: np.ndarray) -> OpenSetTrial |
     first = np.zeros(len(labels), dtype=bool)
     first[np.unique(labels, return_index=True)[1]] = True
     enrolled, mated = several & first, several & ~first
-    return OpenSetTrial(embeddings[enrolled], labels[enrolled], embeddings[mated], labels[mated], embeddings[~several])
+    return OpenSetTrial(
+        embeddings[enrolled],
+        labels[enrolled],
+        embeddings[mated],
+        labels[mated],
+        embeddings[~several],
+        normalizer,
+    )
 
 
 def fnir_of_cosines(trial: OpenSetTrial, fpir: float) -> float:
-    """Measures the FNIR at an FPIR where the highest cosine decides, with no normalisation by the gallery.
+    """Measures the FNIR at an FPIR where the highest cosine decides, not normalized.
 
     Args:
         trial: With one template a person.
@@ -137,7 +168,7 @@ def is_better(after: JudgedEmbeddings, before: JudgedEmbeddings) -> bool:
     """Tells whether embeddings are to be kept in place of those before.
 
     They must accept more genuine pairs at an FMR of 0.1 % or, if as many, have a lower equal error rate; miss no more
-    people at an FPIR of 1 % by their cosines; and in the normalised search miss at most a twentieth more, which is what
+    people at an FPIR of 1 % by their cosines; and in the normalized search miss at most a twentieth more, which is what
     the change differs by between splits of LFW.
     """
     pairs = (after.tar, -after.verification.eer) > (before.tar, -before.verification.eer)

@@ -15,7 +15,7 @@ _HEADS = (
     "genuine pairs accepted at an FMR of 1 %",
     "at 0.1 % (95 % interval)",
     "people missed at an FPIR of 1 %, by cosines",
-    "with normalised scores (95 % interval)",
+    "with normalized scores (95 % interval)",
 )
 
 
@@ -52,7 +52,7 @@ def _facts(outcome: MetricOutcome, metrics: dict) -> str:
         "equal error rate": share(kept.verification.eer, 2),
     }
     if kept.identification:
-        facts["people missed at an FPIR of 1 %, normalised scores"] = share(kept.fnir)
+        facts["people missed at an FPIR of 1 %, normalized scores"] = share(kept.fnir)
     facts |= {
         "people trained on": f"{metrics['num_people_train']:,}",
         "people held out": f"{metrics['num_people_validation']:,}",
@@ -99,7 +99,7 @@ def _searches(outcome: MetricOutcome) -> str:
     return (
         f"<p>In the searches one image of each of {found.gallery_size:,} people is enrolled; {found.num_mated:,} other "
         f"images of them are looked for, and {found.num_unknown:,} images of people who are not enrolled.{supported} "
-        "The normalised score, by which galleries are searched, takes off what other people in the gallery reach.</p>"
+        "The normalized score is in units of what strangers reach, by a cohort drawn after the people trained on.</p>"
     )
 
 
@@ -129,7 +129,7 @@ def _why(outcome: MetricOutcome) -> str:
         cosines = _change(before.fnir_of_cosines, after.fnir_of_cosines)
         parts.append(
             f"<p>The people missed at an FPIR of 1 % changed by {cosines} where cosines are compared as they are, and "
-            f"by {_change(before.fnir, after.fnir)} with normalised scores, which alone take the backbone from "
+            f"by {_change(before.fnir, after.fnir)} with normalized scores, which alone take the backbone from "
             f"{share(before.fnir_of_cosines)} to {share(before.fnir)}."
         )
         if "stretched" in outcome.held_out:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasface.arrays import as_embeddings
+from kerasface.evaluation.normalization import normalized_scores
+from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.operating_points import OperatingPoint, operating_point
 from kerasface.gallery.store import GalleryError
 
@@ -114,7 +116,9 @@ class IdentityTrack:
             for person_id in people.names
         }
         self._sums = dict.fromkeys(people.names, 0.0)
-        self._before: np.ndarray | None = None
+        self._normalizer = normalizer_of(people.embedder)
+        self._statistics = self._normalizer.statistics(people.templates)
+        self._before: tuple[np.ndarray, np.ndarray] | None = None  # embedding and statistics of the last frame
 
     @property
     def fmr(self) -> float:
@@ -128,14 +132,16 @@ class IdentityTrack:
             ValueError: If it is none.
         """
         (embedding,) = as_embeddings([embedding], self.people.templates.shape[1], "embedding")
-        scores = self.people.templates @ embedding
+        own = self._normalizer.statistics(embedding[None])[0]
+        scores = normalized_scores(self.people.templates @ embedding, own, self._statistics)
         for person_id, rows in self._rows.items():
             self._sums[person_id] += float(scores[rows].max())
         self.num_frames += 1
         self.is_strange |= bool(scores.max() < self._lowest)
         if self._before is not None:
-            self.is_changed |= bool(self._before @ embedding < self._next_lowest)
-        self._before = embedding
+            before, statistics = self._before
+            self.is_changed |= bool(normalized_scores(before @ embedding, statistics, own) < self._next_lowest)
+        self._before = embedding, own
 
     def verdict(self) -> str | None:
         """Returns the `person_id` of whom the frames show, or `None` if of nobody enrolled or there are too few."""
