@@ -34,6 +34,18 @@ def two_heads(head):
     return np.hstack([head, head[:, ::-1]])
 
 
+class PlainNormalizer:
+    """Of every face the same is known: 0.5 on average and 0.05 of spread, so that a cosine c has the score 20 c - 10."""
+
+    unusual = (False, False)
+
+    def statistics(self, embeddings):
+        return np.tile([0.5, 0.05], (len(embeddings), 1))
+
+    def is_unusual(self, statistics):
+        return np.array(self.unusual)
+
+
 class ScriptedAnalyzer:
     """Finds in each "photo", a list of (side, angle), faces of that side with embeddings at that angle in a plane.
 
@@ -41,7 +53,7 @@ class ScriptedAnalyzer:
     """
 
     def __init__(self, fingerprint):
-        self.embedder = SimpleNamespace(fingerprint=fingerprint, precision="float32")
+        self.embedder = SimpleNamespace(fingerprint=fingerprint, precision="float32", normalizer=PlainNormalizer())
 
     def analyze(self, photos):
         return [[self._face(*entry) for entry in photo] for photo in photos]
@@ -61,18 +73,46 @@ def scripted(embedder):
 @pytest.mark.parametrize(("offset", "decision"), [(1e-6, "match"), (-1e-6, "no_match")])
 @pytest.mark.parametrize("fmr", [0.0001, 0.001, 0.01])
 def test_the_threshold_divides_match_from_no_match(scripted, fmr, offset, decision):
-    """Two unit vectors at the angle arccos(s) have the score s."""
+    """Two unit vectors at the angle arccos(c) have the cosine c, and here the normalized score 20 c - 10."""
     threshold = operating_point(scripted.embedder.fingerprint, fmr).threshold
-    result = verify([(100, 0.0)], [(100, math.acos(threshold + offset))], scripted, fmr=fmr)
-    assert result.score == pytest.approx(threshold + offset, abs=1e-9)
+    cosine = (threshold + offset + 10) / 20
+    result = verify([(100, 0.0)], [(100, math.acos(cosine))], scripted, fmr=fmr)
+    assert result.score == pytest.approx(cosine, abs=1e-9)
+    assert result.normalized_score == pytest.approx(threshold + offset, abs=1e-8)
     assert (result.decision, result.threshold, result.fmr) == (decision, threshold, fmr)
-    assert f"{threshold:.3f}" in result.reason
+    assert f"{threshold:.2f} needed" in result.reason
 
 
 def test_a_score_at_the_threshold_matches(scripted, monkeypatch):
     result = verify([(100, 0.3)], [(100, 0.3)], scripted)
-    monkeypatch.setattr("kerasface.verify.cosine_scores", lambda a, b: np.array([[result.threshold]], dtype=np.float64))
+    monkeypatch.setattr("kerasface.verify.normalized_scores", lambda *_: np.float64(result.threshold))
     assert verify([(100, 0.3)], [(100, 0.3)], scripted).decision == "match"
+
+
+@pytest.mark.parametrize(
+    ("unusual", "said"),
+    [
+        ((False, False), None),
+        ((True, False), "The face in A.jpg is unlike"),
+        ((False, True), "The face in B.jpg is unlike"),
+        ((True, True), "Both faces are unlike"),
+    ],
+)
+def test_doubt_is_said_where_rates_were_not_measured(scripted, unusual, said):
+    scripted.embedder.normalizer.unusual = unusual
+    reason = verify([(100, 0)], [(100, 0)], scripted, names=("A.jpg", "B.jpg")).reason
+    assert ("unlike those that the error rates were measured on" in reason) == (said is not None)
+    assert said is None or said in reason
+
+
+def test_what_is_far_from_every_face_is_unusual_and_must_be_nearly_the_same_to_match(embedder):
+    """Two random directions at a cosine of 0.8: nobody is near either, and yet they are no match."""
+    normalizer, generator = embedder.normalizer, np.random.default_rng(0)
+    first, other = np.linalg.qr(generator.normal(size=(embedder.embedding_dim, 2)))[0].T.astype(np.float32)
+    second = np.float32(0.8) * first + np.float32(0.6) * other
+    assert normalizer.is_unusual(normalizer.statistics(np.stack([first, second]))).all()
+    assert normalizer.scores(first[None], second[None])[0, 0] < 0
+    assert np.mean(normalizer.is_unusual(normalizer.statistics(normalizer.cohort[:1000]))) < 0.1
 
 
 @pytest.mark.parametrize(
@@ -130,7 +170,7 @@ def test_two_photos_of_the_portrait_match(portrait, analyzer):
     close_up = np.ascontiguousarray(portrait[:330, 60:390][:, ::-1])
     result = verify(portrait, close_up, analyzer, names=("whole", "close-up"))
     assert result.decision == "match"
-    assert result.score >= result.threshold
+    assert result.normalized_score >= result.threshold
     assert [(face.image, face.chosen) for face in result.faces] == [("whole", True), ("close-up", True)]
     assert all(face.crop.shape == (150, 150, 3) for face in result.faces)
     assert result.precision == "float32"
