@@ -86,7 +86,7 @@ def names_in(path):
 
 def test_alike_people_are_merged_and_taken_apart_again(run, people):
     told = run("people", "merge", "Ada", "Adele").stdout
-    assert "Ada and Adele are alike, as photos of one person are: mean score 1.000 over 2 pairs" in told
+    assert "Ada and Adele are alike, as photos of one person are: normalized scores: mean " in told
     assert "Ada has 3 samples now, Adele is gone" in told
     assert "Adele with 1 sample merged into it" in run("people", "show", "Ada").stdout
     assert json.loads(run("people", "show", "Ada", "--json").stdout)["merged"][0]["name"] == "Adele"
@@ -99,7 +99,7 @@ def test_alike_people_are_merged_and_taken_apart_again(run, people):
 @pytest.mark.parametrize("answer", ["n\n", "", "what\n"])
 def test_people_who_are_not_alike_are_merged_only_with_a_yes(run, people, answer):
     done = run("people", "merge", "Ada", "Bob", typed=answer, code=1)
-    assert "Ada and Bob do not look like one person: mean score 0." in done.stdout
+    assert "Ada and Bob do not look like one person: normalized scores: mean -" in done.stdout
     assert "Make Bob and Ada one person all the same?" in done.stderr
     assert done.stderr.splitlines()[-1] == "Error: Nothing was merged. --force merges Bob into Ada without asking."
     assert names_in(people) == {"Ada": 2, "Adele": 1, "Bob": 1}

@@ -53,10 +53,12 @@ def test_people_are_grouped_and_single_faces_left_alone(files, front_end):
 
 def test_a_stricter_or_looser_threshold_can_be_asked_for(files, front_end):
     """Of the same person twice, at a score between the thresholds of both rates."""
-    fingerprint = front_end.embedder.fingerprint
-    strict, loose = (operating_point(fingerprint, fmr) for fmr in (1e-5, 0.01))
-    score = (strict.threshold + loose.threshold) / 2
-    first, other = near(1, 1.0, 0), near(1, score, 1)
+    embedder = front_end.embedder
+    strict, loose = (operating_point(embedder.fingerprint, fmr) for fmr in (1e-5, 0.01))
+    first = near(1, 1.0, 0)
+    others = np.stack([near(1, cosine, 1) for cosine in np.linspace(0.8, 1, 200)])
+    scores = embedder.normalizer.scores(first[None], others)[0]
+    other = others[np.abs(scores - (strict.threshold + loose.threshold) / 2).argmin()]
     for fmr, point, labels in ((1e-5, strict, [-1, -1]), (0.01, loose, [0, 0])):
         front_end.lists = [[first], [other]]
         found = cluster_photos(files[:2], front_end, fmr=fmr)
