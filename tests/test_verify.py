@@ -35,7 +35,7 @@ def two_heads(head):
 
 
 class PlainNormalizer:
-    """Of every face the same is known: 0.5 on average and 0.05 of spread, so that a cosine c has the score 20 c - 10."""
+    """Knows the same of every face, a mean of 0.5 and a spread of 0.05: a cosine c has the score 20 c - 10."""
 
     unusual = (False, False)
 

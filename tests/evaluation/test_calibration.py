@@ -214,6 +214,19 @@ def test_a_curve_that_falls_or_claims_certainty_is_refused(parameters):
         record("isotonic", parameters=parameters)
 
 
+def test_normalized_scores_have_a_curve_of_their_own():
+    """Any finite score; cards written before say nothing of the kind, and mean cosines."""
+    scores, same, folds = drawn_pairs(lambda scores: 12 * scores - 6, num_pairs=2000)
+    found = fit_calibration(20 * scores - 10, same, folds, score="normalized", **SOURCE)
+    assert set(found.log_losses) == {"platt", "isotonic"}
+    assert found.probability([-40.0, 0.0, 40.0]).tolist() == sorted(found.probability([-40.0, 0.0, 40.0]))
+    assert ScoreCalibration.from_dict(found.to_dict()).score == "normalized"
+    older = {key: value for key, value in record().to_dict().items() if key != "score"}
+    assert ScoreCalibration.from_dict(older).score == "cosine"
+    with pytest.raises(ValueError, match="score must be one of"):
+        fit_calibration(scores, same, folds, score="angle", **SOURCE)
+
+
 def test_missing_keys_are_named():
     values = record().to_dict()
     del values["prior"]
@@ -229,7 +242,7 @@ def test_bad_input():
     scores, same, folds = drawn_pairs(lambda scores: 12 * scores - 6, num_pairs=200)
     with pytest.raises(ValueError, match="right way round"):
         fit_calibration(scores, ~same, folds, **SOURCE)
-    with pytest.raises(ValueError, match=r"cosine similarities.*Received: one of 1\.2"):
+    with pytest.raises(ValueError, match=r"cosine similarities.*Received: scores from .* to 1\.2\."):
         fit_calibration(np.r_[scores[:-1], 1.2], same, folds, **SOURCE)
     with pytest.raises(ValueError, match="1 distinct, for 200 scores"):
         fit_calibration(scores, same, np.zeros(200), **SOURCE)
