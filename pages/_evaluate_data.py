@@ -8,6 +8,9 @@ import numpy as np
 
 from kerasface.data.folders import read_identity_folders
 from kerasface.data.pairs import check_images, persons_of, read_pairs
+from kerasface.evaluation.calibration import COSINE, NORMALIZED
+from kerasface.evaluation.normalization import normalized_scores
+from kerasface.faces.cohorts import normalizer_of
 from kerasface.inspection.embedding_map import file_points, read_thumbnails
 from kerasface.train.metric_judging import drawn_pairs
 
@@ -94,7 +97,7 @@ class ScoredList:
 
     Attributes:
         listed: The pairs that could be scored.
-        scores: Cosines, `(num_pairs,)` float64.
+        scores: Of the kind of `kind`, `(num_pairs,)` float64.
         embedded: Their photos.
         failed: `(name of the pair, reason)` of the others.
     """
@@ -103,6 +106,11 @@ class ScoredList:
     scores: np.ndarray
     embedded: Embedded
     failed: list[tuple[str, str]]
+
+    @property
+    def kind(self) -> str:
+        """What the scores are: normalized where their embedder has a cohort, else cosines."""
+        return NORMALIZED if normalizer_of(self.embedded.fingerprint) else COSINE
 
     def attributes(self) -> dict[str, np.ndarray]:
         """What describes each pair: its smaller, its less sharp face, and the one turned further."""
@@ -213,8 +221,13 @@ def score(listed: PairList, embedded: Embedded) -> ScoredList:
             "Error rates take pairs of one person and pairs of different people. Received: "
             f"{int(same.sum())} and {int((~same).sum())}; {len(failed)} could not be scored.{example}"
         )
-    first, second = embedded.embeddings[rows[usable, 0]], embedded.embeddings[rows[usable, 1]]
-    scores = np.einsum("ij,ij->i", first, second, dtype=np.float64).clip(-1, 1)
+    first, second = rows[usable].T
+    scores = np.einsum("ij,ij->i", embedded.embeddings[first], embedded.embeddings[second], dtype=np.float64).clip(
+        -1, 1
+    )
+    if normalizer := normalizer_of(embedded.fingerprint):
+        statistics = normalizer.statistics(embedded.embeddings)
+        scores = normalized_scores(scores, statistics[first], statistics[second])
     return ScoredList(part_of(listed, usable), scores, embedded, failed)
 
 

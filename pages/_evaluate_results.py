@@ -219,6 +219,7 @@ def _fitted(scored: ScoredList) -> tuple[ScoreCalibration, int]:
         folds[kept],
         data=listed.people.title,
         date=datetime.date.today().isoformat(),
+        score=scored.kind,
         bootstrap=_BOOTSTRAP,
     )
     return fitted, int((~kept).sum())

@@ -76,7 +76,7 @@ def show_verdict(result: Verification):
     st.subheader(VERDICTS[result.decision])
     st.markdown(
         f"{plain(result.reason)} At this threshold about 1 in {round(1 / result.fmr):,} pairs of different people are "
-        f"accepted by mistake, measured on {point.num_impostor:,} such pairs."
+        f"accepted by mistake, measured on {point.main.num_impostor:,} such pairs."
     )
 
 

@@ -55,8 +55,8 @@ def measured_sentence(point: OperatingPoint) -> str:
     """The rate measured where most is known, and where it is highest."""
     told = [point.main] + [point.worst] * (point.worst is not point.main)
     rates = ", ".join(
-        f"{_percent(one.fmr)} ({_percent(one.fmr_low)} to {_percent(one.fmr_high)}) on {one.num_people:,} "
-        f"{one.description}"
+        f"{_percent(one.fmr)} (95 % interval {_percent(one.fmr_low)} to {_percent(one.fmr_high)}) "
+        f"on {one.num_people:,} {one.description}"
         for one in told
     )
     return f"Measured: {rates}."

@@ -114,6 +114,12 @@ def index(count=0):
     return made
 
 
+def normalizer():
+    from kerasface.faces.cohorts import normalizer_of
+
+    return normalizer_of(embedder_fingerprint())
+
+
 def classifier(name):
     made = bare(f"recognise.{name}")
     made._analyzer = analyzer()
@@ -221,8 +227,33 @@ CONTRACT = {
         )
     },
     "gallery.matching.SearchIndex.search": {"probes": ({**EMBEDDINGS, **NOT_UNIT}, method(lambda: index(3), "search"))},
-    "evaluation.identification.crowding_of": {
-        "gallery": ({**EMBEDDINGS, **NOT_UNIT}, call("evaluation.identification.crowding_of", gallery_labels=[0, 1, 2]))
+    "evaluation.normalization.Normalizer.statistics": {
+        "embeddings": ({**EMBEDDINGS, **NOT_UNIT}, method(normalizer, "statistics"))
+    },
+    "evaluation.normalization.Normalizer.scores": {
+        "probes": ({**EMBEDDINGS, **NOT_UNIT}, method(normalizer, "scores", references=UNIT)),
+        "references": ({**EMBEDDINGS, **NOT_UNIT}, method(normalizer, "scores", probes=UNIT)),
+    },
+    "evaluation.normalization.draw_cohort": {
+        "embeddings": (
+            {**EMBEDDINGS, **NOT_UNIT},
+            call("evaluation.normalization.draw_cohort", size=9, num_components=1),
+        )
+    },
+    "evaluation.normalization.nearest_cosines": {
+        "embeddings": ({**EMBEDDINGS, **NOT_UNIT}, call("evaluation.normalization.nearest_cosines", cohort=UNIT))
+    },
+    "evaluation.people.measure_people": {
+        "embeddings": (
+            {**EMBEDDINGS, **NOT_UNIT},
+            call("evaluation.people.measure_people", labels=[0, 1, 2], thresholds=[0.5]),
+        )
+    },
+    "faces.cohorts.draw_part": {
+        "embeddings": (
+            {**EMBEDDINGS, **NOT_UNIT},
+            call("faces.cohorts.draw_part", people=[0, 1, 2], size=9, num_components=1),
+        )
     },
     "evaluation.identification.search_gallery": {
         "gallery": (
@@ -348,7 +379,10 @@ EXEMPT = {
     "faces.windows": "likewise",
     "faces.regions.class_ids": "what a network gave",
     "gallery.matching.assign": "names to scores, as a search gives them",
-    "evaluation.identification.normalise": "scores of any shape, as a search gives them",
+    "evaluation.normalization.normalized_scores": "what `Normalizer.statistics` gave",
+    "evaluation.normalization.bilinear": "likewise, and its embeddings",
+    "evaluation.people_rates": "numbers of people, and scores that `checked_pairs` looks at",
+    "identify.Identifier.rank": "what `search` has checked",
     "evaluation.reliability": "what ScoreCalibration.probability gave, checked all the same",
     "evaluation.labelled_pairs": "the checks themselves",
     "gallery.rows": "rows that `checked_embeddings` has passed",

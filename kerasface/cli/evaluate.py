@@ -55,7 +55,7 @@ def verification(images, pairs, views, report_file, as_json) -> None:
             raise PairsError(f"None of the {len(listed):,} pairs can be scored. The first: {scored.failed[0][1]}")
         same = [pair.same for pair in scored.pairs]
         folds = [pair.fold for pair in scored.pairs]
-        result = evaluate_verification(scored.scores, same, folds, num_failed=len(scored.failed))
+        result = evaluate_verification(scored.normalized, same, folds, num_failed=len(scored.failed))
         if report_file:
             from kerasface.error_report import verification_document
             from kerasface.faces.operating_points import pair_calibration
@@ -63,7 +63,9 @@ def verification(images, pairs, views, report_file, as_json) -> None:
             calibration = pair_calibration(analyzer.embedder.fingerprint)
             _write(
                 report_file,
-                verification_document(f"Verification: {pairs}", result, scored.scores, same, calibration=calibration),
+                verification_document(
+                    f"Verification: {pairs}", result, scored.normalized, same, calibration=calibration
+                ),
             )
     failed = [{"line": pair.line, "reason": reason} for pair, reason in scored.failed]
     if as_json:

@@ -249,9 +249,9 @@ def _search_note(point) -> str:
     beyond = "" if point.gallery_size <= point.measured_size else f" (continued from {point.measured_size} people)"
     among = counted(point.gallery_size, "person", "people")
     return (
-        f"Among {among} about {point.fpir:.1%} of strangers are taken for somebody "
-        f"(95 % interval {point.fpir_low:.1%} to {point.fpir_high:.1%}) and {point.fnir:.0%} of known faces are not "
-        f"named, with one photo enrolled of each{beyond}. Measured {point.date} on {point.data}."
+        f"Among {among} at most {point.fpir:.1%} of strangers may be taken for somebody; {point.fpir_measured:.2%} "
+        f"were (95 % interval {point.fpir_low:.1%} to {point.fpir_high:.1%}), and {point.fnir:.0%} of known faces were "
+        f"not named, with one photo enrolled of each{beyond}. Measured {point.date} on {point.data}."
     )
 
 

@@ -186,8 +186,8 @@ def search_gallery(
     Raises:
         ValueError: If the embeddings are malformed or of different dimensions, or there are fewer than two people.
     """
-    probes = as_embeddings(probes, np.shape(gallery)[1], "probes")
     gallery, starts, people = _by_person(gallery, np.asarray(gallery_labels))
+    probes = as_embeddings(probes, gallery.shape[1], "probes")
     own = np.full(len(probes), -1) if probe_labels is None else np.asarray(probe_labels)
     kept = normalizer and normalizer.statistics(gallery)
     found: list[tuple] = []

@@ -96,7 +96,9 @@ class Normalizer:
             probes: Unit embeddings, `(num_probes, embedding_dim)`.
             references: Unit embeddings, `(num_references, embedding_dim)`.
         """
-        cosines = np.asarray(probes @ np.asarray(references).T, dtype=np.float64)
+        dim = self.cohort.shape[1]
+        probes, references = as_embeddings(probes, dim, "probes"), as_embeddings(references, dim, "references")
+        cosines = np.asarray(probes @ references.T, dtype=np.float64)
         return normalized_scores(cosines, self.statistics(probes)[:, None], self.statistics(references)[None])
 
     @cached_property
@@ -119,13 +121,6 @@ def normalized_scores(cosines: ArrayLike, first: np.ndarray, second: np.ndarray)
     cosines = np.asarray(cosines, dtype=np.float64)
     first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     return ((cosines - first[..., 0]) / first[..., 1] + (cosines - second[..., 0]) / second[..., 1]) / 2
-
-
-def cosine_needed(normalized: ArrayLike, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Returns the cosine at which two faces have a normalized score: the inverse of `normalized_scores`."""
-    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    weight = 1 / first[..., 1] + 1 / second[..., 1]
-    return (2 * np.asarray(normalized) + first[..., 0] / first[..., 1] + second[..., 0] / second[..., 1]) / weight
 
 
 def bilinear(embeddings: np.ndarray, statistics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -205,5 +200,6 @@ def draw_cohort(
 
 def nearest_cosines(cohort: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
     """Returns for each embedding the highest cosine to a cohort, `(n,)`: how near the drawn come to somebody."""
-    parts = np.array_split(np.asarray(embeddings), max(1, len(embeddings) // 1000))
+    embeddings = as_embeddings(embeddings, np.shape(cohort)[1])
+    parts = np.array_split(embeddings, max(1, len(embeddings) // 1000))
     return np.concatenate([(part @ cohort.T).max(axis=1) for part in parts if len(part)])

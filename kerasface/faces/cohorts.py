@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasface.arrays import as_embeddings
 from kerasface.evaluation.normalization import Normalizer, draw_cohort, nearest_cosines
 
 LIMITS = "limits.json"  # beside the parts: the range of people's statistics, 99.8 % of those measured
@@ -129,7 +130,7 @@ def draw_part(
     Raises:
         ValueError: If the photos show one person only, or draws that are far enough from everybody are too rare.
     """
-    people = np.asarray(people)
+    embeddings, people = as_embeddings(embeddings), np.asarray(people)
     if len(np.unique(people)) < 2:
         raise ValueError("A cohort is drawn after two people or more: one alone has no stranger to compare with.")
     limit = float(np.quantile(_nearest_strangers(embeddings, people), _LEAK_QUANTILE))

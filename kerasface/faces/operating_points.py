@@ -85,7 +85,9 @@ class OperatingPoint:
         """What was measured, for people: the rate of LFW, and of whom it is highest, if that is somebody else."""
         told = [self.main] + [self.worst] * (self.worst is not self.main)
         return f"{_rate(self.fmr)} asked; measured " + ", ".join(
-            f"{_rate(one.fmr)} on {one.num_people:,} {one.description}" for one in told
+            f"{_rate(one.fmr)} (95 % interval {_rate(one.fmr_low)} to {_rate(one.fmr_high)}) on {one.num_people:,} "
+            f"{one.description}"
+            for one in told
         )
 
     def to_dict(self) -> dict:

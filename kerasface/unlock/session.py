@@ -137,10 +137,9 @@ class UnlockSession:
     def error_rate_text(self) -> str:
         """How often a stranger would pass for somebody enrolled, in words."""
         point = self.identity.point
-        interval = f"{100 * point.fmr_low:.2g} % to {100 * point.fmr_high:.2g} %"
         return (
             f"Of strangers who do what is asked, at most {self.identity.fmr:.2%} are taken for somebody enrolled "
-            f"(one comparison: 95 % interval {interval}, measured {point.date} on {point.data})."
+            f"(one comparison: {point.measured_text}; {point.date})."
         )
 
     def observe(self, frame: np.ndarray, time: float) -> Status:

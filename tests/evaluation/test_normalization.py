@@ -6,10 +6,8 @@ import pytest
 from kerasface.evaluation.normalization import (
     Normalizer,
     bilinear,
-    cosine_needed,
     draw_cohort,
     nearest_cosines,
-    normalized_scores,
 )
 
 
@@ -48,13 +46,6 @@ def test_strangers_of_the_cohort_s_kind_score_about_nought_and_oneself_scores_hi
     scores = normalizer.scores(FACES, FACES)
     off = scores[~np.eye(9, dtype=bool)]
     assert off.max() < 5 < np.diag(scores).min()
-
-
-def test_the_cosine_needed_is_the_inverse(normalizer):
-    first, second = normalizer.statistics(FACES[:4]), normalizer.statistics(FACES[4:8])
-    cosines = np.array([0.1, 0.5, -0.2, 0.9])
-    back = cosine_needed(normalized_scores(cosines, first, second), first, second)
-    np.testing.assert_allclose(back, cosines, atol=1e-9)
 
 
 def test_products_of_the_bilinear_features_are_the_scores_also_of_means(normalizer):

@@ -83,7 +83,7 @@ def made_up():
         {
             "fmr": 0.01,
             "threshold": 5.0,
-            "measured": [[0.01, 0.005, 0.02, 0.2, 0.1, 0.3], [0.02, 0, 1, None, None, None]],
+            "measured": [[0.01, 0.005, 0.02, 0.2, 0.1, 0.3], [0.02, 0, 0.05, None, None, None]],
         },
     ]
     people = [
@@ -113,7 +113,10 @@ def test_between_two_rates_the_logarithm_is_interpolated(ours):
 def test_a_point_says_on_whom_it_was_measured_and_of_whom_most_strangers_match(ours):
     point = operating_point("ours", 0.01)
     assert point.worst.name == "ours"
-    assert point.measured_text == "1 % asked; measured 1 % on 2,500 people of LFW, 2 % on 25 students"
+    assert point.measured_text == (
+        "1 % asked; measured 1 % (95 % interval 0.5 % to 2 %) on 2,500 people of LFW, "
+        "2 % (95 % interval 0 % to 5 %) on 25 students"
+    )
     told = point.to_dict()
     assert (told["data"], told["fmr_measured"], told["measured"]) == ("2,500 people of LFW", 0.01, point.measured_text)
     assert [one["name"] for one in told["populations"]] == ["lfw", "ours"]

@@ -15,7 +15,9 @@ from PIL import Image
 from kerasface import runs
 from kerasface.data import trials
 from kerasface.evaluation.identification import search_trial
+from kerasface.evaluation.normalization import normalized_scores
 from kerasface.evaluation.verification import wilson_interval
+from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.operating_points import operating_point, pair_calibration
 from pages import _evaluate_models
@@ -143,8 +145,12 @@ def test_photos_are_shared_out_as_the_command_does(tmp_path, front_end):
     people = people_of_folder(str(tmp_path))
     rows, kept = np.full(9, -1), [number for number, faces in enumerate(vectors) if faces]
     rows[kept] = np.arange(len(kept))
-    found = trial_of(people, embedded_as(np.eye(128, dtype=np.float32)[kept], rows))
-    for name, value in vars(expected).items():
+    embeddings = np.eye(128, dtype=np.float32)[kept]
+    found = trial_of(people, embedded_as(embeddings, rows, fingerprint=front_end.embedder.fingerprint))
+    assert found.normalizer is expected.normalizer
+    for name, value in vars(replace(expected, normalizer=None)).items():
+        if name == "normalizer":
+            continue
         np.testing.assert_array_equal(getattr(found, name), value, err_msg=name)
     assert (found.num_mated_failed, found.num_failed) == (2, 3)
 
@@ -158,9 +164,9 @@ def test_rates_of_searches_are_counted_at_every_threshold():
     assert (np.diff(fnir) <= 0).all()
     for one, other in zip(fpir, fnir, strict=True):
         # Points are reached by some threshold: that of as many strangers, or any that lies higher than all.
-        levels = [*np.unique(np.r_[strangers.normalised, mated.normalised]), np.inf]
+        levels = [*np.unique(np.r_[strangers.normalized, mated.normalized]), np.inf]
         points = [
-            (np.mean(strangers.normalised >= level), (np.sum(mated.own_scores < level) + 3) / (len(mated.labels) + 3))
+            (np.mean(strangers.normalized >= level), (np.sum(mated.own_scores < level) + 3) / (len(mated.labels) + 3))
             for level in levels
         ]
         assert min(abs(one - a) + abs(other - b) for a, b in points) < 1e-9
@@ -239,19 +245,25 @@ def test_a_model_without_a_calibration_gets_one_that_is_judged_on_other_people(r
 
 
 def test_a_calibration_that_ships_is_measured_on_these_pairs():
-    """The scores are drawn so that its probabilities are true: its error is that of the draw."""
+    """Whether a pair is of one person is drawn so that the probabilities are true: the error is that of the draw."""
     fingerprint = embedder_fingerprint()
     generator = np.random.default_rng(0)
-    shipped = pair_calibration(fingerprint)
-    angles = np.rad2deg(np.arccos(generator.uniform(0.86, 0.98, 3000)))
-    same = generator.random(3000) < shipped.with_prior(0.5).probability(np.cos(np.deg2rad(angles)))
+    shipped, normalizer = pair_calibration(fingerprint), normalizer_of(fingerprint)
+    faces = normalizer.cohort[1000:4000]
+    noise = generator.normal(size=faces.shape)
+    others = faces + noise / np.linalg.norm(noise, axis=1, keepdims=True) * generator.uniform(0.3, 0.8, (3000, 1))
+    others = (others / np.linalg.norm(others, axis=1, keepdims=True)).astype(np.float32)
+    scores = normalized_scores(
+        np.sum(faces * others, axis=1), normalizer.statistics(faces), normalizer.statistics(others)
+    )
+    same = generator.random(3000) < shipped.with_prior(0.5).probability(scores)
     labels = np.r_[np.arange(3000), np.where(same, np.arange(3000), 3000 + np.arange(3000))]
     people = People("made up", [Path(f"p/{n}") for n in range(6000)], labels, [str(n) for n in range(6000)])
     pairs = np.stack([np.arange(3000), 3000 + np.arange(3000)], axis=1)
     listed = replace(
         pairs_of_people(people_of([0, 0, 1])), people=people, pairs=pairs, same=same, folds=np.arange(3000) % 5
     )
-    embedded = embedded_as(np.r_[np.tile(unit([0]), (3000, 1)), unit(angles)], fingerprint=fingerprint)
+    embedded = embedded_as(np.concatenate([faces, others]), fingerprint=fingerprint)
     found = measure_pairs(score(listed, embedded))
     assert found.shipped == operating_point(fingerprint, 0.001).threshold
     assert shipped.data in found.calibration_note

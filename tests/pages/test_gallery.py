@@ -512,7 +512,7 @@ def test_a_merge_says_how_alike_they_are_asks_and_can_be_undone(open_view, peopl
     page.selectbox(key=f"merge_{ada.person_id}").set_value(other.person_id)  # with the very press: nobody has compared
     press(page, "person_merge")
     assert "Nothing was merged yet" in page.warning[0].value
-    assert f"Ada and {HOSTILE} do not look like one person: mean score 0." in said(page)
+    assert f"Ada and {HOSTILE} do not look like one person: normalized scores: mean -" in said(page)
     press(page, "person_merge")
     assert "tick that they are one person" in page.warning[0].value
     assert len(names_of(people)) == 3
