@@ -25,10 +25,13 @@ from sklearn.metrics import roc_auc_score
 from kerasface.data.crops import crop_faces, embed_crops
 from kerasface.data.folders import read_identity_folders
 from kerasface.data.store import default_cache_folder
+from kerasface.evaluation.normalization import normalized_scores
 from kerasface.evaluation.verification import wilson_interval
 from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.detection import Face, FaceDetector, central_face
 from kerasface.faces.embedding import FaceEmbedder
+from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.operating_points import operating_point
 from kerasface.faces.quality import MAX_YAW, FaceQuality, head_pose, measure_quality, problems
 from kerasface.images import decode
@@ -56,6 +59,7 @@ INTERVALS = {
     "visibility": (0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 2),
 }
 FACTORS = (0.3, 0.2, 0.15, 0.1, 0.07, 1.5, 2, 3)
+NORMALIZER = normalizer_of(embedder_fingerprint())
 NUM_DEGRADED = 400  # pairs
 NUM_RESAMPLES = 300
 
@@ -190,13 +194,19 @@ class Degraded:
     @property
     def scores(self) -> np.ndarray:
         """Scores of the genuine pairs."""
-        return np.sum(self.references * self.embeddings, axis=1)
+        return pair_scores(self.references, self.embeddings)
 
     def false_matches(self, threshold: float) -> tuple[str, str]:
         """FMR where one photo of the pair is degraded, and where both are."""
         strangers = self.people[:, None] != self.people
-        one, both = ((rows @ self.embeddings.T)[strangers] for rows in (self.references, self.embeddings))
+        one, both = (NORMALIZER.scores(rows, self.embeddings)[strangers] for rows in (self.references, self.embeddings))
         return f"{np.mean(one >= threshold):.2%}", f"{np.mean(both >= threshold):.2%}"
+
+
+def pair_scores(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Normalized scores of pairs, row by row."""
+    cosines = np.sum(first * second, axis=1)
+    return normalized_scores(cosines, NORMALIZER.statistics(first), NORMALIZER.statistics(second))
 
 
 def degraded_pairs(paths, pairs, labels, analyzer: FaceAnalyzer) -> Iterator[Degraded]:
@@ -280,7 +290,7 @@ def main() -> None:
     threshold = operating_point(embedder.fingerprint, 0.001).threshold
     embeddings, qualities, labels, paths = lfw_faces(lfw_folder(arguments.data) / "images", embedder)
     pairs = genuine_pairs(labels)
-    refused = np.sum(embeddings[pairs[:, 0]] * embeddings[pairs[:, 1]], axis=1) < threshold
+    refused = pair_scores(embeddings[pairs[:, 0]], embeddings[pairs[:, 1]]) < threshold
     worse = {measure: badness(qualities, measure)[pairs].max(axis=1) for measure in MEASURES}
     print(f"\n{len(pairs)} genuine pairs, {refused.mean():.1%} refused at FMR 0.1 %\n")
     print_tails(refused, worse)

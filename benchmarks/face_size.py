@@ -14,10 +14,13 @@ from machine import benchmark_parser, print_columns, print_header, print_row
 
 from kerasface.data.pairs import read_pairs
 from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.detection import FaceDetector, central_face
+from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.operating_points import operating_point
 from kerasface.images import decode
 
+NORMALIZER = normalizer_of(embedder_fingerprint())
 WIDTHS = (16, 20, 24, 28, 32, 40, 56, 80)
 
 
@@ -40,7 +43,7 @@ def rates(
     a: np.ndarray, b: np.ndarray, genuine: np.ndarray, strangers: np.ndarray, threshold: float
 ) -> tuple[str, str]:
     """Returns FNMR over the `genuine` pairs and FMR over `strangers` (a mask of pairs with faces), as two cells."""
-    scores = a @ b.T
+    scores = NORMALIZER.scores(a, b)
     missed = np.mean(scores[genuine[:, 0], genuine[:, 1]] < threshold)
     falsely = np.mean(scores[strangers] >= threshold)
     return f"{missed:.2%}", f"{falsely:.3%}"

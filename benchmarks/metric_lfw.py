@@ -5,7 +5,7 @@
     python benchmarks/metric_lfw.py --data ../shared/data --no-stretch
 
 Every seed splits the people anew: half of them train the head, the others are judged, those with one photo as unknown.
-`by cosines` compares embeddings as they are; `normalised` is how galleries are searched. `kept` is what the training
+`by cosines` compares embeddings as they are; `normalized` is how galleries are searched. `kept` is what the training
 would have kept. Changes are relative to the backbone as it is, of the same seed, with their spread over the seeds.
 """
 

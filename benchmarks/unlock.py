@@ -35,6 +35,7 @@ from scipy.stats import binomtest
 from unlock_videos import FRAME_RATE, BorrowedTurn, Head, Maker, print_moved, replay, script_of, still, turning
 
 from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.detection import central_face
 from kerasface.images import decode
 from kerasface.unlock.challenge import Challenge, draw_challenge
@@ -142,7 +143,8 @@ class Stage:
             if not all(found):
                 continue
             people = self._people_of(photos[:-1])
-            if max(people.templates @ found[-1][0].embedding) >= IdentityTrack(people).point.threshold:
+            scores = normalizer_of(people.embedder).scores(found[-1][0].embedding[None], people.templates)
+            if scores.max() >= IdentityTrack(people).point.threshold:
                 return people, photos[-1]
 
 
