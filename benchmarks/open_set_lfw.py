@@ -3,7 +3,7 @@
     python benchmarks/open_set_lfw.py --data ../shared/data
 
 Of every identity of LFW with two photos or more the alphabetically first one is enrolled, the others come back, and
-half of the identities with one photo are strangers: the cohort's LFW part is drawn after the other half. Tables: cosines
+half of the identities with one photo are strangers: the cohort LFW part is drawn after the other half. Tables: cosines
 against normalized scores, rates at the thresholds that ship, photos enrolled per person, and how near two people may be
 before an answer is called ambiguous. `benchmarks/travel.py` has other people.
 """
