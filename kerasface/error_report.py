@@ -23,11 +23,13 @@ from kerasface.evaluation.identification import (
     search_trial,
 )
 from kerasface.evaluation.names import as_name
+from kerasface.evaluation.people_rates import NamedForStrangers, ThresholdRates
 from kerasface.evaluation.verification import TarAtFmr, VerificationReport, roc
 from kerasface.plotting.calibration import calibration_curve, pair_reliability
 from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
-from kerasface.plotting.document import document, facts_row, figure_html, notes_list, share, table
+from kerasface.plotting.document import document, escaped, facts_row, figure_html, notes_list, share, table
 from kerasface.plotting.error_rates import cmc_curve, det_curve, fnir_against_fpir, roc_curve, score_histogram
+from kerasface.plotting.people import own_rates_figure, rates_table
 
 _MAX_CLASSES = 1000  # listed
 _MAX_LISTED = 24  # mistakes
@@ -40,6 +42,7 @@ def verification_document(
     same: ArrayLike,
     *,
     calibration: ScoreCalibration | None = None,
+    shipped: Sequence[tuple[float, ThresholdRates]] = (),
     notes: Sequence[str] = (),
 ) -> str:
     """Returns the report of labelled pairs as HTML that needs no network.
@@ -50,6 +53,7 @@ def verification_document(
         scores: Those of the scored pairs, `(num_scored,)`.
         same: Whether each pair is genuine.
         calibration: Of the embedder, drawn if given.
+        shipped: False match rates asked for, and what happens at the thresholds that ship for them.
         notes: What must be said, in sentences.
     """
     scores, same = np.asarray(scores, dtype=np.float64), np.asarray(same, dtype=bool)
@@ -65,11 +69,10 @@ def verification_document(
     heads = ["at", "genuine pairs accepted", "95 % interval", "threshold", "supported"]
     believed = []
     if calibration is not None:
-        low = float(min(scores.min(), 0.8))
         believed = [
             f"<p>{calibration.method.capitalize()}, fitted on {calibration.data}: calibration error "
             f"{share(calibration.ece)} ({share(calibration.ece_low)} to {share(calibration.ece_high)}).</p>",
-            figure_html(calibration_curve(calibration, low, 1.0, report.threshold)),
+            figure_html(calibration_curve(calibration, scores.min(), scores.max(), report.threshold)),
             figure_html(pair_reliability(calibration)),
         ]
     return document(
@@ -77,6 +80,7 @@ def verification_document(
         {
             "": [facts_row(facts), notes_list(notes)],
             "Error rates": [table(heads, rows), figure_html(roc_curve(curve, report.tar_at_fmr))],
+            "At the thresholds that ship": [rates_table(shipped)] if shipped else [],
             "One error against the other": [figure_html(det_curve(curve, report.eer))],
             "Scores": [figure_html(score_histogram(scores, same, report.threshold))],
             "Scores as probabilities": believed,
@@ -90,6 +94,7 @@ def identification_document(
     trial: OpenSetTrial,
     checks: Sequence[FpirCheck],
     *,
+    taken: NamedForStrangers | None = None,
     notes: Sequence[str] = (),
 ) -> str:
     """Returns the report of an open-set trial as HTML that needs no network.
@@ -99,6 +104,7 @@ def identification_document(
         report: The rates.
         trial: What they were measured on.
         checks: Rates asked for and measured, for galleries of several sizes.
+        taken: Whose names strangers get, drawn if given.
         notes: What must be said, in sentences.
     """
     missed = report.fnir_at_fpir["0.01"]
@@ -125,6 +131,10 @@ def identification_document(
         "normalized scores": _open_set_curve(trial),
         "cosines alone": _open_set_curve(replace(trial, normalizer=None)),
     }
+    named = []
+    if taken is not None:
+        figure = own_rates_figure(taken.own_rates, taken.names, taken.even_rate, of_whom="of strangers get this name")
+        named = [f"<p>{escaped(taken.sentence())}.</p>", figure_html(figure)]
     return document(
         title,
         {
@@ -136,6 +146,7 @@ def identification_document(
             "Rates asked for, and measured at the thresholds that ship": [
                 table(["gallery", "FPIR asked", "measured", "95 % interval", "FNIR"], checked)
             ],
+            "Who is given to strangers as a name": named,
             "Among the first names": [figure_html(cmc_curve({f"{report.gallery_size:,} people": report.cmc}))],
         },
     )

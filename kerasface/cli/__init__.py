@@ -4,6 +4,7 @@ import click
 
 from kerasface import __version__
 from kerasface.cli.evaluate import evaluate
+from kerasface.cli.evaluate_people import identification, population, verification
 from kerasface.cli.gallery import cluster, enroll, identify
 from kerasface.cli.inspect import inspect
 from kerasface.cli.inspect_activations import activations
@@ -40,5 +41,7 @@ for command in _COMMANDS:
     main.add_command(command)
 for command in (merge, unmerge, split, delete, export_people, import_people):
     people.add_command(command)
+for command in (verification, identification, population):
+    evaluate.add_command(command)
 for command in (attribution, match, activations, map_command):
     inspect.add_command(command)

@@ -131,7 +131,7 @@ class NamedForStrangers:
         )
         more = f" and {len(over.people) - 5:,} more" if len(over.people) > 5 else ""
         return (
-            f"given to strangers over {FACTOR} times as often as an even share of {100 * self.asked:g} %: "
+            f"Given to strangers over {FACTOR} times as often as an even share of {100 * self.asked:g} %: "
             f"{len(over.people):,} of {counted(len(self.names), 'person', 'people')} enrolled"
             + (f": {named}{more}" if named else "")
         )

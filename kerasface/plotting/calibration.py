@@ -44,12 +44,12 @@ def calibration_curve(calibration: ScoreCalibration, low: float, high: float, th
 
     Args:
         calibration: The curve.
-        low: Least score drawn, in `[-1, 1]`.
+        low: Least score drawn.
         high: Largest score drawn, above `low`.
         threshold: A pair is accepted from this score.
     """
-    if not -1 <= low < high <= 1:
-        raise ValueError(f"-1 <= low < high <= 1 must hold. Received: low={low}, high={high}.")
+    if not low < high:
+        raise ValueError(f"low < high must hold. Received: low={low}, high={high}.")
     scores = np.linspace(low, high, 200)
     figure = go.Figure(
         go.Scatter(

@@ -1,0 +1,258 @@
+"""Commands that measure who is told from whom: pairs of photos, searches among strangers, a folder of people."""
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from kerasface.cli.evaluate import REPORT, write_report
+from kerasface.cli.output import JSON, VIEWS, errors, print_json, stopwatch
+from kerasface.errors import is_answer, one_line
+from kerasface.terminal import progress_bars
+from kerasface.train.__main__ import UserPath
+from kerasface.words import counted, percent_of
+
+_ALL = Path("all")
+
+
+@click.command()
+@click.option("--images", required=True, type=UserPath(), help="Folder with the photos of the pairs.")
+@click.option(
+    "--pairs",
+    required=True,
+    type=UserPath(),
+    help="List of pairs: a table, or LFW's format. Or `all`: every pair of photos of a folder per person.",
+)
+@VIEWS
+@REPORT
+@JSON
+def verification(images, pairs, views, report_file, as_json) -> None:
+    """Measure 1:1 verification on labelled pairs, by the protocol of LFW, or on all pairs of a folder per person.
+
+    PAIRS is a table with the header a,b,same: two files in IMAGES, and 1 or 0; a column fold is optional, and so is the
+    header. Or it is in LFW's format, where `Name 7` is IMAGES/Name/Name_0007.jpg. Where a photo has several faces, the
+    one nearest its centre counts. A pair that cannot be scored counts as wrong.
+
+    With --pairs all, every two photos of IMAGES, a folder with a folder per person, are a pair: what the thresholds
+    that ship lead to, who is taken for others far more often than asked, and which two people are.
+    """
+    if pairs == _ALL and not pairs.exists():
+        _judge_folder(images, views, report_file, as_json)
+        return
+    with errors():
+        from kerasface.data.pairs import PairsError, check_images, read_pairs, with_folds
+        from kerasface.evaluation.verification import evaluate_verification
+        from kerasface.models.runtime import device_name
+        from kerasface.population.trials import rates_of_list
+        from kerasface.verify import score_pairs
+
+        read = read_pairs(pairs, images)
+        check_images(read, images)
+        listed = with_folds(read)
+        analyzer = _analyzer(views)
+        with progress_bars() as report, stopwatch() as seconds:
+            scored = score_pairs(listed, analyzer, on_progress=lambda done, total: report("photos", done, total))
+        if len(scored.failed) == len(scored.pairs):
+            raise PairsError(f"None of the {len(listed):,} pairs can be scored. The first: {scored.failed[0][1]}")
+        same = [pair.same for pair in scored.pairs]
+        folds = [pair.fold for pair in scored.pairs]
+        result = evaluate_verification(scored.normalized, same, folds, num_failed=len(scored.failed))
+        shipped = rates_of_list(scored.pairs, scored.normalized, analyzer.embedder.fingerprint)
+        if report_file:
+            from kerasface.error_report import verification_document
+            from kerasface.faces.operating_points import pair_calibration
+
+            calibration = pair_calibration(analyzer.embedder.fingerprint)
+            title = f"Verification: {pairs}"
+            write_report(
+                report_file,
+                verification_document(
+                    title, result, scored.normalized, same, calibration=calibration, shipped=list(shipped.items())
+                ),
+            )
+    failed = [{"line": pair.line, "reason": reason} for pair, reason in scored.failed]
+    if as_json:
+        at_shipped = {str(asked): at.to_dict() for asked, at in shipped.items()}
+        told = {"at_shipped_thresholds": at_shipped, "failed": failed, **_device(analyzer, seconds)}
+        print_json({**result.to_dict(), **told})
+        return
+    click.echo(f"accuracy {result.accuracy_mean:.2%} +- {result.accuracy_se:.2%}, {counted(result.num_pairs, 'pair')}")
+    click.echo(f"AUC {result.auc:.5f}, equal error rate {result.eer:.2%}, threshold {result.threshold:.4f}")
+    for fmr, tar in result.tar_at_fmr.items():
+        doubt = "" if tar.supported else "  (too few impostor pairs to speak of this rate)"
+        click.echo(f"TAR at FMR {float(fmr):.1%}: {tar.value:.2%} (95 % {tar.low:.2%} to {tar.high:.2%}){doubt}")
+    for asked, at in shipped.items():
+        click.echo(_at_shipped(asked, at))
+    click.echo(f"{counted(result.num_failed, 'pair')} failed, {device_name()}, {seconds():.0f} s")
+    for line in failed[:10]:
+        click.echo(f"  line {line['line']}: {line['reason']}")
+
+
+@click.command()
+@click.option("--images", required=True, type=UserPath(), help="Folder with a folder per person.")
+@VIEWS
+@REPORT
+@JSON
+def identification(images, views, report_file, as_json) -> None:
+    """Measure 1:N identification with strangers, in a folder per person.
+
+    The alphabetically first image of every person with two or more is enrolled, their others come back as probes, and
+    people with one image are strangers. FPIR is the share of strangers who are taken for somebody, FNIR the share of
+    known faces that do not get their own name.
+    """
+    with errors():
+        from kerasface.data.folders import read_identity_folders
+        from kerasface.data.trials import check_shipped_thresholds, open_set_trial
+        from kerasface.evaluation.identification import evaluate_identification
+        from kerasface.models.runtime import device_name
+        from kerasface.population.trials import named_for_strangers
+
+        analyzer = _analyzer(views)
+        with progress_bars() as report, stopwatch() as seconds:
+            trial, rejected = open_set_trial(
+                images, analyzer, on_progress=lambda done, total: report("photos", done, total)
+            )
+        result = evaluate_identification(trial)
+        checks = check_shipped_thresholds(trial, analyzer.embedder.fingerprint)
+        taken = named_for_strangers(trial, analyzer.embedder.fingerprint, read_identity_folders(images).identities)
+        if report_file:
+            from kerasface.error_report import identification_document
+
+            title = f"Identification: {images}"
+            write_report(report_file, identification_document(title, result, trial, checks, taken=taken))
+    failed = [{"image": str(path), "reason": reason} for path, reason in rejected]
+    if as_json:
+        told = {
+            "fpir_asked_and_measured": [check.to_dict() for check in checks],
+            "people_over_ten_times": taken.to_dict(),
+            "failed": failed,
+        }
+        print_json({**result.to_dict(), **told, **_device(analyzer, seconds)})
+        return
+    click.echo(
+        f"{counted(result.gallery_size, 'person', 'people')} enrolled with one photo each, "
+        f"{counted(result.num_mated, 'photo')} of them come back, {counted(result.num_unknown, 'stranger')}"
+    )
+    click.echo(f"first named is right {result.rank1:.2%}, right among the first five {result.rank5:.2%}")
+    for fpir, missed in result.fnir_at_fpir.items():
+        doubt = "" if missed.supported else "  (too few strangers to speak of this rate)"
+        click.echo(
+            f"FNIR at FPIR {float(fpir):.0%}: {missed.value:.2%} (95 % {missed.low:.2%} to {missed.high:.2%}), "
+            f"threshold {missed.threshold:.4f}{doubt}"
+        )
+    for check in checks:
+        click.echo(
+            f"{counted(check.gallery_size, 'person', 'people')}: FPIR asked {check.asked:.0%}, measured "
+            f"{check.measured:.2%} (95 % {check.low:.2%} to {check.high:.2%}), FNIR {check.fnir:.1%}"
+        )
+    click.echo(taken.sentence())
+    click.echo(f"{counted(result.num_failed, 'photo')} failed, {device_name()}, {seconds():.0f} s")
+    for line in failed[:10]:
+        click.echo(f"  {line['reason']}")
+
+
+@click.command()
+@click.argument("folder", type=UserPath())
+@click.option(
+    "--extend",
+    "part_file",
+    type=UserPath(dir_okay=False),
+    help="Draw a part of a cohort for people of this kind, write it there (NAME.cohort.npz), say what it changes.",
+)
+@VIEWS
+@REPORT
+@JSON
+def population(folder, part_file, views, report_file, as_json) -> None:
+    """Say what the thresholds that ship mean for the people of FOLDER, which has a folder of photos per person.
+
+    For each false match rate that can be asked for: what is measured on every pair of their photos, how sure that is
+    with so many people, who is taken for others far more often, which two people match, and at which threshold the rate
+    would hold for them. Nothing of the photos is kept.
+
+    With --extend, embeddings of nobody are drawn that are spread as those of these people, and nothing but these is
+    written. How near they come to the people is said, and what they change, judged on people they were not drawn after.
+    """
+    _judge_folder(folder, views, report_file, as_json, part_file)
+
+
+def _judge_folder(folder: Path, views: str, report_file: Path | None, as_json: bool, part_file=None) -> None:
+    """Judges a folder of people over all pairs of photos, and draws a part of a cohort if a file is given for it."""
+    with errors():
+        from kerasface.data.people import embed_people, face_crops
+        from kerasface.population.extension import draw_extension, part_name
+        from kerasface.population.judging import judge_people
+        from kerasface.population.sentences import sentences_of
+
+        name = part_name(part_file) if part_file else ""
+        analyzer, extension, refusal = _analyzer(views), None, ""
+        fingerprint = analyzer.embedder.fingerprint
+        with progress_bars() as report, stopwatch() as seconds:
+            people = embed_people(folder, analyzer, on_progress=lambda *counts: report("photos", *counts))
+            judged = judge_people(people, fingerprint, on_progress=lambda *counts: report("pairs of photos", *counts))
+            if part_file:
+                try:
+                    extension = draw_extension(
+                        people,
+                        fingerprint,
+                        name,
+                        date=date.today().isoformat(),
+                        on_progress=lambda *counts: report("a part of a cohort", *counts),
+                    )
+                except ValueError as error:
+                    if not is_answer(error):
+                        raise
+                    refusal = one_line(error)  # said last: what was measured is not lost
+        if extension:
+            from kerasface.faces.cohorts import part_to_file
+            from kerasface.runs import write_atomically
+
+            write_atomically(part_file, part_to_file(extension.part, extension.card))
+        if report_file:
+            from kerasface.population.report import people_document, photos_of_worst
+
+            crops = face_crops(photos_of_worst(judged), analyzer)
+            drawn = extension.sentences() if extension else []
+            write_report(report_file, people_document(f"People: {folder}", judged, crops, extension=drawn))
+    failed = [{"image": str(path), "reason": reason} for path, reason in people.rejected]
+    if as_json:
+        drawn = {"extension": {"file": str(part_file), **extension.to_dict()}} if extension else {}
+        told = {"sentences": sentences_of(judged), **drawn, "failed": failed}
+        print_json({**judged.to_dict(), **told, **_device(analyzer, seconds)})
+    else:
+        _tell_people(judged, extension, part_file, failed, seconds())
+    if refusal:
+        raise click.ClickException(f"Nothing was written to {part_file}. {refusal}")
+
+
+def _tell_people(judged, extension, part_file: Path | None, failed: list[dict], seconds: float) -> None:
+    from kerasface.models.runtime import device_name
+    from kerasface.population.sentences import sentences_of
+
+    click.echo("\n".join(sentences_of(judged)))
+    if extension:
+        click.echo("\n".join([*extension.sentences(), f"Written: {part_file}"]))
+    click.echo(f"{counted(len(failed), 'photo')} failed, {device_name()}, {seconds:.0f} s")
+    for line in failed[:10]:
+        click.echo(f"  {line['reason']}")
+
+
+def _analyzer(views: str):
+    from kerasface.faces.analyzer import FaceAnalyzer
+    from kerasface.faces.embedding import FaceEmbedder
+
+    return FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
+
+
+def _device(analyzer, seconds) -> dict:
+    from kerasface.models.runtime import device_name
+
+    return {"device": device_name(), "precision": analyzer.embedder.precision, "seconds": round(seconds(), 3)}
+
+
+def _at_shipped(asked: float, at) -> str:
+    from kerasface.population.sentences import rate_text
+
+    return (
+        f"{percent_of(asked)} asked (threshold {at.threshold:.4f}): {rate_text(at.fmr)} of pairs of different people "
+        f"match, {rate_text(at.fnmr)} of pairs of one person are missed"
+    )
