@@ -29,7 +29,7 @@ def test_two_uploaded_photos_get_a_verdict(page, app_server, portrait_files):
         expect(page.get_by_text(file.name).first).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Match: the same person", timeout=ANALYSIS)
     expect(page.get_by_text("1 in 1,000").first).to_be_visible()
-    expect(page.get_by_test_id("stPlotlyChart").get_by_text("score 1")).to_be_visible()  # 1 and more, on the drawn scale
+    expect(page.get_by_test_id("stPlotlyChart").get_by_text("score 1")).to_be_visible()  # and more, drawn
 
 
 @pytest.mark.slow
