@@ -201,9 +201,7 @@ class _Training:
             extra={"history": history, "seconds": seconds},
             on_progress=self.report,
         )
-        self.candidates["fine_tuned"] = _Candidate(
-            self._judge(embed(validation), self.held_out_labels), self._judge(embed(train), self.labels), lambda: model
-        )
+        self.candidates["fine_tuned"] = self._candidate(embed(train), embed(validation), lambda: model)
         return result
 
     def _validation(self, stage: str, embed: Embed, train, validation, distances) -> Callable[[], dict]:
@@ -229,13 +227,15 @@ class _Training:
             self.features.model.set_weights(self._frozen)  # which fine-tuning may have moved
             return join_embedder(self.features.model, head)
 
-        trained_on = embed(self.features.train[0])
-        judged = partial(judge_embeddings, seed=self.recipe.seed, normalizer=cohort_after(trained_on, self.recipe.seed))
-        self.candidates[name] = _Candidate(
-            judged(embed(self.features.validation), self.held_out_labels),
-            judged(trained_on, self.labels),
-            model,
-        )
+        self.candidates[name] = self._candidate(embed(self.features.train[0]), embed(self.features.validation), model)
+
+    def _candidate(
+        self, trained_on: np.ndarray, held_out: np.ndarray, model: Callable[[], keras.Model]
+    ) -> "_Candidate":
+        """Judges embeddings; what normalizes their scores is drawn after the people trained on."""
+        seed = self.recipe.seed
+        judged = partial(judge_embeddings, seed=seed, normalizer=cohort_after(trained_on, seed))
+        return _Candidate(judged(held_out, self.held_out_labels), judged(trained_on, self.labels), model)
 
     def _outcome(self, history: list[dict], seconds: dict[str, float], stopped: bool) -> MetricOutcome:
         kept = "plain"
