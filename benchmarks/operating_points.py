@@ -76,7 +76,8 @@ class Scored:
         scores = normalizer.scores(population.embeddings, population.embeddings)
         first, second = np.triu_indices(len(scores), k=1)
         if population.doubtful is not None:
-            sure = ~population.doubtful[first, second] | (population.labels[first] == population.labels[second])
+            # Nobody knows who is on these photos: no pair is taken for one of one person.
+            sure = ~population.doubtful[first, second] & (population.labels[first] != population.labels[second])
             first, second = first[sure], second[sure]
         a, b = population.labels[first], population.labels[second]
         self.parts.append((a, b, scores[first, second], a == b))
@@ -135,7 +136,9 @@ class Scored:
                     hits[index] += _weighed(pairs, wrong, weights, genuine)
             with np.errstate(invalid="ignore"):
                 shares = hits / totals
-            columns += [shares[:, 0], *np.nanpercentile(shares[:, 1:], [2.5, 97.5], axis=1)]
+            drawn = shares[:, 1:][:, ~np.isnan(shares[0, 1:])]
+            ends = np.percentile(drawn, [2.5, 97.5], axis=1) if drawn.size else np.full((2, len(shares)), np.nan)
+            columns += [shares[:, 0], *ends]
         return np.stack(columns, axis=1)
 
 

@@ -1,6 +1,6 @@
 """What was measured about verification, identification or classification, as one HTML document with its figures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -72,9 +72,11 @@ def verification_document(
         believed = [
             f"<p>{calibration.method.capitalize()}, fitted on {calibration.data}: calibration error "
             f"{share(calibration.ece)} ({share(calibration.ece_low)} to {share(calibration.ece_high)}).</p>",
-            figure_html(calibration_curve(calibration, scores.min(), scores.max(), report.threshold)),
             figure_html(pair_reliability(calibration)),
         ]
+        if scores.min() < scores.max():
+            curve_of_scores = calibration_curve(calibration, scores.min(), scores.max(), report.threshold)
+            believed.insert(1, figure_html(curve_of_scores))
     return document(
         title,
         {
@@ -127,10 +129,7 @@ def identification_document(
         )
         for check in checks
     ]
-    curves = {
-        "normalized scores": _open_set_curve(trial),
-        "cosines alone": _open_set_curve(replace(trial, normalizer=None)),
-    }
+    curves = curves_of(trial, _open_set_curve)
     named = []
     if taken is not None:
         figure = own_rates_figure(taken.own_rates, taken.names, taken.even_rate, of_whom="of strangers get this name")
@@ -254,6 +253,18 @@ def _row(rate: str, part: TarAtFmr | FnirAtFpir, of_whom: str) -> tuple[str, ...
         f"{part.threshold:.4f}",
         "yes" if part.supported else f"too few {of_whom}",
     )
+
+
+def curves_of(trial: OpenSetTrial, curve: Callable) -> dict:
+    """Returns a curve by the scores that decide and, where these are normalized, one by cosines.
+
+    Args:
+        trial: The gallery and the probes.
+        curve: From a trial to its curve.
+    """
+    if trial.normalizer is None:
+        return {"plain cosines": curve(trial)}
+    return {"normalized scores": curve(trial), "cosines alone": curve(replace(trial, normalizer=None))}
 
 
 def _open_set_curve(trial: OpenSetTrial) -> tuple[np.ndarray, np.ndarray]:

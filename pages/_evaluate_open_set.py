@@ -1,7 +1,7 @@
 """Evaluate, open set: how often a search in a gallery misses somebody, and takes a stranger for somebody."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from kerasface import runs
 from kerasface.data.trials import check_shipped_thresholds, share_out
-from kerasface.error_report import identification_document
+from kerasface.error_report import curves_of, identification_document
 from kerasface.evaluation.classification import OpenSet, OpenSetCurve
 from kerasface.evaluation.identification import (
     FpirCheck,
@@ -120,7 +120,10 @@ def show_searches(found: Searches, key: tuple, source: Source):
             key="fnir",
             alt="Known faces not named against strangers taken for somebody",
         )
-        st.caption("Normalized: in units of what strangers reach, as the gallery decides.")
+        if found.trial.normalizer is None:
+            st.caption("Plain cosines: this embedder has no cohort to normalize its scores by.")
+        else:
+            st.caption("Normalized: in units of what strangers reach, as the gallery decides.")
     with right:
         show_chart(
             cmc_curve({f"{report.gallery_size:,} people": report.cmc}),
@@ -190,10 +193,7 @@ def _measure(source: Source, models: list, report: Report) -> Searches:
         report=evaluate_identification(trial, bootstrap=_BOOTSTRAP),
         checks=checks,
         shipped_on=shipped_on,
-        curves={
-            "normalized scores": open_set_rates(trial),
-            "cosines alone": open_set_rates(replace(trial, normalizer=None)),
-        },
+        curves=curves_of(trial, open_set_rates),
     )
     report("Searching the gallery", 1, 1)
     return found

@@ -99,9 +99,10 @@ def rates_text(point: SearchPoint) -> str:
     beyond = "" if point.gallery_size <= point.measured_size else f" (continued from {point.measured_size} people)"
     among = "one person" if point.gallery_size == 1 else f"{point.gallery_size:,} people"
     return (
-        f"Among {among}, about {FPIRS[point.fpir]} strangers are taken for somebody (95 % interval "
-        f"{percent(point.fpir_low)} to {percent(point.fpir_high)}), and {percent(point.fnir)} of known faces stay "
-        f"unknown, with one photo enrolled of each{beyond}. Measured on {plain(point.data)}."
+        f"Among {among}, at most {FPIRS[point.fpir]} strangers may be taken for somebody; measured were "
+        f"{percent(point.fpir_measured)} (95 % interval {percent(point.fpir_low)} to {percent(point.fpir_high)}), "
+        f"and {percent(point.fnir)} of known faces stay unknown, with one photo enrolled of each{beyond}. "
+        f"Measured on {plain(point.data)}."
     )
 
 
@@ -129,7 +130,7 @@ def chance_text(face: IdentifiedFace) -> str:
     text = plain(face.probability_text)
     if face.probability is None:
         return f"{text[:1].upper()}{text[1:]}."
-    if face.decision == "match" or (face.decision == "unknown" and face.score < face.threshold):
+    if face.decision == "match" or (face.decision == "unknown" and face.normalized_score < face.threshold):
         return f"{text}, if every second face is of somebody you know."
     return ""
 

@@ -74,10 +74,7 @@ def show_verdict(result: Verification):
     """The decision and the error rate of its threshold, as on the page Verify."""
     point = result.operating_point
     st.subheader(VERDICTS[result.decision])
-    st.markdown(
-        f"{plain(result.reason)} At this threshold about 1 in {round(1 / result.fmr):,} pairs of different people are "
-        f"accepted by mistake, measured on {point.main.num_impostor:,} such pairs."
-    )
+    st.markdown(f"{plain(result.reason)} Pairs of different people accepted by mistake: {plain(point.measured_text)}.")
 
 
 def choose_method() -> str:

@@ -16,6 +16,7 @@ from pages._charts import show_chart
 from pages._inspect_work import digest
 from pages._models import analyzer_or_stop
 from pages._photos import photo_input, plain
+from pages._tables import show_table
 
 HEADLINES = {
     "match": ":green[:material/check_circle:] Match: the same person",
@@ -62,6 +63,24 @@ def measured_sentence(point: OperatingPoint) -> str:
     return f"Measured: {rates}."
 
 
+def show_populations(point: OperatingPoint):
+    """Every group of people that the threshold was measured on."""
+    rows = [
+        {
+            "group": f"{one.name}: {one.description}",
+            "people": one.num_people,
+            "strangers who match (95 % interval)": f"{_percent(one.fmr)} ({_percent(one.fmr_low)} to "
+            f"{_percent(one.fmr_high)})",
+            "one person refused": "not known" if one.fnmr is None else _percent(one.fnmr),
+        }
+        for one in point.populations
+    ]
+    show_table(rows, "Error rates at this threshold in each group of people")
+    st.caption(
+        "A threshold is one at which no more match than asked for in the first three, and twice that in the others."
+    )
+
+
 def probability_sentence(result: Verification) -> str:
     """How probable it is that both photos show one person, and how far that can be believed."""
     if result.probability is None:
@@ -89,6 +108,8 @@ def show_verdict(result: Verification):
         )
         st.markdown(error_rate_sentence(result))
         st.markdown(probability_sentence(result))
+        with st.expander("On whom this was measured"):
+            show_populations(result.operating_point)
 
 
 def show_evidence(result: Verification):

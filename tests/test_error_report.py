@@ -1,8 +1,10 @@
 """The documents hold the numbers and the figures of what was measured, and nothing that would be markup."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
-from kerasface.error_report import identification_document, verification_document
+from kerasface.error_report import curves_of, identification_document, verification_document
 from kerasface.evaluation.calibration import fit_calibration
 from kerasface.evaluation.identification import OpenSetTrial, check_thresholds, evaluate_identification
 from kerasface.evaluation.verification import evaluate_verification
@@ -46,5 +48,10 @@ def test_an_identification_is_reported_with_its_figures():
     assert f"{100 * report.rank1:.2f}" in text
     assert f"{100 * check.measured:.2f}" in text
     assert "<li>Said once.</li>" in text
-    assert "cosines alone" in text
+    assert "plain cosines" in text
     assert text.count("Plotly.newPlot(") == 2
+
+
+def test_an_embedder_without_a_cohort_has_one_curve_of_plain_cosines():
+    trial = SimpleNamespace(normalizer=None)
+    assert curves_of(trial, lambda one: one) == {"plain cosines": trial}

@@ -8,6 +8,7 @@ import re
 import tempfile
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from kerasface.gallery.keys import key_path
 from kerasface.gallery.store import Consent, NewSample, open_gallery
 from pages import _models
 from pages._gallery_cards import PER_PAGE, found_people, initials
+from pages._gallery_who import chance_text
 from pages._photos import plain
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -307,7 +309,7 @@ def test_corrections_of_who_is_who_persist(open_view, people, sees):
     sees([direction(2), direction(0), direction(9)])
     upload(page, "gallery_who", group)
     assert [text in said(page) for text in ("**Ada**", f"**{HOSTILE}**", "**Unknown**")] == [True] * 3
-    assert "Among 3 people, about 1 in 100 strangers" in said(page)
+    assert "Among 3 people, at most 1 in 100 strangers may be taken for somebody" in said(page)
     for text in ("% that this is Ada, if every second face", f"% that this is {HOSTILE}, if every"):
         assert text in said(page)
     (boxes,) = page.get("bidi_component")
@@ -693,3 +695,17 @@ def test_a_hostile_name_is_text_in_a_browser(page, app_server, portrait_files):
     assert page.locator("[onerror]").count() == 0
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize(("normalized", "told"), [(3.0, True), (6.0, False)])
+def test_a_chance_is_told_of_an_unknown_face_only_where_the_score_is_why(normalized, told):
+    """One that another face of the photo was more alike is refused in spite of its score."""
+    face = SimpleNamespace(
+        decision="unknown",
+        score=0.94,
+        normalized_score=normalized,
+        threshold=4.8,
+        probability=0.97,
+        probability_text="97.0 % that this is Ada",
+    )
+    assert bool(chance_text(face)) == told

@@ -42,7 +42,7 @@ def open_samples(open_page):
 def test_the_sample_is_a_match_with_a_map_on_each_face(open_page, counted):
     page = open_samples(open_page)
     assert "Match: the same person" in page.subheader[0].value
-    assert "about 1 in 1,000 pairs of different people" in said(page)
+    assert "accepted by mistake: 0.1 % asked; measured 0." in said(page).replace("\\", "")
     assert len(page.image) == 2
     captions = [caption.value.replace("\\", "") for caption in page.caption]
     assert any("no model 'face-parts'" in caption for caption in captions)  # the maps do not need it

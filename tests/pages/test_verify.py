@@ -38,6 +38,8 @@ def test_two_photos_of_one_person_match(open_page, portrait_files):
     assert "Match" in page.title[0].value
     assert "1 in 1,000" in all_text(page)
     assert "95 % interval" in all_text(page)
+    (groups,) = [one for one in page.expander if one.label == "On whom this was measured"]
+    assert "students of Georgia Tech" in " ".join(block.proto.body for block in groups.get("html"))
     assert "with a probability of" in all_text(page)
 
 
