@@ -215,7 +215,7 @@ class Identifier:
         Args:
             embedding: The face's, `(embedding_dim,)`.
             candidates: What `search` found for it.
-            refused: People whom this face must not be given. As rivals of the others they count.
+            refused: People whom this face must not be given.
         """
         allowed = np.array([candidate.person_id not in refused for candidate in candidates], dtype=bool)
         if not allowed.any():

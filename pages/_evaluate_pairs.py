@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from kerasface.evaluation.calibration import NORMALIZED
 from kerasface.evaluation.slices import CountedRate, evaluate_slices
 from kerasface.plotting.calibration import pair_reliability
 from kerasface.plotting.document import share
@@ -133,6 +134,10 @@ def show_threshold(results: PairResults, name: str):
     threshold = st.slider(
         "Accepted from a score of", low, high, step=(high - low) / 400, format="%.3f", key=name, persist_state="session"
     )
+    if scored.kind == NORMALIZED:
+        st.caption("Scores are normalized: in units of what strangers reach, as KerasFace decides.")
+    else:
+        st.caption("Scores are plain cosines: this embedder has no cohort to normalize them by.")
     at = rates_at(scored, threshold)
     left, right = st.columns(2, gap="medium")
     left.metric("Different people accepted (FMR)", share(at.fmr.value, 2))

@@ -40,7 +40,7 @@ def choose_samples():
 
 def show_match():
     """Two photos, the verdict, both faces under their maps, and the parts on which these fall."""
-    st.markdown("The embedder turns each face into 128 numbers; two faces match if their numbers point the same way.")
+    st.markdown("The embedder turns each face into 128 numbers; faces whose numbers point the same way are alike.")
     photos = []
     for column, name, key in zip(st.columns(2, gap="medium"), NAMES, ("inspect_a", "inspect_b"), strict=True):
         with column:

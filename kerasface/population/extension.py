@@ -1,7 +1,7 @@
 """A part of a cohort drawn for the people of a folder, and whether it helps: judged by halves of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +119,7 @@ def draw_extension(
     for step, (fitted, judged) in enumerate((halves, halves[::-1])):
         report(step, 3)
         part, _, _ = _drawn(people, fitted, seed)
-        both = Normalizer(np.concatenate([shipped.cohort, part]), shipped.num_best, f"{shipped.digest}+{name}")
+        both = replace(shipped, cohort=np.concatenate([shipped.cohort, part]), digest=f"{shipped.digest}+{name}")
         found.append([_measured(people, judged, fingerprint, normalizer) for normalizer in (shipped, both)])
     report(2, 3)
     everybody = np.ones(len(people.paths), dtype=bool)

@@ -78,10 +78,10 @@ def enrolled_people(gallery: "SqliteGallery", name: str | None = None) -> Enroll
 class IdentityTrack:
     """Compares the face of every frame with who is enrolled, and with the frame before.
 
-    A frame's score for a person is that of the person's best template; with k templates in all, each gets a k-th of the
-    false match rate, so that a stranger passes no more often for there being many. What decides is the mean score over
-    all frames, which varies less than that of one. The rates were measured on pairs of photos; how much less often the
-    mean of a video's frames lets strangers pass was not, so the rate of one pair is what is promised.
+    A frame's normalized score for a person is that of the person's best template; with k templates in all, each gets a
+    k-th of the false match rate, so that a stranger passes no more often for there being many. What decides is the mean
+    score over all frames, which varies less than that of one. The rates were measured on pairs of photos; how much less
+    often the mean of a video's frames lets strangers pass was not, so the rate of one pair is what is promised.
 
     Args:
         people: Who may unlock.
