@@ -11,6 +11,7 @@ from kerasface.plotting.calibration import pair_reliability
 from kerasface.plotting.document import share
 from kerasface.plotting.error_rates import det_curve, roc_curve, score_histogram, slices
 from pages._charts import show_chart
+from pages._evaluate_confused import people_html, show_confused
 from pages._evaluate_data import ScoredList, score
 from pages._evaluate_results import (
     PairResults,
@@ -21,7 +22,7 @@ from pages._evaluate_results import (
     results_html,
     results_json,
 )
-from pages._evaluate_shown import show_files, show_table
+from pages._evaluate_shown import show_face_cards, show_files, show_table
 from pages._evaluate_sources import (
     FILE,
     FOLDER,
@@ -37,7 +38,6 @@ from pages._evaluate_work import work
 from pages._photos import plain
 
 SHOWN = 4  # pairs of a kind
-PICTURE = 92  # pixels a photo of a pair is shown at: four cards stand side by side on a wide screen
 WRONG, RIGHT = "Judged wrongly", "Judged rightly"
 
 
@@ -70,12 +70,21 @@ def show_results(results: PairResults, key: tuple, source: Source):
     show_rates(results)
     st.subheader("Can the probabilities be believed?")
     show_calibration(results)
+    if source.kind != SAMPLE:
+        st.subheader("Who is confused with whom?")
+        if results.judged:
+            show_confused(results.judged, results.scored.listed.people, results.scored.embedded)
+        else:
+            st.markdown(plain(results.not_judged))
     st.subheader("Keep the results")
     files = {
         "Rates (JSON)": (partial(results_json, results), "error_rates.json"),
         "Scores (CSV)": (partial(results_csv, results), "scores.csv"),
         "Report (HTML)": (partial(results_html, results), "error_rates.html"),
     }
+    if results.judged:
+        people = results.judged, results.scored.listed.people, results.scored.embedded
+        files["People (HTML)"] = (partial(people_html, *people), "people.html")
     show_files(files, key, source)
 
 
@@ -172,15 +181,13 @@ def show_pair_cards(scored: ScoredList, chosen: np.ndarray, verdict):
         return
     listed = scored.listed
     pictures = scored.embedded.pictures(np.unique(listed.pairs[chosen]).tolist())
-    with st.container(horizontal=True, gap="small"):
-        for pair in chosen.tolist():
-            photos = listed.pairs[pair].tolist()
-            names = [listed.people.photo_name(photo) for photo in photos]
-            with st.container(border=True, width=2 * PICTURE + 34):
-                if all(photo in pictures for photo in photos):
-                    both = np.hstack([pictures[photo] for photo in photos])
-                    st.image(both, width=2 * PICTURE, alt=f"{names[0]} and {names[1]}", output_format="JPEG")
-                st.markdown(f"{verdict(pair)}  \n:small[{_brief(names[0])}  \n{_brief(names[1])}]")
+    cards = []
+    for pair in chosen.tolist():
+        photos = listed.pairs[pair].tolist()
+        names = [listed.people.photo_name(photo) for photo in photos]
+        text = f"{verdict(pair)}  \n:small[{_brief(names[0])}  \n{_brief(names[1])}]"
+        cards.append(([pictures.get(photo) for photo in photos], " and ".join(names), text))
+    show_face_cards(cards)
 
 
 def show_slices(scored: ScoredList, threshold: float):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kerasface.error_report import verification_document
+from kerasface.errors import told
 from kerasface.evaluation.calibration import ScoreCalibration, fit_calibration
 from kerasface.evaluation.folds import NO_FOLD, identity_folds
 from kerasface.evaluation.reliability import calibration_error_interval, expected_calibration_error, reliability_bins
@@ -23,6 +24,8 @@ from kerasface.evaluation.verification import (
     tar_at_fmr,
 )
 from kerasface.faces.operating_points import operating_point, pair_calibration
+from kerasface.population.judging import JudgedPeople
+from pages._evaluate_confused import judged_of
 from pages._evaluate_data import ScoredList
 from pages._evaluate_models import Report
 
@@ -44,6 +47,8 @@ class PairResults:
         calibration: From score to probability; its bins and error are of these pairs. `None` where it cannot be fitted.
         calibration_note: Where it comes from, or why there is none.
         shipped: The threshold that ships for this embedder at an FMR of 0.1 %, if there is one.
+        judged: Who is confused with whom, over all pairs of the photos; `None` where that cannot be said.
+        not_judged: Why it cannot.
     """
 
     scored: ScoredList
@@ -54,6 +59,8 @@ class PairResults:
     calibration: ScoreCalibration | None
     calibration_note: str
     shipped: float | None
+    judged: JudgedPeople | None
+    not_judged: str
 
 
 def measure_pairs(scored: ScoredList, report: Report = lambda stage, done, total: None) -> PairResults:
@@ -81,6 +88,11 @@ def measure_pairs(scored: ScoredList, report: Report = lambda stage, done, total
     report("Counting errors", 1, 2)
     calibration, note = _calibration(scored)
     report("Counting errors", 2, 2)
+    judged, not_judged = None, ""
+    try:
+        judged = judged_of(listed.people, scored.embedded, report)
+    except ValueError as error:
+        not_judged = told(error)
     try:
         shipped = operating_point(scored.embedded.fingerprint, 0.001).threshold
     except ValueError:
@@ -94,6 +106,8 @@ def measure_pairs(scored: ScoredList, report: Report = lambda stage, done, total
         calibration=calibration,
         calibration_note=note,
         shipped=shipped,
+        judged=judged,
+        not_judged=not_judged,
     )
 
 
@@ -133,6 +147,7 @@ def results_json(results: PairResults) -> str:
         "model": embedded.model,
         "embedder": embedded.fingerprint,
         "calibration": results.calibration and results.calibration.to_dict(),
+        "all_pairs": results.judged and results.judged.to_dict(),
     }
     return json.dumps(content, indent=1)
 

@@ -96,7 +96,7 @@ def test_all_pairs_of_a_folder(run, people):
         report = file.read()
     assert report.count("Plotly.newPlot(") == 1
     assert report.count("<img ") == 12  # of six pairs of people
-    assert "4 of 4 match" in report
+    assert "4 of 4 pairs of photos match" in report
     text = run("verification", "--images", folder, "--pairs", "all").stdout
     assert "0.1 % asked; 22 % (0 to 100 %) measured on 4 people" in text
     assert "Cyd/0.png: no face was found" in text

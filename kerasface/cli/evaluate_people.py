@@ -208,9 +208,10 @@ def _judge_folder(folder: Path, views: str, report_file: Path | None, as_json: b
 
             write_atomically(part_file, part_to_file(extension.part, extension.card))
         if report_file:
-            from kerasface.population.report import people_document, photos_of_worst
+            from kerasface.population.report import people_document, worst_pairs
 
-            crops = face_crops(photos_of_worst(judged), analyzer)
+            shown = [path for _, paths, _ in worst_pairs(judged) for path in paths]
+            crops = face_crops(shown, analyzer)
             drawn = extension.sentences() if extension else []
             write_report(report_file, people_document(f"People: {folder}", judged, crops, extension=drawn))
     failed = [{"image": str(path), "reason": reason} for path, reason in people.rejected]

@@ -35,6 +35,11 @@ class JudgedPeople:
     measured: PeopleRates
     own_thresholds: dict[float, ThresholdRates]
 
+    @property
+    def score_name(self) -> str:
+        """What the scores are called in sentences."""
+        return "cosine" if self.score == "score" else "normalized score"
+
     def over(self, asked: float = MAIN) -> PeopleOver:
         """Returns who is taken for others over ten times as often as asked."""
         return people_over(self.measured.own_rates[ASKED.index(asked)], asked)

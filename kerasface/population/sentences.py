@@ -47,7 +47,7 @@ def pair_text(judged: JudgedPeople, pair: ConfusedPair) -> str:
     photos = ", ".join(_photo(judged, photo) for photo in pair.photos)
     return (
         f"{first} and {second}: {pair.num_matched:,} of {counted(pair.num_pairs, 'pair')} of photos, "
-        f"highest score {pair.highest:.3f} ({photos})"
+        f"highest {judged.score_name} {pair.highest:.3f} ({photos})"
     )
 
 

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from kerasface.evaluation.classification import OpenSet, OpenSetCurve
 from kerasface.evaluation.comparison import Difference, McNemar, PairComparison
+from kerasface.population import judging
 from pages import _evaluate_sources
 from pages._evaluate_compare import verdict
 from pages._evaluate_data import Embedded, pairs_of_people, score
@@ -174,6 +175,21 @@ def test_a_folder_of_people_is_measured_and_measured_again(open_at, tmp_path, ma
     button(page, "Measure again").click().run()
     assert not page.exception
     assert metrics(page)["Pairs of one person"] == "27"
+
+
+def test_who_is_confused_is_shown_with_both_faces(open_at, tmp_path, made_up, monkeypatch):
+    monkeypatch.setattr(judging, "shipped_thresholds", lambda fingerprint: [0.9, np.cos(np.deg2rad(20)), 0.999])
+    folder = write_people(tmp_path / "people", [3] * 10)
+    made_up.append("P09_0003.jpg")
+    page = measure(typed(open_at(pairs_of="Folder per person"), people_folder=folder))
+    # Neighbours are 15 to 19 degrees apart and match within 20.
+    shown = [text.value for text in page.markdown if text.value.startswith("**P0")]
+    assert "**P00** and **P01**  \n9 of 9 pairs of photos match, highest cosine 0.97" in shown
+    assert len(shown) == 12
+    values = metrics(page)
+    assert values["Taken for others over 10 times as often"] == "100 %"
+    assert values["They are"] == "10 of 10 people"
+    assert "P00 and P01: 9 of 9 pairs of photos" in text_of(page).replace("\\", "")
 
 
 @pytest.mark.usefixtures("made_up")

@@ -20,7 +20,9 @@ from kerasface.evaluation.verification import wilson_interval
 from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.operating_points import operating_point, pair_calibration
+from kerasface.population import judging
 from pages import _evaluate_models
+from pages._evaluate_confused import judged_of, people_html
 from pages._evaluate_data import (
     Embedded,
     People,
@@ -75,6 +77,26 @@ def test_a_list_of_pairs_becomes_photos_and_numbers(tmp_path):
     assert [[listed.people.names[one] for one in pair] for pair in listed.persons][3] == ["Bob", "Cy"]
     with pytest.raises(ValueError, match="elsewhere is not a folder"):
         pairs_of_file(str(tmp_path / "pairs.txt"), str(tmp_path / "elsewhere"))
+
+
+def test_who_is_confused_takes_folders_of_people_and_thresholds(monkeypatch):
+    people, embedded = people_of([0, 0, 1, 1, 2]), embedded_as(unit([0, 1, 18, 19, 90]))
+    with pytest.raises(ValueError, match="No error rates were measured"):
+        judged_of(people, embedded, nothing)
+    monkeypatch.setattr(judging, "shipped_thresholds", lambda fingerprint: [np.cos(np.deg2rad(18.5))] * 3)
+    judged = judged_of(people, embedded, nothing)
+    worst = judged.to_dict()["worst_pairs"][0]
+    assert (worst["people"], worst["num_matched"], worst["num_pairs"]) == (["p0", "p1"], 3, 4)
+    assert worst["photos"] == [str(Path("p0/1.jpg")), str(Path("p1/2.jpg"))]
+    text = people_html(judged, people, embedded)
+    assert "3 of 4 pairs of photos match, highest cosine 0.96" in text
+    without = judged_of(
+        people, replace(embedded, rows=np.array([-1, 0, 1, 2, -1]), embeddings=unit([1, 18, 19])), nothing
+    )
+    assert without.people.names == ["p0", "p1"]
+    elsewhere = replace(people, names=["p0", "p1", "x"])
+    with pytest.raises(ValueError, match="takes a folder per person"):
+        judged_of(elsewhere, embedded, nothing)
 
 
 def test_a_list_without_folds_is_dealt_out_by_people(tmp_path):
