@@ -44,6 +44,7 @@ def verification_document(
     calibration: ScoreCalibration | None = None,
     shipped: Sequence[tuple[float, ThresholdRates]] = (),
     notes: Sequence[str] = (),
+    score_name: str = "score",
 ) -> str:
     """Returns the report of labelled pairs as HTML that needs no network.
 
@@ -55,6 +56,7 @@ def verification_document(
         calibration: Of the embedder, drawn if given.
         shipped: False match rates asked for, and what happens at the thresholds that ship for them.
         notes: What must be said, in sentences.
+        score_name: What the scores are called.
     """
     scores, same = np.asarray(scores, dtype=np.float64), np.asarray(same, dtype=bool)
     curve = roc(scores, same)
@@ -66,7 +68,7 @@ def verification_document(
         "failed": f"{report.num_failed:,}",
     }
     rows = [_row(f"FMR {share(float(fmr))}", tar, "impostor pairs") for fmr, tar in report.tar_at_fmr.items()]
-    heads = ["at", "genuine pairs accepted", "95 % interval", "threshold", "supported"]
+    heads = ["at", "genuine pairs accepted", "95 % interval", f"from a {score_name} of", "supported"]
     believed = []
     if calibration is not None:
         believed = [
@@ -81,10 +83,13 @@ def verification_document(
         title,
         {
             "": [facts_row(facts), notes_list(notes)],
-            "Error rates": [table(heads, rows), figure_html(roc_curve(curve, report.tar_at_fmr))],
+            "Error rates": [
+                table(heads, rows),
+                figure_html(roc_curve(curve, report.tar_at_fmr, score_name=score_name)),
+            ],
             "At the thresholds that ship": [rates_table(shipped)] if shipped else [],
-            "One error against the other": [figure_html(det_curve(curve, report.eer))],
-            "Scores": [figure_html(score_histogram(scores, same, report.threshold))],
+            "One error against the other": [figure_html(det_curve(curve, report.eer, score_name=score_name))],
+            "Scores": [figure_html(score_histogram(scores, same, report.threshold, score_name=score_name))],
             "Scores as probabilities": believed,
         },
     )

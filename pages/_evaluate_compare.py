@@ -101,14 +101,18 @@ def show_compared(compared: Compared):
         key="compared_fmr",
     )
     comparison = compared.at[fmr]
+    names = [one.score_name for one in compared.scored]
+    thresholds = [f"{threshold:.3f}" for threshold in (comparison.threshold_a, comparison.threshold_b)]
     say = st.success if comparison.better else st.info
     say(verdict(comparison, tuple(plain(name) for name in compared.names)), icon=":material/balance:")
     st.caption(
-        f"Each model at its own threshold for that rate: {comparison.threshold_a:.3f} and "
-        f"{comparison.threshold_b:.3f}. The interval comes from drawing the {comparison.num_people:,} people anew with "
+        f"Each model at its own threshold for that rate: {_labelled(compared, thresholds)}. "
+        f"The interval comes from drawing the {comparison.num_people:,} people anew with "
         "all their pairs; p from McNemar's exact test, which takes pairs for independent. A difference is called shown "
         f"where the interval leaves out 0 and p is below {SIGNIFICANCE:.2g}."
     )
+    if len(set(names)) == 2:
+        st.caption(f"A has {names[0]}s, B {names[1]}s: two scales, whose numbers cannot be set against each other.")
     show_failed(compared.scored[0], "left out of both models' rates")
     rates = {
         "one person refused": comparison.fnmr,
@@ -118,7 +122,7 @@ def show_compared(compared: Compared):
     heads = ("", "A", "B", "B less A in points (95 %)")
     show_table(heads, [_row(name, rate) for name, rate in rates.items()])
     show_chart(
-        compared_det_curves(compared.curves, fmr),
+        compared_det_curves(compared.curves, fmr, score_names=names),
         key="compared_det",
         alt="Error curves of both models, one error against the other",
     )
@@ -129,10 +133,10 @@ def show_disagreements(compared: Compared, comparison: PairComparison):
     """Pairs of one person that only one of the models refuses, those it is surest of first."""
     thresholds = (comparison.threshold_a, comparison.threshold_b)
     margins = [one.scores - threshold for one, threshold in zip(compared.scored, thresholds, strict=True)]
-    first, second = compared.scored
+    first = compared.scored[0]
 
     def scores(pair: int) -> str:
-        return f"A **{first.scores[pair]:.3f}**, B **{second.scores[pair]:.3f}**"
+        return _labelled(compared, [f"**{one.scores[pair]:.3f}**" for one in compared.scored])
 
     for place, name in enumerate("AB"):
         own, other = margins[place], margins[1 - place]
@@ -162,6 +166,12 @@ def _compare(source: Source, models: list, report) -> Compared:
     return Compared(names, scored, curves, at)
 
 
+def _labelled(compared: Compared, numbers: list[str]) -> str:
+    """A number of each model, with what kind of score it is."""
+    scored = zip("AB", compared.scored, numbers, strict=True)
+    return ", ".join(f"{letter} {one.score_name} {number}" for letter, one, number in scored)
+
+
 def _row(name: str, rate: Difference) -> tuple[str, ...]:
     difference = f"{points(rate.value)} ({points(rate.low)} to {points(rate.high)})"
     return name, share(rate.a, 2), share(rate.b, 2), difference
@@ -170,5 +180,7 @@ def _row(name: str, rate: Difference) -> tuple[str, ...]:
 def _json(compared: Compared) -> str:
     a, b = compared.names
     comparisons = [comparison.to_dict() for comparison in compared.at.values()]
+    scores = [one.score_name for one in compared.scored]
     data = compared.scored[0].listed.people.title
-    return json.dumps({"data": data, "a": a, "b": b, "comparisons": comparisons}, indent=1)
+    told = {"data": data, "a": a, "b": b, "scores": dict(zip("ab", scores, strict=True))}
+    return json.dumps({**told, "comparisons": comparisons}, indent=1)

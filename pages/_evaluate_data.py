@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasface.data.folders import read_identity_folders
 from kerasface.data.pairs import check_images, persons_of, read_pairs
-from kerasface.evaluation.calibration import COSINE, NORMALIZED
+from kerasface.evaluation.calibration import COSINE, NORMALIZED, SCORE_NAMES
 from kerasface.evaluation.normalization import normalized_scores
 from kerasface.faces.cohorts import normalizer_of
 from kerasface.inspection.embedding_map import file_points, read_thumbnails
@@ -111,6 +111,11 @@ class ScoredList:
     def kind(self) -> str:
         """What the scores are: normalized where their embedder has a cohort, else cosines."""
         return NORMALIZED if normalizer_of(self.embedded.fingerprint) else COSINE
+
+    @property
+    def score_name(self) -> str:
+        """What the scores are called."""
+        return SCORE_NAMES[self.kind]
 
     def attributes(self) -> dict[str, np.ndarray]:
         """What describes each pair: its smaller, its less sharp face, and the one turned further."""

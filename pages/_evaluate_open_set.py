@@ -11,6 +11,7 @@ import streamlit as st
 from kerasface import runs
 from kerasface.data.trials import check_shipped_thresholds, share_out
 from kerasface.error_report import curves_of, identification_document
+from kerasface.evaluation.calibration import COSINE, NORMALIZED, SCORE_NAMES
 from kerasface.evaluation.classification import OpenSet, OpenSetCurve
 from kerasface.evaluation.identification import (
     FpirCheck,
@@ -112,7 +113,10 @@ def show_searches(found: Searches, key: tuple, source: Source):
         if not rate.supported:
             cells = (f"needs {3 / float(fpir):,.0f} strangers; there are {report.num_unknown:,}", "", "")
         rows.append((f"{100 * float(fpir):g} %", *cells))
-    show_table(("strangers named (FPIR)", "known faces missed (FNIR)", "95 % interval", "from a score of"), rows)
+    show_table(
+        ("strangers named (FPIR)", "known faces missed (FNIR)", "95 % interval", f"from a {_score_name(found)} of"),
+        rows,
+    )
     left, right = st.columns(2, gap="medium")
     with left:
         show_chart(
@@ -201,7 +205,12 @@ def _measure(source: Source, models: list, report: Report) -> Searches:
 
 def _json(found: Searches) -> str:
     measured = [check.to_dict() for check in found.checks]
-    return json.dumps({**found.report.to_dict(), "fpir_asked_and_measured": measured, "data": found.title}, indent=1)
+    told = {"fpir_asked_and_measured": measured, "data": found.title, "scores": _score_name(found)}
+    return json.dumps({**found.report.to_dict(), **told}, indent=1)
+
+
+def _score_name(found: Searches) -> str:
+    return SCORE_NAMES[COSINE if found.trial.normalizer is None else NORMALIZED]
 
 
 def _html(found: Searches) -> str:

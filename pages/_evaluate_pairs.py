@@ -141,7 +141,13 @@ def show_threshold(results: PairResults, name: str):
         for label, value in marks.items():
             st.button(label, on_click=st.session_state.__setitem__, args=(name, value), key=f"{name}_{label}")
     threshold = st.slider(
-        "Accepted from a score of", low, high, step=(high - low) / 400, format="%.3f", key=name, persist_state="session"
+        f"Accepted from a {scored.score_name} of",
+        low,
+        high,
+        step=(high - low) / 400,
+        format="%.3f",
+        key=name,
+        persist_state="session",
     )
     if scored.kind == NORMALIZED:
         st.caption("Scores are normalized: in units of what strangers reach, as KerasFace decides.")
@@ -154,9 +160,9 @@ def show_threshold(results: PairResults, name: str):
     right.metric("One person refused (FNMR)", share(at.fnmr.value, 2))
     right.caption(_counted(at.fnmr))
     show_chart(
-        score_histogram(scored.scores, same, threshold),
+        score_histogram(scored.scores, same, threshold, score_name=scored.score_name),
         key="histogram",
-        alt="Scores of pairs of one person and of different people, and the threshold between them",
+        alt=f"{scored.score_name.capitalize()}s of pairs of one person and of others, and the threshold between them",
     )
     kind = st.segmented_control(
         "Pairs nearest to the threshold", (WRONG, RIGHT), default=WRONG, required=True, key="nearest"
@@ -172,7 +178,7 @@ def show_nearest(scored: ScoredList, threshold: float, *, wrong: bool):
         text = f"{'One person' if same else 'Different people'}, {'accepted' if accepted else 'refused'}"
         chosen = nearest_pairs(scored, threshold, same=same, accepted=accepted, count=SHOWN)
         st.markdown(f":{'red' if wrong else 'green'}-badge[{text}]" + ("" if len(chosen) else ": none"))
-        show_pair_cards(scored, chosen, lambda pair: f"score **{scored.scores[pair]:.3f}**")
+        show_pair_cards(scored, chosen, lambda pair: f"{scored.score_name} **{scored.scores[pair]:.3f}**")
 
 
 def show_pair_cards(scored: ScoredList, chosen: np.ndarray, verdict):
@@ -206,12 +212,13 @@ def show_slices(scored: ScoredList, threshold: float):
 
 
 def show_rates(results: PairResults):
+    name = results.scored.score_name
     rows = {
         fmr: (share(point.value, 2), f"{share(point.low, 2)} to {share(point.high, 2)}", f"{point.threshold:.4f}")
         for fmr, point in results.targets.items()
     } | {fmr: (reason, "", "") for fmr, reason in results.refused.items()}
     show_table(
-        ("different people accepted", "one person accepted", "95 % interval", "from a score of"),
+        ("different people accepted", "one person accepted", "95 % interval", f"from a {name} of"),
         [(f"{100 * fmr:g} %", *cells) for fmr, cells in sorted(rows.items(), reverse=True)],
     )
     left, right = st.columns(2, gap="medium")
@@ -219,14 +226,16 @@ def show_rates(results: PairResults):
         st.markdown("**ROC**: what is gained")
         points = {str(fmr): point for fmr, point in results.targets.items()}
         show_chart(
-            roc_curve(results.curve, points),
+            roc_curve(results.curve, points, score_name=name),
             key="roc",
             alt="ROC curve: pairs of one person accepted against different people accepted",
         )
     with right:
         st.markdown("**DET**: one error against the other")
         show_chart(
-            det_curve(results.curve, results.report.eer), key="det", alt="DET curve: one error against the other"
+            det_curve(results.curve, results.report.eer, score_name=name),
+            key="det",
+            alt="DET curve: one error against the other",
         )
 
 

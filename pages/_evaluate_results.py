@@ -146,6 +146,7 @@ def results_json(results: PairResults) -> str:
         "num_people": len(np.unique(listed.persons)),
         "model": embedded.model,
         "embedder": embedded.fingerprint,
+        "scores": results.scored.score_name,
         "calibration": results.calibration and results.calibration.to_dict(),
         "all_pairs": results.judged and results.judged.to_dict(),
     }
@@ -157,7 +158,7 @@ def results_csv(results: PairResults) -> str:
     listed = results.scored.listed
     text = io.StringIO()
     rows = csv.writer(text)
-    rows.writerow(["photo_a", "photo_b", "same", "fold", "score", "reason"])
+    rows.writerow(["photo_a", "photo_b", "same", "fold", results.scored.score_name.replace(" ", "_"), "reason"])
     names = [listed.people.photo_name(photo) for photo in range(len(listed.people.paths))]
     for (first, second), same, fold, score in zip(
         listed.pairs.tolist(), listed.same.tolist(), listed.folds.tolist(), results.scored.scores.tolist(), strict=True
@@ -171,7 +172,11 @@ def results_csv(results: PairResults) -> str:
 def results_html(results: PairResults) -> str:
     """The report that `kerasface evaluate verification --report` writes."""
     listed = results.scored.listed
-    notes = [f"Model: {results.scored.embedded.model}.", results.calibration_note]
+    notes = [
+        f"Model: {results.scored.embedded.model}.",
+        f"Scores: {results.scored.score_name}.",
+        results.calibration_note,
+    ]
     if not listed.told:
         notes.append("The pairs had no folds; they were dealt out by the person on the first photo.")
     return verification_document(
@@ -181,6 +186,7 @@ def results_html(results: PairResults) -> str:
         listed.same,
         calibration=results.calibration,
         notes=notes,
+        score_name=results.scored.score_name,
     )
 
 

@@ -60,6 +60,7 @@ def verification(images, pairs, views, report_file, as_json) -> None:
         shipped = rates_of_list(scored.pairs, scored.normalized, analyzer.embedder.fingerprint)
         if report_file:
             from kerasface.error_report import verification_document
+            from kerasface.evaluation.calibration import NORMALIZED, SCORE_NAMES
             from kerasface.faces.operating_points import pair_calibration
 
             calibration = pair_calibration(analyzer.embedder.fingerprint)
@@ -67,7 +68,13 @@ def verification(images, pairs, views, report_file, as_json) -> None:
             write_report(
                 report_file,
                 verification_document(
-                    title, result, scored.normalized, same, calibration=calibration, shipped=list(shipped.items())
+                    title,
+                    result,
+                    scored.normalized,
+                    same,
+                    calibration=calibration,
+                    shipped=list(shipped.items()),
+                    score_name=SCORE_NAMES[NORMALIZED],
                 ),
             )
     failed = [{"line": pair.line, "reason": reason} for pair, reason in scored.failed]

@@ -31,6 +31,7 @@ from kerasface.evaluation.reliability import (
 )
 
 COSINE, NORMALIZED = "cosine", "normalized"  # kinds of scores
+SCORE_NAMES = {COSINE: "cosine", NORMALIZED: "normalized score"}  # what they are called in sentences and on axes
 _LEAST_DISTANCE = 1e-6  # 1 - score of one photo with itself, in float32
 
 

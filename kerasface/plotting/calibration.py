@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from kerasface.evaluation.calibration import ScoreCalibration
+from kerasface.evaluation.calibration import SCORE_NAMES, ScoreCalibration
 from kerasface.plotting.style import ACCEPT, QUIET, REJECT
 
 
@@ -50,7 +50,7 @@ def calibration_curve(calibration: ScoreCalibration, low: float, high: float, th
     """
     if not low < high:
         raise ValueError(f"low < high must hold. Received: low={low}, high={high}.")
-    scores = np.linspace(low, high, 200)
+    scores, name = np.linspace(low, high, 200), SCORE_NAMES[calibration.score]
     figure = go.Figure(
         go.Scatter(
             x=scores,
@@ -58,7 +58,7 @@ def calibration_curve(calibration: ScoreCalibration, low: float, high: float, th
             mode="lines",
             name="probability",
             line={"color": ACCEPT},
-            hovertemplate="a score of %{x:.3f}: %{y:.1%}<extra></extra>",
+            hovertemplate=f"a {name} of %{{x:.3f}}: %{{y:.1%}}<extra></extra>",
         )
     )
     figure.add_trace(
@@ -71,7 +71,7 @@ def calibration_curve(calibration: ScoreCalibration, low: float, high: float, th
             hoverinfo="skip",
         )
     )
-    figure.update_xaxes(title="score", range=[low, high], tickformat=".2f", nticks=6)
+    figure.update_xaxes(title=name, range=[low, high], tickformat=".2f", nticks=6)
     figure.update_yaxes(title="probability of one person", range=[-0.02, 1.02], tickformat=".0%")
     figure.update_layout(height=340, margin={"l": 60, "r": 18, "t": 10, "b": 40})
     figure.update_layout(legend={"orientation": "h", "y": -0.24})

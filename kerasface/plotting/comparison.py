@@ -1,7 +1,7 @@
 """Draws two models beside each other: their errors over all thresholds."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,12 +13,15 @@ _LINES = ((ACCEPT, "solid"), (REJECT, "dash"), ("#4a7fb5", "dot"), ("#8f6bb3", "
 _DECADES = (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1)
 
 
-def compared_det_curves(curves: Mapping[str, Roc], fmr: float | None = None) -> go.Figure:
+def compared_det_curves(
+    curves: Mapping[str, Roc], fmr: float | None = None, *, score_names: Sequence[str] = ()
+) -> go.Figure:
     """Draws one error of each model against the other, on logarithmic axes; the lower curve errs less.
 
     Args:
         curves: Name of the model to its operating points; four at most.
         fmr: A false match rate to mark, if given.
+        score_names: What the scores of each curve are called, in their order, if they are told from one another.
 
     Raises:
         ValueError: If there is no curve, or more than four.
@@ -29,7 +32,8 @@ def compared_det_curves(curves: Mapping[str, Roc], fmr: float | None = None) -> 
     left = _least([part.fmr for part in parts.values()])
     lower = _least([part.fnmr for part in parts.values()])
     figure = go.Figure()
-    for (name, part), (colour, dash) in zip(parts.items(), _LINES, strict=False):
+    scores = score_names or ["score"] * len(parts)
+    for (name, part), (colour, dash), score in zip(parts.items(), _LINES, scores, strict=False):
         figure.add_trace(
             go.Scatter(
                 x=np.maximum(part.fmr, left),
@@ -39,7 +43,7 @@ def compared_det_curves(curves: Mapping[str, Roc], fmr: float | None = None) -> 
                 name=html.escape(name),
                 line={"color": colour, "dash": dash},
                 hovertemplate="%{customdata[1]:.2%} of one person refused<br>%{customdata[0]:.2%} of different people "
-                f"accepted<br>from a score of %{{customdata[2]:.3f}}<extra>{html.escape(name)}</extra>",
+                f"accepted<br>from a {score} of %{{customdata[2]:.3f}}<extra>{html.escape(name)}</extra>",
             )
         )
     if fmr is not None:

@@ -47,7 +47,7 @@ def score_scale(score: float, threshold: float) -> go.Figure:
         )
     )
     for value, y, side, text in (
-        (score, 0.5, "bottom", f"<b>score {score:.2f}</b>"),
+        (score, 0.5, "bottom", f"<b>normalized score {score:.2f}</b>"),
         (threshold, -0.5, "top", f"threshold {threshold:.2f}"),
     ):
         side_of_text = anchor((value - low) / (high - low))

@@ -16,17 +16,18 @@ from kerasface.plotting.style import ACCEPT, QUIET, REJECT, anchor
 _DASHES = ("solid", "dash", "dot", "dashdot")  # lines are told apart without their colours too
 
 
-def roc_curve(curve: Roc, tar_at_fmr: Mapping[str, TarAtFmr]) -> go.Figure:
+def roc_curve(curve: Roc, tar_at_fmr: Mapping[str, TarAtFmr], *, score_name: str = "score") -> go.Figure:
     """Draws the share of genuine pairs accepted against the share of impostor pairs.
 
     Args:
         curve: Over all thresholds.
         tar_at_fmr: False match rate, such as `"0.001"`, to what is accepted there: a point with its interval, hollow
             where there are too few impostor pairs to speak of the rate.
+        score_name: What the scores are called.
     """
     part = curve.corners()
     left = _left_end([part.fmr, *(np.array([float(fmr)]) for fmr in tar_at_fmr)])
-    figure = go.Figure(_curve(part.fmr, part.tar, part.thresholds, left, "accepted"))
+    figure = go.Figure(_curve(part.fmr, part.tar, part.thresholds, left, "accepted", score_name))
     points = list(tar_at_fmr.values())
     figure.add_trace(
         go.Scatter(
@@ -45,7 +46,8 @@ def roc_curve(curve: Roc, tar_at_fmr: Mapping[str, TarAtFmr]) -> go.Figure:
                 for point in points
             ],
             hovertemplate="%{y:.2%} accepted at an FMR of %{x:.2%}<br>95 %: %{customdata[0]:.2%} to "
-            "%{customdata[1]:.2%}<br>from a score of %{customdata[2]:.3f}%{customdata[3]}<extra></extra>",
+            f"%{{customdata[1]:.2%}}<br>from a {score_name} of "
+            "%{customdata[2]:.3f}%{customdata[3]}<extra></extra>",
         )
     )
     # What happens below the lowest rate that counts would press all the rest against the upper edge.
@@ -57,12 +59,13 @@ def roc_curve(curve: Roc, tar_at_fmr: Mapping[str, TarAtFmr]) -> go.Figure:
     return _laid_out(figure, 400)
 
 
-def det_curve(curve: Roc, eer: float) -> go.Figure:
+def det_curve(curve: Roc, eer: float, *, score_name: str = "score") -> go.Figure:
     """Draws one error against the other: pairs of one person refused, pairs of different people accepted.
 
     Args:
         curve: Over all thresholds.
         eer: Equal error rate, on the diagonal.
+        score_name: What the scores are called.
     """
     part = curve.corners()
     left, lower = _left_end([part.fmr]), _left_end([part.fnmr])
@@ -71,7 +74,7 @@ def det_curve(curve: Roc, eer: float) -> go.Figure:
     figure.add_trace(
         go.Scatter(x=ideal, y=ideal, mode="lines", name="both equal", line={"color": QUIET, "dash": "dot"})
     )
-    figure.add_trace(_curve(part.fmr, part.fnmr, part.thresholds, left, "refused", lower))
+    figure.add_trace(_curve(part.fmr, part.fnmr, part.thresholds, left, "refused", score_name, lower))
     if eer > 0:
         figure.add_trace(
             go.Scatter(
@@ -88,7 +91,9 @@ def det_curve(curve: Roc, eer: float) -> go.Figure:
     return _laid_out(figure, 420)
 
 
-def score_histogram(scores: np.ndarray, same: np.ndarray, threshold: float, *, num_bins: int = 60) -> go.Figure:
+def score_histogram(
+    scores: np.ndarray, same: np.ndarray, threshold: float, *, num_bins: int = 60, score_name: str = "score"
+) -> go.Figure:
     """Draws how the scores of genuine and of impostor pairs are spread, and where the threshold divides them.
 
     Args:
@@ -96,6 +101,7 @@ def score_histogram(scores: np.ndarray, same: np.ndarray, threshold: float, *, n
         same: Whether the pair is genuine, bool, shape `(num_pairs,)`.
         threshold: A pair is accepted from this score.
         num_bins: Bars over the whole range.
+        score_name: What the scores are called.
 
     Raises:
         ValueError: If there is no pair.
@@ -117,14 +123,14 @@ def score_histogram(scores: np.ndarray, same: np.ndarray, threshold: float, *, n
                 marker={"color": colour, "line": {"width": 0}},
                 opacity=0.65,
                 hovertemplate="%{customdata[0]} pairs, %{y:.1%} of their kind"
-                "<br>score %{customdata[1]:.3f} to %{customdata[2]:.3f}<extra></extra>",
+                f"<br>{score_name} %{{customdata[1]:.3f}} to %{{customdata[2]:.3f}}<extra></extra>",
             )
         )
     figure.add_vline(x=threshold, line={"width": 2, "color": QUIET, "dash": "dot"})
     side = anchor((threshold - edges[0]) / (edges[-1] - edges[0]))
     above = {"y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False}
     figure.add_annotation(x=threshold, text=f"<b>accepted from {threshold:.3f}</b>", xanchor=side, **above)
-    figure.update_xaxes(title="score", tickformat=".2f", nticks=6)
+    figure.update_xaxes(title=score_name, tickformat=".2f", nticks=6)
     figure.update_yaxes(title="share of their kind", tickformat=".0%")
     figure.update_layout(barmode="overlay", bargap=0)
     return _laid_out(figure, 340, top=30)
@@ -244,7 +250,13 @@ def fnir_against_fpir(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> go
 
 
 def _curve(
-    fmr: np.ndarray, rate: np.ndarray, thresholds: np.ndarray, left: float, verb: str, lower: float = 0.0
+    fmr: np.ndarray,
+    rate: np.ndarray,
+    thresholds: np.ndarray,
+    left: float,
+    verb: str,
+    score_name: str,
+    lower: float = 0.0,
 ) -> go.Scatter:
     """The curve over all thresholds; rates below the ends `left` and `lower` of the axes stand there."""
     return go.Scatter(
@@ -255,7 +267,7 @@ def _curve(
         name="all thresholds",
         line={"color": ACCEPT},
         hovertemplate=f"%{{customdata[1]:.2%}} of one person {verb}<br>%{{customdata[0]:.2%}} of different people "
-        "accepted<br>from a score of %{customdata[2]:.3f}<extra></extra>",
+        f"accepted<br>from a {score_name} of %{{customdata[2]:.3f}}<extra></extra>",
     )
 
 

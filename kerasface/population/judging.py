@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from kerasface.data.people import EmbeddedPeople
+from kerasface.evaluation.calibration import COSINE, NORMALIZED, SCORE_NAMES
 from kerasface.evaluation.people import PeopleRates, measure_people
 from kerasface.evaluation.people_rates import PeopleOver, ThresholdRates, people_over
 from kerasface.evaluation.verification import num_impostor_needed
@@ -38,7 +39,7 @@ class JudgedPeople:
     @property
     def score_name(self) -> str:
         """What the scores are called in sentences."""
-        return "cosine" if self.score == "score" else "normalized score"
+        return SCORE_NAMES[COSINE if self.score == "score" else NORMALIZED]
 
     def over(self, asked: float = MAIN) -> PeopleOver:
         """Returns who is taken for others over ten times as often as asked."""

@@ -1,5 +1,8 @@
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from kerasface.evaluation.classification import OpenSet, OpenSetCurve
 from kerasface.evaluation.comparison import Difference, McNemar, PairComparison
 from kerasface.population import judging
-from pages import _evaluate_sources
+from pages import _evaluate_data, _evaluate_sources
 from pages._evaluate_compare import verdict
 from pages._evaluate_data import Embedded, pairs_of_people, score
 from pages._evaluate_sample import MAX_SIMULATED, simulated_embeddings, simulated_people
@@ -131,12 +134,12 @@ def test_the_sample_is_measured_at_once_and_the_threshold_can_be_moved(open_page
     assert any(caption.value.startswith(f"{(accepted & ~same).sum():,} of 10,000") for caption in page.caption)
     refused = sorted(scores[same & ~accepted], reverse=True)[:4]
     wrongly = sorted(scores[~same & accepted])[:4]
-    shown = [text.value.splitlines()[0].strip() for text in page.markdown if text.value.startswith("score **")]
-    assert shown == [f"score **{value:.3f}**" for value in (*refused, *wrongly)]
+    shown = [text.value.splitlines()[0].strip() for text in page.markdown if text.value.startswith("cosine **")]
+    assert shown == [f"cosine **{value:.3f}**" for value in (*refused, *wrongly)]
     assert len(page.image) == 8
     page.segmented_control(key="nearest").set_value("Judged rightly").run()
-    shown = [text.value.splitlines()[0].strip() for text in page.markdown if text.value.startswith("score **")]
-    assert shown[:4] == [f"score **{value:.3f}**" for value in sorted(scores[same & accepted])[:4]]
+    shown = [text.value.splitlines()[0].strip() for text in page.markdown if text.value.startswith("cosine **")]
+    assert shown[:4] == [f"cosine **{value:.3f}**" for value in sorted(scores[same & accepted])[:4]]
     button(page, "FMR 1 %").click().run()
     assert float(metrics(page)["Different people accepted (FMR)"].removesuffix(" %")) <= 1
     assert page.slider[0].value == pytest.approx(np.sort(scores[~same])[-101], abs=1e-9)
@@ -270,6 +273,28 @@ def test_models_that_agree_on_everything_show_no_difference(open_at, tmp_path):
     assert "p = 1" in page.info[0].value
 
 
+@pytest.mark.usefixtures("made_up")
+def test_a_cosine_beside_a_normalized_score_is_called_one(open_at, tmp_path, monkeypatch):
+    """The second model's scores are normalized by a cohort to which every face has cosines of 0.5, give or take 0.1."""
+    embed = _evaluate_sources.embed_people
+
+    def embed_two(people, models, report):
+        first, *others = embed(people, models, report)
+        return [first, *(replace(other, fingerprint="with a cohort") for other in others)]
+
+    cohort = SimpleNamespace(statistics=lambda embeddings: np.tile([0.5, 0.1], (len(embeddings), 1)))
+    monkeypatch.setattr(_evaluate_sources, "embed_people", embed_two)
+    monkeypatch.setattr(_evaluate_data, "normalizer_of", lambda fingerprint: cohort if fingerprint else None)
+    folder = write_people(tmp_path / "people", [3] * 15)
+    page = typed(open_at(question="Compare", comparison_on="Folder per person"), people_folder=folder)
+    button(page, "Compare").click().run()
+    assert not page.exception
+    assert "A has cosines, B normalized scores: two scales" in text_of(page)
+    told = next(caption.value for caption in page.caption if "own threshold" in caption.value)
+    cosine, normalized = map(float, re.search(r"A cosine ([\d.]+), B normalized score ([\d.]+)\.", told).groups())
+    assert normalized == pytest.approx((cosine - 0.5) / 0.1, abs=0.01)
+
+
 def compared(better, value, low, high, only_a, only_b, p_value):
     rate = Difference(0.05, 0.05 + value, value, low, high)
     test = McNemar(only_a, only_b, p_value)
@@ -299,7 +324,7 @@ def test_the_verdict_says_who_is_better_by_how_much_or_that_nothing_can_be_said(
 def test_the_threshold_moves_by_key_and_files_come_down_in_a_browser(page, app_server):
     expect = pytest.importorskip("playwright.sync_api").expect
     page.goto(f"{app_server}/evaluate")
-    slider = page.get_by_role("slider", name="Accepted from a score of")
+    slider = page.get_by_role("slider", name="Accepted from a cosine of")
     expect(slider).to_be_visible(timeout=90_000)  # the first start imports TensorFlow
     rates = page.get_by_test_id("stMetric").filter(has_text="(FMR)").get_by_test_id("stMetricValue")
     at_first = float(rates.inner_text().removesuffix("%"))

@@ -244,16 +244,17 @@ def test_files_hold_every_pair_and_what_was_measured(results):
     assert len(rows) == len(results.scored.scores) + 1
     listed = results.scored.listed
     assert rows[7]["photo_a"] == listed.people.photo_name(listed.pairs[7, 0])
-    assert float(rows[7]["score"]) == pytest.approx(results.scored.scores[7], abs=1e-6)
+    assert float(rows[7]["cosine"]) == pytest.approx(results.scored.scores[7], abs=1e-6)
     assert rows[-1] | {"fold": "", "same": ""} == {
         "photo_a": "a/1",
         "photo_b": "b/2",
         "same": "",
         "fold": "",
-        "score": "",
+        "cosine": "",
         "reason": "b/2: no face was found",
     }
     content = json.loads(results_json(failing))
+    assert content["scores"] == "cosine"
     assert (content["num_genuine"], content["num_people"], content["model"]) == (120, 40, "Model A")
     assert content["eer"] == results.report.eer
     assert content["failed"][0]["reason"] == "b/2: no face was found"
