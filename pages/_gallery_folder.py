@@ -18,6 +18,7 @@ from kerasface.gallery.store import Consent
 from kerasface.identify import Identifier
 from pages._gallery_enrol import DEFAULT_PURPOSE, MEANING, consent_until, counted
 from pages._gallery_opening import FAILURES, OpenGallery
+from pages._gallery_photos import show_turns
 from pages._models import analyzer_or_stop
 from pages._photos import plain
 from pages._tables import show_table
@@ -186,6 +187,7 @@ def show_done(job: Job):
         own = [entry.refused is None for entry in job.done if entry.name == name]
         rows.append({"person": name, "enrolled": sum(own), "not enrolled": len(own) - sum(own)})
     show_table(rows, "People and how many of their photos were enrolled")
+    show_turns([(entry.source, entry.turned) for entry in job.done])
     reasons = [(entry.source, entry.reason) for entry in job.done if entry.refused] + job.passed_over
     if reasons:
         with st.expander(f"Not enrolled: {counted(len(reasons), 'file')}, and why", expanded=len(reasons) <= 10):

@@ -15,12 +15,14 @@ from PIL import Image
 from kerasface.enroll import SourcePhoto
 from kerasface.errors import told
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
+from kerasface.faces.turns import turn_note
 from kerasface.images import ImageError, decode
 from pages._models import analyzer_or_stop
 from pages._photos import FILE_TYPES, SOURCES, plain, sample_portrait
 
 KEPT = 400  # photos of a session; one takes about 0.2 MB, and each of its faces 70 kB
 LONGEST_SIDE = 1000  # pixels of a picture that is kept to be shown
+TOLD = 5  # photos that were turned
 REDRAW = 0.15  # seconds between two states of a progress bar
 
 
@@ -170,12 +172,20 @@ def look(source: Source, analyzer: FaceAnalyzer) -> Look:
 
 
 def show_problems(looks: Sequence[Look]):
-    """Names the photos that cannot be read, and those without a face, so that none is missing without a word."""
+    """Names the photos that cannot be read, those without a face, and those that were turned to find their faces."""
     for entry in looks:
         if entry.problem:
             st.error(plain(entry.problem), icon=":material/broken_image:")
     if faceless := [entry.name for entry in looks if not entry.problem and not entry.faces]:
         st.warning(plain(f"No face was found in {', '.join(faceless)}."), icon=":material/face_retouching_off:")
+    show_turns([(entry.name, entry.faces[0].face.turned) for entry in looks if entry.faces])
+
+
+def show_turns(photos: Sequence[tuple[str, int]]):
+    """Says which photos were turned, by how many degrees, to see their faces upright."""
+    if told := [f"{name} was {turn_note(degrees)}." for name, degrees in photos if degrees]:
+        more = f" {len(told) - TOLD:,} more photos were turned." if len(told) > TOLD else ""
+        st.caption(plain(" ".join(told[:TOLD]) + more))
 
 
 def _progress_text(done: int, total: int, started: float) -> str:

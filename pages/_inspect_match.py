@@ -11,6 +11,7 @@ from kerasface.inspection.match import DEFAULT_MATCH_METHOD, MATCH_METHODS, Matc
 from kerasface.inspection.overlays import colour_limit
 from kerasface.inspection.watched import Watched
 from kerasface.verify import Verification, verify
+from pages._face_choice import choose_face, chosen_face
 from pages._inspect_models import FAILURES, end_with, match_stitched, part_finder
 from pages._inspect_overlays import laid_over, show_legend, show_shares
 from pages._inspect_subjects import parts_of
@@ -18,7 +19,7 @@ from pages._inspect_work import digest, kept, work
 from pages._models import analyzer_or_stop
 from pages._photos import Photo, photo_input, plain
 
-NAMES = ("Photo A", "Photo B")
+NAMES, KEYS = ("Photo A", "Photo B"), ("inspect_a", "inspect_b")
 EXPLAINED = {
     "occlusion": "A blurred square is moved over each face: places count where hiding them makes the two less alike.",
     "grad-cam": "How much each channel of a deep layer counts for the score, times where it answers: quick, coarse.",
@@ -41,8 +42,8 @@ def choose_samples():
 def show_match():
     """Two photos, the verdict, both faces under their maps, and the parts on which these fall."""
     st.markdown("The embedder turns each face into 128 numbers; faces whose numbers point the same way are alike.")
-    photos = []
-    for column, name, key in zip(st.columns(2, gap="medium"), NAMES, ("inspect_a", "inspect_b"), strict=True):
+    photos, columns = [], st.columns(2, gap="medium")
+    for column, name, key in zip(columns, NAMES, KEYS, strict=True):
         with column:
             photos.append(photo_input(name, key, close_up=key == "inspect_b"))
     if None in photos:
@@ -50,6 +51,10 @@ def show_match():
         st.button("Try the sample", icon=":material/science:", on_click=choose_samples)
         st.stop()
     result = verdict(photos)
+    for column, name, photo, key in zip(columns, NAMES, photos, KEYS, strict=True):
+        found = [face for face in result.faces if face.image == name]
+        if len(found) > 1:
+            choose_face(column, name, photo, found, key)
     if result.score is None:
         st.warning(plain(result.reason), icon=":material/face_retouching_off:")
         return
@@ -66,8 +71,9 @@ def show_match():
 def verdict(photos: Sequence[Photo]) -> Verification:
     analyzer = analyzer_or_stop()
     images = [photo.image for photo in photos]
+    faces = tuple(chosen_face(key, image) for key, image in zip(KEYS, images, strict=True))
     with st.spinner("Comparing the two faces"):
-        return kept(("verdict", digest(*images)), lambda: verify(*images, analyzer, names=NAMES))
+        return kept(("verdict", digest(*images), faces), lambda: verify(*images, analyzer, names=NAMES, faces=faces))
 
 
 def show_verdict(result: Verification):
@@ -116,7 +122,7 @@ def show_faces(found: MatchExplanation, crops: Sequence[np.ndarray]):
         column.image(picture, caption=name, alt=f"The face of {name} under its map", width="stretch")
     show_legend(True, LOW, HIGH)
     st.caption(
-        f"Explained is one view of each face: score {found.score:.3f}. The verdict averages six views, so its score "
+        f"Explained is one view of each face: cosine {found.score:.3f}. The verdict averages six views, so its cosine "
         "differs a little."
     )
 

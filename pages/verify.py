@@ -6,14 +6,13 @@ enter_through_app()  # before what takes seconds to import
 
 import streamlit as st
 
-from kerasface.faces.detection import none_stands_out
 from kerasface.faces.drawing import draw_faces
 from kerasface.faces.operating_points import OperatingPoint
 from kerasface.plotting.decisions import score_scale
 from kerasface.plotting.style import percent
 from kerasface.verify import Verification, verify
 from pages._charts import show_chart
-from pages._inspect_work import digest
+from pages._face_choice import choose_face, chosen_face
 from pages._models import analyzer_or_stop
 from pages._photos import photo_input, plain
 from pages._tables import show_table
@@ -151,32 +150,13 @@ if None in photos:
     st.stop()
 
 names = ("Photo A", "Photo B")
-# The choice stands below the photo that it is about; it belongs to that photo, and ends with it.
-picks = [f"{key}_face_{digest(photo.image)}" for key, photo in zip(("a", "b"), photos, strict=True)]
 with verdict:
     analyzer = analyzer_or_stop()
     with st.spinner("Comparing the two faces"):
-        picked = tuple(st.session_state.get(pick) for pick in picks)
+        picked = tuple(chosen_face(key, photo.image) for key, photo in zip(("a", "b"), photos, strict=True))
         result = verify(photos[0].image, photos[1].image, analyzer, fmr=fmr, names=names, faces=picked)
     show_verdict(result)
-for column, name, photo, pick in zip(columns, names, photos, picks, strict=True):
-    found = [face for face in result.faces if face.image == name]
-    chosen = [index for index, face in enumerate(found) if face.chosen]
-    boxes = draw_faces(photo.image, [face.face for face in found], chosen=chosen)
-    column.image(
-        boxes,
-        caption=plain(f"{photo.name}: {len(found)} face{'' if len(found) == 1 else 's'} found"),
-        output_format="JPEG",
-        width="stretch",
-        alt=f"{photo.name}, its faces marked",
-    )
-    if len(found) > 1:
-        column.pills(
-            f"Which face of {name}",
-            [face.number for face in found],
-            default=None if none_stands_out([face.face for face in found]) else 1,
-            format_func=lambda number: f"Face {number}",
-            key=pick,
-        )
+for column, name, photo, key in zip(columns, names, photos, ("a", "b"), strict=True):
+    choose_face(column, name, photo, [face for face in result.faces if face.image == name], key)
 with evidence:
     show_evidence(result)

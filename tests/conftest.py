@@ -263,6 +263,7 @@ class MadeUpFrontEnd:
     """Gives each photo the embeddings that were put on its list, all with place and crop of the portrait's face.
 
     Attributes:
+        face: What is found in every photo.
         lists: For each photo of the next call the embeddings of its faces.
     """
 
@@ -275,17 +276,17 @@ class MadeUpFrontEnd:
             fingerprint=fingerprint, embedding_dim=EMBEDDING_DIM, normalizer=normalizer_of(fingerprint)
         )
         self.lists = []
-        self._face, self._crop = face, crop
+        self.face, self._crop = face, crop
 
     def analyze(self, images, *, pick=None):
         from kerasface.faces.analyzer import AnalyzedFace
 
         assert len(images) <= len(self.lists)
         lists, self.lists = self.lists[: len(images)], self.lists[len(images) :]
-        x, y, width, height = self._face.box
+        x, y, width, height = self.face.box
         return [
             [
-                AnalyzedFace(replace(self._face, box=(x + 300 * number, y, width, height)), self._crop, embedding)
+                AnalyzedFace(replace(self.face, box=(x + 300 * number, y, width, height)), self._crop, embedding)
                 for number, embedding in enumerate(embeddings)
             ]
             for embeddings in lists

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -325,6 +326,21 @@ def test_corrections_of_who_is_who_persist(open_view, people, sees):
     press(page, "_lift_0")
     assert people.refused_matches(hash_of(group)) == []
     assert f"**{HOSTILE}**" in said(page)
+
+
+def test_a_photo_that_was_turned_to_find_its_faces_is_named(open_view, people, sees, front_end, tmp_path):
+    front_end.face = replace(front_end.face, turned=90)
+    page = open_view(view="who")
+    sees([direction(2)])
+    upload(page, "gallery_who", photo("side.png", 1))
+    assert "side.png was turned by 90 degrees clockwise." in said(page)
+    (tmp_path / "folk" / "Fay").mkdir(parents=True)
+    (tmp_path / "folk" / "Fay" / "one.png").write_bytes(photo("", 2)[1])
+    page = open_view(view="folder")
+    sees([direction(14)])
+    fill(page, gallery_many_folder=str(tmp_path / "folk"), gallery_many_agreed=True)
+    press(page, "gallery_many_enrol")
+    assert "Fay/one.png was turned by 90 degrees clockwise." in said(page)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from kerasface.inspection.stitched import Stitched
 from kerasface.inspection.watched import Watched
 from kerasface.models.pretrained import ModelFileError
 from pages import _inspect_match
+from tests.pages.conftest import png
 from tests.pages.test_inspect import open_view, said
 from tests.pages.test_segment import save_segmenter
 
@@ -75,6 +76,22 @@ def test_a_photo_without_a_face_is_a_sentence(open_page, portrait_png, faceless_
     assert not page.exception
     assert "No face was found in Photo B" in page.warning[0].value
     assert not page.image
+
+
+def test_of_several_faces_one_is_picked_under_its_photo(open_page, portrait, portrait_png):
+    head = portrait[20:240, 130:310]
+    page = open_view(open_page, "faces")
+    for key, content in (("a", png(np.hstack([head, head[:, ::-1]]))), ("b", portrait_png)):
+        page.file_uploader(key=f"inspect_{key}_upload").set_value((f"{key}.png", content, "image/png"))
+    page.run()
+    assert not page.exception
+    assert page.warning  # two faces of one size: none stands out
+    (choice,) = [one for one in page.button_group if one.key.startswith("inspect_a_face_")]  # Photo B has one face
+    for number in (2, 1):
+        choice.set_value(number).run()
+        assert not page.exception
+        assert "Match: the same person" in page.subheader[0].value
+        assert len(page.image) == 3  # Photo A with its faces, and both maps
 
 
 def test_missing_weights_are_a_sentence(open_page, monkeypatch):
