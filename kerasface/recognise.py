@@ -28,7 +28,7 @@ class Recognition:
         crop: The part of the picture that was looked at, a square `(side, side, 3)` uint8, RGB.
         top: `(label, probability)` of the most probable classes, best first. The probabilities of all classes sum to
             1, also where the picture shows none of them.
-        decision: `"known"` or `"unknown"`; `None` where there is no threshold for it, so that the model must choose.
+        decision: `"known"` or `"unknown"`; `None` where there is no threshold for it: strangers get names, too.
         score: What was compared with the threshold, or `None`: the largest cosine or probability of any class.
     """
 
@@ -182,7 +182,7 @@ def open_set_of(card: dict) -> dict | None:
         card: Card of a run of task `classify`.
 
     Returns:
-        The threshold; `None` where the model must choose.
+        The threshold; `None` where nothing was measured: a stranger gets a name, too.
     """
     if (own := card.get("open_set")) is not None:
         return own
@@ -212,8 +212,9 @@ def unknown_note(card: dict) -> str:
         if not of_faces:
             return f"This model names one of its {num_classes} classes for every picture, whatever it shows."
         return (
-            f"This model names one of its {num_classes} classes for every face: a stranger gets a name too. It must "
-            "choose, as nothing was measured by which strangers could be told."
+            f"This model names one of its {num_classes} classes for every face: a stranger gets a name too. It was "
+            "trained without strangers and cannot answer unknown, so take a name as the most alike of the people it "
+            "knows. A gallery tells strangers."
         )
     if threshold.get("default"):
         return _default_note(threshold)

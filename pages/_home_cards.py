@@ -1,15 +1,11 @@
 """What the page Home leads to: by what the user has, and by what the pages can do."""
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import streamlit as st
 
-from kerasface.errors import told
-from kerasface.models.pretrained import ModelFileError
-from pages._home_pictures import HEIGHT, WIDTH, made_pictures, plain_pictures
-from pages._photos import plain
+PICTURES = Path(__file__).parent / "home_pictures"  # made by docs/home_pictures.py
 
 
 class Link(NamedTuple):
@@ -69,7 +65,7 @@ ALT = {
     "train": "Six handwritten digits",
 }
 # A picture has its room before it is there: nothing moves when it comes.
-CSS = f"[class*=st-key-home_picture] img {{ width: 100%; aspect-ratio: {WIDTH} / {HEIGHT}; }}"
+CSS = "[class*=st-key-home_picture] img { width: 100%; aspect-ratio: 480 / 320; }"
 
 
 def show_first_steps():
@@ -83,35 +79,19 @@ def show_first_steps():
                     _show_link(link)
 
 
-def show_abilities() -> dict:
-    """What the pages can do, each with a picture; returns the places of the pictures, by page."""
+def show_abilities():
+    """What the pages can do, each with a picture that is there before any network."""
     st.subheader("What it can do")
     st.html(f"<style>{CSS}</style>")
-    places, pictures = {}, plain_pictures()
     with st.grid(3, min_column_width=150):  # two on a phone
         for page, (title, text) in CAN.items():
             with st.container(border=True, height="stretch", key=f"home_picture_{page}"):
-                places[page] = st.empty()
-                _show_pictures(places, {page: pictures[page]})
+                st.image(PICTURES / f"{page}.webp", width="stretch", alt=ALT[page])
                 st.page_link(f"pages/{page}.py", label=f"**{title}**")
                 st.markdown(f":small[{text}]")
     with st.container(horizontal=True):
         for link in ALSO:
             _show_link(link)
-    return places
-
-
-def show_made_pictures(places: Mapping):
-    """Puts what the networks make of the portrait into its places; they are made once after each start."""
-    try:
-        _show_pictures(places, made_pictures())
-    except ModelFileError as error:
-        st.error(plain(told(error)), icon=":material/error:")
-
-
-def _show_pictures(places: Mapping, pictures: Mapping[str, np.ndarray]):
-    for page, picture in pictures.items():
-        places[page].image(picture, width="stretch", output_format="JPEG", alt=ALT[page])
 
 
 def _show_link(link: Link):

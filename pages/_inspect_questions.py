@@ -94,7 +94,7 @@ def _class_of_picture(chosen: Inspected, subject: Subject) -> Question:
     if answer.decision == "unknown":
         said = f"The model says **unknown**; the most probable of its classes is {name}."
     elif answer.decision is None and subject.face:
-        said = f"The model must choose, and cannot say unknown: the most probable of its classes is {name}."
+        said = f"The model cannot say unknown, so a stranger gets a name, too: most alike is **{name}**."
     st.markdown(said)
     shares = {label: percent(probability) for label, probability in answer.top}
     label = _choose("Why, or why not", shares, key=f"class_{chosen.key}_{digest(subject.square)}")

@@ -78,7 +78,7 @@ def answer(entry: Recognition, *, of_face: bool) -> str:
     if entry.decision == "unknown":
         return f":orange[:material/help:] Unknown, :small[most alike: {plain(as_name(name))}]"
     if entry.decision is None and of_face:
-        return f"Must choose: {said}"
+        return f"Most alike: {said}"
     return f"**{plain(as_name(name))}** :small[{percent(probability)}]"
 
 

@@ -7,7 +7,7 @@ enter_through_app()  # before what takes seconds to import
 import streamlit as st
 
 from kerasface import environment, runs
-from pages._home_cards import show_abilities, show_first_steps, show_made_pictures
+from pages._home_cards import show_abilities, show_first_steps
 from pages._memory import start_keras
 from pages._photos import plain
 from pages._runs import TRAIN_COMMAND, show_broken_runs
@@ -57,9 +57,6 @@ st.markdown(
     "Everything runs on this machine: photos and what is computed from them never leave it."
 )
 show_first_steps()
-places = show_abilities()
+show_abilities()
 show_runs(runs.list_runs())
-report = look_at_installation()
-show_installation(report)
-if not report["missing"]:
-    show_made_pictures(places)
+show_installation(look_at_installation())

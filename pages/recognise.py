@@ -35,7 +35,7 @@ DECISIONS = {
     "known": ":green[:material/check_circle:] **Known**, :small[score {score:.3f}]",
     "unknown": ":orange[:material/help:] **Unknown**, :small[score {score:.3f}; the most alike:]",
 }
-MUST_CHOOSE = ":gray[:material/rule:] Must choose, :small[known or not: its names in order]"
+MOST_ALIKE = ":gray[:material/rule:] Most alike, :small[of those it knows; a stranger gets a name, too]"
 
 
 def show_photos(items: Sequence, recognise: Callable[[list], list], model: str):
@@ -142,13 +142,13 @@ def show_answer(entry: Recognition | AnalyzedFace, face_number: int | None, key:
             st.image(entry.crop, width=80, alt=f"Face {face_number}" if face_number else "What the model sees")
             st.markdown("  \n".join(lines), width="content")
         if hasattr(entry, "top"):  # by its name: after an edit of the library a cached model still has the old class
-            must_choose = entry.decision is None and face_number is not None
+            undecided = entry.decision is None and face_number is not None
             if entry.decision:
                 st.markdown(DECISIONS[entry.decision].format(score=entry.score))
-            elif must_choose:
-                st.markdown(MUST_CHOOSE)
+            elif undecided:
+                st.markdown(MOST_ALIKE)
             alt = ", ".join(f"{as_name(name)} {percent(probability)}" for name, probability in entry.top)
-            show_chart(top_bars(entry.top, decided=entry.decision != "unknown" and not must_choose), key=key, alt=alt)
+            show_chart(top_bars(entry.top, decided=entry.decision != "unknown" and not undecided), key=key, alt=alt)
 
 
 title = st.empty()

@@ -333,9 +333,9 @@ def test_predict_names_a_known_face_at_once(run, photos, save_model):
 
 
 @pytest.mark.slow
-def test_predict_does_not_answer_where_a_model_of_faces_must_choose(run, photos, saved_models):
+def test_predict_does_not_answer_where_a_model_of_faces_cannot_say_unknown(run, photos, saved_models):
     _, face, note = run("predict", photos / "face.png", "--model", "anybody", "--top", "2").stdout.splitlines()
-    assert face.endswith(": must choose: Ada 33.3%, Bea 33.3%")
+    assert face.endswith(": most alike of those it knows: Ada 33.3%, Bea 33.3%")
     assert "a stranger gets a name too" in note
 
 

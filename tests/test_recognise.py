@@ -307,8 +307,9 @@ def test_a_trained_head_tells_strangers_by_the_mean_embeddings_of_its_card(embed
 def test_the_note_warns_where_there_is_no_threshold():
     card = {"input": {"kind": "face"}, "labels": ["Ada", "Bea"]}
     assert unknown_note(card) == (
-        "This model names one of its 2 classes for every face: a stranger gets a name too. It must choose, as nothing "
-        "was measured by which strangers could be told."
+        "This model names one of its 2 classes for every face: a stranger gets a name too. It was trained without "
+        "strangers and cannot answer unknown, so take a name as the most alike of the people it knows. A gallery tells "
+        "strangers."
     )
     card = {**card, "input": {"kind": "image"}, "open_set": None}
     assert unknown_note(card) == "This model names one of its 2 classes for every picture, whatever it shows."

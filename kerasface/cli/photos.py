@@ -128,7 +128,7 @@ def predict(images, model, top, runs, as_json) -> None:
     """Name the people in IMAGES, or the pictures as a whole, with a trained MODEL.
 
     Strangers are called unknown, by a threshold of the model's own or by the default for its number of people. Where
-    neither was measured, it must choose among the classes it was trained on, and says so.
+    neither was measured, a stranger gets the name that is most alike, and that is said.
     """
     with errors():
         from kerasface.faces.analyzer import FaceAnalyzer
@@ -184,7 +184,7 @@ def _answer(entry: dict) -> str:
     names = ", ".join(f"{as_name(line['label'])} {line['probability']:.1%}" for line in entry["top"])
     if entry["decision"] == "unknown":
         return f"unknown, score {entry['score']:.3f} (most alike: {names})"
-    return f"must choose: {names}" if entry["decision"] is None and "box" in entry else names
+    return f"most alike of those it knows: {names}" if entry["decision"] is None and "box" in entry else names
 
 
 def _probability_text(result) -> str:

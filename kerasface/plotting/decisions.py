@@ -67,7 +67,7 @@ def top_bars(top: Sequence[tuple[str, float]], *, decided: bool = True) -> go.Fi
     Args:
         top: Pairs of (label, probability in `[0, 1]`), most probable first.
         decided: Whether the first name is the answer and stands out; not so where the answer is `unknown`, or where a
-            model of faces must choose.
+            model of faces has no threshold.
 
     Returns:
         A figure of 42 pixels a name.

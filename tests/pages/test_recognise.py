@@ -98,10 +98,10 @@ def test_every_face_of_every_photo_has_its_bars(open_page, portrait_files):
     assert faces_shown(page) == ["**Face 1**"] * 2
     charts = page.get("plotly_chart")
     assert len(charts) == 2
-    assert bar_texts(charts[0]) == ["Grace", "70.0 %", "Ada", "20.0 %", "Mary", "10.0 %"]  # not bold: it must choose
+    assert bar_texts(charts[0]) == ["Grace", "70.0 %", "Ada", "20.0 %", "Mary", "10.0 %"]  # not bold: no decision
     assert "one of its 3 classes for every face: a stranger gets a name too" in said(page)
-    assert said(page).count("Must choose") == 2
-    assert "nknown" not in said(page)
+    assert said(page).count("Most alike, :small[of those it knows; a stranger gets a name, too]") == 2
+    assert "Unknown" not in said(page)
 
 
 @pytest.mark.usefixtures("trained")

@@ -1,70 +1,54 @@
-"""The pictures of the page Home: what each page makes of the sample portrait, made by the product when it is shown."""
+"""Makes the pictures of the page Home: what each page makes of the sample portrait, and of digits.
 
-from contextlib import suppress
-from functools import cache
+    python docs/home_pictures.py
+
+They are made once, by the product, and lie beside the pages: Home shows them before a network is loaded. The portrait
+is scikit-image's, of NASA, in the public domain.
+"""
+
+from pathlib import Path
 
 import cv2
 import numpy as np
-import streamlit as st
 from PIL import Image, ImageDraw, ImageFont
+from skimage.data import astronaut
 
+from kerasface import runs
 from kerasface.data.samples import draw_digit
-from kerasface.faces.drawing import CHOSEN
-from pages._photos import sample_portrait
+from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.faces.drawing import CHOSEN, draw_mask
+from kerasface.inspection.activations import feature_maps
+from kerasface.inspection.basics import KERNELS, convolve
+from kerasface.inspection.mosaics import feature_grid
+from kerasface.models.face_resnet import build_face_resnet_map
+from kerasface.segment import Segmenter
 
-WIDTH, HEIGHT = 480, 320  # pixels of every picture, so that nothing moves when one takes another's place
-TOP = (slice(0, 320), slice(16, 496))  # rows and columns of the portrait in which the face stands in the middle
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "pages" / "home_pictures"
+WIDTH, HEIGHT = 480, 320  # pixels of every picture
 NAME = "The astronaut"
 INK = (12, 24, 22)
 
 
-@cache
-def plain_pictures() -> dict[str, np.ndarray]:
-    """What is shown at once: the portrait as it is, or grey paper. RGB uint8 of `HEIGHT` and `WIDTH`, by page."""
-    portrait = np.ascontiguousarray(sample_portrait().image[TOP])
-    paper = np.full((HEIGHT, WIDTH, 3), 200, dtype=np.uint8)
-    names = ("gallery", "verify", "segment", "inspect", "playground", "train")
-    return {name: portrait if name in ("gallery", "segment") else paper for name in names}
-
-
-@st.cache_resource(show_spinner="Making the pictures")  # of the sample portrait alone: no photo of a user is ever here
-def made_pictures() -> dict[str, np.ndarray]:
-    """What the networks make of the portrait; a page whose model is not there is left out.
-
-    Raises:
-        ModelFileError: If weights are missing or altered.
-    """
-    from kerasface import runs
-    from kerasface.faces.drawing import draw_mask
-    from kerasface.inspection.activations import feature_maps
-    from kerasface.inspection.mosaics import feature_grid
-    from kerasface.models.face_resnet import build_face_resnet_map
-    from kerasface.segment import Segmenter
-    from pages._models import SHIPPED_SEGMENTER, shared_analyzer
-
-    portrait = plain_pictures()["gallery"]
-    (faces,) = shared_analyzer().analyze([portrait])
-    maps = feature_maps(
-        build_face_resnet_map(num_stages=1), _square(portrait, faces[0].face.box), "stage1_block3_relu2"
-    )
+def made_pictures(analyzer: FaceAnalyzer) -> dict[str, np.ndarray]:
+    """What the pages show, RGB uint8 of `HEIGHT` and `WIDTH`, by page."""
+    whole = astronaut()
+    close_up = np.ascontiguousarray(whole[:330, 60:390][:, ::-1])
+    portrait = np.ascontiguousarray(whole[:HEIGHT, 16 : 16 + WIDTH])  # in which the face stands in the middle
+    both = [faces[0] for faces in analyzer.analyze([whole, close_up])]
+    (faces,) = analyzer.analyze([portrait])
+    box = faces[0].face.box
+    maps = feature_maps(build_face_resnet_map(num_stages=1), _square(portrait, box), "stage1_block3_relu2")
     grid = feature_grid(maps, count=6, side=WIDTH // 3, columns=3, scale="each")
-    pictures = {
-        "gallery": _named(portrait, faces[0].face.box),
-        "verify": np.hstack([_fitted(entry.crop) for entry in _both(shared_analyzer())]),
+    found = Segmenter(runs.load_run(ROOT / runs.DEFAULT_ROOT, "face-parts")).segment_faces(portrait)
+    return {
+        "gallery": _named(portrait, box),
+        "verify": np.hstack([_fitted(entry.crop) for entry in both]),
+        "segment": draw_mask(portrait, found.mask, found.colours, opacity=0.55),
         "inspect": cv2.resize(grid, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA),
         "playground": _convolved(),
         "train": _sheet([draw_digit(digit) for digit in range(6)], 3),
     }
-    with suppress(runs.RunError):  # not there, and the page says how to get it
-        found = Segmenter(runs.load_run(runs.DEFAULT_ROOT, SHIPPED_SEGMENTER)).segment_faces(portrait)
-        pictures["segment"] = draw_mask(portrait, found.mask, found.colours, opacity=0.55)
-    return pictures
-
-
-def _both(analyzer) -> list:
-    """The face of both sample photos as the embedder sees it."""
-    photos = [sample_portrait().image, sample_portrait(close_up=True).image]
-    return [faces[0] for faces in analyzer.analyze(photos)]
 
 
 def _named(portrait: np.ndarray, box: tuple) -> np.ndarray:
@@ -98,8 +82,6 @@ def _fitted(image: np.ndarray) -> np.ndarray:
 
 def _convolved() -> np.ndarray:
     """A digit, and what two kernels make of it: green where the answer is above 0, orange where it is below."""
-    from kerasface.inspection.basics import KERNELS, convolve
-
     digit = draw_digit(5).mean(axis=-1) / 255
     tiles = [np.stack([digit] * 3, axis=-1)]
     for name in ("Upright edges", "Level edges"):
@@ -117,3 +99,13 @@ def _sheet(tiles: list[np.ndarray], columns: int) -> np.ndarray:
     sheet = np.vstack(rows)
     missing = HEIGHT - len(sheet)
     return np.pad(sheet, ((missing // 2, missing - missing // 2), (0, 0), (0, 0)), constant_values=255)
+
+
+def main():
+    FOLDER.mkdir(exist_ok=True)
+    for page, picture in made_pictures(FaceAnalyzer()).items():
+        Image.fromarray(picture).save(FOLDER / f"{page}.webp", quality=82, method=6)
+
+
+if __name__ == "__main__":
+    main()
