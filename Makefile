@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 .DELETE_ON_ERROR:
 
 app: $(VENV)/.app-installed
-	$(BIN)/python -m streamlit run app.py
+	$(BIN)/kerasface app
 
 # Two tests at a time, each on one core; a worker needs about 2 GB of memory.
 # PYTEST_ARGS chooses tests, for example `make test PYTEST_ARGS="-m slow"`.

@@ -1,4 +1,4 @@
-"""The dashboard: `streamlit run app.py`. Settings: .streamlit/config.toml. The list of pages: pages/_navigation.py.
+"""The dashboard: `kerasface app`. Settings: .streamlit/config.toml. The list of pages: pages/_navigation.py.
 
 The server imports this file once, for what stands between it and every request; each run of a page executes it.
 """

@@ -31,6 +31,16 @@ def user_folder(variable: str, default: str) -> Path:
     return user_path(os.environ.get(variable) or os.path.join("~", default))
 
 
+def shipped(name: str | os.PathLike) -> Path:
+    """Returns where something that comes with KerasFace lies: `app.py`, `configs`, `saved_models`.
+
+    In a checkout that is next to the package; in a wheel, inside it (setup.py).
+    """
+    package = Path(__file__).resolve().parent
+    inside = package / "shipped"
+    return (inside if inside.is_dir() else package.parent) / name
+
+
 def read_text(path: str | os.PathLike) -> str:
     """Reads a text file of a user: UTF-8, or UTF-16 as spreadsheets and Notepad write it, with or without a mark.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerasface.files import writing
+from kerasface.files import shipped, writing
 from kerasface.replacement import names_left, replaced_whole, settle
 from kerasface.streams import NOT_TEXT, in_json
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 DEFAULT_ROOT = "saved_models"
-# The models that come with KerasFace's repository; nothing is there where only the package was installed.
-SHIPPED_ROOT = Path(__file__).resolve().parent.parent / DEFAULT_ROOT
+SHIPPED_ROOT = shipped(DEFAULT_ROOT)  # of the models that come with KerasFace; nothing is ever written there
 CARD_FORMAT = 1
 # Bounds on what is read before anything is known about a file.
 _MAX_CARD_BYTES = 16 * 2**20
@@ -80,13 +79,17 @@ class Run:
 
 
 def list_runs(root: str | os.PathLike = DEFAULT_ROOT) -> list[RunSummary]:
-    """Lists the models under `root`, by name; broken ones too, with what is wrong. Reads cards only, not weights."""
-    root = Path(root)
-    if not root.is_dir():
-        return []
-    there = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
-    summaries = (_looked_at(root / name) for name in sorted(there | names_left(root)))
-    return [summary for summary in summaries if summary is not None]
+    """Lists the models under `root`, by name; broken ones too, with what is wrong. Reads cards only, not weights.
+
+    Under the default root those that come with KerasFace are listed too, unless the user's own have their names.
+    """
+    found = {}
+    for folder in filter(Path.is_dir, _looked_into(root)):
+        there = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+        for name in (there | names_left(folder)) - found.keys():
+            if (summary := _looked_at(folder / name)) is not None:
+                found[name] = summary
+    return [found[name] for name in sorted(found)]
 
 
 def load_run(root: str | os.PathLike, name: str) -> Run:
@@ -101,9 +104,8 @@ def load_run(root: str | os.PathLike, name: str) -> Run:
     folder = _folder(root, name)
     if (problem := settle(folder)) is not None:
         raise RunError(problem)
-    if not folder.is_dir() and Path(root) == Path(DEFAULT_ROOT):
-        folder = SHIPPED_ROOT / name
-    if not folder.is_dir():
+    folder = next((place / name for place in _looked_into(root) if (place / name).is_dir()), None)
+    if folder is None:
         raise RunError(missing_model(root, name))
     card = _read_card(folder)
     path = folder / "model.keras"
@@ -132,7 +134,7 @@ def missing_model(root: str | os.PathLike, name: str) -> str:
     """
     names = ", ".join(summary.name for summary in list_runs(root)) or "none"
     if (SHIPPED_ROOT / name).is_dir():
-        hint = f"It comes with KerasFace's repository: the folder {SHIPPED_ROOT} (--runs) has it."
+        hint = "It comes with KerasFace: leave --runs out."
     else:
         hint = "Name the folder of your models (--runs), or make a model: kerasface train."
     return f"There is no model {name!r} in {Path(root).absolute()}. Present: {names}. {hint}"
@@ -229,6 +231,11 @@ def check_name(name: str) -> None:
     """
     if not name or name.startswith(".") or name != Path(name).name or any(ord(letter) < 32 for letter in name):
         raise RunError(f"A model's name must be a plain folder name without a leading dot. Received: name={name!r}.")
+
+
+def _looked_into(root: str | os.PathLike) -> list[Path]:
+    """The folders that models of `root` are looked for in: the user's own goes before the one that ships."""
+    return [Path(root), *([SHIPPED_ROOT] if Path(root) == Path(DEFAULT_ROOT) else [])]
 
 
 def _folder(root: str | os.PathLike, name: str) -> Path:

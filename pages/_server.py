@@ -62,8 +62,8 @@ def refusal(hosts: list[str], origins: list[str], allowed: tuple[str, ...]) -> s
     if len(hosts) != 1 or not _is_allowed(hosts[0], allowed):
         return (
             f"The dashboard answers to {', '.join(allowed)}. Received: Host {', '.join(hosts) or 'none'}. If this name "
-            "is yours, add it to server.allowedHosts in .streamlit/config.toml, or start with "
-            "--server.allowedHosts NAME."
+            "is yours, start with `kerasface app --allow-host NAME`, or add it to server.allowedHosts in "
+            ".streamlit/config.toml."
         )
     # Exactly as Streamlit compares: whatever differs for it would make it look up this machine's address elsewhere.
     if any(urlsplit(origin).netloc != hosts[0] for origin in origins):

@@ -6,14 +6,14 @@ from pathlib import Path
 import streamlit as st
 
 from kerasface.errors import told
+from kerasface.files import read_text, shipped
 from kerasface.models.backbones import backbone_names
 from kerasface.models.zoo import ARCHITECTURES
 from kerasface.train.defaults import resolve
-from kerasface.train.recipe import CHOICES, ClassifyRecipe, build_recipe, read_recipe
+from kerasface.train.recipe import CHOICES, CONFIGS, ClassifyRecipe, build_recipe, read_recipe, recipe_file
 from pages._photos import plain
 from pages._train_data import SAMPLE
 
-CONFIGS = Path(__file__).parents[1] / "configs"
 DEFAULTS = "The defaults"
 FACES, WHOLE = "Faces", "Whole pictures"
 FIRST = ("backbone", "epochs", "augment")  # beside `faces`, which has its own words
@@ -76,7 +76,7 @@ def read_choice() -> Chosen:
         value = _from_box(entry, st.session_state[f"{prefix}_{entry.name}"])
         if value is not None and value != getattr(start, entry.name):
             settings[entry.name] = value
-    return Chosen(file and shown_path(file), settings, resolve(build_recipe({**given, **settings})))
+    return Chosen(file, settings, resolve(build_recipe({**given, **settings})))
 
 
 def _follow(start: ClassifyRecipe, prefix: str):
@@ -113,8 +113,10 @@ def shown_path(path: Path) -> Path:
 
 
 def _recipes() -> dict[str, Path]:
-    """The recipes of this kind of training, by name."""
-    return {path.stem: path for path in sorted(CONFIGS.glob("*.toml")) if _is_of_classes(path)}
+    """The recipes of this kind of training by name, as a command names them; the user's own go before ours."""
+    names = {path.name for folder in (Path(CONFIGS), shipped(CONFIGS)) for path in folder.glob("*.toml")}
+    paths = (Path(CONFIGS, name) for name in sorted(names))
+    return {path.stem: path for path in paths if _is_of_classes(path)}
 
 
 def _is_of_classes(path: Path) -> bool:
@@ -127,7 +129,7 @@ def _is_of_classes(path: Path) -> bool:
 
 def _purpose(path: Path) -> str:
     """What a recipe's comment says of it; the command in it is shown below anyway."""
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
+    lines = [line for line in read_text(recipe_file(path)).splitlines() if line.startswith("# ")]
     return " ".join(line.removeprefix("# ").strip() for line in lines if not line.startswith("#   "))
 
 

@@ -62,10 +62,17 @@ def show_start_of(read: Callable[[], Wanted], *, key: str, label: str = "Start")
     if not show_start_error():
         if problem := _problem(name):
             st.warning(plain(problem), icon=":material/badge:")
-        elif (Path(DEFAULT_ROOT) / name).exists():
-            st.caption(f"There is a model {plain(name)} already. It will be kept beside, as `.{plain(name)}.previous`.")
+        else:
+            st.caption(_place(name))
     with st.expander("The same as a command", icon=":material/terminal:"):
         st.code(shlex.join(_command(wanted, name)), language=None, wrap_lines=True)
+
+
+def _place(name: str) -> str:
+    """Where the model will be written, and what becomes of one that is there."""
+    place = Path(DEFAULT_ROOT, name).absolute()
+    kept = f" The model that is there will be kept as `.{plain(name)}.previous`." if place.exists() else ""
+    return f"The model will be written to {plain(str(place))}.{kept}"
 
 
 def show_start_error() -> bool:

@@ -12,7 +12,7 @@ from PIL import Image
 from kerasface.cli import main
 from kerasface.faces import detection
 from kerasface.faces.detection import Face
-from kerasface.runs import SHIPPED_ROOT, write_run
+from kerasface.runs import write_run
 
 CLASSES = ["background", "skin", "hair"]
 COLOURS = [[0, 0, 0], [200, 0, 0], [0, 200, 0]]
@@ -164,7 +164,7 @@ def test_a_model_that_cannot_be_used(run, tmp_path, ids):
     missing = CliRunner().invoke(main, ["segment", str(photo), "--out", "out", "--runs", "elsewhere"])
     assert (missing.exit_code, len(missing.output.splitlines())) == (1, 1)
     assert f"There is no model 'face-parts' in {Path('elsewhere').absolute()}. Present: none." in missing.output
-    assert f"It comes with KerasFace's repository: the folder {SHIPPED_ROOT} (--runs) has it." in missing.output
+    assert "It comes with KerasFace: leave --runs out." in missing.output
     result = run("segment", photo, "--out", "out", "--model", "names")
     assert result.output == "Error: The model 'names' does not segment. Received: task='classify'.\n"
     assert not (tmp_path / "out").exists()

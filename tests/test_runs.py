@@ -342,15 +342,30 @@ def test_a_file_written_whole_may_be_read_by_whom_the_umask_says(tmp_path):
     assert (tmp_path / "file.bin").stat().st_mode & 0o777 == (0o666 if os.name == "nt" else 0o640)
 
 
-def test_a_model_that_comes_with_the_repository_is_found_from_any_folder(model, tmp_path, monkeypatch):
+def test_a_model_that_comes_along_is_found_from_any_folder_and_ones_own_goes_before_it(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert sorted(load_run("saved_models", "digits").labels) == list("0123456789")
-    write(tmp_path / "saved_models", model, name="digits")  # one's own goes before it
+    assert {one.name: one.path for one in list_runs()} == {
+        name: runs.SHIPPED_ROOT / name for name in ("digits", "face-parts")
+    }
+    assert list(tmp_path.iterdir()) == []
+    write(tmp_path / "saved_models", model, name="digits")
+    write(tmp_path / "saved_models", model, name="mine")
     assert load_run("saved_models", "digits").labels == tuple(LABELS)
+    assert [(one.name, one.path.is_relative_to(runs.SHIPPED_ROOT)) for one in list_runs()] == [
+        ("digits", False),
+        ("face-parts", True),
+        ("mine", False),
+    ]
+    (tmp_path / "saved_models" / "digits" / "card.json").write_text("{")  # a broken one is not passed over in silence
+    assert list_runs()[0].problem
+    with pytest.raises(RunError):
+        load_run("saved_models", "digits")
 
 
 def test_a_folder_that_somebody_named_is_the_only_one_looked_into(tmp_path):
     with pytest.raises(RunError, match=r"There is no model 'digits' in (.*)\. Present: none\. (.*)") as told:
         load_run(tmp_path, "digits")
     assert str(tmp_path) in str(told.value)
-    assert f"the folder {runs.SHIPPED_ROOT} (--runs) has it" in str(told.value)
+    assert "It comes with KerasFace: leave --runs out." in str(told.value)
+    assert list_runs(tmp_path) == []

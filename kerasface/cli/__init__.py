@@ -3,6 +3,7 @@
 import click
 
 from kerasface import __version__
+from kerasface.cli.app import app
 from kerasface.cli.evaluate import evaluate
 from kerasface.cli.evaluate_people import identification, population, verification
 from kerasface.cli.gallery import cluster, enroll, identify
@@ -35,7 +36,7 @@ def main() -> None:
 _COMMANDS = (
     *(verify, detect, embed, predict, segment),
     *(enroll, identify, people, cluster, unlock),
-    *(train, evaluate, export, sample, models, inspect, doctor, password),
+    *(train, evaluate, export, sample, models, inspect, app, doctor, password),
 )
 for command in _COMMANDS:
     main.add_command(command)

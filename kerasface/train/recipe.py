@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
-from kerasface.files import read_text, user_path
+from kerasface.files import read_text, shipped, user_path
 
 Recipe = TypeVar("Recipe")  # a frozen dataclass of settings, such as `ClassifyRecipe`
 
+CONFIGS = "configs"  # folder of recipes
 CHOICES = {
     "weights": ("pretrained", "none"),
     "classifier": ("softmax", "cosine", "arcface", "cosface"),
@@ -115,7 +116,7 @@ def read_recipe(path: str | Path, kind: type = ClassifyRecipe) -> dict:
     """Reads a TOML file of settings.
 
     Args:
-        path: The file.
+        path: The file. `configs/NAME.toml` that is not there is taken from those that come with KerasFace.
         kind: The dataclass whose fields they are.
 
     Returns:
@@ -125,7 +126,7 @@ def read_recipe(path: str | Path, kind: type = ClassifyRecipe) -> dict:
         ValueError: If the file cannot be read, is no flat TOML, or has an unknown field: the nearest is named.
     """
     try:
-        settings = tomllib.loads(read_text(path))
+        settings = tomllib.loads(read_text(recipe_file(path)))
     except OSError as error:
         raise ValueError(f"The recipe {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -137,6 +138,12 @@ def read_recipe(path: str | Path, kind: type = ClassifyRecipe) -> dict:
             hint = f" Did you mean {near[0]!r}?" if near else f" Fields: {', '.join(known)}."
             raise ValueError(f"The recipe {path} has an unknown field. Received: {name} = {value!r}.{hint}")
     return settings
+
+
+def recipe_file(path: str | Path) -> Path:
+    """Returns where a recipe is read: as named, else, for `configs/NAME.toml`, among those that come with KerasFace."""
+    own = Path(path)
+    return own if own.exists() or own.parts[:1] != (CONFIGS,) else shipped(own)
 
 
 def build_recipe(settings: Mapping[str, object], kind: type[Recipe] = ClassifyRecipe) -> Recipe:

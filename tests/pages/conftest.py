@@ -30,6 +30,7 @@ def _quick_reruns():
 def open_page(tmp_path, monkeypatch):
     """Function that opens `pages/NAME.py`; its working folder, and so `saved_models`, is `tmp_path`."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("kerasface.runs.SHIPPED_ROOT", tmp_path / "nothing")  # a test has the models that it makes
 
     def open_named(name):
         # Seconds; the first page to be opened imports TensorFlow and builds the models.

@@ -1,6 +1,7 @@
 """Recipes: read, checked for types, written and read again."""
 
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +60,14 @@ def test_a_value_of_another_type_is_refused(settings, kind):
 
 def test_a_whole_number_is_a_fine_float():
     assert build_recipe({"ema": 0}).ema == 0.0
+
+
+def test_a_recipe_that_comes_along_is_found_from_any_folder_and_ones_own_goes_before_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert build_recipe(read_recipe("configs/digits.toml")).backbone == "simple_cnn"
+    Path("configs").mkdir()
+    Path("configs/digits.toml").write_text('backbone = "resnet18"')
+    assert read_recipe("configs/digits.toml") == {"backbone": "resnet18"}
+    for path in ("digits.toml", "configs/absent.toml", "recipes/faces.toml"):
+        with pytest.raises(ValueError, match=f"The recipe .*{path} cannot be read"):
+            read_recipe(path)
