@@ -10,7 +10,8 @@ import numpy as np
 from kerasface.data.embeddings import EmbeddedFaces, embed_photos
 from kerasface.enroll import Enroller, Enrolment, FaceOf
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.faces.operating_points import OperatingPoint, operating_point
+from kerasface.faces.operating_points import OperatingPoint
+from kerasface.faces.own_points import points_of, shipped_points
 from kerasface.gallery.checks import checked_name
 from kerasface.gallery.clustering import cluster_faces, fmr_for
 from kerasface.gallery.store import Consent
@@ -64,7 +65,8 @@ def cluster_photos(
     Args:
         files: The photos.
         analyzer: The face front end.
-        identifier: Finds people who are known already; their faces are named and left out of the clusters.
+        identifier: Finds people who are known already; their faces are named and left out of the clusters. Where its
+            gallery keeps thresholds of one's own, these decide.
         fmr: False match rate of the threshold; a higher one makes fewer and larger clusters, with more strangers in
             them. `fmr_for` the number of faces if not given.
         on_progress: Called with the number of photos done and their total.
@@ -72,17 +74,18 @@ def cluster_photos(
     Raises:
         ValueError: If nothing was measured at this rate.
     """
+    points = points_of(identifier.gallery) if identifier else shipped_points(analyzer.embedder.fingerprint)
     if fmr is not None:
-        operating_point(analyzer.embedder.fingerprint, fmr)  # before photos are looked at
+        points.operating_point(fmr)  # before photos are looked at
     faces = embed_photos(files, analyzer, on_progress=on_progress)
     known = _names(faces.embeddings, identifier) if identifier else [None] * len(faces.paths)
     unknown = np.flatnonzero([name is None for name in known])
     number = {path: index for index, path in enumerate(dict.fromkeys(faces.paths))}
     photos = np.array([number[faces.paths[face]] for face in unknown], dtype=np.int64)
-    point = operating_point(analyzer.embedder.fingerprint, fmr_for(len(unknown)) if fmr is None else fmr)
+    point = points.operating_point(fmr_for(len(unknown)) if fmr is None else fmr)
     labels = np.full(len(known), -1, dtype=np.int64)
     labels[unknown] = cluster_faces(
-        faces.embeddings[unknown], photos, threshold=point.threshold, normalizer=analyzer.embedder.normalizer
+        faces.embeddings[unknown], photos, threshold=point.threshold, normalizer=points.normalizer
     )
     return PhotoClusters(faces, labels, known, point)
 

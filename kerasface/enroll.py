@@ -11,7 +11,6 @@ from kerasface.data.image_cache import content_keys
 from kerasface.data.photos import Photo, read_photos
 from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.detection import none_stands_out
-from kerasface.faces.operating_points import operating_point
 from kerasface.faces.quality import measure_quality, problems
 from kerasface.gallery.checks import checked_name
 from kerasface.gallery.store import Consent, NewSample, NoSuchPersonError
@@ -114,7 +113,6 @@ class Enroller:
         self.identifier = identifier
         self.gallery = identifier.gallery
         self.allow = frozenset(allow)
-        self._pair_threshold = operating_point(self.gallery.embedder, _CONFLICT_FMR).threshold
 
     def enroll(self, name: str, photos: Sequence[SourcePhoto], *, consent: Consent | None = None) -> list[Enrolment]:
         """Enrols photos of one person, new or known; all that pass the gate together, or none.
@@ -297,13 +295,14 @@ class Enroller:
             if best is not None and best.normalized >= best.threshold and best.normalized > own:
                 return self.gallery.person(best.person_id).name
         score, whose = max(others, default=(-np.inf, ""))
-        return whose if score >= self._pair_threshold and score > own else None
+        threshold = self.identifier.points.operating_point(_CONFLICT_FMR).threshold
+        return whose if score >= threshold and score > own else None
 
     def _scores(self, embedding: np.ndarray, others: Sequence[np.ndarray]) -> list[float]:
         """Normalized scores of a face with others."""
         if not len(others):
             return []
-        return self.identifier.normalizer.scores(embedding[None], np.stack(list(others)))[0].tolist()
+        return self.identifier.points.normalizer.scores(embedding[None], np.stack(list(others)))[0].tolist()
 
     def _id_of(self, name: str) -> str | None:
         try:

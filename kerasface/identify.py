@@ -11,9 +11,9 @@ from kerasface.evaluation.calibration import ScoreCalibration
 from kerasface.evaluation.names import as_name
 from kerasface.evaluation.normalization import normalized_scores
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
-from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.detection import Face
 from kerasface.faces.operating_points import SearchPoint, search_calibration, search_point
+from kerasface.faces.own_points import Points, points_of
 from kerasface.faces.quality import FaceQuality, measure_quality, problems
 from kerasface.gallery.matching import Candidate, SearchIndex, assign
 from kerasface.gallery.store import Refusal
@@ -124,7 +124,7 @@ class Identifier:
         fpir: False positive identification rate to decide at: the share of strangers who may be taken for somebody.
 
     Attributes:
-        normalizer: What puts scores in units of what strangers reach.
+        points: What puts scores in units of what strangers reach, and the thresholds, as of the last search.
 
     Raises:
         ValueError: If the gallery holds another embedder's templates, or nothing was measured for `fpir`.
@@ -140,7 +140,7 @@ class Identifier:
         self.gallery = gallery
         self.analyzer = analyzer
         self.fpir = fpir
-        self.normalizer = normalizer_of(gallery.embedder)
+        self.points: Points = points_of(gallery)
         self.calibration: ScoreCalibration | None = search_calibration(gallery.embedder)
         self._index = SearchIndex(gallery.embedding_dim)
         self._names: dict[str, str] = {}
@@ -152,7 +152,7 @@ class Identifier:
     def operating_point(self) -> SearchPoint | None:
         """Returns threshold and error rates for the gallery as it is now; `None` while it is empty."""
         self.refresh()
-        return search_point(self.gallery.embedder, self.fpir, self.num_people) if self.num_people else None
+        return self.points.search_point(self.fpir, self.num_people) if self.num_people else None
 
     @property
     def num_people(self) -> int:
@@ -166,7 +166,7 @@ class Identifier:
             return
         with self.gallery.snapshot():
             changed, people = self.gallery.templates(since=self._version), self.gallery.people()
-            refusals = self.gallery.refusals()
+            refusals, self.points = self.gallery.refusals(), points_of(self.gallery)
         if self._version is None:
             self._index = SearchIndex.from_templates(changed.embeddings, changed.sample_ids, changed.person_ids)
         else:
@@ -220,9 +220,9 @@ class Identifier:
         allowed = np.array([candidate.person_id not in refused for candidate in candidates], dtype=bool)
         if not allowed.any():
             return None
-        point = search_point(self.gallery.embedder, self.fpir, self.num_people)
+        point = self.points.search_point(self.fpir, self.num_people)
         scores = np.array([candidate.score for candidate in candidates])
-        own = self.normalizer.statistics(embedding[None])
+        own = self.points.normalizer.statistics(embedding[None])
         normalized = self._normalized(embedding, own, [candidate.person_id for candidate in candidates])
         best = int(np.where(allowed, normalized, -np.inf).argmax())
         others = np.delete(scores, best)
@@ -231,7 +231,7 @@ class Identifier:
             score=float(scores[best]),
             normalized=float(normalized[best]),
             threshold=point.threshold,
-            is_unusual=bool(self.normalizer.is_unusual(own)[0]),
+            is_unusual=bool(self.points.normalizer.is_unusual(own)[0]),
             margin=float(scores[best] - others.max()) if len(others) else np.inf,
         )
 
@@ -241,7 +241,7 @@ class Identifier:
         for person_id in person_ids:
             templates = self._index.templates_of(person_id)
             if person_id not in self._statistics:
-                self._statistics[person_id] = self.normalizer.statistics(templates)
+                self._statistics[person_id] = self.points.normalizer.statistics(templates)
             best.append(normalized_scores(templates @ embedding, own, self._statistics[person_id]).max())
         return np.array(best)
 
@@ -320,7 +320,7 @@ class Identifier:
     def _probability(self, best: Ranked | None) -> float | None:
         if best is None or self.calibration is None or self.num_people < 2:
             return None
-        usual = search_point(self.gallery.embedder, DEFAULT_FPIR, self.num_people).threshold
+        usual = self.points.search_point(DEFAULT_FPIR, self.num_people).threshold
         return float(self.calibration.probability(best.normalized - usual))
 
 

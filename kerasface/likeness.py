@@ -3,8 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from kerasface.faces.cohorts import normalizer_of
-from kerasface.faces.operating_points import operating_point
+from kerasface.faces.own_points import points_of
 
 if TYPE_CHECKING:
     from kerasface.gallery.sqlite import SqliteGallery
@@ -79,9 +78,10 @@ def likeness(gallery: "SqliteGallery", first: str, second: str) -> Likeness:
     with gallery.snapshot():
         names = gallery.person(first).name, gallery.person(second).name
         samples = gallery.embeddings(first), gallery.embeddings(second)
-    threshold = operating_point(gallery.embedder, _FMR).threshold
+        points = points_of(gallery)
+    threshold = points.operating_point(_FMR).threshold
     if not all(map(len, samples)):
         return Likeness(names, 0, None, None, threshold, _FMR, False)
-    scores = normalizer_of(gallery.embedder).scores(*samples)  # (samples of first, samples of second)
+    scores = points.normalizer.scores(*samples)  # (samples of first, samples of second)
     best, mean = float(scores.max()), float(scores.mean())
     return Likeness(names, scores.size, best, mean, threshold, _FMR, mean >= threshold)

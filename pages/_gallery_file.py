@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from kerasface.faces.own_points import points_of
 from kerasface.gallery.keys import key_path
 from pages._arrival import answered, ask
 from pages._gallery_enrol import counted
@@ -34,6 +35,14 @@ def show_place():
         )
         st.caption(plain(str(chosen_path())))
         st.button("Look at a demonstration", icon=":material/science:", on_click=enter_demo, key="demo_visit")
+
+
+def show_points(opened: OpenGallery):
+    """That thresholds of one's own decide, or why they do not; nothing where the gallery keeps none."""
+    points = points_of(opened.gallery)
+    if points.text:
+        icon = ":material/tune:" if points.own else ":material/warning:"
+        st.caption(f"{icon} {plain(points.text)}", help="`kerasface people thresholds` shows them and takes them back.")
 
 
 def leave_persons_page():

@@ -8,8 +8,6 @@ import streamlit as st
 
 from kerasface.data.embeddings import image_files
 from kerasface.errors import told
-from kerasface.faces.cohorts import normalizer_of
-from kerasface.faces.operating_points import operating_point
 from kerasface.files import user_path
 from kerasface.gallery.clustering import cluster_faces, fmr_for
 from kerasface.gallery.store import Person
@@ -111,12 +109,12 @@ def grouped(
         photos = {look.token: number for number, look in enumerate(looks)}
         labels = np.full(len(faces), -1, dtype=np.int64)
         if len(unknown):
-            point = operating_point(opened.gallery.embedder, fmr_for(len(unknown)))
+            points = opened.identifier.points
             labels[unknown] = cluster_faces(
                 np.stack([entry_of(faces[index]).embedding for index in unknown]),
                 [photos[faces[index][0].token] for index in unknown],
-                threshold=point.threshold,
-                normalizer=normalizer_of(opened.gallery.embedder),
+                threshold=points.operating_point(fmr_for(len(unknown))).threshold,
+                normalizer=points.normalizer,
             )
     st.session_state["gallery_grouped"] = (key, (known, labels))
     return known, labels

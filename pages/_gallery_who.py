@@ -102,7 +102,7 @@ def rates_text(point: SearchPoint) -> str:
         f"Among {among}, at most {FPIRS[point.fpir]} strangers may be taken for somebody; measured were "
         f"{percent(point.fpir_measured)} (95 % interval {percent(point.fpir_low)} to {percent(point.fpir_high)}), "
         f"and {percent(point.fnir)} of known faces stay unknown, with one photo enrolled of each{beyond}. "
-        f"Measured on {plain(point.data)}."
+        f"Measured on {plain(point.data)}." + (f" {plain(point.own)}" if point.own else "")
     )
 
 

@@ -10,7 +10,7 @@ from kerasface.gallery.store import GalleryError
 from kerasface.models.pretrained import ModelFileError
 from pages._gallery_add import show_add
 from pages._gallery_cards import show_people
-from pages._gallery_file import show_file, show_first_use, show_place
+from pages._gallery_file import show_file, show_first_use, show_place, show_points
 from pages._gallery_folder import show_add_many
 from pages._gallery_opening import end_with, opened_or_stop, show_notices
 from pages._gallery_person import show_person
@@ -39,6 +39,7 @@ def show_gallery():
     if person_id := st.query_params.get("person"):
         show_person(opened, person_id)
         return
+    show_points(opened)
     people, view = opened.gallery.people(), choose_view(VIEWS, "gallery_view")
     if view == "people":
         show_people(opened, people)

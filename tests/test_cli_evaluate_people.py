@@ -16,6 +16,7 @@ from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.cohorts import normalizer_of, read_part
 from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
+from kerasface.gallery.store import open_gallery
 
 FACE = Face((2.0, 2.0, 20.0, 20.0), np.zeros((5, 2), dtype=np.float32), 0.99)
 
@@ -155,6 +156,43 @@ def test_a_part_that_cannot_be_drawn_loses_nothing_of_what_was_measured(run, peo
     assert "0.1 % asked; 0 % (0 to 100 %) measured on 2 people" in result.stdout
     assert "Nothing was written to crew.cohort.npz. A part of a cohort is drawn after 10 people" in result.stderr
     assert not (tmp_path / "crew.cohort.npz").exists()
+
+
+def test_thresholds_are_kept_in_a_gallery_shown_and_taken_back(run, people, monkeypatch):
+    monkeypatch.setenv("KERASFACE_KEY", "ab" * 32)
+    folder = people(**{f"P{number}": of(number, *range(1, 6)) for number in range(1, 13)})
+    told = told_by(run("population", folder, "--keep", "g.gallery", "--json"))["kept"]
+    assert (told["gallery"], told["name"], told["num_people"], told["part"]) == ("g.gallery", "people", 12, False)
+    assert set(told["rates"]) == {"0.01"}  # 1,650 pairs
+    gallery = ("--gallery", "g.gallery")
+    shown = CliRunner().invoke(main, ["people", "thresholds", *gallery]).stdout
+    assert "g.gallery: Thresholds of 12 people of one's own (people), 60 photos, 20" in shown
+    assert json.loads(CliRunner().invoke(main, ["people", "thresholds", "--json", *gallery]).stdout)["own"] == {
+        key: value for key, value in told.items() if key != "gallery"
+    }
+    assert "of one's own (people) decide" in CliRunner().invoke(main, ["people", "list", *gallery]).stdout
+    assert CliRunner().invoke(main, ["people", "thresholds", "--forget", *gallery]).stdout == (
+        "g.gallery: None of one's own: the thresholds that ship decide.\n"
+    )
+    assert "of one's own" not in CliRunner().invoke(main, ["people", "list", *gallery]).stdout
+
+
+def test_thresholds_of_few_people_are_not_kept_and_nothing_measured_is_lost(run, people, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERASFACE_KEY", "ab" * 32)
+    result = run("population", people(Ann=of(1, 1, 2), Bob=of(2, 1, 2)), "--keep", "g.gallery")
+    assert result.exit_code == 1
+    assert "0.1 % asked; 0 % (0 to 100 %) measured on 2 people" in result.stdout
+    assert "Nothing was kept in g.gallery. Thresholds of one's own are kept for 10 people or more" in result.stderr
+    assert not (tmp_path / "g.gallery").exists()
+
+
+def test_a_gallery_of_another_embedder_is_refused_before_the_work(run, people, monkeypatch):
+    monkeypatch.setenv("KERASFACE_KEY", "ab" * 32)
+    with open_gallery("g.gallery", embedder="face_resnet-0-views", embedding_dim=EMBEDDING_DIM) as gallery:
+        gallery.enroll("Ada", [])
+    result = run("population", people(Ann=of(1, 1, 2), Bob=of(2, 1, 2)), "--keep", "g.gallery")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "holds templates of another embedder" in result.stderr
 
 
 @pytest.mark.parametrize(

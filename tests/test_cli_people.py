@@ -131,7 +131,7 @@ def test_a_deletion_that_is_not_confirmed_ends_in_a_sentence(run, people, answer
 @pytest.mark.parametrize("words", [["--passphrase", "-"], ["--passphrase"]])
 def test_a_passphrase_need_not_stand_on_the_command_line(run, people, tmp_path, words):
     assert "3 people, encrypted" in run("people", "export", tmp_path / "e", *words, typed="four words\n").stdout
-    assert b"Ada" not in (tmp_path / "e").read_bytes()
+    assert b'"Ada"' not in (tmp_path / "e").read_bytes()
     other = tmp_path / "other.gallery"
     assert (
         "no passphrase"

@@ -13,6 +13,7 @@ from kerasface.faces.operating_points import search_point
 from kerasface.gallery.store import NewSample
 from kerasface.identify import AMBIGUOUS_MARGIN, DEFAULT_FPIR, Identifier
 from kerasface.plotting.style import percent
+from tests.faces.test_own_points import own_points, part_of
 
 NAMES = ("Ada", "Bob", "Cyd", "Dan", "Eve")
 
@@ -72,7 +73,7 @@ def test_decisions_agree_with_the_evaluation(enrolled, front_end, templates, por
     identifier = Identifier(enrolled, front_end)
     rows = [faces[0] for faces in identify(identifier, portrait, *([probe] for probe in probes))]
     gallery = np.stack([templates[name] for name in NAMES])
-    found = search_gallery(gallery, np.arange(5), np.stack(probes), normalizer=identifier.normalizer)
+    found = search_gallery(gallery, np.arange(5), np.stack(probes), normalizer=identifier.points.normalizer)
     threshold = identifier.operating_point().threshold
     assert [row.normalized_score >= row.threshold for row in rows] == (found.normalized >= threshold).tolist()
     assert {row.decision for row in rows} >= {"match", "unknown"}
@@ -151,7 +152,7 @@ def test_of_several_samples_of_a_person_the_most_alike_by_normalized_score_count
     gallery.enroll("Bob", [NewSample(nobody[1], "b", hash_of("b"))])
     identifier = Identifier(gallery, front_end)
     ((row,),) = identify(identifier, portrait, [near(nobody[0], 0.985, 9)])
-    by_hand = identifier.normalizer.scores(near(nobody[0], 0.985, 9)[None], np.stack(samples))
+    by_hand = identifier.points.normalizer.scores(near(nobody[0], 0.985, 9)[None], np.stack(samples))
     assert row.normalized_score == pytest.approx(by_hand.max(), abs=1e-3)
 
 
@@ -239,3 +240,29 @@ def test_another_embedder_and_an_unmeasured_rate_are_refused(enrolled, front_end
     front_end.embedder.fingerprint = "another"
     with pytest.raises(ValueError, match=r"Only templates of one embedder.*'another'"):
         Identifier(enrolled, front_end)
+
+
+def test_thresholds_of_ones_own_decide_from_the_moment_they_are_kept(enrolled, front_end, templates, portrait):
+    identifier = Identifier(enrolled, front_end)
+    probe = near(templates["Cyd"], 0.98, 3)
+    ((before,),) = identify(identifier, portrait, [probe])
+    enrolled.keep_own_points(own_points({0.01: 9.0, 0.001: 9.0}).to_dict(), "43 people")
+    ((row,),) = identify(identifier, portrait, [probe])
+    assert (before.decision, row.decision) == ("match", "unknown")
+    assert row.threshold == pytest.approx(before.threshold + 9)
+    assert row.normalized_score == before.normalized_score
+    assert "43 people of one's own" in identifier.operating_point().own
+    enrolled.forget_own_points()
+    ((after,),) = identify(identifier, portrait, [probe])
+    assert after.to_dict() == before.to_dict()
+
+
+def test_a_part_of_ones_own_normalizes_the_scores(enrolled, front_end, templates, portrait):
+    vectors = np.repeat(np.stack(list(templates.values())), 100, axis=0)
+    enrolled.keep_own_points(own_points({0.01: 0.0}, part_of(vectors)).to_dict(), "43 people")
+    identifier = Identifier(enrolled, front_end)
+    probe = near(templates["Cyd"], 0.98, 3)
+    ((row,),) = identify(identifier, portrait, [probe])
+    expected = identifier.points.normalizer.scores(probe[None], templates["Cyd"][None])[0, 0]
+    assert row.normalized_score == pytest.approx(expected, abs=1e-3)
+    assert row.normalized_score < normalizer_of(enrolled.embedder).scores(probe[None], templates["Cyd"][None])[0, 0]

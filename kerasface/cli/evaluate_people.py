@@ -1,5 +1,6 @@
 """Commands that measure who is told from whom: pairs of photos, searches among strangers, a folder of people."""
 
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import click
 
 from kerasface.cli.evaluate import REPORT, write_report
 from kerasface.cli.output import JSON, VIEWS, errors, print_json, stopwatch
+from kerasface.cli.people import public_points
 from kerasface.errors import is_answer, one_line
 from kerasface.terminal import progress_bars
 from kerasface.train.__main__ import UserPath
@@ -166,10 +168,17 @@ def identification(images, views, report_file, as_json) -> None:
     type=UserPath(dir_okay=False),
     help="Draw a part of a cohort for people of this kind, write it there (NAME.cohort.npz), say what it changes.",
 )
+@click.option(
+    "--keep",
+    "gallery",
+    type=UserPath(dir_okay=False),
+    help="Keep thresholds of these people in this gallery, which decides by them from then on; with --extend the part "
+    "too. `people thresholds` shows them and takes them back.",
+)
 @VIEWS
 @REPORT
 @JSON
-def population(folder, part_file, views, report_file, as_json) -> None:
+def population(folder, part_file, gallery, views, report_file, as_json) -> None:
     """Say what the thresholds that ship mean for the people of FOLDER, which has a folder of photos per person.
 
     For each false match rate that can be asked for: what is measured on every pair of their photos, how sure that is
@@ -178,21 +187,28 @@ def population(folder, part_file, views, report_file, as_json) -> None:
 
     With --extend, embeddings of nobody are drawn that are spread as those of these people, and nothing but these is
     written. How near they come to the people is said, and what they change, judged on people they were not drawn after.
+
+    With --keep, a gallery keeps the thresholds of ten people or more, and decides by them. A threshold is raised to
+    where its rate holds for them, and lowered only where they are enough to say so. No photo and no embedding of these
+    people is kept.
     """
-    _judge_folder(folder, views, report_file, as_json, part_file)
+    _judge_folder(folder, views, report_file, as_json, part_file, gallery)
 
 
-def _judge_folder(folder: Path, views: str, report_file: Path | None, as_json: bool, part_file=None) -> None:
-    """Judges a folder of people over all pairs of photos, and draws a part of a cohort if a file is given for it."""
-    with errors():
+def _judge_folder(
+    folder: Path, views: str, report_file: Path | None, as_json: bool, part_file=None, gallery=None
+) -> None:
+    """Judges a folder of people over all pairs of photos; draws a part of a cohort, keeps thresholds in a gallery."""
+    with errors(), ExitStack() as stack:
         from kerasface.data.people import embed_people, face_crops
         from kerasface.population.extension import draw_extension, part_name
         from kerasface.population.judging import judge_people
         from kerasface.population.sentences import sentences_of
 
         name = part_name(part_file) if part_file else ""
-        analyzer, extension, refusal = _analyzer(views), None, ""
+        analyzer, extension, kept, refusals = _analyzer(views), None, None, []
         fingerprint = analyzer.embedder.fingerprint
+        opened = stack.enter_context(_opened(gallery, analyzer)) if gallery else None  # refused before the work
         with progress_bars() as report, stopwatch() as seconds:
             people = embed_people(folder, analyzer, on_progress=lambda *counts: report("photos", *counts))
             judged = judge_people(people, fingerprint, on_progress=lambda *counts: report("pairs of photos", *counts))
@@ -208,12 +224,20 @@ def _judge_folder(folder: Path, views: str, report_file: Path | None, as_json: b
                 except ValueError as error:
                     if not is_answer(error):
                         raise
-                    refusal = one_line(error)  # said last: what was measured is not lost
+                    # Said last: what was measured is not lost.
+                    refusals.append(f"Nothing was written to {part_file}. {one_line(error)}")
         if extension:
             from kerasface.faces.cohorts import part_to_file
             from kerasface.runs import write_atomically
 
             write_atomically(part_file, part_to_file(extension.part, extension.card))
+        if opened and not refusals:
+            try:
+                kept = _keep(opened, judged, folder, extension)
+            except ValueError as error:
+                if not is_answer(error):
+                    raise
+                refusals.append(f"Nothing was kept in {gallery}. {one_line(error)}")
         if report_file:
             from kerasface.population.report import people_document, worst_pairs
 
@@ -224,12 +248,31 @@ def _judge_folder(folder: Path, views: str, report_file: Path | None, as_json: b
     failed = [{"image": str(path), "reason": reason} for path, reason in people.rejected]
     if as_json:
         drawn = {"extension": {"file": str(part_file), **extension.to_dict()}} if extension else {}
-        told = {"sentences": sentences_of(judged), **drawn, "failed": failed}
+        own = {"kept": {"gallery": str(gallery), **public_points(kept)}} if kept else {}
+        told = {"sentences": sentences_of(judged), **drawn, **own, "failed": failed}
         print_json({**judged.to_dict(), **told, **_device(analyzer, seconds)})
     else:
         _tell_people(judged, extension, part_file, failed, seconds())
-    if refusal:
-        raise click.ClickException(f"Nothing was written to {part_file}. {refusal}")
+        if kept:
+            click.echo("\n".join([f"Kept in {gallery}:", *kept.sentences()]))
+    if refusals:
+        raise click.ClickException(" ".join(refusals))
+
+
+def _opened(gallery: Path, analyzer):
+    from kerasface.gallery.store import open_gallery
+
+    embedder = analyzer.embedder
+    return open_gallery(gallery, embedder=embedder.fingerprint, embedding_dim=embedder.embedding_dim, create="late")
+
+
+def _keep(opened, judged, folder: Path, extension):
+    """Keeps the thresholds of these people in a gallery, and returns them."""
+    from kerasface.population.own import points_to_keep
+
+    points = points_to_keep(judged, folder.resolve().name, date.today().isoformat(), extension)
+    opened.keep_own_points(points.to_dict(), points.people_text)
+    return points
 
 
 def _tell_people(judged, extension, part_file: Path | None, failed: list[dict], seconds: float) -> None:

@@ -252,6 +252,7 @@ def _search_note(point) -> str:
         f"Among {among} at most {point.fpir:.1%} of strangers may be taken for somebody; {point.fpir_measured:.2%} "
         f"were (95 % interval {point.fpir_low:.1%} to {point.fpir_high:.1%}), and {point.fnir:.0%} of known faces were "
         f"not named, with one photo enrolled of each{beyond}. Measured {point.date} on {point.data}."
+        + (f" {point.own}" if point.own else "")
     )
 
 

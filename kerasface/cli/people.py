@@ -34,13 +34,40 @@ def people() -> None:
 def list_people(gallery, as_json) -> None:
     """List everybody in the gallery, with the number of samples and the consent."""
     with errors(tensorflow=False), opened_gallery(gallery) as opened:
-        found = [person_row(person) for person in opened.people()]
+        from kerasface.faces.own_points import points_of
+
+        found, points = [person_row(person) for person in opened.people()], points_of(opened)
     if as_json:
         print_json(found)
         return
     for row in found:
         click.echo(f"{row['name']}  {counted(row['num_samples'], 'sample')}  {_consent_text(row)}")
     click.echo(f"{counted(len(found), 'person', 'people')} in {gallery}")
+    if points.text:
+        click.echo(points.text)
+
+
+@people.command()
+@click.option("--forget", is_flag=True, help="Drop them: those that ship decide again.")
+@GALLERY
+@JSON
+def thresholds(forget, gallery, as_json) -> None:
+    """Show the thresholds of one's own that the gallery decides by, if it keeps any.
+
+    `evaluate population DIR --keep GALLERY` measures them on a folder of people and keeps them.
+    """
+    with errors(tensorflow=False), opened_gallery(gallery) as opened:
+        from kerasface.faces.own_points import points_of
+
+        if forget:
+            opened.forget_own_points()
+        points = points_of(opened)
+    own = points.own
+    if as_json:
+        print_json({"gallery": str(gallery), "own": own and public_points(own), "not_used": points.refusal or None})
+        return
+    told = own.sentences() if own else [points.refusal or "None of one's own: the thresholds that ship decide."]
+    click.echo("\n".join([f"{gallery}: {told[0]}", *told[1:]]))
 
 
 @people.command()
@@ -191,6 +218,11 @@ def _end_of(text: str) -> str:
     if end <= datetime.now(UTC):
         raise click.BadParameter(f"{text!r} has passed; give {wanted}, in the future.", param_hint="'--expires'")
     return end.isoformat()
+
+
+def public_points(points) -> dict:
+    """Own thresholds as JSON-ready values, without the embeddings of a part."""
+    return points.to_dict() | {"part": bool(points.part)}
 
 
 def person_row(person) -> dict:

@@ -234,8 +234,12 @@ def part_to_file(part: np.ndarray, card: CohortCard) -> bytes:
     return file.getvalue()
 
 
-def read_part(path: str | Path) -> tuple[CohortCard, np.ndarray]:
+def read_part(path: str | Path | io.BytesIO, name: str = "") -> tuple[CohortCard, np.ndarray]:
     """Reads a part of one's own, as `kerasface evaluate population --extend` writes it.
+
+    Args:
+        path: The file.
+        name: What errors call it, if it has no path.
 
     Returns:
         Its card, and its embeddings, `(card.size, embedding_dim)` float32.
@@ -243,6 +247,7 @@ def read_part(path: str | Path) -> tuple[CohortCard, np.ndarray]:
     Raises:
         CohortError: If the file is missing, is no part of a cohort, or was altered.
     """
+    name = name or str(path)
     try:
         with zipfile.ZipFile(path) as archive:
             if any(archive.getinfo(name).file_size > _MAX_BYTES for name in (_VECTORS, _CARD)):
@@ -255,12 +260,12 @@ def read_part(path: str | Path) -> tuple[CohortCard, np.ndarray]:
         if part.ndim != 2 or len(part) != card.size or not np.isfinite(part).all():
             raise CohortError(f"It holds {part.shape} numbers, and by its card {card.size} embeddings.")
     except CohortError as error:
-        raise CohortError(f"{path}: {error}") from error
+        raise CohortError(f"{name}: {error}") from error
     except OSError as error:
-        raise CohortError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise CohortError(f"{name} cannot be read: {error.strerror or error}.") from error
     # What zipfile, JSON and NumPy say of a file that is none of ours; RuntimeError is that of a locked archive.
     except (zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, EOFError, RuntimeError) as error:
         raise CohortError(
-            f"{path} is no part of a cohort. `kerasface evaluate population DIR --extend {path}` draws one."
+            f"{name} is no part of a cohort. `kerasface evaluate population DIR --extend NAME.cohort.npz` draws one."
         ) from error
     return card, part

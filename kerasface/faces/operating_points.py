@@ -57,6 +57,7 @@ class OperatingPoint:
         populations: What was measured at the threshold, LFW first.
         cohort: Digest of the cohort that normalizes the scores.
         date: Day of the measurement.
+        own: How the threshold was moved for people of one's own; empty where it was not, or they are the population.
     """
 
     fmr: float
@@ -64,6 +65,7 @@ class OperatingPoint:
     populations: tuple[PopulationRate, ...]
     cohort: str
     date: str
+    own: str = ""
 
     @property
     def main(self) -> PopulationRate:
@@ -84,11 +86,12 @@ class OperatingPoint:
     def measured_text(self) -> str:
         """What was measured, for people: the rate of LFW, and of whom it is highest, if that is somebody else."""
         told = [self.main] + [self.worst] * (self.worst is not self.main)
-        return f"{_rate(self.fmr)} asked; measured " + ", ".join(
-            f"{_rate(one.fmr)} (95 % interval {_rate(one.fmr_low)} to {_rate(one.fmr_high)}) on {one.num_people:,} "
-            f"{one.description}"
+        measured = ", ".join(
+            f"{rate_text(one.fmr)} (95 % interval {rate_text(one.fmr_low)} to {rate_text(one.fmr_high)}) on "
+            f"{one.num_people:,} {one.description}"
             for one in told
         )
+        return f"{rate_text(self.fmr)} asked; measured {measured}{self.own}"
 
     def to_dict(self) -> dict:
         """Returns the point as JSON-ready values; beside the populations the figures of the main one, and its words."""
@@ -160,6 +163,7 @@ class SearchPoint:
         data: What was measured on.
         num_people: People it had.
         date: Day of the measurement.
+        own: How the threshold was moved for people of one's own, a sentence; the rates are those at the shipped one.
     """
 
     fpir: float
@@ -173,10 +177,12 @@ class SearchPoint:
     data: str
     num_people: int
     date: str
+    own: str = ""
 
     def to_dict(self) -> dict:
         """Returns the point as JSON-ready values."""
-        return asdict(self)
+        told = asdict(self)
+        return told if self.own else {key: value for key, value in told.items() if key != "own"}
 
 
 def search_point(fingerprint: str, fpir: float, gallery_size: int) -> SearchPoint:
@@ -247,12 +253,13 @@ def search_calibration(fingerprint: str) -> ScoreCalibration | None:
     return _calibration(_measurements().get(fingerprint, {}).get("search", {}).get("calibration"))
 
 
-_RATES = ("fmr", "fmr_low", "fmr_high", "fnmr", "fnmr_low", "fnmr_high")
-
-
-def _rate(value: float) -> str:
+def rate_text(value: float) -> str:
+    """Returns a rate as text, such as `0.02 %`."""
     percent = 100 * value
     return "0 %" if percent == 0 else f"{percent:.2g} %" if percent >= 1e-4 else f"{percent:.0e} %"
+
+
+_RATES = ("fmr", "fmr_low", "fmr_high", "fnmr", "fnmr_low", "fnmr_high")
 
 
 def _calibration(values: dict | None) -> ScoreCalibration | None:

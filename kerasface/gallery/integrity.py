@@ -23,6 +23,10 @@ def find_problems(connection: sqlite3.Connection, rows: Rows) -> Iterator[str]:
             yield from _wrong_refusal(rows, *row)
         for number, person, sealed in connection.execute("SELECT merge, person, sealed FROM merges"):
             yield from _unopened(rows, sealed, merge_into(person), number)
+        try:
+            rows.own_points(connection)
+        except GalleryError as error:
+            yield str(error)
         for number, sealed in connection.execute("SELECT number, sealed FROM changes WHERE sealed IS NOT NULL"):
             yield from _unopened(rows, sealed, "change", number)
     except sqlite3.DatabaseError as error:

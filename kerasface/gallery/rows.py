@@ -23,6 +23,7 @@ from kerasface.gallery.store import (
     now_text,
 )
 
+KEEP_POINTS, FORGET_POINTS, _OWN_POINTS = "keep_points", "forget_points", "thresholds of one's own"
 # number, id, tag of the name, end of the consent, record, number of samples, numbers of the refusals
 PERSONS = """SELECT p.person, p.person_id, p.name_tag, p.expires, p.sealed,
     (SELECT count(*) FROM samples AS s WHERE s.person = p.person),
@@ -233,6 +234,31 @@ class Rows:
         connection.execute(f"INSERT INTO removed SELECT sample_id, ? FROM samples WHERE {column} = ?", (change, value))
         connection.execute(f"DELETE FROM samples WHERE {column} = ?", (value,))
 
+    def own_points(self, connection: sqlite3.Connection) -> dict | None:
+        """Returns the thresholds of one's own that are kept, or `None`.
+
+        Raises:
+            GalleryDamagedError: If somebody without the key altered them, or put others or none in their place.
+        """
+        kept = connection.execute("SELECT change, sealed FROM own_points").fetchall()
+        last = connection.execute(
+            "SELECT max(number) FROM changes WHERE action IN (?, ?)", (KEEP_POINTS, FORGET_POINTS)
+        ).fetchone()[0]
+        if [change for change, _ in kept] != ([] if last is None else [last]):
+            raise GalleryDamagedError(
+                "The thresholds of one's own are not those of the history: they were altered by somebody without the "
+                "key. `kerasface people thresholds --forget` drops them."
+            )
+        return self.keys.open(kept[0][1], _OWN_POINTS, last) if kept else None
+
+    def keep_own_points(self, connection: sqlite3.Connection, record: dict | None, detail: str) -> None:
+        """Keeps thresholds of one's own in place of earlier ones; `None` drops them."""
+        change = self.record(connection, FORGET_POINTS if record is None else KEEP_POINTS, None, detail)
+        connection.execute("DELETE FROM own_points")
+        connection.execute(
+            "INSERT INTO own_points VALUES (?, ?)", (change, self.keys.seal(record, _OWN_POINTS, change))
+        )
+
     def reembed(
         self, connection: sqlite3.Connection, embedder: str, embedding_dim: int, embeddings: Mapping[int, np.ndarray]
     ) -> "Rows":
@@ -245,6 +271,8 @@ class Rows:
             embeddings: Sample id to embedding, for every sample in the gallery; others are ignored.
         """
         change = self.record(connection, "reembed", None, f"from {self.embedder} to {embedder}")
+        if connection.execute("SELECT count(*) FROM own_points").fetchone() != (0,):
+            self.keep_own_points(connection, None, "thresholds of one's own were measured with another embedder")
         rows = Rows(self.keys.for_embedder(embedder), embedder, embedding_dim)
         places = connection.execute("SELECT sample_id, person FROM samples").fetchall()
         connection.executemany(

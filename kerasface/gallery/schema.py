@@ -21,6 +21,7 @@ _HEADER_BYTES = 100
 #   refusals   "not this person"
 #   changes    history; their largest number is the version of the gallery
 #   merges     what takes a person out of another one again; sealed, numbered by the change that merged them
+#   own_points thresholds of one's own, at most one row, sealed for the change that kept or dropped (null) them
 # What is not sealed is there to be found by, and decides nothing: `rows.Rows` compares it with what is. Version 2 also
 # seals refusals for their persons, and into every person its id and its refusals (`opening.seal_anew`).
 MIGRATIONS = (
@@ -60,6 +61,7 @@ MIGRATIONS = (
         ) STRICT""",
         "CREATE INDEX merges_of_person ON merges (person)",
     ),
+    ("CREATE TABLE own_points (change INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT",),
 )
 
 

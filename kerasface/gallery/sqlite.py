@@ -362,6 +362,30 @@ class SqliteGallery:
         with self.snapshot() as connection:
             return self._rows.history(connection, limit)
 
+    def own_points(self) -> dict | None:
+        """Returns the thresholds of one's own that the gallery keeps, as they were given, or `None`.
+
+        Raises:
+            GalleryDamagedError: If somebody without the key altered them.
+        """
+        with self.snapshot() as connection:
+            return self._rows.own_points(connection)
+
+    def forget_own_points(self) -> None:
+        """Drops the thresholds of one's own, also altered ones: those that ship decide again."""
+        with self.transaction() as connection:
+            self._rows.keep_own_points(connection, None, "the thresholds that ship decide again")
+
+    def keep_own_points(self, record: dict, detail: str) -> None:
+        """Keeps thresholds of one's own in place of earlier ones.
+
+        Args:
+            record: JSON-ready: `faces.own_points.OwnPoints.to_dict`.
+            detail: What the history says of it.
+        """
+        with self.transaction() as connection:
+            self._rows.keep_own_points(connection, record, detail)
+
     def check(self) -> list[str]:
         """Returns a sentence for everything that is wrong with the file: none if all of it is sound.
 

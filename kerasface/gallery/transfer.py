@@ -2,8 +2,9 @@
 
 An export is text in UTF-8, one JSON object a line. The first names the format, the embedder, the number of persons, and
 how it is encrypted: `null` means that it is NOT, so that everyone who has the file has the faces' templates. Each
-further line is a person. With a passphrase each of them is base64 of AES-GCM: 12 bytes nonce, text, 16 bytes tag, bound
-to the first line and to the number of its line; the key is scrypt of the passphrase.
+further line is a person, but for a last one with thresholds of one's own where the first line says so. With a
+passphrase each of them is base64 of AES-GCM: 12 bytes nonce, text, 16 bytes tag, bound to the first line and to the
+number of its line; the key is scrypt of the passphrase.
 """
 
 import base64
@@ -59,13 +60,14 @@ def export_gallery(gallery: "SqliteGallery", path: Path, passphrase: str | None)
     if path.exists():
         raise GalleryFileError(f"{path} exists already and was left as it is. Name another file.")
     with gallery.snapshot():
-        people = gallery.people()
+        people, own_points = gallery.people(), gallery.own_points()
         header = {
             "format": _FORMAT,
             "version": _FORMAT_VERSION,
             "embedder": gallery.embedder,
             "embedding_dim": gallery.embedding_dim,
             "num_persons": len(people),
+            **({"own_points": True} if own_points else {}),
             "encrypted": None if passphrase is None else _SCRYPT | {"salt": _text_of(os.urandom(16))},
         }
         first = _line(header)
@@ -75,6 +77,8 @@ def export_gallery(gallery: "SqliteGallery", path: Path, passphrase: str | None)
             file.write(first)
             for number, person in enumerate(people, 2):
                 file.write(seal(_line(_person_record(gallery, person.person_id)), number))
+            if own_points:
+                file.write(seal(_line({"own_points": own_points}), len(people) + 2))
 
         _write_whole(path, write)
     return len(people)
@@ -82,6 +86,8 @@ def export_gallery(gallery: "SqliteGallery", path: Path, passphrase: str | None)
 
 def import_gallery(gallery: "SqliteGallery", path: Path, passphrase: str | None, merge: bool) -> int:
     """Adds everybody of an exported file to a gallery, all or nobody.
+
+    Thresholds of one's own come with them where the gallery keeps none.
 
     Args:
         gallery: A gallery of the same embedder.
@@ -154,6 +160,10 @@ def _person_record(gallery: "SqliteGallery", person_id: str) -> dict:
 
 
 def _add(gallery: "SqliteGallery", record: dict, merge: bool) -> None:
+    if "own_points" in record:
+        if gallery.own_points() is None:
+            gallery.keep_own_points(dict(record["own_points"]), "imported")
+        return
     consent = record["consent"] and Consent(**record["consent"])
     samples = [
         NewSample(np.frombuffer(base64.b64decode(sample.pop("embedding"), validate=True), dtype="<f4"), **sample)
@@ -188,7 +198,7 @@ def _read(file: BinaryIO, path: Path, passphrase: str | None) -> tuple[dict, Ite
     unseal = _unsealer(header, first, passphrase)
 
     def records() -> Iterator[dict]:
-        for number in range(2, header["num_persons"] + 2):
+        for number in range(2, header["num_persons"] + 2 + bool(header.get("own_points"))):
             place = f"{path}, line {number}"
             if not (line := file.readline(_MAX_LINE_BYTES)):
                 raise GalleryError(f"{place}: the file ends here, of {header['num_persons']} persons. It was cut.")

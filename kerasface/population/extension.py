@@ -1,7 +1,7 @@
 """A part of a cohort drawn for the people of a folder, and whether it helps: judged by halves of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from kerasface.evaluation.normalization import Normalizer
 from kerasface.evaluation.people import PeopleRates, measure_people, rates_of_parts
 from kerasface.evaluation.people_rates import ThresholdRates
 from kerasface.faces.cohorts import CohortCard, draw_part, embedder_of, normalizer_of
+from kerasface.faces.own_points import extended
 from kerasface.population.judging import ASKED, FEWEST_PEOPLE, shipped_thresholds
 from kerasface.population.sentences import rate_text
 from kerasface.words import counted, percent_of
@@ -30,12 +31,14 @@ class Extension:
         card: What is known of them.
         without: At each rate of `ASKED`, what the shipped thresholds lead to by halves, with the cohort that ships.
         beside: The same with a part drawn after the other half beside it.
+        halves: Of each half of the people: embeddings, labels, and the normalizer with the part drawn after the other.
     """
 
     part: np.ndarray
     card: CohortCard
     without: tuple[ThresholdRates, ...]
     beside: tuple[ThresholdRates, ...]
+    halves: tuple[tuple[np.ndarray, np.ndarray, Normalizer], ...]
 
     def to_dict(self) -> dict:
         """Returns card and rates as JSON-ready values, without the embeddings."""
@@ -115,12 +118,13 @@ def draw_extension(
             f"themselves and not their kind. Received: {counted(number, 'person', 'people')} with "
             f"{counted(len(people.paths), 'photo')}."
         )
-    halves, found = _halves(people, seed), []
+    halves, found, sets = _halves(people, seed), [], []
     for step, (fitted, judged) in enumerate((halves, halves[::-1])):
         report(step, 3)
         part, _, _ = _drawn(people, fitted, seed)
-        both = replace(shipped, cohort=np.concatenate([shipped.cohort, part]), digest=f"{shipped.digest}+{name}")
-        found.append([_measured(people, judged, fingerprint, normalizer) for normalizer in (shipped, both)])
+        some = people.embeddings[judged], people.labels[judged]
+        sets.append((*some, extended(shipped, part, name)))
+        found.append([_measured(*some, normalizer, fingerprint) for normalizer in (shipped, sets[-1][-1])])
     report(2, 3)
     everybody = np.ones(len(people.paths), dtype=bool)
     part, nearest, limit = _drawn(people, everybody, seed)
@@ -143,7 +147,7 @@ def draw_extension(
         date=date,
     )
     without, beside = (rates_of_parts(parts) for parts in zip(*found, strict=True))
-    return Extension(part, card, without, beside)
+    return Extension(part, card, without, beside, tuple(sets))
 
 
 def _halves(people: EmbeddedPeople, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -173,11 +177,5 @@ def _spread(num_people: int) -> float:
     return _SPREAD_OF_FEW if num_people < _FEW_PEOPLE else 1.0
 
 
-def _measured(people: EmbeddedPeople, rows: np.ndarray, fingerprint: str, normalizer: Normalizer) -> PeopleRates:
-    return measure_people(
-        people.embeddings[rows],
-        people.labels[rows],
-        shipped_thresholds(fingerprint),
-        normalizer=normalizer,
-        num_worst=1,
-    )
+def _measured(embeddings: np.ndarray, labels: np.ndarray, normalizer: Normalizer, fingerprint: str) -> PeopleRates:
+    return measure_people(embeddings, labels, shipped_thresholds(fingerprint), normalizer=normalizer, num_worst=1)

@@ -7,8 +7,8 @@ import numpy as np
 
 from kerasface.arrays import as_embeddings
 from kerasface.evaluation.normalization import normalized_scores
-from kerasface.faces.cohorts import normalizer_of
-from kerasface.faces.operating_points import OperatingPoint, operating_point
+from kerasface.faces.operating_points import OperatingPoint
+from kerasface.faces.own_points import Points, points_of, shipped_points
 from kerasface.gallery.store import GalleryError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class EnrolledPeople:
         person_ids: The person of each template, length k.
         templates: Unit embeddings, shape `(k, embedding_dim)`.
         embedder: Fingerprint of the embedder.
+        points: Normalizer and thresholds of the gallery; those that ship if not given.
 
     Raises:
         ValueError: If there is no template.
@@ -43,6 +44,7 @@ class EnrolledPeople:
     person_ids: tuple[str, ...]
     templates: np.ndarray
     embedder: str
+    points: Points | None = None
 
     def __post_init__(self):
         if not len(self.templates):
@@ -62,7 +64,7 @@ def enrolled_people(gallery: "SqliteGallery", name: str | None = None) -> Enroll
     """
     people = gallery.people() if name is None else [gallery.person(name)]
     wanted = {person.person_id: person.name for person in people}
-    found = gallery.templates()
+    found, points = gallery.templates(), points_of(gallery)
     rows = [row for row, person_id in enumerate(found.person_ids) if person_id in wanted]
     if not rows:
         raise GalleryError(
@@ -72,7 +74,7 @@ def enrolled_people(gallery: "SqliteGallery", name: str | None = None) -> Enroll
         )
     person_ids = tuple(found.person_ids[row] for row in rows)
     names = {person_id: wanted[person_id] for person_id in dict.fromkeys(person_ids)}
-    return EnrolledPeople(names, person_ids, found.embeddings[rows], gallery.embedder)
+    return EnrolledPeople(names, person_ids, found.embeddings[rows], gallery.embedder, points)
 
 
 class IdentityTrack:
@@ -105,18 +107,19 @@ class IdentityTrack:
             raise ValueError(
                 f"Among {num_templates} templates a stranger would pass too often. Say who wants to unlock (--user)."
             )
-        self.point: OperatingPoint = operating_point(people.embedder, max(fmr / num_templates, _LOWEST_FMR))
+        points = people.points or shipped_points(people.embedder)
+        self.point: OperatingPoint = points.operating_point(max(fmr / num_templates, _LOWEST_FMR))
         self.num_frames = 0
         self.is_changed = False
         self.is_strange = False
-        self._lowest = operating_point(people.embedder, _FRAME_FMR).threshold
-        self._next_lowest = operating_point(people.embedder, _NEXT_FRAME_FMR).threshold
+        self._lowest = points.operating_point(_FRAME_FMR).threshold
+        self._next_lowest = points.operating_point(_NEXT_FRAME_FMR).threshold
         self._rows = {
             person_id: [row for row, owner in enumerate(people.person_ids) if owner == person_id]
             for person_id in people.names
         }
         self._sums = dict.fromkeys(people.names, 0.0)
-        self._normalizer = normalizer_of(people.embedder)
+        self._normalizer = points.normalizer
         self._statistics = self._normalizer.statistics(people.templates)
         self._before: tuple[np.ndarray, np.ndarray] | None = None  # embedding and statistics of the last frame
 
