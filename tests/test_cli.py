@@ -400,10 +400,12 @@ def test_models_lists_weights_and_runs_broken_ones_too(run, saved_models):
     listed = json.loads(run("models", "--json").stdout)
     assert [entry["state"] for entry in listed["pretrained"]] == ["installed"] * 4
     assert all(entry["licence"] and entry["training_data"] for entry in listed["pretrained"])
-    anybody, broken = listed["trained"]
+    anybody, broken, *shipped = listed["trained"]
     assert (anybody["name"], anybody["task"], anybody["problem"]) == ("anybody", "classify", None)
     assert (broken["name"], broken["task"]) == ("broken", None)
     assert "not valid JSON" in broken["problem"]
+    assert [one["name"] for one in shipped] == ["digits", "face-parts"]
+    assert len(json.loads(run("models", "--runs", saved_models, "--json").stdout)["trained"]) == 2
     text = run("models").stdout
     assert "broken" in text
     assert broken["problem"] in text

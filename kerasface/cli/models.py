@@ -1,5 +1,7 @@
 """Commands on models and on this installation."""
 
+from pathlib import Path
+
 import click
 
 from kerasface.cli.output import JSON, RUNS, errors, print_json
@@ -92,7 +94,7 @@ def models(runs, as_json) -> None:
         click.echo(f"{run['name']}  {run['task'] or 'broken'}  {run['path']}")
         if run["problem"]:
             click.echo(f"  {run['problem']}")
-    if not trained:
+    if not any(Path(run["path"]).is_relative_to(runs) for run in trained):  # of the user's own
         click.echo(f"No trained models in {runs}. Make one: kerasface train classify DATA --name NAME")
 
 
