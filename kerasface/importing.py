@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from kerasface.enroll import CONFLICT_FPIR
+from kerasface.faces.own_points import points_of
 from kerasface.identify import Identifier
 
 if TYPE_CHECKING:
@@ -67,12 +68,15 @@ def import_file(
 
     Raises:
         GalleryError: As `gallery.transfer.import_gallery` does; nobody was added then.
+        ValueError: If thresholds of one's own that come along are none; nobody was added then.
     """
     no_photos = SimpleNamespace(embedder=SimpleNamespace(fingerprint=gallery.embedder))
     identifier = Identifier(gallery, no_photos, fpir=CONFLICT_FPIR)
     identifier.refresh()
     version = gallery.version
-    num_people = gallery.import_(file, passphrase=passphrase, merge=merge)
+    with gallery.transaction():
+        num_people = gallery.import_(file, passphrase=passphrase, merge=merge)
+        points_of(gallery)  # refuses thresholds of one's own that are none
     added = gallery.templates(since=version)
     found: dict[tuple[str, str], float] = {}
     searches = identifier.search(added.embeddings) if identifier.num_people and len(added.person_ids) else []

@@ -13,6 +13,7 @@ from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.gallery import transfer
 from kerasface.gallery.store import NewSample, open_gallery
+from tests.faces.test_own_points import own_points
 
 
 @pytest.fixture(autouse=True)
@@ -259,3 +260,23 @@ def test_a_photo_that_is_not_there_is_said_once(run, people, sees):
     said = run("identify", "nowhere.png", code=1)
     assert said.stderr.count("nowhere.png") == 1
     assert said.stdout == ""
+
+
+def test_thresholds_of_ones_own_judge_a_merge_and_go_along_with_an_export(run, people, tmp_path):
+    with opened(people) as gallery:
+        gallery.keep_own_points(own_points({0.01: 90.0, 0.001: 90.0}).to_dict(), "43 people")
+    assert "do not look like one person" in run("people", "merge", "Ada", "Adele", typed="n\n", code=1).stdout
+    run("people", "export", tmp_path / "e")
+    told = run("people", "import", tmp_path / "e", gallery=tmp_path / "other.gallery").stdout
+    assert "The thresholds of 43 people of one's own (crew) decide, of 2026-01-02." in told
+
+
+def test_thresholds_that_are_none_are_not_imported(run, people, tmp_path):
+    with opened(people) as gallery:
+        gallery.keep_own_points({"name": "crew"}, "43 people")
+    run("people", "export", tmp_path / "e")
+    told = run("people", "import", tmp_path / "e", gallery=tmp_path / "new" / "other.gallery", code=1)
+    assert "one's own were altered or are none" in told.stderr
+    assert not (tmp_path / "new").exists()
+    assert "were altered or are none" in run("people", "thresholds", code=1).stderr
+    assert "None of one's own" in run("people", "thresholds", "--forget").stdout

@@ -11,6 +11,7 @@ from kerasface.faces.fingerprint import EMBEDDING_DIM
 from kerasface.faces.operating_points import operating_point
 from kerasface.gallery.store import GalleryFileError, NewSample
 from kerasface.identify import Identifier
+from tests.faces.test_own_points import own_points
 
 
 def near(seed, cosine, noise):
@@ -137,3 +138,11 @@ def test_photos_that_are_gone_or_others_by_now_are_refused_and_the_rest_enrolled
     assert [result.refused for result in results] == ["changed", "unreadable", None]
     assert "1.png" in results[1].reason
     assert identifier.gallery.person("Ada").num_samples == 1
+
+
+def test_thresholds_of_ones_own_group_faces(files, front_end, identifier):
+    identifier.gallery.keep_own_points(own_points({0.01: 90.0, 0.001: 90.0}).to_dict(), "43 people")
+    front_end.lists = list(LISTS)
+    found = cluster_photos(files, front_end, identifier=identifier)
+    assert found.labels.tolist() == [-1] * 6
+    assert "on 43 people of one's own (crew)" in found.operating_point.measured_text

@@ -12,6 +12,7 @@ from kerasface.faces import quality
 from kerasface.faces.fingerprint import EMBEDDING_DIM
 from kerasface.gallery.store import Consent
 from kerasface.identify import Identifier
+from tests.faces.test_own_points import own_points
 
 
 @pytest.fixture
@@ -120,6 +121,18 @@ def test_a_conflict_within_one_batch_is_found(identifier, portrait, tmp_path, ga
     results = Enroller(identifier).enroll_files(files)
     assert [result.refused for result in results] == [None, None, "conflict"]
     assert [person.name for person in gallery.people()] == ["Ada", "Bob"]
+
+
+def test_thresholds_of_ones_own_say_who_looks_like_another(identifier, portrait, tmp_path, gallery):
+    """Much higher ones: nobody does, neither of those enrolled nor within a batch."""
+    gallery.keep_own_points(own_points({0.01: 90.0, 0.001: 90.0}).to_dict(), "43 people")
+    enroll(identifier, portrait, "Ada", "ada", direction(1))
+    files = {}
+    for number, name in enumerate(("Bob", "Twin")):
+        files[name] = [tmp_path / f"{name}.png"]
+        Image.fromarray(np.roll(portrait, number, axis=1)).save(files[name][0])
+    identifier.analyzer.lists = [[direction(1)], [direction(1)]]
+    assert [result.refused for result in Enroller(identifier).enroll_files(files)] == [None, None]
 
 
 def test_files_that_cannot_be_read_do_not_stop_the_others(identifier, portrait, tmp_path, gallery):

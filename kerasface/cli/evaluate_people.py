@@ -225,7 +225,8 @@ def _judge_folder(
                     if not is_answer(error):
                         raise
                     # Said last: what was measured is not lost.
-                    refusals.append(f"Nothing was written to {part_file}. {one_line(error)}")
+                    unkept = f" or kept in {gallery}" if gallery else ""
+                    refusals.append(f"Nothing was written to {part_file}{unkept}. {one_line(error)}")
         if extension:
             from kerasface.faces.cohorts import part_to_file
             from kerasface.runs import write_atomically

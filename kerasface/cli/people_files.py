@@ -53,16 +53,20 @@ def import_people(file, passphrase, merge_people, gallery, as_json) -> None:
         if passphrase is None and is_encrypted(file) and _is_terminal():
             passphrase = _ASK
         passphrase = _given(passphrase, twice=False)
+        from kerasface.faces.own_points import points_of
         from kerasface.importing import import_file
 
         with opened_gallery(gallery, create="late") as opened:
             found = import_file(opened, file, passphrase=passphrase, merge=merge_people)
+            points = points_of(opened)
     if as_json:
         print_json({"file": str(file), **found.to_dict()})
         return
     for entry in found.look_alikes:
         click.echo(f"look-alike: {entry.text}", err=True)
     click.echo(f"{gallery}: {counted(found.num_people, 'person', 'people')} from {file}")
+    if points.text:
+        click.echo(points.text)
 
 
 def _is_terminal() -> bool:

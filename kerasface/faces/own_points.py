@@ -93,22 +93,23 @@ class OwnPoints:
         """Whose they are, for people."""
         return f"{counted(self.num_people, 'person', 'people')} of one's own ({self.name})"
 
-    def refusal(self) -> str:
-        """Returns why they are not used, a sentence; empty where they are."""
-        shipped = normalizer_of(self.embedder)
-        if (shipped.digest if shipped else "") == self.cohort:
+    def refusal(self, fingerprint: str) -> str:
+        """Returns why they are not used with an embedder, a sentence; empty where they are."""
+        shipped = normalizer_of(fingerprint)
+        if fingerprint != self.embedder:
+            other = "another embedder"
+        elif (shipped.digest if shipped else "") != self.cohort:
+            other = "another cohort than this KerasFace ships"
+        else:
             return ""
-        return (
-            f"The thresholds of {self.people_text}, of {self.date}, are not used: they hold for another cohort than "
-            f"this KerasFace ships. {_DROP}"
-        )
+        return f"The thresholds of {self.people_text}, of {self.date}, are not used: they hold for {other}. {_DROP}"
 
     def normalizer(self, shipped: Normalizer | None) -> Normalizer | None:
         """Returns what normalizes scores: the shipped cohort with the part beside it."""
         if not self.part:
             return shipped
         card, part = read_part(io.BytesIO(self.part), "The part of a cohort")
-        return shipped and extended(shipped, part, card.name)
+        return shipped and extended(shipped, part, card.sha256[:12])
 
     def shift(self, fmr: float) -> float:
         """Returns how much higher than the shipped threshold the own one for a false match rate is.
@@ -246,13 +247,13 @@ def extended(shipped: Normalizer, part: np.ndarray, name: str) -> Normalizer:
     Args:
         shipped: The one that ships.
         part: Unit embeddings of nobody, `(n, embedding_dim)`.
-        name: The part's.
+        name: What to tell it by from others.
     """
     return replace(shipped, cohort=np.concatenate([shipped.cohort, part]), digest=f"{shipped.digest}+{name}")
 
 
 def _own(fingerprint: str, own: OwnPoints) -> Points:
     shipped = normalizer_of(fingerprint)
-    if refusal := own.refusal():
+    if refusal := own.refusal(fingerprint):
         return Points(fingerprint, shipped, refusal=refusal)
     return Points(fingerprint, own.normalizer(shipped), own)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kerasface.evaluation.normalization import Normalizer
 from kerasface.evaluation.people import PeopleRates, measure_people, rates_of_parts
 from kerasface.evaluation.people_rates import ThresholdRates
 from kerasface.evaluation.verification import num_impostor_needed
@@ -14,7 +13,7 @@ from kerasface.population.extension import Extension
 from kerasface.population.judging import ASKED, FEWEST_PEOPLE, JudgedPeople, shipped_thresholds
 from kerasface.words import counted
 
-_STRICTER = (1, 2, 3, 5, 10, 20)  # fractions of a rate at whose thresholds the rate's upper end is looked at
+_STRICTER = (2, 3, 5, 10, 20)  # fractions of a rate at whose thresholds the rate's upper end is looked at
 
 
 def points_to_keep(judged: JudgedPeople, name: str, date: str, extension: Extension | None = None) -> OwnPoints:
@@ -33,7 +32,7 @@ def points_to_keep(judged: JudgedPeople, name: str, date: str, extension: Extens
     Raises:
         ValueError: If there are fewer than ten people, or too few pairs for any rate.
     """
-    people, measured = judged.people, judged.measured
+    people = judged.people
     if len(people.names) < FEWEST_PEOPLE:
         raise ValueError(
             f"Thresholds of one's own are kept for {FEWEST_PEOPLE} people or more: of fewer, each is in more than a "
@@ -41,11 +40,14 @@ def points_to_keep(judged: JudgedPeople, name: str, date: str, extension: Extens
         )
     shipped = normalizer_of(judged.fingerprint)
     sets = [(people.embeddings, people.labels, shipped)] if extension is None else extension.halves
-    rates = _rates(sets, judged.fingerprint)
-    if not rates:
+    ships = dict(zip(ASKED, shipped_thresholds(judged.fingerprint), strict=True))
+    first = _measured(sets, list(ships.values()))
+    num_impostor = sum(part.num_impostor for part in first)
+    asked = [rate for rate in ASKED if num_impostor >= num_impostor_needed(rate)]
+    if not asked:
         raise ValueError(
             f"No threshold can be kept: the mildest rate, {ASKED[0]:g}, takes {num_impostor_needed(ASKED[0]):,} pairs "
-            f"of photos of different people. Received: {measured.num_impostor:,}."
+            f"of photos of different people. Received: {num_impostor:,}."
         )
     return OwnPoints(
         name=name,
@@ -53,44 +55,35 @@ def points_to_keep(judged: JudgedPeople, name: str, date: str, extension: Extens
         cohort=shipped.digest if shipped else "",
         num_people=len(people.names),
         num_photos=len(people.paths),
-        num_impostor=measured.num_impostor,
-        num_genuine=measured.num_genuine,
+        num_impostor=num_impostor,
+        num_genuine=sum(part.num_genuine for part in first),
         date=date,
-        rates=rates,
+        rates=_rates(sets, first, {rate: ships[rate] for rate in asked}),
         part=part_to_file(extension.part, extension.card) if extension else b"",
     )
 
 
-def _rates(sets: Sequence[tuple[np.ndarray, np.ndarray, Normalizer | None]], fingerprint: str) -> dict:
-    """What happens at the chosen threshold for each rate that all sets of photos together support."""
-    ships = dict(zip(ASKED, shipped_thresholds(fingerprint), strict=True))
-    first = _measured(sets, list(ships.values()))
-    total = sum(part.num_impostor for part in first)
-    asked = [rate for rate in ASKED if total >= num_impostor_needed(rate)]
-    if not asked:
-        return {}
-    tried = {rate: [ships[rate], *(_threshold(first, rate / by) for by in _STRICTER)] for rate in asked}
+def _rates(sets: Sequence, first: list[PeopleRates], ships: dict[float, float]) -> dict[float, ThresholdRates]:
+    """What happens at the chosen threshold for each rate, of which `ships` has the shipped one."""
+    num_people_pairs = sum(part.num_people_pairs for part in first)
+    tried = {}
+    for rate, threshold in ships.items():
+        stricter = _STRICTER if num_people_pairs >= num_impostor_needed(rate) else ()
+        tried[rate] = [threshold, *(_threshold(first, rate / by) for by in (1, *stricter))]
     # Together: a threshold at which few match says something of a stricter one at which nobody does.
     found = iter(rates_of_parts(_measured(sets, [threshold for some in tried.values() for threshold in some])))
-    num_people_pairs = sum(part.num_people_pairs for part in first)
-    return {
-        rate: _chosen(rate, [next(found) for _ in some], num_people_pairs >= num_impostor_needed(rate))
-        for rate, some in tried.items()
-    }
+    return {rate: _chosen(rate, *(next(found) for _ in some)) for rate, some in tried.items()}
 
 
-def _chosen(rate: float, found: list[ThresholdRates], may_lower: bool) -> ThresholdRates:
-    shipped, own, *stricter = found
-    if own.threshold >= shipped.threshold or not may_lower:
-        return max(shipped, own, key=lambda at: at.threshold)
-    return min(
-        (at for at in (own, *stricter) if at.threshold < shipped.threshold and at.fmr.high <= rate),
-        key=lambda at: at.threshold,
-        default=shipped,
-    )
+def _chosen(rate: float, shipped: ThresholdRates, own: ThresholdRates, *stricter: ThresholdRates) -> ThresholdRates:
+    if own.threshold >= shipped.threshold:
+        return own
+    lower = [at for at in stricter if at.threshold < shipped.threshold and at.fmr.high <= rate]
+    return min(lower, key=lambda at: at.threshold, default=shipped)
 
 
 def _measured(sets: Sequence, thresholds: list[float]) -> list[PeopleRates]:
+    """Measures sets of embeddings, labels and normalizer."""
     return [
         measure_people(embeddings, labels, thresholds, normalizer=normalizer, num_worst=1)
         for embeddings, labels, normalizer in sets

@@ -25,6 +25,7 @@ from pages import _models
 from pages._gallery_cards import PER_PAGE, found_people, initials
 from pages._gallery_who import chance_text
 from pages._photos import plain
+from tests.faces.test_own_points import own_points
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 WAIT = 90_000  # milliseconds; on the first photo the server imports TensorFlow and builds the models
@@ -725,3 +726,10 @@ def test_a_chance_is_told_of_an_unknown_face_only_where_the_score_is_why(normali
         probability_text="97.0 % that this is Ada",
     )
     assert bool(chance_text(face)) == told
+
+
+def test_thresholds_of_ones_own_are_named_above_every_view(people, open_view):
+    assert "of one's own" not in said(open_view())
+    people.keep_own_points(own_points({0.01: 0.5}).to_dict(), "43 people")
+    for view in ("people", "who", "file"):
+        assert "The thresholds of 43 people of one's own (crew) decide, of 2026-01-02." in said(open_view(view=view))

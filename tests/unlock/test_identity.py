@@ -7,6 +7,7 @@ from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.operating_points import operating_point
 from kerasface.gallery.store import Consent, GalleryError, NewSample, NoSuchPersonError
 from kerasface.unlock.identity import FMR, MIN_FRAMES, EnrolledPeople, IdentityTrack, enrolled_people
+from tests.faces.test_own_points import own_points
 
 ADA, BOB = "a" * 16, "b" * 16
 
@@ -100,3 +101,15 @@ def test_after_the_consent_nobody_unlocks(gallery):
     gallery.set_consent(person.person_id, over)
     with pytest.raises(GalleryError, match="consent"):
         enrolled_people(gallery, "Ada")
+
+
+def test_thresholds_of_ones_own_hold_whoever_wants_to_unlock(gallery):
+    enrol(gallery, "Ada", unit(1))
+    shipped = IdentityTrack(enrolled_people(gallery))
+    gallery.keep_own_points(own_points({0.01: 0.7, 0.0001: 0.7}).to_dict(), "43 people")
+    track = IdentityTrack(enrolled_people(gallery))
+    assert track.point.threshold == pytest.approx(shipped.point.threshold + 0.7)
+    assert "people of one's own" in track.point.measured_text
+    assert watched(shipped, unit(1)).verdict() is not None
+    gallery.keep_own_points(own_points({0.01: 90.0, 0.0001: 90.0}).to_dict(), "43 people")
+    assert watched(IdentityTrack(enrolled_people(gallery)), unit(1)).verdict() is None
