@@ -9,7 +9,15 @@ setup(
     package_data={
         "kerasface": ["**/*.json", "**/*.npy"],
         "kerasface.shipped": [
-            *("app.py", ".streamlit/config.toml", "pages/**/*.py", "pages/**/*.png", "pages/**/*.css", "pages/**/*.js"),
+            *(
+                "app.py",
+                ".streamlit/config.toml",
+                "pages/**/*.py",
+                "pages/**/*.png",
+                "pages/**/*.webp",
+                "pages/**/*.css",
+                "pages/**/*.js",
+            ),
             *("configs/*.toml", "saved_models/digits/*", "saved_models/face-parts/*"),
         ],
     },
