@@ -9,17 +9,10 @@ setup(
     package_data={
         "kerasface": ["**/*.json", "**/*.npy"],
         "kerasface.shipped": [
-            *(
-                "app.py",
-                ".streamlit/config.toml",
-                "pages/**/*.py",
-                "pages/**/*.png",
-                "pages/**/*.webp",
-                "pages/**/*.css",
-                "pages/**/*.js",
-            ),
+            *(".streamlit/config.toml", "pages/**/*"),  # app.py is a module of the folder
             *("configs/*.toml", "saved_models/digits/*", "saved_models/face-parts/*"),
         ],
     },
+    exclude_package_data={"kerasface.shipped": ["**/__pycache__/*"]},
     include_package_data=False,  # else whatever git or a manifest knows of would follow
 )
