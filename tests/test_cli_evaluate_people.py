@@ -170,7 +170,7 @@ def test_thresholds_are_kept_in_a_gallery_shown_and_taken_back(run, people, monk
     assert json.loads(CliRunner().invoke(main, ["people", "thresholds", "--json", *gallery]).stdout)["own"] == {
         key: value for key, value in told.items() if key != "gallery"
     }
-    assert "of one's own (people) decide" in CliRunner().invoke(main, ["people", "list", *gallery]).stdout
+    assert "of one's own (people), measured on 20" in CliRunner().invoke(main, ["people", "list", *gallery]).stdout
     assert CliRunner().invoke(main, ["people", "thresholds", "--forget", *gallery]).stdout == (
         "g.gallery: None of one's own: the thresholds that ship decide.\n"
     )

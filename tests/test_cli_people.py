@@ -268,7 +268,7 @@ def test_thresholds_of_ones_own_judge_a_merge_and_go_along_with_an_export(run, p
     assert "do not look like one person" in run("people", "merge", "Ada", "Adele", typed="n\n", code=1).stdout
     run("people", "export", tmp_path / "e")
     told = run("people", "import", tmp_path / "e", gallery=tmp_path / "other.gallery").stdout
-    assert "The thresholds of 43 people of one's own (crew) decide, of 2026-01-02." in told
+    assert "The thresholds of 43 people of one's own (crew), measured on 2026-01-02, decide." in told
 
 
 def test_thresholds_that_are_none_are_not_imported(run, people, tmp_path):

@@ -732,4 +732,6 @@ def test_thresholds_of_ones_own_are_named_above_every_view(people, open_view):
     assert "of one's own" not in said(open_view())
     people.keep_own_points(own_points({0.01: 0.5}).to_dict(), "43 people")
     for view in ("people", "who", "file"):
-        assert "The thresholds of 43 people of one's own (crew) decide, of 2026-01-02." in said(open_view(view=view))
+        assert "The thresholds of 43 people of one's own (crew), measured on 2026-01-02, decide." in said(
+            open_view(view=view)
+        )
