@@ -227,8 +227,14 @@ def test_a_part_for_people_of_ones_own(data_dir, tmp_path, monkeypatch):
         (tmp_path / "people" / person.name).mkdir(parents=True)
         for photo in sorted(person.iterdir())[:4]:
             (tmp_path / "people" / person.name / photo.name).write_bytes(photo.read_bytes())
+    monkeypatch.setenv("KERASFACE_KEY", "ab" * 32)
     words = ["evaluate", "population", "people", "--extend", "crew.cohort.npz", "--report", "report.html", "--json"]
-    told = told_by(CliRunner().invoke(main, words))
+    told = told_by(CliRunner().invoke(main, [*words, "--keep", "g.gallery"]))
+    assert told["kept"]["part"]
+    assert told["kept"]["num_impostor"] == 480  # of each half of the people
+    shown = CliRunner().invoke(main, ["people", "thresholds", "--gallery", "g.gallery"]).stdout
+    assert "48 photos, " in shown
+    assert "with a part drawn after them beside the cohort, measured by halves." in shown
     assert (told["num_photos"], told["num_people"], told["num_genuine"]) == (48, 12, 72)
     assert told["at_shipped_thresholds"]["0.001"]["fmr"]["value"] <= 0.001
     assert told["at_shipped_thresholds"]["0.001"]["fnmr"]["value"] <= 0.03

@@ -279,4 +279,5 @@ def test_thresholds_that_are_none_are_not_imported(run, people, tmp_path):
     assert "one's own were altered or are none" in told.stderr
     assert not (tmp_path / "new").exists()
     assert "were altered or are none" in run("people", "thresholds", code=1).stderr
+    assert "Bob  1 sample" in run("people", "list").stdout
     assert "None of one's own" in run("people", "thresholds", "--forget").stdout

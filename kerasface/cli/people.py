@@ -35,16 +35,21 @@ def list_people(gallery, as_json) -> None:
     """List everybody in the gallery, with the number of samples and the consent."""
     with errors(tensorflow=False), opened_gallery(gallery) as opened:
         from kerasface.faces.own_points import points_of
+        from kerasface.gallery.store import GalleryError
 
-        found, points = [person_row(person) for person in opened.people()], points_of(opened)
+        found = [person_row(person) for person in opened.people()]
+        try:
+            points = points_of(opened).text
+        except (GalleryError, ValueError) as error:  # no reason not to list people
+            points = str(error)
     if as_json:
         print_json(found)
         return
     for row in found:
         click.echo(f"{row['name']}  {counted(row['num_samples'], 'sample')}  {_consent_text(row)}")
     click.echo(f"{counted(len(found), 'person', 'people')} in {gallery}")
-    if points.text:
-        click.echo(points.text)
+    if points:
+        click.echo(points)
 
 
 @people.command()

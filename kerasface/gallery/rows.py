@@ -244,12 +244,15 @@ class Rows:
         last = connection.execute(
             "SELECT max(number) FROM changes WHERE action IN (?, ?)", (KEEP_POINTS, FORGET_POINTS)
         ).fetchone()[0]
-        if [change for change, _ in kept] != ([] if last is None else [last]):
+        try:
+            if [change for change, _ in kept] != ([] if last is None else [last]):
+                raise GalleryDamagedError("They are not those of the history.")
+            return self.keys.open(kept[0][1], _OWN_POINTS, last) if kept else None
+        except GalleryDamagedError as error:
             raise GalleryDamagedError(
-                "The thresholds of one's own are not those of the history: they were altered by somebody without the "
-                "key. `kerasface people thresholds --forget` drops them."
-            )
-        return self.keys.open(kept[0][1], _OWN_POINTS, last) if kept else None
+                "The thresholds of one's own were altered by somebody without the key, or destroyed. "
+                "`kerasface people thresholds --forget` drops them."
+            ) from error
 
     def keep_own_points(self, connection: sqlite3.Connection, record: dict | None, detail: str) -> None:
         """Keeps thresholds of one's own in place of earlier ones; `None` drops them."""
