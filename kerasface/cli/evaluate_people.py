@@ -1,7 +1,9 @@
 """Commands that measure who is told from whom: pairs of photos, searches among strangers, a folder of people."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import click
@@ -201,44 +203,36 @@ def _judge_folder(
     """Judges a folder of people over all pairs of photos; draws a part of a cohort, keeps thresholds in a gallery."""
     with errors(), ExitStack() as stack:
         from kerasface.data.people import embed_people, face_crops
+        from kerasface.gallery.store import open_gallery
         from kerasface.population.extension import draw_extension, part_name
         from kerasface.population.judging import judge_people
+        from kerasface.population.own import points_to_keep
         from kerasface.population.sentences import sentences_of
 
-        name = part_name(part_file) if part_file else ""
+        name, today = part_name(part_file) if part_file else "", date.today().isoformat()
         analyzer, extension, kept, refusals = _analyzer(views), None, None, []
         fingerprint = analyzer.embedder.fingerprint
-        opened = stack.enter_context(_opened(gallery, analyzer)) if gallery else None  # refused before the work
+        if gallery:  # refused before the work
+            size = analyzer.embedder.embedding_dim
+            opened = stack.enter_context(open_gallery(gallery, embedder=fingerprint, embedding_dim=size, create="late"))
         with progress_bars() as report, stopwatch() as seconds:
-            people = embed_people(folder, analyzer, on_progress=lambda *counts: report("photos", *counts))
-            judged = judge_people(people, fingerprint, on_progress=lambda *counts: report("pairs of photos", *counts))
+            people = embed_people(folder, analyzer, on_progress=partial(report, "photos"))
+            judged = judge_people(people, fingerprint, on_progress=partial(report, "pairs of photos"))
             if part_file:
-                try:
-                    extension = draw_extension(
-                        people,
-                        fingerprint,
-                        name,
-                        date=date.today().isoformat(),
-                        on_progress=lambda *counts: report("a part of a cohort", *counts),
-                    )
-                except ValueError as error:
-                    if not is_answer(error):
-                        raise
-                    # Said last: what was measured is not lost.
-                    unkept = f" or kept in {gallery}" if gallery else ""
-                    refusals.append(f"Nothing was written to {part_file}{unkept}. {one_line(error)}")
+                unkept = f" or kept in {gallery}" if gallery else ""
+                with _said_last(refusals, f"Nothing was written to {part_file}{unkept}."):
+                    step = partial(report, "a part of a cohort")
+                    extension = draw_extension(people, fingerprint, name, date=today, on_progress=step)
         if extension:
             from kerasface.faces.cohorts import part_to_file
             from kerasface.runs import write_atomically
 
             write_atomically(part_file, part_to_file(extension.part, extension.card))
-        if opened and not refusals:
-            try:
-                kept = _keep(opened, judged, folder, extension)
-            except ValueError as error:
-                if not is_answer(error):
-                    raise
-                refusals.append(f"Nothing was kept in {gallery}. {one_line(error)}")
+        if gallery and not refusals:
+            with _said_last(refusals, f"Nothing was kept in {gallery}."):
+                points = points_to_keep(judged, folder.resolve().name, today, extension)
+                opened.keep_own_points(points.to_dict(), points.people_text)
+                kept = points
         if report_file:
             from kerasface.population.report import people_document, worst_pairs
 
@@ -260,20 +254,15 @@ def _judge_folder(
         raise click.ClickException(" ".join(refusals))
 
 
-def _opened(gallery: Path, analyzer):
-    from kerasface.gallery.store import open_gallery
-
-    embedder = analyzer.embedder
-    return open_gallery(gallery, embedder=embedder.fingerprint, embedding_dim=embedder.embedding_dim, create="late")
-
-
-def _keep(opened, judged, folder: Path, extension):
-    """Keeps the thresholds of these people in a gallery, and returns them."""
-    from kerasface.population.own import points_to_keep
-
-    points = points_to_keep(judged, folder.resolve().name, date.today().isoformat(), extension)
-    opened.keep_own_points(points.to_dict(), points.people_text)
-    return points
+@contextmanager
+def _said_last(refusals: list[str], what: str) -> Iterator[None]:
+    """Keeps an answer for the end: what was measured before is not lost."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        if not is_answer(error):
+            raise
+        refusals.append(f"{what} {one_line(error)}")
 
 
 def _tell_people(judged, extension, part_file: Path | None, failed: list[dict], seconds: float) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kerasface.gallery import transfer
 from kerasface.gallery.store import GalleryDamagedError
 from tests.gallery.test_sealing import alter
 
@@ -66,7 +67,8 @@ def test_another_embedder_drops_them_and_says_so(keeping, open_at, path):
 
 
 @pytest.mark.parametrize("passphrase", [None, "correct horse"])
-def test_they_go_along_with_an_export(keeping, open_at, tmp_path, passphrase):
+def test_they_go_along_with_an_export(keeping, open_at, tmp_path, passphrase, monkeypatch):
+    monkeypatch.setitem(transfer._SCRYPT, "n", 2**10)  # half a second for each passphrase is for those who guess
     keeping.export(tmp_path / "export", passphrase=passphrase)
     other = open_at(tmp_path / "other", key=b"o" * 32)
     assert other.import_(tmp_path / "export", passphrase=passphrase) == 1

@@ -50,6 +50,7 @@ def test_many_people_lower_one_to_where_even_the_upper_end_is_no_more_than_asked
     assert at[0.001].threshold == 100  # 1,770 pairs of people are fewer than 3,000
 
 
+@pytest.mark.slow
 def test_with_a_part_they_are_measured_by_halves(monkeypatch, tmp_path):
     people = made_up_people([8] * 12, noise=0.6, num_directions=6)
     extension = draw_extension(people, FINGERPRINT, "crew", date="2026-01-02")
