@@ -15,7 +15,7 @@ from statistics import mean
 from lfw import lfw_folder
 from machine import benchmark_parser, print_columns, print_header, print_row
 
-from kerasface.train.classify import train_classifier
+from kerasface.train.classification.training import train_classifier
 from kerasface.train.recipe import ClassifyRecipe
 
 

@@ -18,7 +18,7 @@ from mtcnn import MTCNN
 
 from kerasface.faces.detection import FaceDetector
 from kerasface.faces.turns import TURNS, turned
-from kerasface.images import decode
+from kerasface.images.decoding import decode
 
 PICTURES = (
     "brick",

@@ -14,7 +14,7 @@ from machine import print_columns, print_header, print_row
 
 from kerasface.data.samples import write_digits
 from kerasface.models.zoo import ARCHITECTURES
-from kerasface.train.classify import train_classifier
+from kerasface.train.classification.training import train_classifier
 from kerasface.train.recipe import build_recipe, read_recipe
 
 RECIPE = Path(__file__).resolve().parent.parent / "configs" / "digits.toml"

@@ -20,10 +20,10 @@ from machine import benchmark_parser, interleaved, print_columns, print_header, 
 from kerasface.evaluation.segmentation import SegmentationCounts
 from kerasface.evaluation.verification import wilson_interval
 from kerasface.faces.detection import Face, central_face
-from kerasface.images import decode
+from kerasface.images.decoding import decode
 from kerasface.models.runtime import compile_network
-from kerasface.runs import load_run
-from kerasface.segment import Segmenter
+from kerasface.runs.store import load_run
+from kerasface.tasks.segmentation import Segmenter
 
 NEAR = 3  # pixels, of a face brought to 256
 POINTS = (

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from machine import benchmark_parser, print_columns, print_header, print_row
 
-from kerasface.data.mask_trials import score_masks
-from kerasface.runs import load_run
-from kerasface.segment import Segmenter
+from kerasface.data.trials.masks import score_masks
+from kerasface.runs.store import load_run
+from kerasface.tasks.segmentation import Segmenter
 from kerasface.train.recipe import build_recipe, read_recipe
-from kerasface.train.segment import train_segmentation
-from kerasface.train.segment_recipe import SegmentRecipe
+from kerasface.train.segmentation.recipe import SegmentRecipe
+from kerasface.train.segmentation.training import train_segmentation
 
 
 def persons_of(folder: Path) -> dict[str, list[str]]:

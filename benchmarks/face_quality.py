@@ -22,9 +22,9 @@ from lfw import batches, lfw_folder
 from machine import benchmark_parser, print_columns, print_header, print_row
 from sklearn.metrics import roc_auc_score
 
-from kerasface.data.crops import crop_faces, embed_crops
+from kerasface.data.cache.crops import crop_faces, embed_crops
+from kerasface.data.cache.store import default_cache_folder
 from kerasface.data.folders import read_identity_folders
-from kerasface.data.store import default_cache_folder
 from kerasface.evaluation.normalization import normalized_scores
 from kerasface.evaluation.verification import wilson_interval
 from kerasface.faces.analyzer import FaceAnalyzer
@@ -34,7 +34,7 @@ from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.operating_points import operating_point
 from kerasface.faces.quality import MAX_YAW, FaceQuality, head_pose, measure_quality, problems
-from kerasface.images import decode
+from kerasface.images.decoding import decode
 
 # Measure: whether a high value is the bad one; angles by their size.
 MEASURES = {"side": False, "sharpness": False, "yaw": True, "pitch": True, "roll": True, "brightness": False}

@@ -18,7 +18,7 @@ from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.detection import FaceDetector, central_face
 from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.operating_points import operating_point
-from kerasface.images import decode
+from kerasface.images.decoding import decode
 
 NORMALIZER = normalizer_of(embedder_fingerprint())
 WIDTHS = (16, 20, 24, 28, 32, 40, 56, 80)

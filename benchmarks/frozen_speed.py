@@ -14,11 +14,11 @@ import keras
 from lfw import lfw_folder
 from machine import benchmark_parser, interleaved, print_columns, print_header, print_row
 
-from kerasface.train.defaults import resolve
-from kerasface.train.frozen import FrozenFeatures, build_head, joined
-from kerasface.train.prepare import prepare
+from kerasface.train.classification.data import prepare
+from kerasface.train.classification.defaults import resolve
+from kerasface.train.classification.stages import head_stage, image_stage, training_context
+from kerasface.train.engine.frozen import FrozenFeatures, build_head, joined
 from kerasface.train.recipe import ClassifyRecipe
-from kerasface.train.stages import head_stage, image_stage, training_context
 
 
 def main() -> None:

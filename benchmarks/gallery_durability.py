@@ -25,8 +25,9 @@ from pathlib import Path
 import numpy as np
 from machine import print_columns, print_header, print_row
 
+from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.sqlite import SqliteGallery
-from kerasface.gallery.store import NewSample, open_gallery
+from kerasface.gallery.store import NewSample
 
 EMBEDDING_DIM = 128
 WORKERS = 2

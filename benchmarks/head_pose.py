@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from machine import benchmark_parser, print_columns, print_header, print_row
 
-from kerasface.images import decode
-from kerasface.recognise import build_classifier
-from kerasface.runs import load_run
-from kerasface.train.classify import train_classifier
-from kerasface.train.defaults import resolve
-from kerasface.train.prepare import prepare
+from kerasface.images.decoding import decode
+from kerasface.runs.store import load_run
+from kerasface.tasks.recognition import build_classifier
+from kerasface.train.classification.data import prepare
+from kerasface.train.classification.defaults import resolve
+from kerasface.train.classification.training import train_classifier
 from kerasface.train.recipe import ClassifyRecipe, build_recipe, read_recipe
 
 RECIPE = Path(__file__).resolve().parent.parent / "configs" / "head-pose.toml"

@@ -17,8 +17,8 @@ import numpy as np
 from machine import print_columns, print_header, print_row
 
 from kerasface.data.augmentation import MIXES, POLICIES
+from kerasface.data.cache.store import RecordStore, StoredArray
 from kerasface.data.pipelines import training_batches
-from kerasface.data.store import RecordStore, StoredArray
 
 IMAGE_SIZE = 112
 NUM_CLASSES = 7000

@@ -21,18 +21,18 @@ from open_set_lfw import lfw_embeddings
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import central_face
 from kerasface.faces.embedding import FaceEmbedder
-from kerasface.images import decode
-from kerasface.inspection.attribution import DEFAULT_METHOD, METHODS
-from kerasface.inspection.embedding_map import project
-from kerasface.inspection.faithfulness import deletion_insertion
-from kerasface.inspection.match import explain_match, match_model
-from kerasface.inspection.regions import region_shares
-from kerasface.inspection.sanity import sanity_correlation
+from kerasface.images.decoding import decode
+from kerasface.inspection.attribution.faithfulness import deletion_insertion
+from kerasface.inspection.attribution.match import explain_match, match_model
+from kerasface.inspection.attribution.methods import DEFAULT_METHOD, METHODS
+from kerasface.inspection.attribution.regions import region_shares
+from kerasface.inspection.attribution.sanity import sanity_correlation
+from kerasface.inspection.attribution.targets import ClassTarget
+from kerasface.inspection.maps.embedding_map import project
 from kerasface.inspection.stitched import Stitched
-from kerasface.inspection.targets import ClassTarget
-from kerasface.runs import load_run
-from kerasface.segment import Segmenter, mask_in_crop
-from kerasface.train.classify import train_classifier
+from kerasface.runs.store import load_run
+from kerasface.tasks.segmentation import Segmenter, mask_in_crop
+from kerasface.train.classification.training import train_classifier
 
 HELD_OUT = 2  # photos of each person
 CHECKED = ("rise", "occlusion", "layer-cam", "smooth-grad", "integrated-gradients", "grad-cam")

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasface.faces.detection import FaceDetector, central_face
 from kerasface.faces.embedding import FaceEmbedder
-from kerasface.images import decode
+from kerasface.images.decoding import decode
 
 BATCH = 32
 

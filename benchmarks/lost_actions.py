@@ -34,7 +34,7 @@ NOTED = "kerasface_started.jsonl"
 # What a training would be started with is written down: a hundred trainings would be a benchmark of something else.
 PREPARE = f"""
 import json
-import kerasface.train.background as background
+import kerasface.train.process.background as background
 def note(command, name, **others):
     with open({NOTED!r}, "a") as file:
         file.write(json.dumps([list(command), name]) + chr(10))

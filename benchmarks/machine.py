@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
-from kerasface.files import user_path
-from kerasface.terminal import choose_kernels
+from kerasface.files.paths import user_path
+from kerasface.terminal.progress import choose_kernels
 
 # What the command line and the dashboard use; it has an effect only before TensorFlow is imported.
 _IN_TIME = "tensorflow" not in sys.modules

@@ -19,15 +19,15 @@ from pathlib import Path
 import numpy as np
 from machine import print_columns, print_header, print_row
 
+from kerasface.data.cache.store import RecordStore, StoredArray
 from kerasface.data.duplicates import LeakReport
 from kerasface.data.pipelines import training_batches
-from kerasface.data.store import RecordStore, StoredArray
 from kerasface.evaluation.classification import top_k_accuracy
-from kerasface.train.defaults import resolve
-from kerasface.train.judging import judge_images
-from kerasface.train.prepare import PreparedData
+from kerasface.train.classification.data import PreparedData
+from kerasface.train.classification.defaults import resolve
+from kerasface.train.classification.judging import judge_images
+from kerasface.train.classification.stages import image_stage, scratch_model, training_context
 from kerasface.train.recipe import ClassifyRecipe
-from kerasface.train.stages import image_stage, scratch_model, training_context
 
 SIDE, CLASSES, PER_CLASS = 112, 7000, 20
 

@@ -16,8 +16,8 @@ import numpy as np
 from lfw import lfw_folder
 from machine import benchmark_parser, print_columns, print_header, print_row
 
-from kerasface.train.metric import train_metric
-from kerasface.train.metric_recipe import CHOICES, MetricRecipe
+from kerasface.train.metric_learning.recipe import CHOICES, MetricRecipe
+from kerasface.train.metric_learning.training import train_metric
 
 
 def main() -> None:

@@ -16,9 +16,9 @@ from machine import benchmark_parser, print_columns, print_header, print_row
 from operating_points import Cohorts
 from populations import read_population
 
-from kerasface.data.crops import crop_faces, embed_crops
+from kerasface.data.cache.crops import crop_faces, embed_crops
+from kerasface.data.cache.store import default_cache_folder
 from kerasface.data.folders import read_identity_folders
-from kerasface.data.store import default_cache_folder
 from kerasface.evaluation.identification import (
     OpenSetTrial,
     check_thresholds,

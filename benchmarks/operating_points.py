@@ -39,7 +39,7 @@ from kerasface.evaluation.identification import search_gallery
 from kerasface.evaluation.normalization import Normalizer, normalized_scores
 from kerasface.evaluation.verification import threshold_at_fmr, wilson_interval
 from kerasface.faces.embedding import FaceEmbedder
-from kerasface.images import decode
+from kerasface.images.decoding import decode
 from kerasface.models.face_resnet import VIEWS
 
 OUT = COHORT.parent.parent / "operating_points.json"
@@ -355,13 +355,18 @@ class Cohorts:
         self._drawn: dict[tuple, np.ndarray] = {}
 
     def after(self, some: Population) -> Normalizer:
+        return self._of({name: some.paths if name == some.name else one.paths for name, one in self._fitted.items()})
+
+    def without(self, left_out: str) -> Normalizer:
+        return self._of({name: one.paths for name, one in self._fitted.items() if name != left_out})
+
+    def _of(self, photos: dict[str, list[Path]]) -> Normalizer:
         parts = []
-        for name, part in SHIPPED.items():
-            photos = some.paths if name == some.name else self._fitted[name].paths
-            key = name, tuple(photos)
+        for name, paths in photos.items():
+            key = name, tuple(paths)
             if key not in self._drawn:
-                rows = np.array([self._row_of[name][path] for path in photos])
-                self._drawn[key] = drawn_after(self._fitted[name][rows], part)[0]
+                rows = np.array([self._row_of[name][path] for path in paths])
+                self._drawn[key] = drawn_after(self._fitted[name][rows], SHIPPED[name])[0]
             parts.append(self._drawn[key])
         return replace(self.shipped, cohort=np.concatenate(parts))
 

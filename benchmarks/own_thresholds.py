@@ -16,9 +16,9 @@ import numpy as np
 from machine import benchmark_parser, print_columns, print_header, print_row
 from populations import Population, read_population
 
-from kerasface.data.crops import crop_faces
+from kerasface.data.cache.crops import crop_faces
+from kerasface.data.cache.store import default_cache_folder
 from kerasface.data.people import EmbeddedPeople
-from kerasface.data.store import default_cache_folder
 from kerasface.evaluation.people import measure_people
 from kerasface.faces.cohorts import _parts, embedder_of
 from kerasface.faces.detection import FaceDetector

@@ -18,8 +18,8 @@ import numpy as np
 from machine import print_columns, print_header, print_row
 
 from kerasface.data.samples import write_digits
-from kerasface.runs import load_run
-from kerasface.train.session import read_events, session_folder
+from kerasface.runs.store import load_run
+from kerasface.train.engine.session import read_events, session_folder
 
 SETTINGS = [
     *("--no-faces", "--no-flip", "--image-size", "32", "--backbone", "simple_cnn", "--dropout", "0.2"),

@@ -15,16 +15,16 @@ import numpy as np
 from lfw import lfw_folder
 from machine import benchmark_parser, print_columns, print_header, print_row
 
-from kerasface.data.crops import crop_faces
-from kerasface.data.image_cache import fit_square
+from kerasface.data.cache.crops import crop_faces
+from kerasface.data.cache.images import fit_square
 from kerasface.data.samples import write_digits
 from kerasface.evaluation.classification import apply_temperature, calibration
 from kerasface.faces.detection import FaceDetector
 from kerasface.faces.embedding import FaceEmbedder
-from kerasface.images import decode
+from kerasface.images.decoding import decode
 from kerasface.models.runtime import compile_network
-from kerasface.runs import load_run
-from kerasface.train.classify import train_classifier
+from kerasface.runs.store import load_run
+from kerasface.train.classification.training import train_classifier
 from kerasface.train.recipe import ClassifyRecipe
 
 PEOPLE = (5, 5, 5, 8, 8, 8, 12, 20, 20, 40)

@@ -15,11 +15,11 @@ import keras
 import numpy as np
 from machine import print_columns, print_header, print_row
 
+from kerasface.data.cache.store import RecordStore
 from kerasface.data.pipelines import training_batches
-from kerasface.data.store import RecordStore
 from kerasface.models.runtime import accelerators, device_name
 from kerasface.models.zoo import build_architecture
-from kerasface.train.optimizers import build_optimizer
+from kerasface.train.engine.optimizers import build_optimizer
 
 CLASSES = 100
 

@@ -2,25 +2,27 @@
 
     python benchmarks/travel.py --data ../shared/data
 
-Georgia Tech and the portraits are judged by halves of their people, with the cohort's part drawn after the other half;
-LFW's people are judged with the cohort that ships, whose LFW part is drawn after others.
+Georgia Tech and the portraits are judged by halves of their people, with the cohort's part drawn after the other half,
+and with their kind left out of the cohort; LFW's people with the cohort that ships, whose LFW part is drawn after
+others. Single frames of an unlock are photos of Georgia Tech before everybody else enrolled there.
 """
 
 import time
 from statistics import median
 
 import numpy as np
-from cohort import pairs
+from cohort import View2, pairs
 from machine import benchmark_parser, print_columns, print_header, print_row
 from operating_points import Cohorts
 from populations import NAMES, read_population
 
-from kerasface.data.pairs import read_pairs
-from kerasface.evaluation.normalization import Normalizer, normalized_scores
+from kerasface.evaluation.normalization import Normalizer
 from kerasface.evaluation.reliability import expected_calibration_error
-from kerasface.evaluation.verification import evaluate_verification, threshold_at_fmr
+from kerasface.evaluation.verification import threshold_at_fmr
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.operating_points import operating_point, pair_calibration, search_point
+from kerasface.unlock.identity import FMR as UNLOCK_FMR
+from kerasface.unlock.identity import EnrolledPeople, IdentityTrack
 
 FMRS, SPLITS, GALLERIES = (0.001, 0.0001), 6, 20
 
@@ -52,15 +54,8 @@ def cross_fitted(normalizer: Normalizer, people) -> list[float]:
 
 
 def view2(data, lfw, normalizer: Normalizer) -> None:
-    listed = read_pairs(data / "lfw" / "pairs.txt", data / "lfw" / "images")
-    row_of = {path: row for row, path in enumerate(lfw.paths)}
-    a, b = (np.array([row_of[getattr(pair, side)] for pair in listed]) for side in ("path_a", "path_b"))
-    cosines, statistics = np.sum(lfw.embeddings[a] * lfw.embeddings[b], axis=1), normalizer.statistics(lfw.embeddings)
-    same, folds = [pair.same for pair in listed], [pair.fold for pair in listed]
     print_columns("View 2, folds 1-5", "accuracy", "TAR at FMR 1 %", "TAR at FMR 0.1 %", "AUC")
-    normalized = normalized_scores(cosines, statistics[a], statistics[b])
-    for name, scores in {"cosine": cosines, "normalized": normalized}.items():
-        found = evaluate_verification(scores, same, folds, bootstrap=10)
+    for name, found in View2(data, lfw).judge(normalizer).items():
         tars = (found.tar_at_fmr[fmr].value for fmr in ("0.01", "0.001"))
         print_row(name, f"{found.accuracy_mean:.2%}", *(f"{tar:.2%}" for tar in tars), f"{found.auc:.5f}")
 
@@ -86,6 +81,9 @@ def judge_others(everybody: dict, cohorts: Cohorts, points: list, fingerprint: s
                     own += zip(np.unique(some.labels), own_rates(scores, some.labels, points[0].threshold), strict=True)
                     confused += over_half(scores, some.labels, points[0].threshold)
         print_row(name, *(f"{value:.4%}" for value in np.mean(rows, axis=0)))
+        genuine, impostor = pairs(cohorts.without(name), people)
+        left_out = [np.mean(impostor >= point.threshold) for point in points] + [np.mean(genuine < points[0].threshold)]
+        print_row(f"{name}, its part left out", *(f"{value:.4%}" for value in left_out))
         if name == "gtech":
             rates = {one: np.mean([rate for who, rate in own if who == one]) for one, _ in own}
             over = sum(rate > 10 * FMRS[0] for rate in rates.values())
@@ -114,6 +112,22 @@ def judge_searches(lfw, kept: list[tuple], fingerprint: str) -> None:
     print_row("LFW before 12 or 13 of gtech", "1 %", f"{np.mean(rates):.2%}")
 
 
+def judge_frames(kept: list[tuple], fingerprint: str) -> None:
+    """Single frames of strangers before each person of Georgia Tech, of whom some photos are enrolled."""
+    print_columns("photos enrolled", "frames of strangers", "rate of an attempt", "frames that would pass")
+    for enrolled in (1, 3, 5):
+        passed = []
+        for normalizer, some in kept:
+            for one in np.unique(some.labels):
+                own = some.embeddings[some.labels == one][:enrolled]
+                people = EnrolledPeople({"one": "One"}, ("one",) * len(own), own, fingerprint)
+                threshold = IdentityTrack(people).point.threshold
+                scores = normalizer.scores(some.embeddings[some.labels != one], own)
+                passed.append(scores.max(axis=1) >= threshold)
+        passed = np.concatenate(passed)
+        print_row(enrolled, f"{len(passed):,}", f"{UNLOCK_FMR:.2%}", f"{np.mean(passed):.4%}")
+
+
 def main() -> None:
     arguments = benchmark_parser(__doc__).parse_args()
     print_header()
@@ -131,6 +145,8 @@ def main() -> None:
     kept = judge_others(everybody, cohorts, points, embedder.fingerprint)
     print()
     judge_searches(lfw, kept, embedder.fingerprint)
+    print()
+    judge_frames(kept, embedder.fingerprint)
     seconds = []
     for row in range(0, 400, 2):
         started = time.perf_counter()

@@ -37,7 +37,7 @@ from unlock_videos import FRAME_RATE, BorrowedTurn, Head, Maker, print_moved, re
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.detection import central_face
-from kerasface.images import decode
+from kerasface.images.decoding import decode
 from kerasface.unlock.challenge import Challenge, draw_challenge
 from kerasface.unlock.identity import EnrolledPeople, IdentityTrack
 from kerasface.unlock.liveness import MIN_WIDTH

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from kerasface.faces.detection import FaceDetector, central_face
-from kerasface.images import decode
+from kerasface.images.decoding import decode
 from kerasface.unlock.challenge import Challenge, Pose
 from kerasface.unlock.states import State, Status
 

@@ -16,8 +16,8 @@ from machine import benchmark_parser, print_columns, print_header, print_row, ti
 from PIL import Image
 
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.images import decode
-from kerasface.verify import verify
+from kerasface.images.decoding import decode
+from kerasface.tasks.verification import verify
 
 SIDE = 1000  # 1000 x 1000 pixels: one megapixel
 

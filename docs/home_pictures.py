@@ -13,15 +13,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from skimage.data import astronaut
 
-from kerasface import runs
 from kerasface.data.samples import draw_digit
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.drawing import CHOSEN, draw_mask
-from kerasface.inspection.activations import feature_maps
-from kerasface.inspection.basics import KERNELS, convolve
-from kerasface.inspection.mosaics import feature_grid
+from kerasface.inspection.layers.activations import feature_maps
+from kerasface.inspection.layers.mosaics import feature_grid
+from kerasface.inspection.teaching.basics import KERNELS, convolve
 from kerasface.models.face_resnet import build_face_resnet_map
-from kerasface.segment import Segmenter
+from kerasface.runs import store as runs
+from kerasface.tasks.segmentation import Segmenter
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "pages" / "home_pictures"

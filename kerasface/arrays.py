@@ -174,11 +174,11 @@ def described(value: object) -> str:
 def _array_of(value: object) -> str:
     """Tells how to make an array of what somebody may have instead."""
     if isinstance(value, str | os.PathLike):
-        return f"Open it with kerasface.images.decode({os.fspath(value)!r})."
+        return f"Open it with kerasface.images.decoding.decode({os.fspath(value)!r})."
     if isinstance(value, bytes | bytearray | memoryview):
-        return "Decode it with kerasface.images.decode(content)."
+        return "Decode it with kerasface.images.decoding.decode(content)."
     if value is None:
-        return "cv2.imread returns None for what it cannot read; kerasface.images.decode(path) says why it cannot."
+        return "cv2.imread returns None for what it cannot read; kerasface.images.decoding.decode says why."
     if hasattr(value, "convert"):
         return "Make an array of it: np.asarray(image.convert('RGB'))."
     if hasattr(value, "__array__"):
@@ -204,7 +204,7 @@ def _photo_of(array: np.ndarray) -> str:
         return "Its channels come first: np.moveaxis(image, 0, -1)."
     if array.ndim == 3 and array.shape[2] == 3:
         return _as_uint8(array)
-    return "kerasface.images.decode(path) gives one."
+    return "kerasface.images.decoding.decode(path) gives one."
 
 
 def _as_uint8(array: np.ndarray) -> str:

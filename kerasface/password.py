@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kerasface.gallery.keys import key_path
-from kerasface.streams import printable
+from kerasface.terminal.streams import printable
 
 SHORTEST = 8  # characters
 # 32 MiB and about a tenth of a second for each guess.
@@ -114,7 +114,9 @@ def set_password(password: str) -> Path:
         )
     if printable(password) != password:
         raise ValueError("A password must be text. Received: bytes that are none in this terminal's encoding.")
-    from kerasface.runs import write_atomically  # Keras, which the dashboard imports behind a sign of progress
+    from kerasface.runs.store import (
+        write_atomically,  # Keras, which the dashboard imports behind a sign of progress
+    )
 
     salt = os.urandom(_SALT_BYTES)
     record = {"scrypt": [_COST, _BLOCK_SIZE, _PARALLEL]}

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from kerasface.errors import told
-from kerasface.inspection.calculators import conv_multiply_adds, conv_output_size, conv_parameters, separable_ratio
-from kerasface.inspection.factorised import ways_to_convolve
-from kerasface.inspection.kernel_places import LEFT_OUT, kernel_places
+from kerasface.inspection.cost.calculators import conv_multiply_adds, conv_output_size, conv_parameters, separable_ratio
+from kerasface.inspection.teaching.factorized import ways_to_convolve
+from kerasface.inspection.teaching.kernel_places import LEFT_OUT, kernel_places
 from kerasface.plotting.kernel_places import MAX_PIXELS, places_figure
 from kerasface.plotting.style import percent
+from kerasface.terminal.errors import told
 from pages._architectures_layers import FORMULA
 from pages._charts import show_chart
 from pages._photos import plain

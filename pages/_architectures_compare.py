@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from kerasface.inspection.comparison import build_by_name, measure_latency
+from kerasface.inspection.cost.comparison import build_by_name, measure_latency
 from kerasface.models.backbones import backbone_names
 from kerasface.models.runtime import device_name
 from kerasface.models.zoo import ARCHITECTURES

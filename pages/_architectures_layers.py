@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from kerasface.errors import told
-from kerasface.inspection.arithmetic import LayerRecord, ModelCost
-from kerasface.inspection.calculators import FLOAT32
-from kerasface.inspection.worked import Worked, latex
+from kerasface.inspection.cost.arithmetic import LayerRecord, ModelCost
+from kerasface.inspection.cost.calculators import FLOAT32
+from kerasface.inspection.cost.worked import Worked, latex
 from kerasface.models.pretrained import ModelFileError
 from kerasface.plotting.costs import layer_costs
-from kerasface.runs import RunError
+from kerasface.runs.store import RunError
+from kerasface.terminal.errors import told
 from pages._architectures_ideas import idea_of
 from pages._architectures_models import SIDE, SIDES, Choice, Costs, costs_of, list_choices
 from pages._charts import show_chart

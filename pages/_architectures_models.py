@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import keras
 import streamlit as st
 
-from kerasface import runs
-from kerasface.inspection.arithmetic import LayerRecord, ModelCost, layer_table, model_cost
-from kerasface.inspection.comparison import build_by_name
-from kerasface.inspection.worked import Worked, worked_sums
+from kerasface.inspection.cost.arithmetic import LayerRecord, ModelCost, layer_table, model_cost
+from kerasface.inspection.cost.comparison import build_by_name
+from kerasface.inspection.cost.worked import Worked, worked_sums
 from kerasface.models.backbones import APPLICATIONS
 from kerasface.models.face_resnet import IMAGE_SIZE
 from kerasface.models.unet import build_encoder, build_unet
 from kerasface.models.zoo import ARCHITECTURES
+from kerasface.runs import store as runs
 from pages._runs import show_broken_runs
 
 # Larger ones would give a dense layer on all pixels more than a gigabyte of weights.

@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from kerasface.error_report import points
 from kerasface.evaluation.comparison import SIGNIFICANCE, Difference, PairComparison, compare_pairs
 from kerasface.evaluation.verification import Roc, num_impostor_needed, roc
 from kerasface.plotting.comparison import compared_det_curves
-from kerasface.plotting.document import share
+from kerasface.reports.error_rates import points
+from kerasface.terminal.words import share
 from pages._charts import show_chart
 from pages._evaluate_data import ScoredList, score
 from pages._evaluate_pairs import show_failed, show_pair_cards

@@ -6,9 +6,9 @@ import streamlit as st
 from kerasface.data.people import EmbeddedPeople
 from kerasface.evaluation.people_rates import FACTOR
 from kerasface.population.judging import ASKED, MAIN, JudgedPeople, judge_people
-from kerasface.population.report import own_rates_of, people_document, worst_pairs
 from kerasface.population.sentences import sentences_of
-from kerasface.words import counted, percent_of
+from kerasface.reports.population import own_rates_of, people_document, worst_pairs
+from kerasface.terminal.words import counted, percent_of
 from pages._charts import show_chart
 from pages._evaluate_data import Embedded, People
 from pages._evaluate_models import Report

@@ -11,8 +11,8 @@ from kerasface.data.pairs import check_images, persons_of, read_pairs
 from kerasface.evaluation.calibration import COSINE, NORMALIZED, SCORE_NAMES
 from kerasface.evaluation.normalization import normalized_scores
 from kerasface.faces.cohorts import normalizer_of
-from kerasface.inspection.embedding_map import file_points, read_thumbnails
-from kerasface.train.metric_judging import drawn_pairs
+from kerasface.inspection.maps.embedding_map import file_points, read_thumbnails
+from kerasface.train.metric_learning.judging import drawn_pairs
 
 MAX_IMPOSTOR = 50_000  # pairs drawn: enough for a false match rate of 0.01 %, and quick to draw and to resample
 _FOLDS = 5

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from kerasface import runs
-from kerasface.data.crops import CroppedFaces, crop_faces, embed_crops
-from kerasface.data.features import cached_features
-from kerasface.data.image_cache import cache_resized
-from kerasface.data.store import default_cache_folder
-from kerasface.errors import told
+from kerasface.data.cache.crops import CroppedFaces, crop_faces, embed_crops
+from kerasface.data.cache.features import cached_features
+from kerasface.data.cache.images import cache_resized
+from kerasface.data.cache.store import default_cache_folder
 from kerasface.faces.detection import Face
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.quality import measure_quality
 from kerasface.models.pretrained import ModelFileError
 from kerasface.models.runtime import Network, best_precision, compile_network
+from kerasface.runs import store as runs
+from kerasface.terminal.errors import told
 from pages._evaluate_data import Embedded, People
 from pages._models import analyzer_or_stop
 from pages._photos import plain

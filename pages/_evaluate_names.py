@@ -6,11 +6,8 @@ from functools import partial
 
 import streamlit as st
 
-from kerasface import runs
-from kerasface.data.class_trials import NamedPictures, some_names
-from kerasface.data.image_cache import fit_square
-from kerasface.error_report import classification_document, classifier_verdict
-from kerasface.errors import told
+from kerasface.data.cache.images import fit_square
+from kerasface.data.trials.classes import NamedPictures, some_names
 from kerasface.evaluation.classification_report import (
     ClassificationReport,
     CountedShare,
@@ -20,10 +17,13 @@ from kerasface.evaluation.classification_report import (
 )
 from kerasface.evaluation.comparison import ClassifierComparison, compare_classifiers
 from kerasface.evaluation.names import as_name
-from kerasface.images import ImageError, decode
+from kerasface.images.decoding import ImageError, decode
 from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
-from kerasface.plotting.document import share
-from kerasface.recognise import name_folder, open_set_of, unknown_note
+from kerasface.reports.error_rates import classification_document, classifier_verdict
+from kerasface.runs import store as runs
+from kerasface.tasks.recognition import name_folder, open_set_of, unknown_note
+from kerasface.terminal.errors import told
+from kerasface.terminal.words import share
 from pages._charts import show_chart
 from pages._evaluate_models import Report
 from pages._evaluate_shown import show_files, show_table

@@ -8,9 +8,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from kerasface import runs
-from kerasface.data.trials import check_shipped_thresholds, share_out
-from kerasface.error_report import curves_of, identification_document
+from kerasface.data.trials.identities import check_shipped_thresholds, share_out
 from kerasface.evaluation.calibration import COSINE, NORMALIZED, SCORE_NAMES
 from kerasface.evaluation.classification import OpenSet, OpenSetCurve
 from kerasface.evaluation.identification import (
@@ -24,9 +22,11 @@ from kerasface.evaluation.verification import Roc, roc
 from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.operating_points import search_point
 from kerasface.plotting.classification import open_set_curve
-from kerasface.plotting.document import share
 from kerasface.plotting.error_rates import cmc_curve, fnir_against_fpir
-from kerasface.recognise import unknown_note
+from kerasface.reports.error_rates import curves_of, identification_document
+from kerasface.runs import store as runs
+from kerasface.tasks.recognition import unknown_note
+from kerasface.terminal.words import share
 from pages._charts import show_chart
 from pages._evaluate_data import Embedded, People
 from pages._evaluate_models import Report

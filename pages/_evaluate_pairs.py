@@ -8,8 +8,8 @@ import streamlit as st
 from kerasface.evaluation.calibration import NORMALIZED
 from kerasface.evaluation.slices import CountedRate, evaluate_slices
 from kerasface.plotting.calibration import pair_reliability
-from kerasface.plotting.document import share
 from kerasface.plotting.error_rates import det_curve, roc_curve, score_histogram, slices
+from kerasface.terminal.words import share
 from pages._charts import show_chart
 from pages._evaluate_confused import people_html, show_confused
 from pages._evaluate_data import ScoredList, score

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kerasface.error_report import verification_document
-from kerasface.errors import told
 from kerasface.evaluation.calibration import ScoreCalibration, fit_calibration
 from kerasface.evaluation.folds import NO_FOLD, identity_folds
 from kerasface.evaluation.reliability import calibration_error_interval, expected_calibration_error, reliability_bins
@@ -25,6 +23,8 @@ from kerasface.evaluation.verification import (
 )
 from kerasface.faces.operating_points import operating_point, pair_calibration
 from kerasface.population.judging import JudgedPeople
+from kerasface.reports.error_rates import verification_document
+from kerasface.terminal.errors import told
 from pages._evaluate_confused import judged_of
 from pages._evaluate_data import ScoredList
 from pages._evaluate_models import Report

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from kerasface.files import user_path
+from kerasface.files.paths import user_path
 from pages._evaluate_data import (
     MAX_IMPOSTOR,
     Embedded,

@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from kerasface.errors import told
 from kerasface.models.pretrained import ModelFileError
-from kerasface.runs import RunError
+from kerasface.runs.store import RunError
+from kerasface.terminal.errors import told
 from pages._arrival import answered, ask
 from pages._evaluate_models import Report
 from pages._photos import plain

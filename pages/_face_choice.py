@@ -8,8 +8,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from kerasface.faces.detection import none_stands_out
 from kerasface.faces.drawing import draw_faces
-from kerasface.verify import VerifiedFace
-from kerasface.words import counted
+from kerasface.tasks.verification import VerifiedFace
+from kerasface.terminal.words import counted
 from pages._inspect_work import digest
 from pages._photos import Photo, plain
 

@@ -7,12 +7,12 @@ from functools import partial
 
 import streamlit as st
 
-from kerasface.enroll import CHOOSE_ONE, CONFLICT_FPIR, OVERRIDES, Enroller, Enrolment, SourcePhoto
-from kerasface.errors import told
 from kerasface.gallery.checks import checked_name
 from kerasface.gallery.editing import ChangedMeanwhileError
 from kerasface.gallery.store import Consent, NameTakenError, Person, now_text
 from kerasface.gallery.views import Rehearsal
+from kerasface.tasks.enrollment import CHOOSE_ONE, CONFLICT_FPIR, OVERRIDES, Enroller, Enrolment, SourcePhoto
+from kerasface.terminal.errors import told
 from pages._gallery_opening import OpenGallery, act, notice
 from pages._photos import plain
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from kerasface.errors import told
 from kerasface.gallery.store import GalleryError, Person
 from kerasface.gallery.views import export_person
-from kerasface.importing import import_file
+from kerasface.tasks.importing import import_file
+from kerasface.terminal.errors import told
 from pages._arrival import answered, ask
 from pages._gallery_opening import OpenGallery, act, notice
 from pages._photos import plain

@@ -11,11 +11,11 @@ import streamlit as st
 
 from kerasface.data.archives import unpack
 from kerasface.data.folders import read_identity_folders
-from kerasface.enroll import CONFLICT_FPIR, Enroller, Enrolment
-from kerasface.errors import told
-from kerasface.files import user_path
+from kerasface.files.paths import user_path
 from kerasface.gallery.store import Consent
-from kerasface.identify import Identifier
+from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, Enrolment
+from kerasface.tasks.identification import Identifier
+from kerasface.terminal.errors import told
 from pages._gallery_enrol import DEFAULT_PURPOSE, MEANING, consent_until, counted
 from pages._gallery_opening import FAILURES, OpenGallery
 from pages._gallery_photos import show_turns

@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from kerasface.gallery.store import Merge, Person
-from kerasface.likeness import likeness
+from kerasface.tasks.likeness import likeness
 from pages._gallery_enrol import counted
 from pages._gallery_opening import OpenGallery, notice
 from pages._photos import plain

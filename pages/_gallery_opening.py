@@ -16,16 +16,17 @@ from types import SimpleNamespace
 import numpy as np
 import streamlit as st
 
-from kerasface.enroll import CONFLICT_FPIR, Enroller, SourcePhoto
-from kerasface.errors import told
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-from kerasface.files import user_path
+from kerasface.files.paths import user_path
 from kerasface.gallery.editing import ChangedMeanwhileError
 from kerasface.gallery.keys import KEY_BYTES, key_path, load_key
+from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.sqlite import SqliteGallery
-from kerasface.gallery.store import Consent, GalleryError, GalleryKeyError, open_gallery
-from kerasface.identify import IdentifiedFace, Identifier
+from kerasface.gallery.store import Consent, GalleryError, GalleryKeyError
 from kerasface.models.pretrained import ModelFileError
+from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, SourcePhoto
+from kerasface.tasks.identification import IdentifiedFace, Identifier
+from kerasface.terminal.errors import told
 from pages._models import analyzer_or_stop
 from pages._photos import Photo, plain, sample_portrait
 

@@ -12,11 +12,11 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from kerasface.enroll import SourcePhoto
-from kerasface.errors import told
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.turns import turn_note
-from kerasface.images import ImageError, decode
+from kerasface.images.decoding import ImageError, decode
+from kerasface.tasks.enrollment import SourcePhoto
+from kerasface.terminal.errors import told
 from pages._models import analyzer_or_stop
 from pages._photos import FILE_TYPES, SOURCES, plain, sample_portrait
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from kerasface.data.embeddings import image_files
-from kerasface.errors import told
-from kerasface.files import user_path
+from kerasface.data.cache.embeddings import image_files
+from kerasface.files.paths import user_path
 from kerasface.gallery.clustering import cluster_faces, fmr_for
 from kerasface.gallery.store import Person
-from kerasface.identify import DEFAULT_FPIR
+from kerasface.tasks.identification import DEFAULT_FPIR
+from kerasface.terminal.errors import told
 from pages._gallery_enrol import counted
 from pages._gallery_groups import entry_of, show_groups, show_set_aside, show_strip
 from pages._gallery_opening import OpenGallery

@@ -8,8 +8,8 @@ import streamlit as st
 
 from kerasface.faces.operating_points import SearchPoint
 from kerasface.gallery.store import Person, Refusal
-from kerasface.identify import IdentifiedFace
 from kerasface.plotting.style import percent
+from kerasface.tasks.identification import IdentifiedFace
 from pages._gallery_boxes import show_boxes
 from pages._gallery_enrol import Target, choose_target, enrol, rehearse, show_gate
 from pages._gallery_opening import OpenGallery, act

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from kerasface.errors import told
-from kerasface.inspection.attribution import LAYER_METHODS, METHODS, default_method
-from kerasface.inspection.maps import Attribution
+from kerasface.inspection.attribution.maps import Attribution
+from kerasface.inspection.attribution.methods import LAYER_METHODS, METHODS, default_method
 from kerasface.inspection.stitching import map_layers
+from kerasface.terminal.errors import told
 from pages._inspect_models import Inspected, choose_model, stitched_or_stop
 from pages._inspect_overlays import laid_over, show_legend
 from pages._inspect_questions import Explained, Question, choose_question, show_audit

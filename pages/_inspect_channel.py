@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import streamlit as st
 
-from kerasface.inspection.maximisation import maximise
-from kerasface.inspection.mosaics import feature_grid
+from kerasface.inspection.layers.maximization import maximise
+from kerasface.inspection.layers.mosaics import feature_grid
 from kerasface.inspection.placement import Placement, to_image
 from pages._inspect_models import Inspected
 from pages._inspect_overlays import laid_over, show_legend

@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import streamlit as st
 
-from kerasface.errors import told
-from kerasface.inspection.activations import LayerInfo, dead_channels
-from kerasface.inspection.depth import DepthLevel, depth_strip
-from kerasface.inspection.filters import filter_grid, first_filters
-from kerasface.inspection.mosaics import feature_grid, strongest_channels
+from kerasface.inspection.layers.activations import LayerInfo, dead_channels
+from kerasface.inspection.layers.depth import DepthLevel, depth_strip
+from kerasface.inspection.layers.filters import filter_grid, first_filters
+from kerasface.inspection.layers.mosaics import feature_grid, strongest_channels
+from kerasface.terminal.errors import told
 from pages._inspect_channel import show_channel
 from pages._inspect_models import (
     Inspected,

@@ -10,9 +10,10 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from kerasface.inspection.embedding_map import MapPoints, Projection, project
-from kerasface.inspection.label_errors import LabelError, neighbours, suspected_label_errors
-from kerasface.plotting.embedding_map import MAX_THUMBNAILS, map_figure
+from kerasface.inspection.maps.embedding_map import MapPoints, Projection, project
+from kerasface.inspection.maps.label_errors import LabelError, neighbours, suspected_label_errors
+from kerasface.plotting.embedding_map import map_figure
+from kerasface.reports.embedding_map import MAX_THUMBNAILS
 from pages._inspect_map_hover import follow_pointer
 from pages._inspect_map_sources import Source, choose_source_or_stop
 from pages._inspect_work import Report, kept, work

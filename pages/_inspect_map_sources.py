@@ -6,14 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from kerasface import runs
-from kerasface.errors import told
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-from kerasface.files import user_path
-from kerasface.gallery.store import GalleryError, open_gallery
-from kerasface.inspection.embedding_map import MapPoints, file_points, gallery_points, read_thumbnails
-from kerasface.inspection.map_sources import digit_pictures, digit_points, exchanged_names, uploaded_points
+from kerasface.files.paths import user_path
+from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.store import GalleryError
+from kerasface.inspection.maps.embedding_map import MapPoints, file_points, gallery_points, read_thumbnails
+from kerasface.inspection.maps.sources import digit_pictures, digit_points, exchanged_names, uploaded_points
 from kerasface.plotting.segmentation import data_url
+from kerasface.runs import store as runs
+from kerasface.terminal.errors import told
 from pages._gallery_opening import default_path
 from pages._inspect_models import FAILURES
 from pages._inspect_work import digest, kept

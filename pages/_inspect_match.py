@@ -7,10 +7,15 @@ import numpy as np
 import streamlit as st
 
 from kerasface.faces.detection import Face
-from kerasface.inspection.match import DEFAULT_MATCH_METHOD, MATCH_METHODS, MatchExplanation, explain_match
-from kerasface.inspection.overlays import colour_limit
-from kerasface.inspection.watched import Watched
-from kerasface.verify import Verification, verify
+from kerasface.inspection.attribution.match import (
+    DEFAULT_MATCH_METHOD,
+    MATCH_METHODS,
+    MatchExplanation,
+    explain_match,
+)
+from kerasface.inspection.attribution.overlays import colour_limit
+from kerasface.inspection.attribution.watched import Watched
+from kerasface.tasks.verification import Verification, verify
 from pages._face_choice import choose_face, chosen_face
 from pages._inspect_models import FAILURES, end_with, match_stitched, part_finder
 from pages._inspect_overlays import laid_over, show_legend, show_shares

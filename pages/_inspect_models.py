@@ -6,18 +6,18 @@ from dataclasses import dataclass
 import keras
 import streamlit as st
 
-from kerasface import runs
-from kerasface.errors import told
 from kerasface.faces.fingerprint import alignment_fingerprint
-from kerasface.inspection.activations import LayerInfo, list_layers, tap
-from kerasface.inspection.match import match_model
+from kerasface.inspection.attribution.match import match_model
+from kerasface.inspection.layers.activations import LayerInfo, list_layers, tap
 from kerasface.inspection.placement import Placement, placements
 from kerasface.inspection.stitched import Stitched
 from kerasface.inspection.subjects import looks_at_faces
 from kerasface.models.face_resnet import IMAGE_SIZE
 from kerasface.models.pretrained import ModelFileError
 from kerasface.models.runtime import Network, compile_network
-from kerasface.segment import Segmenter
+from kerasface.runs import store as runs
+from kerasface.tasks.segmentation import Segmenter
+from kerasface.terminal.errors import told
 from pages._models import SHIPPED_SEGMENTER, analyzer_or_stop, classifier_or_stop, show_broken_runs
 from pages._photos import plain
 

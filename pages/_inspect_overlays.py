@@ -7,8 +7,8 @@ import numpy as np
 import streamlit as st
 from plotly.colors import sample_colorscale
 
-from kerasface.inspection.overlays import SIGNED_SCALE, UNSIGNED_SCALE, overlay_map
-from kerasface.inspection.regions import background_warning, region_shares
+from kerasface.inspection.attribution.overlays import SIGNED_SCALE, UNSIGNED_SCALE, overlay_map
+from kerasface.inspection.attribution.regions import background_warning, region_shares
 from pages._photos import plain
 from pages._segmentation import show_areas
 

@@ -8,11 +8,11 @@ import numpy as np
 import streamlit as st
 
 from kerasface.evaluation.names import as_name
-from kerasface.inspection.attribution import LAYER_METHODS, METHODS
-from kerasface.inspection.maps import Attribution
+from kerasface.inspection.attribution.maps import Attribution
+from kerasface.inspection.attribution.methods import LAYER_METHODS, METHODS
+from kerasface.inspection.attribution.targets import ClassTarget, SegmentationTarget, Target
+from kerasface.inspection.attribution.watched import Watched
 from kerasface.inspection.stitched import Stitched
-from kerasface.inspection.targets import ClassTarget, SegmentationTarget, Target
-from kerasface.inspection.watched import Watched
 from kerasface.plotting.style import percent
 from pages._inspect_models import Inspected, end_with, part_finder
 from pages._inspect_overlays import show_shares

@@ -8,7 +8,7 @@ import streamlit as st
 
 from kerasface.faces.detection import Face, central_face
 from kerasface.inspection.subjects import model_square
-from kerasface.segment import Segmentation, Segmenter, mask_in_crop
+from kerasface.tasks.segmentation import Segmentation, Segmenter, mask_in_crop
 from pages._inspect_models import FAILURES, Inspected, end_with
 from pages._inspect_work import digest, kept
 from pages._models import analyzer_or_stop, count_faces

@@ -4,10 +4,10 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from kerasface.inspection.faithfulness import Faithfulness, deletion_insertion
-from kerasface.inspection.maps import Attribution
-from kerasface.inspection.sanity import LIMIT, SanityCheck, sanity_correlation
-from kerasface.inspection.watched import Watched
+from kerasface.inspection.attribution.faithfulness import Faithfulness, deletion_insertion
+from kerasface.inspection.attribution.maps import Attribution
+from kerasface.inspection.attribution.sanity import LIMIT, SanityCheck, sanity_correlation
+from kerasface.inspection.attribution.watched import Watched
 from kerasface.plotting.style import ACCEPT, REJECT
 from pages._charts import show_chart
 from pages._inspect_overlays import laid_over

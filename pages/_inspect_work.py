@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from kerasface.errors import told
+from kerasface.terminal.errors import told
 from pages._arrival import answered, ask
 from pages._photos import plain
 

@@ -8,7 +8,7 @@ import sys
 import threading
 from functools import cache
 
-from kerasface.terminal import start_tensorflow
+from kerasface.terminal.progress import start_tensorflow
 
 _M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 _LARGE = 2**20  # bytes

@@ -3,13 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from kerasface import runs
-from kerasface.errors import told
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import FaceDetector
 from kerasface.models.pretrained import ModelFileError
-from kerasface.recognise import FaceClassifier, ImageClassifier, build_classifier
-from kerasface.segment import Segmentation, Segmenter
+from kerasface.runs import store as runs
+from kerasface.tasks.recognition import FaceClassifier, ImageClassifier, build_classifier
+from kerasface.tasks.segmentation import Segmentation, Segmenter
+from kerasface.terminal.errors import told
 from pages._memory import settle
 from pages._photos import plain
 from pages._runs import SEGMENT_COMMAND, TRAIN_COMMAND, show_broken_runs

@@ -4,8 +4,8 @@ from time import sleep
 
 import streamlit as st
 
-from kerasface.errors import told
 from kerasface.password import DOOR, PasswordFileError, TooEarlyError, is_password_set
+from kerasface.terminal.errors import told
 from pages._photos import plain
 
 _LET_IN = "password_was_right"

@@ -9,9 +9,9 @@ import numpy as np
 import streamlit as st
 
 from kerasface.data.samples import draw_digit
-from kerasface.errors import told
 from kerasface.faces.turns import turn_note
-from kerasface.images import ImageError, decode
+from kerasface.images.decoding import ImageError, decode
+from kerasface.terminal.errors import told
 
 if TYPE_CHECKING:
     from kerasface.faces.detection import Face

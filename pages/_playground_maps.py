@@ -6,17 +6,17 @@ import pandas as pd
 import streamlit as st
 from sklearn.datasets import load_digits
 
-from kerasface import runs
-from kerasface.data.image_cache import fit_square
+from kerasface.data.cache.images import fit_square
 from kerasface.data.samples import draw_digit
-from kerasface.errors import told
-from kerasface.inspection.activations import feature_maps
-from kerasface.inspection.basics import KERNELS, convolve
-from kerasface.inspection.dropped_maps import DroppedMaps, drop_blocks, drop_singles, dropped_pictures
-from kerasface.inspection.mosaics import mosaic, strongest_channels
+from kerasface.inspection.layers.activations import feature_maps
+from kerasface.inspection.layers.mosaics import mosaic, strongest_channels
+from kerasface.inspection.teaching.basics import KERNELS, convolve
+from kerasface.inspection.teaching.dropped_maps import DroppedMaps, drop_blocks, drop_singles, dropped_pictures
 from kerasface.models.face_resnet import build_face_resnet_map
 from kerasface.models.pretrained import ModelFileError
 from kerasface.plotting.basics import number_grid
+from kerasface.runs import store as runs
+from kerasface.terminal.errors import told
 from pages._charts import show_chart
 from pages._photos import plain, sample_portrait
 from pages._playground_mixup import FACE_PLACE

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from kerasface.inspection.basics import best_gap, cross_entropy, gap_losses, smooth_labels
+from kerasface.inspection.teaching.basics import best_gap, cross_entropy, gap_losses, smooth_labels
 from kerasface.plotting.basics import gap_curves, pull_bars, share_bars
 from pages._charts import show_chart
 from pages._theme import ground_colour

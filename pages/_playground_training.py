@@ -5,7 +5,7 @@ from dataclasses import asdict
 import streamlit as st
 
 from kerasface.data.samples import draw_digit
-from kerasface.inspection.filters import filter_history
+from kerasface.inspection.layers.filters import filter_history
 from kerasface.plotting.basics import live_curves
 from kerasface.plotting.segmentation import data_url
 from kerasface.train.live import OPTIMIZERS, LiveTraining

@@ -9,7 +9,7 @@ import streamlit as st
 from kerasface.evaluation.names import as_name
 from kerasface.faces.drawing import draw_faces
 from kerasface.plotting.style import percent
-from kerasface.recognise import Recognition
+from kerasface.tasks.recognition import Recognition
 from pages._photos import plain
 
 FULL = 3  # photos that are shown at full size; more of them become cards

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from kerasface import runs
+from kerasface.runs import store as runs
 from pages._photos import plain
 
 TRAIN_COMMAND = "kerasface train classify DATA --name NAME"

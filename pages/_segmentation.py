@@ -14,7 +14,7 @@ from PIL import Image
 from kerasface.faces.drawing import draw_faces, draw_mask, mask_png
 from kerasface.plotting.segmentation import area_bars, data_url, mask_figure
 from kerasface.plotting.style import percent
-from kerasface.segment import Segmentation, SegmentedFace
+from kerasface.tasks.segmentation import Segmentation, SegmentedFace
 from pages._charts import show_chart
 from pages._photos import Photo, plain
 

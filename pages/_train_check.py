@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from kerasface.data.store import default_cache_folder
-from kerasface.errors import told
+from kerasface.data.cache.store import default_cache_folder
 from kerasface.models.pretrained import ModelFileError
 from kerasface.plotting.segmentation import data_url
 from kerasface.plotting.training import class_balance
+from kerasface.terminal.errors import told
+from kerasface.train.classification.data import PreparedData, prepare
 from kerasface.train.data_check import DataCheck, check_data
 from kerasface.train.looking import draw_preview
-from kerasface.train.prepare import PreparedData, prepare
 from kerasface.train.recipe import ClassifyRecipe
 from pages._arrival import answered, ask
 from pages._charts import show_chart

@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from kerasface.errors import told
-from kerasface.inspection.filters import filter_history
+from kerasface.inspection.layers.filters import filter_history
 from kerasface.plotting.classification import confusion_heatmap
 from kerasface.plotting.segmentation import data_url
 from kerasface.plotting.training import training_curves
-from kerasface.runs import RunError, RunSummary
-from kerasface.train import background
-from kerasface.train.background import Training, find_training, last_words
-from kerasface.train.following import Standing, standing
-from kerasface.train.session import read_events
-from kerasface.train.snapshots import read_confusion, read_filters
+from kerasface.runs.store import RunError, RunSummary
+from kerasface.terminal.errors import told
+from kerasface.train.engine.session import read_events
+from kerasface.train.engine.snapshots import read_confusion, read_filters
+from kerasface.train.process import background
+from kerasface.train.process.background import Training, find_training, last_words
+from kerasface.train.process.following import Standing, standing
 from pages._charts import show_chart
 from pages._photos import plain
 from pages._train_check import in_words

@@ -7,12 +7,12 @@ import numpy as np
 import streamlit as st
 
 from kerasface.data.curation import curation_file, decide, read_curation, undo
-from kerasface.errors import told
 from kerasface.evaluation.names import as_name
-from kerasface.files import user_path
-from kerasface.images import ImageError, decode
+from kerasface.files.paths import user_path
+from kerasface.images.decoding import ImageError, decode
 from kerasface.plotting.segmentation import data_url
-from kerasface.runs import RunSummary
+from kerasface.runs.store import RunSummary
+from kerasface.terminal.errors import told
 from pages._photos import plain
 from pages._tables import show_table
 from pages._train_recipe import shown_path

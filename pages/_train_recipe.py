@@ -5,11 +5,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from kerasface.errors import told
-from kerasface.files import read_text, shipped
+from kerasface.files.paths import read_text, shipped
 from kerasface.models.backbones import backbone_names
 from kerasface.models.zoo import ARCHITECTURES
-from kerasface.train.defaults import resolve
+from kerasface.terminal.errors import told
+from kerasface.train.classification.defaults import resolve
 from kerasface.train.recipe import CHOICES, CONFIGS, ClassifyRecipe, build_recipe, read_recipe, recipe_file
 from pages._photos import plain
 from pages._train_data import SAMPLE

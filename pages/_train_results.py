@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from kerasface.errors import told
 from kerasface.evaluation.verification import wilson_interval
-from kerasface.inspection.filters import filter_history
+from kerasface.inspection.layers.filters import filter_history
 from kerasface.plotting.segmentation import data_url
 from kerasface.plotting.style import MAX_NAMED
 from kerasface.plotting.training import training_curves
-from kerasface.runs import RunError, RunSummary
-from kerasface.train.following import standing
-from kerasface.train.records import read_records
-from kerasface.train.session import read_events
-from kerasface.train.snapshots import FilterSnapshots, read_filters
+from kerasface.runs.store import RunError, RunSummary
+from kerasface.terminal.errors import told
+from kerasface.train.classification.records import read_records
+from kerasface.train.engine.session import read_events
+from kerasface.train.engine.snapshots import FilterSnapshots, read_filters
+from kerasface.train.process.following import standing
 from pages._charts import show_chart
 from pages._photos import plain
 from pages._tables import show_table

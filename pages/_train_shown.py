@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from kerasface.runs import RunSummary
-from kerasface.train.background import Training
+from kerasface.runs.store import RunSummary
+from kerasface.train.process.background import Training
 from pages._photos import plain
 
 NEW = ""  # no run is named like that

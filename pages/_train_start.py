@@ -7,10 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from kerasface import runs
-from kerasface.errors import told
-from kerasface.runs import DEFAULT_ROOT, RunError, check_name
-from kerasface.train.background import find_training, start, training_command
+from kerasface.runs import store as runs
+from kerasface.runs.store import DEFAULT_ROOT, RunError, check_name
+from kerasface.terminal.errors import told
+from kerasface.train.process.background import find_training, start, training_command
 from pages._photos import plain
 from pages._train_data import read_folder
 from pages._train_recipe import read_choice, shown_path

@@ -10,11 +10,11 @@ from typing import Any
 import cv2
 import streamlit as st
 
-from kerasface.errors import told
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.gallery.store import Person
-from kerasface.images import ImageError, decode
+from kerasface.images.decoding import ImageError, decode
 from kerasface.models.pretrained import ModelFileError
+from kerasface.terminal.errors import told
 from kerasface.unlock.attempts import record_attempt
 from kerasface.unlock.identity import enrolled_people
 from kerasface.unlock.lockout import Lockout

@@ -6,9 +6,9 @@ from functools import partial
 
 import streamlit as st
 
-from kerasface.errors import told
 from kerasface.gallery.checks import checked_name
 from kerasface.gallery.store import GalleryError, Person
+from kerasface.terminal.errors import told
 from kerasface.unlock.lockout import Lockout, LockoutError
 from pages._gallery_add import choose_face, show_chosen
 from pages._gallery_enrol import MEANING, Target, consent_until, show_gate

@@ -6,7 +6,8 @@ enter_through_app()  # before what takes seconds to import
 
 import streamlit as st
 
-from kerasface import environment, runs
+from kerasface import environment
+from kerasface.runs import store as runs
 from pages._home_cards import show_abilities, show_first_steps
 from pages._memory import start_keras
 from pages._photos import plain

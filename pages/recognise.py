@@ -13,7 +13,7 @@ from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.drawing import draw_faces
 from kerasface.plotting.decisions import top_bars
 from kerasface.plotting.style import percent
-from kerasface.recognise import Recognition, unknown_note
+from kerasface.tasks.recognition import Recognition, unknown_note
 from pages._charts import show_chart
 from pages._models import FACES_ONLY, analyzer_or_stop, choose_classifier, classifier_or_stop, count_faces
 from pages._photos import (

@@ -7,7 +7,7 @@ enter_through_app()  # before what takes seconds to import
 import streamlit as st
 
 from kerasface.faces.drawing import draw_mask
-from kerasface.segment import Segmentation
+from kerasface.tasks.segmentation import Segmentation
 from pages._models import choose_segmenter_or_stop, segment_or_stop
 from pages._photos import Photo, choose_source, choose_uploads, decode_upload, photo_caption, plain, sample_portrait
 from pages._segmentation import (

@@ -6,8 +6,8 @@ enter_through_app()  # before what takes seconds to import
 
 import streamlit as st
 
-from kerasface import runs
-from kerasface.train.background import list_trainings
+from kerasface.runs import store as runs
+from kerasface.train.process.background import list_trainings
 from pages._photos import plain
 from pages._train_check import show_check
 from pages._train_data import choose_data

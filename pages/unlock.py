@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from kerasface.errors import told
 from kerasface.gallery.store import GalleryError, Person
 from kerasface.models.pretrained import ModelFileError
+from kerasface.terminal.errors import told
 from kerasface.unlock.states import State
 from pages._gallery_file import show_first_use, show_place
 from pages._gallery_opening import OpenGallery, end_with, opened_or_stop, show_notices

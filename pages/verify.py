@@ -10,7 +10,7 @@ from kerasface.faces.drawing import draw_faces
 from kerasface.faces.operating_points import OperatingPoint
 from kerasface.plotting.decisions import score_scale
 from kerasface.plotting.style import percent
-from kerasface.verify import Verification, verify
+from kerasface.tasks.verification import Verification, verify
 from pages._charts import show_chart
 from pages._face_choice import choose_face, chosen_face
 from pages._models import analyzer_or_stop

@@ -16,7 +16,7 @@ import hypothesis
 import numpy as np
 import pytest
 
-from kerasface.terminal import choose_kernels
+from kerasface.terminal.progress import choose_kernels
 
 choose_kernels()  # as the command line and the dashboard do
 hypothesis.settings.register_profile("kerasface", deadline=None)  # a busy machine is no failure
@@ -319,7 +319,7 @@ def nobody():
 def gallery(tmp_path):
     """An empty gallery for the embeddings of `front_end`, with a key of its own."""
     from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-    from kerasface.gallery.store import open_gallery
+    from kerasface.gallery.opening import open_gallery
 
     path, key = tmp_path / "g.gallery", bytes(range(32))
     with open_gallery(path, embedder=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM, key=key) as opened:

@@ -18,8 +18,7 @@ from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import embedder_fingerprint
 
 ROOT = Path(__file__).resolve().parent.parent / "kerasface"
-PACKAGES = ("faces", "gallery", "evaluation", "inspection", "unlock")
-MODULES = ("verify", "identify", "enroll", "recognise", "segment", "cluster")
+PACKAGES = ("faces", "gallery", "evaluation", "inspection", "unlock", "tasks")
 PARAMETERS = {
     *("image", "images", "image_a", "image_b", "photo", "photos", "frame", "crop", "crops", "first", "second"),
     *("embedding", "embeddings", "probes", "references", "gallery", "scores", "probabilities"),
@@ -32,9 +31,9 @@ SMALL = Image.fromarray(PHOTO)
 
 # Wrong photo -> what the error says to do.
 PHOTOS = {
-    "path": ("photo.jpg", r"kerasface\.images\.decode\('photo\.jpg'\)"),
-    "pathlib": (Path("photo.jpg"), r"kerasface\.images\.decode\('photo\.jpg'\)"),
-    "bytes": (b"\xff\xd8\xff", r"kerasface\.images\.decode\(content\)"),
+    "path": ("photo.jpg", r"kerasface\.images\.decoding\.decode\('photo\.jpg'\)"),
+    "pathlib": (Path("photo.jpg"), r"kerasface\.images\.decoding\.decode\('photo\.jpg'\)"),
+    "bytes": (b"\xff\xd8\xff", r"kerasface\.images\.decoding\.decode\(content\)"),
     "None": (None, "cv2.imread returns None"),
     "nested lists": (PHOTO.tolist(), r"np\.asarray\(image, dtype=np\.uint8\)"),
     "Pillow": (SMALL, r"np\.asarray\(image\.convert\('RGB'\)\)"),
@@ -53,10 +52,10 @@ PHOTOS = {
     "channels first": (np.moveaxis(PHOTO, -1, 0), r"np\.moveaxis\(image, 0, -1\)"),
     "a batch of one": (PHOTO[None], r"image\[0\]"),
     "no pixel": (PHOTO[:0], "no pixels"),
-    "two channels": (PHOTO[..., :2], r"kerasface\.images\.decode"),
+    "two channels": (PHOTO[..., :2], r"kerasface\.images\.decoding\.decode"),
 }
 CROPS = {
-    "path": ("photo.jpg", r"kerasface\.images\.decode"),
+    "path": ("photo.jpg", r"kerasface\.images\.decoding\.decode"),
     "None": (None, "cv2.imread"),
     "a list": ([CROP, CROP], r"np\.asarray"),
     "Pillow": (SMALL, r"convert\('RGB'\)"),
@@ -100,7 +99,7 @@ def analyzer():
 
 
 def identifier():
-    made = bare("identify.Identifier")
+    made = bare("tasks.identification.Identifier")
     made.analyzer, made._index = analyzer(), index()
     return made
 
@@ -121,7 +120,7 @@ def normalizer():
 
 
 def classifier(name):
-    made = bare(f"recognise.{name}")
+    made = bare(f"tasks.recognition.{name}")
     made._analyzer = analyzer()
     return made
 
@@ -292,19 +291,25 @@ CONTRACT = {
         }
         for name in ("calibration", "fit_temperature", "cross_fitted_temperature")
     },
-    "identify.Identifier.identify": {"images": ([PHOTOS], method(identifier, "identify"))},
-    "identify.Identifier.search": {"embeddings": ({**EMBEDDINGS, **NOT_UNIT}, method(identifier, "search"))},
-    "recognise.FaceClassifier.recognise": {
+    "tasks.identification.Identifier.identify": {"images": ([PHOTOS], method(identifier, "identify"))},
+    "tasks.identification.Identifier.search": {
+        "embeddings": ({**EMBEDDINGS, **NOT_UNIT}, method(identifier, "search"))
+    },
+    "tasks.recognition.FaceClassifier.recognise": {
         "images": ([PHOTOS], method(lambda: classifier("FaceClassifier"), "recognise"))
     },
-    "recognise.ImageClassifier.recognise": {
+    "tasks.recognition.ImageClassifier.recognise": {
         "images": ([PHOTOS], method(lambda: classifier("ImageClassifier"), "recognise"))
     },
-    "segment.Segmenter.segment_faces": {"image": (PHOTOS, method(lambda: bare("segment.Segmenter"), "segment_faces"))},
-    "segment.Segmenter.segment_whole": {"image": (PHOTOS, method(lambda: bare("segment.Segmenter"), "segment_whole"))},
-    "verify.verify": {
-        "image_a": (PHOTOS, call("verify.verify", image_b=PHOTO, analyzer=analyzer)),
-        "image_b": (PHOTOS, call("verify.verify", image_a=PHOTO, analyzer=analyzer)),
+    "tasks.segmentation.Segmenter.segment_faces": {
+        "image": (PHOTOS, method(lambda: bare("tasks.segmentation.Segmenter"), "segment_faces"))
+    },
+    "tasks.segmentation.Segmenter.segment_whole": {
+        "image": (PHOTOS, method(lambda: bare("tasks.segmentation.Segmenter"), "segment_whole"))
+    },
+    "tasks.verification.verify": {
+        "image_a": (PHOTOS, call("tasks.verification.verify", image_b=PHOTO, analyzer=analyzer)),
+        "image_b": (PHOTOS, call("tasks.verification.verify", image_a=PHOTO, analyzer=analyzer)),
     },
     "unlock.identity.IdentityTrack.observe": {
         "embedding": ({"path": ("a.npz", "numbers"), "None": (None, "numbers"), "matrix": (UNIT, "shape")}, track)
@@ -312,45 +317,54 @@ CONTRACT = {
     "unlock.session.FrameReader.read": {
         "frame": (PHOTOS, method(lambda: bare("unlock.session.FrameReader"), "read", time=0.0))
     },
-    "inspection.activations.feature_maps": {
-        "image": (NO_ARRAY, call("inspection.activations.feature_maps", model=MODEL, layer="conv2d"))
+    "inspection.layers.activations.feature_maps": {
+        "image": (NO_ARRAY, call("inspection.layers.activations.feature_maps", model=MODEL, layer="conv2d"))
     },
-    "inspection.activations.dead_channels": {
-        "images": (NO_ARRAY, call("inspection.activations.dead_channels", model=MODEL))
+    "inspection.layers.activations.dead_channels": {
+        "images": (NO_ARRAY, call("inspection.layers.activations.dead_channels", model=MODEL))
     },
-    "inspection.activations.check_images": {
-        "images": (NO_ARRAY, call("inspection.activations.check_images", model=MODEL))
+    "inspection.layers.activations.check_images": {
+        "images": (NO_ARRAY, call("inspection.layers.activations.check_images", model=MODEL))
     },
-    "inspection.top_crops.top_crops": {
-        "images": (NO_ARRAY, call("inspection.top_crops.top_crops", model=MODEL, layer="conv2d", channels=[0]))
+    "inspection.layers.top_crops.top_crops": {
+        "images": (NO_ARRAY, call("inspection.layers.top_crops.top_crops", model=MODEL, layer="conv2d", channels=[0]))
     },
-    "inspection.depth.depth_strip": {"image": (NO_ARRAY, call("inspection.depth.depth_strip", model=MODEL))},
-    "inspection.embedding_map.project": {"embeddings": (EMBEDDINGS, call("inspection.embedding_map.project"))},
-    "inspection.label_errors.suspected_label_errors": {
-        "embeddings": (EMBEDDINGS, labels_of("inspection.label_errors.suspected_label_errors"))
+    "inspection.layers.depth.depth_strip": {
+        "image": (NO_ARRAY, call("inspection.layers.depth.depth_strip", model=MODEL))
     },
-    "inspection.label_errors.neighbours": {
-        "embeddings": (EMBEDDINGS, call("inspection.label_errors.neighbours", index=0))
+    "inspection.maps.embedding_map.project": {
+        "embeddings": (EMBEDDINGS, call("inspection.maps.embedding_map.project"))
     },
-    "inspection.label_errors.unit_embeddings": {
-        "embeddings": (EMBEDDINGS, call("inspection.label_errors.unit_embeddings"))
+    "inspection.maps.label_errors.suspected_label_errors": {
+        "embeddings": (EMBEDDINGS, labels_of("inspection.maps.label_errors.suspected_label_errors"))
     },
-    "inspection.match.explain_match": {
-        "first": (NO_ARRAY, call("inspection.match.explain_match", second=PHOTO, stitched=stitched)),
-        "second": (NO_ARRAY, call("inspection.match.explain_match", first=PHOTO, stitched=stitched)),
+    "inspection.maps.label_errors.neighbours": {
+        "embeddings": (EMBEDDINGS, call("inspection.maps.label_errors.neighbours", index=0))
     },
-    "inspection.overlays.overlay_map": {
-        "image": (PHOTOS, call("inspection.overlays.overlay_map", map=np.zeros((60, 80)), signed=False))
+    "inspection.maps.label_errors.unit_embeddings": {
+        "embeddings": (EMBEDDINGS, call("inspection.maps.label_errors.unit_embeddings"))
     },
-    "inspection.perturbation.filled": {"image": (NO_ARRAY, call("inspection.perturbation.filled", fill="grey"))},
+    "inspection.attribution.match.explain_match": {
+        "first": (NO_ARRAY, call("inspection.attribution.match.explain_match", second=PHOTO, stitched=stitched)),
+        "second": (NO_ARRAY, call("inspection.attribution.match.explain_match", first=PHOTO, stitched=stitched)),
+    },
+    "inspection.attribution.overlays.overlay_map": {
+        "image": (PHOTOS, call("inspection.attribution.overlays.overlay_map", map=np.zeros((60, 80)), signed=False))
+    },
+    "inspection.attribution.perturbation.filled": {
+        "image": (NO_ARRAY, call("inspection.attribution.perturbation.filled", fill="grey"))
+    },
     "inspection.stitched.Stitched.check_image": {"image": (NO_ARRAY, method(stitched, "check_image"))},
     "inspection.stitched.Stitched.weights": {"image": (NO_ARRAY, method(stitched, "weights", target=None))},
     "inspection.subjects.model_square": {"photo": (PHOTOS, call("inspection.subjects.model_square", card={}))},
-    "inspection.faithfulness.deletion_insertion": {
-        "image": (NO_ARRAY, call("inspection.faithfulness.deletion_insertion", **LOOKS, map=np.zeros((60, 80))))
+    "inspection.attribution.faithfulness.deletion_insertion": {
+        "image": (
+            NO_ARRAY,
+            call("inspection.attribution.faithfulness.deletion_insertion", **LOOKS, map=np.zeros((60, 80))),
+        )
     },
     **{
-        f"inspection.{name}": {"image": (NO_ARRAY, call(f"inspection.{name}", **LOOKS))}
+        f"inspection.attribution.{name}": {"image": (NO_ARRAY, call(f"inspection.attribution.{name}", **LOOKS))}
         for name in (
             *("activation_maps.grad_cam", "activation_maps.grad_cam_plus_plus", "activation_maps.layer_cam"),
             *("gradients.integrated_gradients", "gradients.smooth_grad", "gradients.guided_backprop"),
@@ -359,7 +373,7 @@ CONTRACT = {
     },
 }
 CONTAINERS = {
-    "path": ("photo.jpg", r"kerasface\.images\.decode\('photo\.jpg'\)"),
+    "path": ("photo.jpg", r"kerasface\.images\.decoding\.decode\('photo\.jpg'\)"),
     "None": (None, "cv2.imread returns None"),
     "one photo": (PHOTO, r"\[image\]"),
     "Pillow": (SMALL, r"convert\('RGB'\)"),
@@ -369,10 +383,10 @@ CONTAINERS = {
 # Why these need no row.
 EXEMPT = {
     "gallery": "is a gallery, not an array, but for evaluation.identification",
-    "inspection.basics": "small numbers of a lesson, any shape",
-    "inspection.sanity": "what `explain` takes, which checks it",
+    "inspection.teaching.basics": "small numbers of a lesson, any shape",
+    "inspection.attribution.sanity": "what `explain` takes, which checks it",
     "inspection.stitched.Stitched": "batches that the functions above have made of a checked image",
-    "inspection.watched": "likewise",
+    "inspection.attribution.watched": "likewise",
     "gallery.keys": "bytes that are sealed",
     "faces.classifier_points": "a number of photos",
     "faces.pyramid": "a photo that the detector has checked",
@@ -381,13 +395,15 @@ EXEMPT = {
     "gallery.matching.assign": "names to scores, as a search gives them",
     "evaluation.normalization.normalized_scores": "what `Normalizer.statistics` gave",
     "evaluation.normalization.bilinear": "likewise, and its embeddings",
+    "tasks.export.export_run": "a folder of pictures",
+    "tasks.likeness.likeness": "people by name",
     "evaluation.people_rates": "numbers of people, and scores that `checked_pairs` looks at",
-    "identify.Identifier.rank": "what `search` has checked",
+    "tasks.identification.Identifier.rank": "what `search` has checked",
     "evaluation.reliability": "what ScoreCalibration.probability gave, checked all the same",
     "evaluation.labelled_pairs": "the checks themselves",
     "gallery.rows": "rows that `checked_embeddings` has passed",
     "unlock.session.UnlockSession.observe": "hands the frame to FrameReader.read, once the attempt is not over",
-    "enroll.Enroller.enroll": "takes records with photos: see `test_photos_to_enroll_are_records`",
+    "tasks.enrollment.Enroller.enroll": "takes records with photos: see `test_photos_to_enroll_are_records`",
     "gallery.clustering.cluster_faces:photos": "numbers of photos",
 }
 
@@ -417,8 +433,7 @@ def test_a_wrong_value_is_told_with_what_was_wanted(parameter, run, value, way):
 
 def public_functions():
     """Yields module.function and parameter of everything public that may take an array."""
-    files = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
-    for file in [*files, *(ROOT / f"{module}.py" for module in MODULES)]:
+    for file in (file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))):
         module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
         yield from parameters_of(ast.parse(file.read_text(encoding="utf-8")).body, module)
 
@@ -451,9 +466,9 @@ def test_what_is_named_here_exists():
 
 
 def test_photos_to_enroll_are_records():
-    from kerasface.enroll import SourcePhoto
+    from kerasface.tasks.enrollment import SourcePhoto
 
-    enroller = bare("enroll.Enroller")
+    enroller = bare("tasks.enrollment.Enroller")
     enroller.identifier = identifier()
     for wrong in ("photo.jpg", [PHOTO], ["photo.jpg"], [SMALL]):
         with pytest.raises(ValueError, match=r"list of SourcePhoto.*Received: photos=.*enroll_files"):

@@ -21,11 +21,12 @@ from PIL import Image
 from kerasface import __version__
 from kerasface.cli import main
 from kerasface.models import pretrained
-from kerasface.runs import write_run
-from kerasface.train import classify, looking
-from kerasface.train.defaults import resolve
+from kerasface.runs.store import write_run
+from kerasface.train import looking
+from kerasface.train.classification import training as classify
+from kerasface.train.classification.defaults import resolve
+from kerasface.train.engine.session import Session
 from kerasface.train.recipe import CHOICES, ClassifyRecipe
-from kerasface.train.session import Session
 
 BAD_FILES = {
     "cut.jpg": "truncated",
@@ -202,7 +203,7 @@ def test_verify_says_it_in_words(run, photos):
 
 def test_two_people_are_no_match_in_words_and_in_json(run, photos, monkeypatch):
     """Only a search 1:N calls somebody unknown."""
-    monkeypatch.setattr("kerasface.verify.cosine_scores", lambda a, b: np.array([[0.2]]))
+    monkeypatch.setattr("kerasface.tasks.verification.cosine_scores", lambda a, b: np.array([[0.2]]))
     assert run("verify", photos / "face.png", photos / "close.jpg").stdout.startswith("NO MATCH: ")
     verdict = json.loads(run("verify", photos / "face.png", photos / "close.jpg", "--json").stdout)
     assert (verdict["decision"], verdict["score"]) == ("no_match", 0.2)

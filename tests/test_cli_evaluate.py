@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kerasface.cli import main
-from kerasface.runs import write_run
+from kerasface.runs.store import write_run
 
 LABELS = ["blue", "green", "red"]
 COLOURS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250), "grey": (120, 120, 120)}

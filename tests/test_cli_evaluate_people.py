@@ -16,7 +16,7 @@ from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.cohorts import normalizer_of, read_part
 from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-from kerasface.gallery.store import open_gallery
+from kerasface.gallery.opening import open_gallery
 
 FACE = Face((2.0, 2.0, 20.0, 20.0), np.zeros((5, 2), dtype=np.float32), 0.99)
 

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from kerasface.cli import main
-from kerasface.inspection.comparison import SORT_KEYS
-from kerasface.runs import write_run
+from kerasface.inspection.cost.comparison import SORT_KEYS
+from kerasface.runs.store import write_run
 
 
 @pytest.fixture(scope="module")

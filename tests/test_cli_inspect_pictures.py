@@ -8,16 +8,16 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-import kerasface.recognise  # before its front end is replaced
-import kerasface.segment  # noqa: F401 before its front end is replaced
+import kerasface.tasks.recognition  # before its front end is replaced
+import kerasface.tasks.segmentation  # noqa: F401 before its front end is replaced
 from kerasface.cli import inspect_attribution, main
 from kerasface.faces import analyzer as front_end_module
 from kerasface.faces import detection
-from kerasface.inspection import match
-from kerasface.inspection.attribution import DEFAULT_METHOD, LAYER_METHODS, METHODS
-from kerasface.inspection.match import DEFAULT_MATCH_METHOD, MATCH_METHODS
+from kerasface.inspection.attribution import match
+from kerasface.inspection.attribution.match import DEFAULT_MATCH_METHOD, MATCH_METHODS
+from kerasface.inspection.attribution.methods import DEFAULT_METHOD, LAYER_METHODS, METHODS
 from kerasface.inspection.stitched import Stitched
-from kerasface.runs import write_run
+from kerasface.runs.store import write_run
 
 COLOURS = ["red", "green", "blue"]
 PARTS = ["background", "skin"]

@@ -12,7 +12,8 @@ from kerasface.faces import quality
 from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.gallery import transfer
-from kerasface.gallery.store import NewSample, open_gallery
+from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.store import NewSample
 from tests.faces.test_own_points import own_points
 
 

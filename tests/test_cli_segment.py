@@ -12,7 +12,7 @@ from PIL import Image
 from kerasface.cli import main
 from kerasface.faces import detection
 from kerasface.faces.detection import Face
-from kerasface.runs import write_run
+from kerasface.runs.store import write_run
 
 CLASSES = ["background", "skin", "hair"]
 COLOURS = [[0, 0, 0], [200, 0, 0], [0, 200, 0]]
@@ -106,7 +106,7 @@ def test_mask_overlay_and_json_of_a_face(run, tmp_path, ids, found_faces):
 
 
 def test_the_mask_can_be_read_as_a_mask_again(run, tmp_path, ids):
-    from kerasface.data.masks import read_mask
+    from kerasface.data.masks.reading import read_mask
 
     run("segment", painted(tmp_path / "ada.png", ids), "--out", "out", "--whole")
     np.testing.assert_array_equal(read_mask(tmp_path / "out" / "ada.mask.png", CLASSES), ids)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, JpegImagePlugin, TiffImagePlugin
 
-from kerasface.images import ImageError, decode
+from kerasface.images.decoding import ImageError, decode
 
 
 def encoded(image, file_format, **options):

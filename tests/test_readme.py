@@ -63,8 +63,7 @@ def test_every_requirement_stands_in_the_readme_with_its_reason():
             assert name in section
 
 
-def test_every_source_module_stands_in_the_layout():
-    layout = README.split("## Where things are")[1].split("\n## ")[0]
-    for file in (ROOT / "kerasface").rglob("*.py"):
-        if not file.name.startswith("__"):
-            assert file.name in layout, f"{file.name} is missing in README's layout"
+def test_every_folder_stands_in_the_picture_of_the_house():
+    picture = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("```")[1]
+    folders = {file.parent.name for file in (ROOT / "kerasface").rglob("__init__.py")} - {"kerasface"}
+    assert {folder for folder in folders if not re.search(rf"\b{folder}\b", picture)} == set()

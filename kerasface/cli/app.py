@@ -10,7 +10,7 @@ import tomllib
 
 import click
 
-from kerasface.files import shipped
+from kerasface.files.paths import shipped
 
 LOCAL = "127.0.0.1"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import JSON, RUNS, errors, print_json, stopwatch
-from kerasface.streams import NOT_TEXT
-from kerasface.terminal import progress_bars
+from kerasface.terminal.progress import progress_bars
+from kerasface.terminal.streams import NOT_TEXT
+from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
-from kerasface.words import counted
 
 REPORT = click.option(
     "--report",
@@ -39,13 +39,13 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
     not trained on: those it has seen make it look better than it is.
     """
     with errors():
-        from kerasface.data.class_trials import some_names
+        from kerasface.data.trials.classes import some_names
         from kerasface.evaluation.classification_report import evaluate_classification
         from kerasface.evaluation.comparison import compare_classifiers
         from kerasface.faces.analyzer import FaceAnalyzer
         from kerasface.models.runtime import device_name
-        from kerasface.recognise import build_classifier, name_folder, open_set_of
-        from kerasface.runs import load_run
+        from kerasface.runs.store import load_run
+        from kerasface.tasks.recognition import build_classifier, name_folder, open_set_of
 
         names = [model] if beside is None else [model, beside]
         loaded = [load_run(runs, name) for name in names]
@@ -61,7 +61,7 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
         results = [evaluate_classification(one.trial) for one in answers]
         comparison = compare_classifiers(*(one.trial.wrong for one in answers)) if beside else None
         if report_file:
-            from kerasface.error_report import classification_document
+            from kerasface.reports.error_rates import classification_document
 
             text = classification_document(
                 f"{model}: {images}", results[0], answers[0], comparison=comparison, names=(model, beside or "")
@@ -81,7 +81,7 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
         whose = "of strangers" if of_faces else "of none of the classes"
         click.echo(f"folders {whose}, as no class has their name: {some_names(answers[0].strangers)}")
     if comparison:
-        from kerasface.error_report import classifier_verdict
+        from kerasface.reports.error_rates import classifier_verdict
 
         click.echo(classifier_verdict(comparison, (model, beside)))
     click.echo(f"{counted(len(failed), 'file')} with no answer, {device_name()}, {seconds():.0f} s")
@@ -131,10 +131,10 @@ def segmentation(images, masks, model, runs, report_file, as_json) -> None:
     no face is looked for.
     """
     with errors():
-        from kerasface.data.mask_trials import score_masks
+        from kerasface.data.trials.masks import score_masks
         from kerasface.models.runtime import device_name
-        from kerasface.runs import load_run
-        from kerasface.segment import Segmenter
+        from kerasface.runs.store import load_run
+        from kerasface.tasks.segmentation import Segmenter
 
         segmenter = Segmenter(load_run(runs, model))
         with progress_bars() as report, stopwatch() as seconds:
@@ -172,8 +172,9 @@ def _interval(low: float | None, high: float | None) -> str:
 
 
 def _segmentation_document(title: str, result, colours) -> str:
-    from kerasface.plotting.document import document, facts_row, figure_html, share, table
     from kerasface.plotting.segmentation import confusion_heatmap, iou_bars
+    from kerasface.reports.document import document, facts_row, figure_html, table
+    from kerasface.terminal.words import share
 
     facts = {
         "mean IoU": share(result.mean_iou, 2),
@@ -195,6 +196,6 @@ def _segmentation_document(title: str, result, colours) -> str:
 
 def write_report(file: Path, text: str) -> None:
     """Writes a report in HTML."""
-    from kerasface.runs import write_atomically
+    from kerasface.runs.store import write_atomically
 
     write_atomically(file, text.encode("utf-8", NOT_TEXT))

@@ -11,10 +11,10 @@ import click
 from kerasface.cli.evaluate import REPORT, write_report
 from kerasface.cli.output import JSON, VIEWS, errors, print_json, stopwatch
 from kerasface.cli.people import public_points
-from kerasface.errors import is_answer, one_line
-from kerasface.terminal import progress_bars
+from kerasface.terminal.errors import is_answer, one_line
+from kerasface.terminal.progress import progress_bars
+from kerasface.terminal.words import counted, percent_of
 from kerasface.train.__main__ import UserPath
-from kerasface.words import counted, percent_of
 
 _ALL = Path("all")
 
@@ -48,7 +48,7 @@ def verification(images, pairs, views, report_file, as_json) -> None:
         from kerasface.evaluation.verification import evaluate_verification
         from kerasface.models.runtime import device_name
         from kerasface.population.trials import rates_of_list
-        from kerasface.verify import score_pairs
+        from kerasface.tasks.verification import score_pairs
 
         read = read_pairs(pairs, images)
         check_images(read, images)
@@ -63,9 +63,9 @@ def verification(images, pairs, views, report_file, as_json) -> None:
         result = evaluate_verification(scored.normalized, same, folds, num_failed=len(scored.failed))
         shipped = rates_of_list(scored.pairs, scored.normalized, analyzer.embedder.fingerprint)
         if report_file:
-            from kerasface.error_report import verification_document
             from kerasface.evaluation.calibration import NORMALIZED, SCORE_NAMES
             from kerasface.faces.operating_points import pair_calibration
+            from kerasface.reports.error_rates import verification_document
 
             calibration = pair_calibration(analyzer.embedder.fingerprint)
             title = f"Verification: {pairs}"
@@ -113,7 +113,7 @@ def identification(images, views, report_file, as_json) -> None:
     """
     with errors():
         from kerasface.data.folders import read_identity_folders
-        from kerasface.data.trials import check_shipped_thresholds, open_set_trial
+        from kerasface.data.trials.identities import check_shipped_thresholds, open_set_trial
         from kerasface.evaluation.identification import evaluate_identification
         from kerasface.models.runtime import device_name
         from kerasface.population.trials import named_for_strangers
@@ -127,7 +127,7 @@ def identification(images, views, report_file, as_json) -> None:
         checks = check_shipped_thresholds(trial, analyzer.embedder.fingerprint)
         taken = named_for_strangers(trial, analyzer.embedder.fingerprint, read_identity_folders(images).identities)
         if report_file:
-            from kerasface.error_report import identification_document
+            from kerasface.reports.error_rates import identification_document
 
             title = f"Identification: {images}"
             write_report(report_file, identification_document(title, result, trial, checks, taken=taken))
@@ -203,7 +203,7 @@ def _judge_folder(
     """Judges a folder of people over all pairs of photos; draws a part of a cohort, keeps thresholds in a gallery."""
     with errors(), ExitStack() as stack:
         from kerasface.data.people import embed_people, face_crops
-        from kerasface.gallery.store import open_gallery
+        from kerasface.gallery.opening import open_gallery
         from kerasface.population.extension import draw_extension, part_name
         from kerasface.population.judging import judge_people
         from kerasface.population.own import points_to_keep
@@ -225,7 +225,7 @@ def _judge_folder(
                     extension = draw_extension(people, fingerprint, name, date=today, on_progress=step)
         if extension:
             from kerasface.faces.cohorts import part_to_file
-            from kerasface.runs import write_atomically
+            from kerasface.runs.store import write_atomically
 
             write_atomically(part_file, part_to_file(extension.part, extension.card))
         if gallery and not refusals:
@@ -234,7 +234,7 @@ def _judge_folder(
                 opened.keep_own_points(points.to_dict(), points.people_text)
                 kept = points
         if report_file:
-            from kerasface.population.report import people_document, worst_pairs
+            from kerasface.reports.population import people_document, worst_pairs
 
             shown = [path for _, paths, _ in worst_pairs(judged) for path in paths]
             crops = face_crops(shown, analyzer)

@@ -8,11 +8,16 @@ import click
 
 from kerasface.cli.output import JSON, box_text, errors, face_lines, print_json, run_photos, say_note
 from kerasface.cli.people import EXPIRES, GALLERY, PURPOSE, consent_of, opened_gallery
-from kerasface.terminal import progress_bars
+from kerasface.terminal.progress import progress_bars
+from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
-from kerasface.words import counted
 
-_OVERRIDES = ("several_faces", "low_quality", "duplicate", "conflict")  # those of kerasface.enroll, which is heavy
+_OVERRIDES = (
+    "several_faces",
+    "low_quality",
+    "duplicate",
+    "conflict",
+)  # those of kerasface.tasks.enrollment, which is heavy
 _NO_CONSENT = "No consent was recorded; --purpose does that."
 _ALLOW = click.option(
     "--allow", multiple=True, type=click.Choice(_OVERRIDES), help="Enrol in spite of this; may be repeated."
@@ -53,7 +58,7 @@ def enroll(name, images, folder, face, allow, purpose, expires, gallery, as_json
     consent = consent_of(purpose, expires)
     with errors():
         from kerasface.data.folders import read_identity_folders
-        from kerasface.enroll import CONFLICT_FPIR, Enroller, FaceOf
+        from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, FaceOf
 
         rejected = []
         if folder:
@@ -113,8 +118,8 @@ def identify(images, fpir, gallery, as_json) -> None:
     number of people, so that strangers are taken for somebody no more often in a large gallery than in a small one.
     """
     with errors():
-        from kerasface.data.embeddings import image_files
-        from kerasface.data.image_cache import content_keys
+        from kerasface.data.cache.embeddings import image_files
+        from kerasface.data.cache.images import content_keys
 
         files = tuple(file for path in images for file in (image_files(path) if path.is_dir() else [path]))
         with _identifier(gallery, fpir) as identifier:
@@ -150,11 +155,11 @@ def cluster(folder, names, fmr, allow, purpose, expires, gallery, as_json) -> No
     """
     chosen, consent = _chosen_names(names), consent_of(purpose, expires)
     with errors(), ExitStack() as stack:
-        from kerasface.cluster import cluster_photos, enroll_clusters
-        from kerasface.data.embeddings import image_files
-        from kerasface.enroll import CONFLICT_FPIR, Enroller
+        from kerasface.data.cache.embeddings import image_files
         from kerasface.faces.analyzer import FaceAnalyzer
-        from kerasface.identify import DEFAULT_FPIR
+        from kerasface.tasks.clustering import cluster_photos, enroll_clusters
+        from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller
+        from kerasface.tasks.identification import DEFAULT_FPIR
 
         files, identifier = image_files(folder), None
         if gallery.exists() or chosen:
@@ -224,7 +229,7 @@ def _print_clusters(found, chosen: dict[int, str], results: list, as_json: bool)
 @contextmanager
 def _identifier(path: Path, fpir: float, *, create: bool | str = False):
     from kerasface.faces.analyzer import FaceAnalyzer
-    from kerasface.identify import Identifier
+    from kerasface.tasks.identification import Identifier
 
     with opened_gallery(path, create=create) as gallery:
         yield Identifier(gallery, FaceAnalyzer(), fpir=fpir)

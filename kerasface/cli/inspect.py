@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import JSON, RUNS, errors, print_json
-from kerasface.terminal import progress_bars
+from kerasface.terminal.progress import progress_bars
 from kerasface.train.__main__ import UserPath
 
-# Those of kerasface.inspection.comparison, which is too heavy to import.
+# Those of kerasface.inspection.cost.comparison, which is too heavy to import.
 _SORT_KEYS = ("name", "parameters", "multiply_adds", "activation_bytes", "milliseconds")
 _HEADS = (
     *("layer", "kind", "output", "weights", "share", "multiply-adds", "share"),
@@ -47,7 +47,7 @@ def layers(run_name, architecture, image_size, out, runs, as_json) -> None:
     With --out, layers.html (figures too) and layers.csv are written into the folder. All numbers are for one image.
     """
     with errors():
-        from kerasface.inspection.arithmetic import layer_table, model_cost
+        from kerasface.inspection.cost.arithmetic import layer_table, model_cost
 
         model, size = inspected_model(run_name, architecture, image_size, runs)
         records = layer_table(model, size)
@@ -81,7 +81,7 @@ def cost(names, image_size, sort_by, as_json) -> None:
     nothing is downloaded. face_resnet keeps its 150 x 150 pixels.
     """
     with errors():
-        from kerasface.inspection.comparison import compare_models
+        from kerasface.inspection.cost.comparison import compare_models
         from kerasface.models.runtime import device_name
 
         size = image_size and (image_size, image_size)
@@ -116,10 +116,10 @@ def inspected_model(run_name: str | None, architecture: str | None, image_size: 
         raise click.UsageError("Give --model or --architecture.")
     size = image_size and (image_size, image_size)
     if architecture:
-        from kerasface.inspection.comparison import build_by_name
+        from kerasface.inspection.cost.comparison import build_by_name
 
         return build_by_name(architecture, size), None
-    from kerasface.runs import load_run
+    from kerasface.runs.store import load_run
 
     run = load_run(runs, run_name)
     if size is None and None in run.model.inputs[0].shape[1:3]:
@@ -174,8 +174,8 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
 
 def _write(out: Path, title: str, records, cost) -> None:
     from kerasface.plotting.costs import layer_costs
-    from kerasface.plotting.document import document, facts_row, figure_html, notes_list, table
-    from kerasface.runs import write_atomically
+    from kerasface.reports.document import document, facts_row, figure_html, notes_list, table
+    from kerasface.runs.store import write_atomically
 
     facts = {
         "weights": _rounded(cost.parameters),

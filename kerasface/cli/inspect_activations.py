@@ -7,7 +7,7 @@ import click
 
 from kerasface.cli.inspect_pictures import LAYER, OUT, face_of, write_png
 from kerasface.cli.output import JSON, MIN_FACE, RUNS, errors, print_json, say_note
-from kerasface.terminal import progress_bars
+from kerasface.terminal.progress import progress_bars
 from kerasface.train.__main__ import UserPath
 
 
@@ -37,8 +37,8 @@ def activations(image, model, layer, count, filters, channel, out, min_face_size
     if channel is not None and layer is None:
         raise click.UsageError("--maximise is for a channel of a layer: give --layer.")
     with errors():
-        from kerasface.images import decode
-        from kerasface.runs import load_run
+        from kerasface.images.decoding import decode
+        from kerasface.runs.store import load_run
 
         run = load_run(runs, model)
         square = _square(run, decode(image, on_note=say_note), image, min_face_size)
@@ -77,7 +77,7 @@ def _square(run, photo, path: Path, min_face_size: float | None):
 
 
 def _levels(model, square, count: int, beside: Path) -> list[tuple]:
-    from kerasface.inspection.depth import depth_strip
+    from kerasface.inspection.layers.depth import depth_strip
 
     levels = depth_strip(model, square, count=count)
     if not levels:
@@ -92,8 +92,8 @@ def _levels(model, square, count: int, beside: Path) -> list[tuple]:
 
 
 def _grid(model, square, layer: str, count: int, beside: Path) -> tuple:
-    from kerasface.inspection.activations import feature_maps
-    from kerasface.inspection.mosaics import feature_grid, strongest_channels
+    from kerasface.inspection.layers.activations import feature_maps
+    from kerasface.inspection.layers.mosaics import feature_grid, strongest_channels
     from kerasface.inspection.stitching import find_layer
 
     path, maps = find_layer(model, layer), feature_maps(model, square, layer)
@@ -103,7 +103,7 @@ def _grid(model, square, layer: str, count: int, beside: Path) -> tuple:
 
 
 def _maximised(model, layer: str, channel: int, size: tuple[int, int], out: Path) -> tuple:
-    from kerasface.inspection.maximisation import maximise
+    from kerasface.inspection.layers.maximization import maximise
     from kerasface.inspection.stitching import find_layer
 
     with progress_bars() as report:
@@ -116,7 +116,7 @@ def _maximised(model, layer: str, channel: int, size: tuple[int, int], out: Path
 
 
 def _filters(model, out: Path) -> tuple:
-    from kerasface.inspection.filters import filter_grid, first_filters
+    from kerasface.inspection.layers.filters import filter_grid, first_filters
 
     found = first_filters(model)
     file = out / "filters.png"

@@ -57,11 +57,11 @@ def attribution(image, model, method, layer, label, regions, out, min_face_size,
     method = method or (_METHOD if layer is None else _LAYER_METHOD)
     _check_layer_method(layer, method)
     with errors():
-        from kerasface.images import decode
-        from kerasface.inspection.attribution import LAYER_METHODS, METHODS
+        from kerasface.images.decoding import decode
+        from kerasface.inspection.attribution.methods import LAYER_METHODS, METHODS
+        from kerasface.inspection.attribution.targets import ClassTarget
         from kerasface.inspection.stitched import Stitched
-        from kerasface.inspection.targets import ClassTarget
-        from kerasface.runs import load_run
+        from kerasface.runs.store import load_run
 
         run, photo = load_run(runs, model), decode(image, on_note=say_note)
         segmenter = regions and build_segmenter(runs, regions, min_face_size)
@@ -117,10 +117,10 @@ def match(image_a, image_b, method, layer, regions, out, min_face_size, runs, as
         import numpy as np
 
         from kerasface.faces.detection import FaceDetector
-        from kerasface.images import decode
-        from kerasface.inspection.match import explain_match, match_model
-        from kerasface.inspection.mosaics import mosaic
-        from kerasface.inspection.overlays import colour_limit
+        from kerasface.images.decoding import decode
+        from kerasface.inspection.attribution.match import explain_match, match_model
+        from kerasface.inspection.attribution.overlays import colour_limit
+        from kerasface.inspection.layers.mosaics import mosaic
 
         paths, detector = (image_a, image_b), FaceDetector(min_face_size)
         photos = [decode(path, on_note=say_note) for path in paths]
@@ -152,10 +152,10 @@ def match(image_a, image_b, method, layer, regions, out, min_face_size, runs, as
 
 def _recognised(run, photo: "np.ndarray", path: Path, min_face_size: float | None):
     """Returns what a classifier makes of the picture or its central face, all classes, and the square it looked at."""
-    from kerasface.data.image_cache import fit_square
+    from kerasface.data.cache.images import fit_square
     from kerasface.faces.analyzer import FaceAnalyzer
     from kerasface.faces.detection import FaceDetector, central_face
-    from kerasface.recognise import Recognition, build_classifier
+    from kerasface.tasks.recognition import Recognition, build_classifier
 
     classifier = build_classifier(run, lambda: FaceAnalyzer(FaceDetector(min_face_size)))
     (found,) = classifier.recognise([photo], top=len(run.labels))

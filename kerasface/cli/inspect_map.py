@@ -6,10 +6,10 @@ import click
 
 from kerasface.cli.output import JSON, errors, print_json
 from kerasface.cli.people import opened_gallery
-from kerasface.streams import NOT_TEXT
-from kerasface.terminal import progress_bars
+from kerasface.terminal.progress import progress_bars
+from kerasface.terminal.streams import NOT_TEXT
+from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
-from kerasface.words import counted
 
 _REPORT = "map.html"
 _METHODS = ("tsne", "pca", "umap")  # those of inspection.embedding_map
@@ -43,9 +43,9 @@ def map_command(source, gallery, method, seed, out, as_json) -> None:
         raise click.UsageError("Give a FOLDER, a FILE.npz, or --gallery, and one of them only.")
     # Photos alone need TensorFlow; embeddings are there already otherwise.
     with errors(tensorflow=source is not None and source.is_dir()):
-        from kerasface.inspection.embedding_map import project
-        from kerasface.inspection.label_errors import suspected_label_errors
-        from kerasface.runs import write_atomically
+        from kerasface.inspection.maps.embedding_map import project
+        from kerasface.inspection.maps.label_errors import suspected_label_errors
+        from kerasface.runs.store import write_atomically
 
         with progress_bars() as report:
             points = _points(source, gallery, report)
@@ -74,7 +74,7 @@ def map_command(source, gallery, method, seed, out, as_json) -> None:
 
 
 def _points(source: Path | None, gallery: Path | None, report):
-    from kerasface.inspection.embedding_map import file_points, folder_points, gallery_points
+    from kerasface.inspection.maps.embedding_map import file_points, folder_points, gallery_points
 
     if gallery is not None:
         with opened_gallery(gallery) as opened:
@@ -90,8 +90,9 @@ def _document(title: str, points, drawn, suspects: list, seed: int) -> str:
     """The report; of many points those that are suspected, what they look like, and others at random have pictures."""
     import numpy as np
 
-    from kerasface.inspection.embedding_map import read_thumbnails
-    from kerasface.plotting.embedding_map import MAX_THUMBNAILS, embedding_map_document, map_figure
+    from kerasface.inspection.maps.embedding_map import read_thumbnails
+    from kerasface.plotting.embedding_map import map_figure
+    from kerasface.reports.embedding_map import MAX_THUMBNAILS, embedding_map_document
 
     first = [index for suspect in suspects for index in (suspect.index, suspect.neighbour)]
     others = np.random.default_rng(seed).permutation(len(points.labels)).tolist()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from kerasface.faces.detection import Face, FaceDetector
-    from kerasface.segment import Segmenter
+    from kerasface.tasks.segmentation import Segmenter
 
 SIDE = 300  # pixels; smaller pictures are enlarged, so that something can be seen
 LAYER = click.option("--layer", help="Layer by its path, as `kerasface inspect layers` lists them.")
@@ -54,7 +54,7 @@ def aligned_crop(photo: "np.ndarray", face: "Face") -> "np.ndarray":
 def write_png(file: Path, picture: "np.ndarray") -> None:
     from PIL import Image
 
-    from kerasface.runs import write_atomically
+    from kerasface.runs.store import write_atomically
 
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "PNG")
@@ -63,8 +63,8 @@ def write_png(file: Path, picture: "np.ndarray") -> None:
 
 def build_segmenter(runs: str, name: str, min_face_size: float | None) -> "Segmenter":
     from kerasface.faces.detection import FaceDetector
-    from kerasface.runs import load_run
-    from kerasface.segment import Segmenter
+    from kerasface.runs.store import load_run
+    from kerasface.tasks.segmentation import Segmenter
 
     return Segmenter(load_run(runs, name), FaceDetector(min_face_size))
 
@@ -75,8 +75,8 @@ def part_shares(segmenter, photo: "np.ndarray", face: "Face", map: "np.ndarray")
         return None, None
     import cv2
 
-    from kerasface.inspection.regions import background_warning, region_shares
-    from kerasface.segment import mask_in_crop
+    from kerasface.inspection.attribution.regions import background_warning, region_shares
+    from kerasface.tasks.segmentation import mask_in_crop
 
     found = segmenter.segment_faces(photo).faces
     segmented = min(found, key=lambda one: abs(one.face.landmarks - face.landmarks).sum())
@@ -102,6 +102,6 @@ def enlarged(picture: "np.ndarray") -> "np.ndarray":
 
 
 def laid_over(square: "np.ndarray", map: "np.ndarray", signed: bool, limit: float | None = None) -> "np.ndarray":
-    from kerasface.inspection.overlays import overlay_map
+    from kerasface.inspection.attribution.overlays import overlay_map
 
     return overlay_map(enlarged(square), enlarged(map), signed=signed, limit=limit)

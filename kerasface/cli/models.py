@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import JSON, RUNS, errors, print_json
-from kerasface.terminal import turned_away
+from kerasface.terminal.progress import turned_away
+from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
-from kerasface.words import counted
 
 EXPORT_FORMATS = ("saved_model", "litert", "onnx")  # those of kerasface.models.formats, which is too heavy to import
 
@@ -29,8 +29,8 @@ def export(name, to_format, out, images, overwrite, runs, as_json) -> None:
     programs must know (input, labels, hashes, differences) is written beside it: OUT.certificate.json.
     """
     with errors():
-        from kerasface.export import certificate_path, export_run
-        from kerasface.runs import load_run
+        from kerasface.runs.store import load_run
+        from kerasface.tasks.export import certificate_path, export_run
 
         run = load_run(runs, name)
         with turned_away(1, 2):
@@ -75,7 +75,7 @@ def models(runs, as_json) -> None:
     """List pretrained weights with licences and hashes, and the trained models."""
     with errors():
         from kerasface.models.pretrained import LEDGER, describe
-        from kerasface.runs import list_runs
+        from kerasface.runs.store import list_runs
 
         ledger = [describe(entry) for entry in LEDGER]
         trained = [

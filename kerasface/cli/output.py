@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerasface.streams import print_json
-from kerasface.terminal import start_tensorflow
+from kerasface.terminal.progress import start_tensorflow
+from kerasface.terminal.streams import print_json
+from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath, answers
-from kerasface.words import counted
 
 if TYPE_CHECKING:
     from kerasface.data.photos import Photo

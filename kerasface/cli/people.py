@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import JSON, box_text, errors, print_json
+from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
-from kerasface.words import counted
 
 GALLERY = click.option(
     "--gallery",
@@ -162,9 +162,9 @@ def check(gallery, as_json) -> None:
 def not_this_person(name, image, face, lift, gallery, as_json) -> None:
     """Remember that a face in IMAGE is not NAME: later runs never say so again."""
     with errors():
-        from kerasface.data.image_cache import content_keys
+        from kerasface.data.cache.images import content_keys
         from kerasface.faces.detection import FaceDetector
-        from kerasface.images import decode
+        from kerasface.images.decoding import decode
 
         faces = FaceDetector().detect([decode(image)])[0]
         if face > len(faces):
@@ -185,7 +185,7 @@ def not_this_person(name, image, face, lift, gallery, as_json) -> None:
 def opened_gallery(path: Path, *, create: bool | str = False):
     """The gallery at `path`, for what needs no network; see `store.open_gallery` for `create`."""
     from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-    from kerasface.gallery.store import open_gallery
+    from kerasface.gallery.opening import open_gallery
 
     with open_gallery(path, embedder=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM, create=create) as gallery:
         yield gallery

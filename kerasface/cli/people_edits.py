@@ -4,7 +4,7 @@ import click
 
 from kerasface.cli.output import JSON, confirmed, errors, print_json
 from kerasface.cli.people import GALLERY, opened_gallery, person_row, print_person
-from kerasface.words import counted
+from kerasface.terminal.words import counted
 
 
 @click.command()
@@ -21,7 +21,7 @@ def merge(name, other, force, dry_run, gallery, as_json) -> None:
     takes it back.
     """
     with errors(tensorflow=False), opened_gallery(gallery) as opened:
-        from kerasface.likeness import likeness
+        from kerasface.tasks.likeness import likeness
 
         into, gone = opened.person(name), opened.person(other)
         found = likeness(opened, into.person_id, gone.person_id)

@@ -6,8 +6,8 @@ import click
 
 from kerasface.cli.output import JSON, errors, print_json
 from kerasface.cli.people import GALLERY, opened_gallery
+from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
-from kerasface.words import counted
 
 _ASK = "-"
 _PASSPHRASE = click.option(
@@ -54,7 +54,7 @@ def import_people(file, passphrase, merge_people, gallery, as_json) -> None:
             passphrase = _ASK
         passphrase = _given(passphrase, twice=False)
         from kerasface.faces.own_points import points_of
-        from kerasface.importing import import_file
+        from kerasface.tasks.importing import import_file
 
         with opened_gallery(gallery, create="late") as opened:
             found = import_file(opened, file, passphrase=passphrase, merge=merge_people)

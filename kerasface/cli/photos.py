@@ -14,9 +14,9 @@ from kerasface.cli.output import (
     run_photos,
     say_note,
 )
-from kerasface.terminal import progress_bars
+from kerasface.terminal.progress import progress_bars
+from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
-from kerasface.words import counted
 
 
 @click.command()
@@ -55,8 +55,8 @@ def verify(image_a, image_b, fmr, face_a, face_b, min_face_size, as_json) -> Non
     with errors():
         from kerasface.faces.analyzer import FaceAnalyzer
         from kerasface.faces.detection import FaceDetector
-        from kerasface.images import decode
-        from kerasface.verify import verify as verify_photos
+        from kerasface.images.decoding import decode
+        from kerasface.tasks.verification import verify as verify_photos
 
         photos = [decode(path, on_note=say_note) for path in (image_a, image_b)]
         analyzer = FaceAnalyzer(FaceDetector(min_face_size))
@@ -92,10 +92,10 @@ def embed(folder, out, views, as_json) -> None:
     with errors():
         import numpy as np
 
-        from kerasface.data.embeddings import embed_photos, image_files
+        from kerasface.data.cache.embeddings import embed_photos, image_files
         from kerasface.faces.analyzer import FaceAnalyzer
         from kerasface.faces.embedding import FaceEmbedder
-        from kerasface.runs import write_atomically
+        from kerasface.runs.store import write_atomically
 
         files = image_files(folder)
         analyzer = FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
@@ -132,8 +132,8 @@ def predict(images, model, top, runs, as_json) -> None:
     """
     with errors():
         from kerasface.faces.analyzer import FaceAnalyzer
-        from kerasface.recognise import ImageClassifier, build_classifier, unknown_note
-        from kerasface.runs import load_run
+        from kerasface.runs.store import load_run
+        from kerasface.tasks.recognition import ImageClassifier, build_classifier, unknown_note
 
         classifier = build_classifier(load_run(runs, model), FaceAnalyzer)
         count_faces = _face_counter() if isinstance(classifier, ImageClassifier) else None

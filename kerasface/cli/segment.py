@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import IMAGES, JSON, MIN_FACE, RUNS, errors, face_lines, notes_of, print_json
-from kerasface.streams import to_json
-from kerasface.terminal import progress_bars
+from kerasface.terminal.progress import progress_bars
+from kerasface.terminal.streams import to_json
 from kerasface.train.__main__ import UserPath
 
 _DEFAULT_MODEL = "face-parts"
@@ -76,8 +76,8 @@ def segment(images, out, model, whole, opacity, min_face_size, runs, as_json) ->
 
 
 def _segmenter(runs: str, model: str, detector):
-    from kerasface.runs import load_run
-    from kerasface.segment import Segmenter
+    from kerasface.runs.store import load_run
+    from kerasface.tasks.segmentation import Segmenter
 
     return Segmenter(load_run(runs, model), detector)
 
@@ -87,7 +87,7 @@ def _segmented(photo, segmenter, whole: bool, opacity: float, mask_file: Path, o
     from PIL import Image
 
     from kerasface.faces.drawing import draw_mask, mask_png
-    from kerasface.runs import write_atomically
+    from kerasface.runs.store import write_atomically
 
     found = segmenter.segment_whole(photo.image) if whole else segmenter.segment_faces(photo.image)
     if not whole and not found.faces:
@@ -134,6 +134,6 @@ def _lines(result: dict) -> list[str]:
 
 
 def _write_json(file: Path, content: dict) -> None:
-    from kerasface.runs import write_atomically
+    from kerasface.runs.store import write_atomically
 
     write_atomically(file, (to_json(content, indent=1) + "\n").encode("utf-8"))

@@ -8,9 +8,9 @@ import click
 
 from kerasface.cli.output import JSON, print_json
 from kerasface.cli.people import GALLERY, opened_gallery
-from kerasface.errors import is_answer, one_line, show_traceback
-from kerasface.files import user_path
-from kerasface.terminal import start_tensorflow, turned_away
+from kerasface.files.paths import user_path
+from kerasface.terminal.errors import is_answer, one_line, show_traceback
+from kerasface.terminal.progress import start_tensorflow, turned_away
 from kerasface.train.__main__ import UserPath
 
 _ERROR = 2

@@ -19,10 +19,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
-from kerasface.data.image_cache import check_space
-from kerasface.files import made_whole, writing
-from kerasface.image_headers import HeaderError, RawFileError, format_of
-from kerasface.images import SIGNATURE_BYTES, SUFFIXES, is_left_behind
+from kerasface.data.cache.images import check_space
+from kerasface.files.paths import made_whole, writing
+from kerasface.images.decoding import SIGNATURE_BYTES, SUFFIXES, is_left_behind
+from kerasface.images.headers import HeaderError, RawFileError, format_of
 
 _ENCRYPTED, _UTF_8 = 0x1, 0x800  # bits of an entry's flags
 _UNICODE_NAME = 0x7075  # Info-ZIP's extra field: version, CRC-32 of the name, the name in UTF-8

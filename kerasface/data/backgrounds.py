@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from kerasface.data.photos import read_photos
-from kerasface.images import reason_against
+from kerasface.images.decoding import reason_against
 
 _MAX_SIDE = 512  # pixels; backgrounds are mostly out of focus
 # Of scikit-image, free of known restrictions on use; none of them shows a face.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kerasface.data.store import StoredArray
+from kerasface.data.cache.store import StoredArray
 
 MAX_DISTANCE = 4  # of 64 bits; at most 4 between 300 LFW photos and their JPEGs of quality 50, resized twice
 # Grey levels, mean over a thumbnail: recompressed photos differ by up to 1.1, two prints of one photo in LFW by up to

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasface.images import is_left_behind, reason_against
-from kerasface.words import counted
+from kerasface.images.decoding import is_left_behind, reason_against
+from kerasface.terminal.words import counted
 
 # A data folder may tell where its images come from: a JSON object with `source` and `licence`.
 ABOUT_FILE = ".about.json"

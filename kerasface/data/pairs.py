@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasface.files import read_text, user_path
+from kerasface.files.paths import read_text, user_path
 
 _COLUMNS = ("a", "b", "same")
 _DELIMITERS = ("\t", ";", ",")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasface.data.embeddings import embed_photos
+from kerasface.data.cache.embeddings import embed_photos
 from kerasface.data.folders import read_identity_folders
 from kerasface.data.photos import read_photos
 from kerasface.faces.analyzer import FaceAnalyzer

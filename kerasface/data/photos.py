@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasface.images import ImageError, decode
+from kerasface.images.decoding import ImageError, decode
 
 # Pixels of one batch: 12 megapixels are 36 MB of RGB.
 _BATCH_PIXELS = 12_000_000

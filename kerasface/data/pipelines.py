@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasface.data.augmentation import batch_key, build_augmentation, move_images
-from kerasface.data.store import StoredArray
+from kerasface.data.cache.store import StoredArray
 
 # Streams of random numbers beside that of an epoch's order.
 _COPIES, _PEOPLE = 1, 2

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from kerasface.data.folders import ABOUT_FILE
-from kerasface.files import made_whole, writing
+from kerasface.files.paths import made_whole, writing
 
 _SIDE = 32  # pixels of a picture
 _DIGIT = 22  # of them are the digit's

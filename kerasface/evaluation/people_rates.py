@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import coo_array, csr_array
 
 from kerasface.evaluation.labelled_pairs import checked_pairs
-from kerasface.words import counted
+from kerasface.terminal.words import counted
 
 FACTOR = 10  # over so many times the rate asked for, a person's own rate is said
 

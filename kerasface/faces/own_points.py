@@ -19,7 +19,7 @@ from kerasface.faces.operating_points import (
     rate_text,
     search_point,
 )
-from kerasface.words import counted
+from kerasface.terminal.words import counted
 
 _DROP = (
     "`kerasface people thresholds --forget` drops them, `kerasface evaluate population DIR --keep` measures new ones."

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasface.arrays import as_embeddings
 from kerasface.gallery.store import NewSample, Refusal, now_text, parse_time
-from kerasface.streams import printable
+from kerasface.terminal.streams import printable
 
 _MAX_NAME_LENGTH = 200
 _PERSON_ID = re.compile(r"[0-9a-f]{16}")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from kerasface.files.locks import stands, try_lock
 from kerasface.gallery.schema import check_file, check_version, create_file, fill, write_file
 from kerasface.gallery.store import (
     GalleryBusyError,
@@ -23,7 +24,6 @@ from kerasface.gallery.store import (
     GalleryFileError,
     NotAGalleryError,
 )
-from kerasface.locks import stands, try_lock
 
 _SETTINGS = (
     "PRAGMA journal_mode = WAL",  # as it is made; not so a restored copy

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from kerasface.files import user_folder
+from kerasface.files.paths import user_folder
 from kerasface.gallery.store import GalleryDamagedError, GalleryKeyError
 
 KEY_BYTES = 32

@@ -1,111 +1,42 @@
-"""From a path to an open, unlocked gallery: made where it may be, refused where it is not the one that is wanted."""
+"""From where a gallery is to the gallery, open."""
 
-import hmac
 import os
-import secrets
-import sqlite3
-from functools import partial
-from pathlib import Path
+from typing import Literal
 
-from kerasface.gallery.database import Database, create_database
-from kerasface.gallery.keys import KEY_BYTES, GalleryKeys, keep_key, key_path, load_key
-from kerasface.gallery.rows import Rows, refusal_of
-from kerasface.gallery.schema import is_outdated, migrate
-from kerasface.gallery.store import GalleryDamagedError, GalleryError, GalleryKeyError, OtherEmbedderError
-
-_ID_BYTES = 16
+from kerasface.gallery.sqlite import SqliteGallery
+from kerasface.gallery.store import TIMEOUT
 
 
-def open_rows(
-    path: Path, embedder: str, embedding_dim: int, key: bytes | None, create: bool | str, timeout: float
-) -> tuple[Database, Rows]:
-    """Opens the gallery at `path`, links resolved; see `store.open_gallery` for arguments and errors."""
-    if not embedder or embedding_dim < 1 or timeout < 0:
-        raise ValueError(
-            "A gallery needs the fingerprint of an embedder, embedding_dim >= 1 and timeout >= 0. "
-            f"Received: embedder={embedder!r}, embedding_dim={embedding_dim}, timeout={timeout}."
-        )
-    if create not in (True, False, "late"):
-        raise ValueError(f"create must be True, False or 'late'. Received: create={create!r}.")
-    if not create and not path.exists():
-        raise GalleryError(f"There is no gallery at {path}. Enrol somebody to make one.")
+def open_gallery(
+    path: str | os.PathLike,
+    *,
+    embedder: str,
+    embedding_dim: int,
+    key: bytes | None = None,
+    create: bool | Literal["late"] = True,
+    timeout: float = TIMEOUT,
+) -> SqliteGallery:
+    """Opens a gallery, or makes an empty one. Close it, or use it in a `with` statement.
 
-    if create == "late" and not path.exists():
-        return _opened_late(path, embedder, embedding_dim, key, timeout)
+    Args:
+        path: The gallery's file. Beside it may lie `-wal`, `-shm` and `-lock`, which belong to it.
+        embedder: Fingerprint of the embedder whose embeddings it holds.
+        embedding_dim: Length of an embedding.
+        key: 32 bytes; if not given, the key of `keys.load_key`, which is made when the first gallery is.
+        create: Whether a gallery that does not exist is made. `"late"` makes it with the first change that succeeds:
+            until then nothing is on the disk, so that what fails leaves no empty gallery behind.
+        timeout: Seconds that an operation waits for other processes.
 
-    def empty() -> tuple[bytes, bytes, str, int]:
-        own_key = load_key(create=True) if key is None else key
-        return _empty(GalleryKeys(own_key, secrets.token_bytes(_ID_BYTES), embedder), embedder, embedding_dim)
+    Raises:
+        GalleryError: If it does not exist and must not be made, or one of the family: it is no gallery, of another
+            embedder, the key is missing or wrong, the file is damaged or not writable, or others hold it too long.
+        ValueError: If an argument is out of range.
 
-    if create:
-        create_database(path, timeout, empty)
-    database = Database(path, timeout)
-    try:
-        rows = unlocked(database, embedder, embedding_dim, key)
-        _bring_up_to_date(database, rows)
-    except BaseException:
-        database.close()
-        raise
-    return database, rows
-
-
-def _opened_late(
-    path: Path, embedder: str, embedding_dim: int, key: bytes | None, timeout: float
-) -> tuple[Database, Rows]:
-    """Opens a gallery that is in memory as long as nothing is in it; nor is a new key written before."""
-    is_new = key is None and not os.environ.get("KERASFACE_KEY") and not key_path().exists()
-    own_key = os.urandom(KEY_BYTES) if is_new else load_key(create=False) if key is None else key
-    keys = GalleryKeys(own_key, secrets.token_bytes(_ID_BYTES), embedder)
-    before_file = partial(keep_key, own_key) if is_new else lambda: None
-    database = Database(path, timeout, _empty(keys, embedder, embedding_dim), before_file)
-    return database, Rows(keys, embedder, embedding_dim)
-
-
-def _empty(keys: GalleryKeys, embedder: str, embedding_dim: int) -> tuple[bytes, bytes, str, int]:
-    """What `schema.fill` makes an empty gallery of."""
-    return keys.gallery_id, keys.check, embedder, embedding_dim
-
-
-def _bring_up_to_date(database: Database, rows: Rows) -> None:
-    """Runs what an older file lacks, once it is known that the key is the right one: all of it, or nothing."""
-    with database.read() as connection:
-        if not is_outdated(connection):
-            return
-    with database.write() as connection:
-        if migrate(connection) < 2:
-            seal_anew(connection, rows)
-
-
-def seal_anew(connection: sqlite3.Connection, rows: Rows) -> None:
-    """Seals what version 1 of the schema left to be believed: whose a refusal is; ids and refusals of persons."""
-    refusals = connection.execute("SELECT refusal, person, sealed FROM refusals").fetchall()
-    for row, number, sealed in refusals:
-        sealed = rows.keys.seal(rows.keys.open(sealed, "refusal", row), refusal_of(number), row)
-        connection.execute("UPDATE refusals SET sealed = ? WHERE refusal = ?", (sealed, row))
-    for number, person_id, sealed in connection.execute("SELECT person, person_id, sealed FROM persons").fetchall():
-        record = rows.keys.open(sealed, "person", number)
-        record |= {"person_id": person_id, "refusals": rows.refusal_numbers(connection, number)}
-        sealed = rows.keys.seal(record, "person", number)
-        connection.execute("UPDATE persons SET sealed = ? WHERE person = ?", (sealed, number))
-
-
-def unlocked(database: Database, embedder: str, embedding_dim: int, key: bytes | None) -> Rows:
-    """Returns what reads the gallery's rows, if embedder and key are the right ones; see `store.open_gallery`."""
-    with database.read() as connection:
-        row = connection.execute("SELECT gallery_id, key_check, embedder, embedding_dim FROM gallery").fetchone()
-    if row is None:
-        raise GalleryDamagedError(f"The gallery {database.path} has lost its own row. Restore a copy.")
-    gallery_id, key_check, *stored = row
-    if stored != [embedder, embedding_dim]:
-        raise OtherEmbedderError(
-            f"The gallery {database.path} holds templates of another embedder; scores with them mean nothing. "
-            f"Received: {embedder} ({embedding_dim} numbers); the gallery has {stored[0]} ({stored[1]} numbers). "
-            "Use that embedder, or re-embed the gallery."
-        )
-    keys = GalleryKeys(load_key(create=False) if key is None else key, gallery_id, embedder)
-    if not hmac.compare_digest(keys.check, key_check):
-        raise GalleryKeyError(
-            f"The key is not the one that the gallery {database.path} was made with; nothing was changed. "
-            "Restore that key's file, or set KERASFACE_KEY to it."
-        )
-    return Rows(keys, embedder, embedding_dim)
+    Example:
+        ```python
+        with open_gallery("friends.gallery", embedder="face_resnet-1", embedding_dim=128) as gallery:
+            for person in gallery.people():
+                print(person.name, person.num_samples)
+        ```
+    """
+    return SqliteGallery(path, embedder=embedder, embedding_dim=embedding_dim, key=key, create=create, timeout=timeout)

@@ -12,7 +12,6 @@ import numpy as np
 from kerasface.gallery.checks import checked_embeddings, checked_hash, checked_name, checked_refusal, details_of
 from kerasface.gallery.integrity import find_problems
 from kerasface.gallery.merging import merge, merges_of, unmerge
-from kerasface.gallery.opening import open_rows, unlocked
 from kerasface.gallery.reembedding import reembed
 from kerasface.gallery.rows import sample_ids_of, version
 from kerasface.gallery.store import (
@@ -28,6 +27,7 @@ from kerasface.gallery.store import (
     Templates,
 )
 from kerasface.gallery.transfer import export_gallery, import_gallery
+from kerasface.gallery.unlocking import open_rows, unlocked
 
 
 class SqliteGallery:

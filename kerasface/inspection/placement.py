@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from kerasface.inspection.receptive_field import WINDOWED, window
+from kerasface.inspection.cost.receptive_field import WINDOWED, window
 from kerasface.inspection.stitching import output_shapes, run_through
 from kerasface.models.layers import AddMirrored, AddZoomed, CropLike, MeanOfMirrored, MeanOfViews, PadToMultiple
 

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasface.arrays import check_array
+from kerasface.inspection.attribution.targets import Target
 from kerasface.inspection.placement import Placement, placements
 from kerasface.inspection.stitching import (
     before_probabilities,
@@ -20,7 +21,6 @@ from kerasface.inspection.stitching import (
     output_index,
     run_through,
 )
-from kerasface.inspection.targets import Target
 
 _BATCH = 32  # images computed at once; memory grows with it
 # Largest difference from the model itself, as a share of its largest output, and where layers compute in 16 bits.

@@ -3,13 +3,13 @@
 import numpy as np
 
 from kerasface.arrays import check_image
-from kerasface.data.image_cache import fit_square
+from kerasface.data.cache.images import fit_square
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face
 from kerasface.faces.regions import cut_square, square_around
 from kerasface.faces.turns import turned
 from kerasface.models.face_resnet import IMAGE_SIZE
-from kerasface.runs import RunError
+from kerasface.runs.store import RunError
 
 
 def looks_at_faces(card: dict) -> bool:

@@ -1,15 +1,13 @@
-"""Draws who is confused with whom: each person's own rate, rates at thresholds, the worst pairs with their faces."""
+"""Draws who is confused with whom: each person's own rate."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
-from kerasface.evaluation.people_rates import FACTOR, PeopleRate, ThresholdRates
-from kerasface.plotting.document import escaped, table
-from kerasface.plotting.segmentation import data_url
+from kerasface.evaluation.people_rates import FACTOR
 from kerasface.plotting.style import ACCEPT, QUIET, REJECT, literal
-from kerasface.words import percent_of
+from kerasface.terminal.words import percent_of
 
 _MAX_DRAWN = 2000  # people; of more, those in the middle are drawn at equal steps
 
@@ -64,42 +62,3 @@ def own_rates_figure(own_rates: np.ndarray, names: Sequence[str], asked: float, 
     )
     figure.update_xaxes(title="people, the highest rate first", rangemode="tozero")
     return figure.update_layout(height=380, margin={"l": 60, "r": 18, "t": 20, "b": 40}, showlegend=False)
-
-
-def rates_table(rates: Sequence[tuple[float, ThresholdRates]]) -> str:
-    """Returns what happens at the thresholds for some rates, as a table in HTML.
-
-    Args:
-        rates: The rate asked for, and what was measured.
-    """
-    heads = ["asked", "threshold", "different people who match", "95 % interval", "one person missed", "95 % interval"]
-    rows = [(percent_of(asked), f"{at.threshold:.4f}", *_cells(at.fmr), *_cells(at.fnmr)) for asked, at in rates]
-    return table(heads, rows)
-
-
-def pair_pictures(pairs: Sequence[tuple[Sequence[str], Sequence[np.ndarray | None], str]]) -> str:
-    """Returns pairs of people in HTML.
-
-    Args:
-        pairs: For each the two names, a picture of each, RGB uint8 `(height, width, 3)` or `None`, and a sentence.
-    """
-    return f"<div class='pictures'>{''.join(_pair(*pair) for pair in pairs)}</div>"
-
-
-def _pair(names: Sequence[str], pictures: Sequence[np.ndarray | None], told: str) -> str:
-    captions = (f"<b>{escaped(names[0])}</b><small>{escaped(told)}</small>", f"<b>{escaped(names[1])}</b>")
-    figures = (
-        f"<figure>{'' if picture is None else _img(picture)}<figcaption>{caption}</figcaption></figure>"
-        for picture, caption in zip(pictures, captions, strict=True)
-    )
-    return f"<div class='pair'>{''.join(figures)}</div>"
-
-
-def _img(picture: np.ndarray) -> str:
-    return f'<img alt="" src="{data_url(picture)}">'
-
-
-def _cells(rate: PeopleRate) -> tuple[str, str]:
-    if rate.value is None:
-        return "-", "-"
-    return percent_of(rate.value), f"{percent_of(rate.low)} to {percent_of(rate.high)}"

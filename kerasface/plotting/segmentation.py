@@ -9,9 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kerasface.evaluation.segmentation import SegmentationResult
-from kerasface.plotting.document import share
 from kerasface.plotting.style import MAX_NAMED, QUIET, TRACK, short
 from kerasface.plotting.training import training_curves
+from kerasface.terminal.words import share
 
 Colour = tuple[int, int, int]  # RGB, 0 to 255
 

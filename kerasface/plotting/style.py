@@ -35,3 +35,8 @@ def short(name: str) -> str:
 def anchor(position: float) -> str:
     """Side by which a label hangs on its point at `position` in `[0, 1]`, so that it stays in a narrow figure."""
     return "left" if position < 0.15 else "right" if position > 0.85 else "center"
+
+
+def escaped(text: str) -> str:
+    """Escapes text; names of files need not be valid Unicode, but a document must."""
+    return html.escape(text.encode("utf-8", "backslashreplace").decode("utf-8"))

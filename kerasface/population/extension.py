@@ -14,7 +14,7 @@ from kerasface.faces.cohorts import CohortCard, draw_part, embedder_of, normaliz
 from kerasface.faces.own_points import extended
 from kerasface.population.judging import ASKED, FEWEST_PEOPLE, shipped_thresholds
 from kerasface.population.sentences import rate_text
-from kerasface.words import counted, percent_of
+from kerasface.terminal.words import counted, percent_of
 
 SUFFIX = ".cohort.npz"
 _FEWEST_PHOTOS = 40  # a mixture is fitted to 20 or more, also to those of half the people

@@ -11,7 +11,7 @@ from kerasface.faces.cohorts import normalizer_of, part_to_file
 from kerasface.faces.own_points import OwnPoints
 from kerasface.population.extension import Extension
 from kerasface.population.judging import ASKED, FEWEST_PEOPLE, JudgedPeople, shipped_thresholds
-from kerasface.words import counted
+from kerasface.terminal.words import counted
 
 _STRICTER = (2, 3, 5, 10, 20)  # fractions of a rate at whose thresholds the rate's upper end is looked at
 

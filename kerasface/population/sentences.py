@@ -6,7 +6,7 @@ from kerasface.evaluation.people import ConfusedPair
 from kerasface.evaluation.people_rates import FACTOR, PeopleRate
 from kerasface.evaluation.verification import num_impostor_needed
 from kerasface.population.judging import ASKED, FEWEST_PEOPLE, MAIN, JudgedPeople
-from kerasface.words import counted, percent_of
+from kerasface.terminal.words import counted, percent_of
 
 _NAMED = 5  # people or pairs of people
 _SEVERAL = 4  # pairs of photos, from which most of them says something of two people

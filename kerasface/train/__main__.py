@@ -7,16 +7,17 @@ from pathlib import Path
 
 import click
 
-from kerasface.errors import is_answer, one_line, show_traceback, tell
-from kerasface.files import user_path
-from kerasface.streams import print_json, use_standard_streams
-from kerasface.terminal import progress_bars, start_tensorflow
-from kerasface.train import metric_recipe, segment_recipe
-from kerasface.train.metric_recipe import MetricRecipe
+from kerasface.files.paths import user_path
+from kerasface.terminal.errors import is_answer, one_line, show_traceback, tell
+from kerasface.terminal.progress import progress_bars, start_tensorflow
+from kerasface.terminal.streams import print_json, use_standard_streams
+from kerasface.terminal.words import counted
+from kerasface.train.engine.stopping import STOPPED, TrainingStoppedError, ends_when_asked
+from kerasface.train.metric_learning import recipe as metric_recipe
+from kerasface.train.metric_learning.recipe import MetricRecipe
 from kerasface.train.recipe import CHOICES, ClassifyRecipe, build_recipe, read_recipe
-from kerasface.train.segment_recipe import SegmentRecipe
-from kerasface.train.stopping import STOPPED, TrainingStoppedError, ends_when_asked
-from kerasface.words import counted
+from kerasface.train.segmentation import recipe as segment_recipe
+from kerasface.train.segmentation.recipe import SegmentRecipe
 
 _STAGES = {"head": "the head, all else frozen", "fine_tune": "fine-tuning", "train": "training"}
 
@@ -123,7 +124,7 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **
         if preview or find_lr:
             _look(data, given, preview, find_lr, cache, json)
             return
-        from kerasface.train.classify import resume_classifier, train_classifier
+        from kerasface.train.classification.training import resume_classifier, train_classifier
 
         with progress_bars() as report:
             options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
@@ -149,7 +150,7 @@ def metric(data, name, resume, recipe, runs, cache, json, **settings) -> None:
     _check_usage(data, name, resume, recipe, settings)
     with answers(), _stoppable(runs, resume or name):
         given = _given(recipe, settings, MetricRecipe)
-        from kerasface.train.metric import resume_metric, train_metric
+        from kerasface.train.metric_learning.training import resume_metric, train_metric
 
         with progress_bars() as report:
             options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
@@ -171,7 +172,7 @@ def segment(data, name, resume, recipe, runs, cache, json, **settings) -> None:
     _check_usage(data, name, resume, recipe, settings)
     with answers(), _stoppable(runs, resume or name):
         given = _given(recipe, settings, SegmentRecipe)
-        from kerasface.train.segment import resume_segmentation, train_segmentation
+        from kerasface.train.segmentation.training import resume_segmentation, train_segmentation
 
         with progress_bars() as report:
             options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasface.data.duplicates import find_duplicates, fingerprint
-from kerasface.train.prepare import PreparedData
+from kerasface.terminal.words import counted
+from kerasface.train.classification.data import PreparedData
 from kerasface.train.recipe import ClassifyRecipe
-from kerasface.words import counted
 
 UNBALANCED = 5  # times as many images in the largest class as in the smallest
 FEW = 5  # images of a class: fewer, and one alone is held out, which says little

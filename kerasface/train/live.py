@@ -16,8 +16,8 @@ from keras import layers
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from kerasface.inspection.basics import log_softmax, softmax
-from kerasface.train.optimizers import build_optimizer
+from kerasface.inspection.teaching.basics import log_softmax, softmax
+from kerasface.train.engine.optimizers import build_optimizer
 
 # Name -> arguments of `build_optimizer`. Adam is AdamW without decay.
 OPTIMIZERS = {"SGD": ("sgd", 0.0), "SGD, momentum 0.9": ("sgd", 0.9), "Adam": ("adamw", 0.0)}

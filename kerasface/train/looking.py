@@ -9,22 +9,22 @@ import numpy as np
 from PIL import Image
 
 from kerasface.data.augmentation import preview_sheet
-from kerasface.data.store import default_cache_folder
+from kerasface.data.cache.store import default_cache_folder
 from kerasface.plotting.training import learning_rate_search
-from kerasface.runs import write_atomically
-from kerasface.train.defaults import resolve
-from kerasface.train.find_lr import find_learning_rate
-from kerasface.train.frozen import FrozenFeatures, build_head, joined
-from kerasface.train.loop import Stage
-from kerasface.train.prepare import PreparedData, prepare
-from kerasface.train.recipe import ClassifyRecipe
-from kerasface.train.stages import (
+from kerasface.runs.store import write_atomically
+from kerasface.train.classification.data import PreparedData, prepare
+from kerasface.train.classification.defaults import resolve
+from kerasface.train.classification.stages import (
     fine_tune_stage,
     head_stage,
     image_stage,
     scratch_model,
     training_context,
 )
+from kerasface.train.engine.find_lr import find_learning_rate
+from kerasface.train.engine.frozen import FrozenFeatures, build_head, joined
+from kerasface.train.engine.loop import Stage
+from kerasface.train.recipe import ClassifyRecipe
 
 StageProgress = Callable[[str, int, int], None]
 _PREVIEWED = 32  # images on the sheet

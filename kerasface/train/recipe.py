@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
-from kerasface.files import read_text, shipped, user_path
+from kerasface.files.paths import read_text, shipped, user_path
 
 Recipe = TypeVar("Recipe")  # a frozen dataclass of settings, such as `ClassifyRecipe`
 

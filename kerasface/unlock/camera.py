@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kerasface.images import decode, reason_against
+from kerasface.images.decoding import decode, reason_against
 
 _SIZE = (640, 480)
 _FOLDER_RATE = 15  # pictures per second

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from kerasface.gallery.database import locked
 from kerasface.gallery.keys import key_path, load_key, sync_folder
 from kerasface.gallery.store import GalleryError
-from kerasface.runs import write_atomically
+from kerasface.runs.store import write_atomically
 from kerasface.unlock.states import State
 
 FREE_FAILURES = 5

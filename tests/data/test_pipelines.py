@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kerasface.data.augmentation import POLICIES
+from kerasface.data.cache.store import RecordStore
 from kerasface.data.pipelines import (
     epoch_order,
     evaluation_batches,
@@ -16,7 +17,6 @@ from kerasface.data.pipelines import (
     training_batches,
     with_class_weights,
 )
-from kerasface.data.store import RecordStore
 
 COUNT, SIZE, CLASSES = 22, 12, 5
 IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE, 3), dtype=np.uint8)

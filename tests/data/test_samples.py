@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 
 from kerasface.data.folders import read_about, read_identity_folders
 from kerasface.data.samples import write_digits
-from kerasface.images import decode
+from kerasface.images.decoding import decode
 
 
 @pytest.fixture(scope="module")

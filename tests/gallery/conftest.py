@@ -5,7 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from kerasface.gallery.store import NewSample, open_gallery
+from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.store import NewSample
 
 EMBEDDING_DIM = 16
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasface.gallery.store import NewSample, open_gallery
+from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.store import NewSample
 
 DIM = 8
 

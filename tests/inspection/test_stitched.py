@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from kerasface.inspection.attribution.targets import ClassTarget
 from kerasface.inspection.stitched import Stitched
-from kerasface.inspection.targets import ClassTarget
 
 
 def noise(count, shape, seed=3):

@@ -6,7 +6,7 @@ import pytest
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE
 from kerasface.faces.detection import Face
 from kerasface.inspection.subjects import looks_at_faces, model_square
-from kerasface.runs import RunError
+from kerasface.runs.store import RunError
 
 
 def card(**asked):

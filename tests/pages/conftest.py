@@ -18,7 +18,7 @@ APP = Path(__file__).resolve().parents[2] / "app.py"
 @pytest.fixture(scope="session", autouse=True)
 def _quick_reruns():
     """As the dashboard does once Keras is there: else every run of a page collects garbage for a third of a second."""
-    import kerasface.segment  # noqa: F401
+    import kerasface.tasks.segmentation  # noqa: F401
 
     gc.collect()
     gc.freeze()
@@ -30,7 +30,7 @@ def _quick_reruns():
 def open_page(tmp_path, monkeypatch):
     """Function that opens `pages/NAME.py`; its working folder, and so `saved_models`, is `tmp_path`."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("kerasface.runs.SHIPPED_ROOT", tmp_path / "nothing")  # a test has the models that it makes
+    monkeypatch.setattr("kerasface.runs.store.SHIPPED_ROOT", tmp_path / "nothing")
 
     def open_named(name):
         # Seconds; the first page to be opened imports TensorFlow and builds the models.

@@ -6,9 +6,9 @@ import keras
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from kerasface import runs
-from kerasface.inspection.calculators import weights_mebibytes
+from kerasface.inspection.cost.calculators import weights_mebibytes
 from kerasface.models.backbones import backbone_names
+from kerasface.runs import store as runs
 from pages import _architectures_compare
 from pages._architectures_ideas import idea_of
 from pages.architectures import VIEWS

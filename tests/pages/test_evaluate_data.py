@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface import runs
-from kerasface.data import trials
+from kerasface.data.trials import identities as trials
 from kerasface.evaluation.identification import search_trial
 from kerasface.evaluation.normalization import normalized_scores
 from kerasface.evaluation.verification import wilson_interval
@@ -21,6 +20,7 @@ from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.operating_points import operating_point, pair_calibration
 from kerasface.population import judging
+from kerasface.runs import store as runs
 from pages import _evaluate_models
 from pages._evaluate_confused import judged_of, people_html
 from pages._evaluate_data import (

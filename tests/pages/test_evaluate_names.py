@@ -78,7 +78,7 @@ def test_a_folder_of_other_names_is_refused(open_names, pictures, tmp_path):
 def test_files_hold_what_was_measured(pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save_classifier(tmp_path / "saved_models", "one")
-    (summary,) = _evaluate_names.runs.list_runs("saved_models")
+    (summary,) = _evaluate_names.runs.list_runs(tmp_path / "saved_models")
     source = _evaluate_names.Source("Folder per person", str(pictures))
     found = _evaluate_names._measure(source, [summary], lambda stage, done, total: None)
     told = json.loads(_evaluate_names._json(found))

@@ -20,7 +20,8 @@ from streamlit.testing.v1.element_tree import Selectbox
 
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.gallery.keys import key_path
-from kerasface.gallery.store import Consent, NewSample, open_gallery
+from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.store import Consent, NewSample
 from pages import _models
 from pages._gallery_cards import PER_PAGE, found_people, initials
 from pages._gallery_who import chance_text

@@ -82,11 +82,3 @@ def test_missing_weights_are_a_sentence(open_page, monkeypatch):
     assert page.error[0].value.replace("\\", "") == problem
     total = len(report["pretrained"])
     assert page.metric[-1].value == f"{total - 1} of {total}"
-
-
-def test_a_wheel_takes_every_kind_of_file_that_the_pages_need():
-    root = Path(__file__).resolve().parents[2]
-    kinds = {path.suffix for path in (root / "pages").rglob("*") if path.is_file() and path.suffix != ".pyc"}
-    setup = (root / "setup.py").read_text(encoding="utf-8")
-    assert ".webp" in kinds
-    assert [kind for kind in kinds if f'"pages/**/*{kind}"' not in setup] == []

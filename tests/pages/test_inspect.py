@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasface import runs
+from kerasface.runs import store as runs
 from pages import _inspect_channel
 from pages._inspect_models import EMBEDDER
 from tests.pages.conftest import png

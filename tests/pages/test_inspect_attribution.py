@@ -5,12 +5,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from kerasface.faces.fingerprint import alignment_fingerprint
-from kerasface.inspection.attribution import DEFAULT_METHOD, METHODS
-from kerasface.inspection.faithfulness import Faithfulness
+from kerasface.inspection.attribution.faithfulness import Faithfulness
+from kerasface.inspection.attribution.methods import DEFAULT_METHOD, METHODS
+from kerasface.inspection.attribution.targets import ClassTarget
+from kerasface.inspection.attribution.watched import Watched
 from kerasface.inspection.stitched import Stitched
-from kerasface.inspection.targets import ClassTarget
-from kerasface.inspection.watched import Watched
-from kerasface.runs import load_run
+from kerasface.runs.store import load_run
 from pages import _inspect_attribution, _inspect_questions, _inspect_trust
 from tests.pages.test_inspect import open_view, said, save_classifier
 from tests.pages.test_segment import save_segmenter
@@ -227,7 +227,7 @@ def test_pixels_of_a_class_can_be_asked_about(open_page, tmp_path):
 def test_a_model_with_several_outputs_is_a_sentence(open_page, tmp_path):
     import keras
 
-    from kerasface import runs
+    from kerasface.runs import store as runs
 
     pictures = keras.Input((16, 16, 3))
     maps = keras.layers.Conv2D(2, 3, activation="softmax", padding="same")

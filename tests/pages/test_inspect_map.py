@@ -10,9 +10,10 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-from kerasface.gallery.store import NewSample, open_gallery
-from kerasface.inspection.embedding_map import MapPoints
-from kerasface.inspection.label_errors import LabelError
+from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.store import NewSample
+from kerasface.inspection.maps.embedding_map import MapPoints
+from kerasface.inspection.maps.label_errors import LabelError
 from pages import _inspect_map, _inspect_map_sources
 from pages._inspect_map import FIELDS, suspects_csv
 from pages._inspect_map_sources import EMBED_COMMAND, FILE, GALLERY

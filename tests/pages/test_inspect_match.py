@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from kerasface.inspection.match import MATCH_METHODS, explain_match
+from kerasface.inspection.attribution.match import MATCH_METHODS, explain_match
+from kerasface.inspection.attribution.watched import Watched
 from kerasface.inspection.stitched import Stitched
-from kerasface.inspection.watched import Watched
 from kerasface.models.pretrained import ModelFileError
 from pages import _inspect_match
 from tests.pages.conftest import png

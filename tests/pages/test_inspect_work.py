@@ -8,7 +8,7 @@ from pages._inspect_work import digest
 def script(button=None, fails=False):
     import streamlit as st
 
-    from kerasface.runs import RunError
+    from kerasface.runs.store import RunError
     from pages._inspect_work import work
 
     def compute(report):

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from streamlit.testing.v1 import AppTest
 
 from kerasface.data import augmentation
-from kerasface.inspection.basics import KERNELS
+from kerasface.inspection.teaching.basics import KERNELS
 from kerasface.models.pretrained import ModelFileError
 from pages import _playground_maps, _playground_training
 from pages.playground import TOPICS

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from kerasface import runs
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.recognise import FaceClassifier
+from kerasface.runs import store as runs
+from kerasface.tasks.recognition import FaceClassifier
 from pages import _models
 
 LABELS = ("Ada", "Grace", "Mary")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface import runs
 from kerasface.faces.detection import Face
 from kerasface.faces.drawing import CHOSEN, mask_png
 from kerasface.models.pretrained import ModelFileError
-from kerasface.segment import Segmentation, SegmentedFace
+from kerasface.runs import store as runs
+from kerasface.tasks.segmentation import Segmentation, SegmentedFace
 from pages import _models
 from pages._segmentation import numbered, overlay_png, resized
 from tests.conftest import settle
@@ -193,7 +193,7 @@ def test_a_model_of_whole_pictures_looks_for_no_face(open_page, save_model, face
     def forbidden():
         raise AssertionError("A model of whole pictures needs no detector.")
 
-    monkeypatch.setattr("kerasface.segment.FaceDetector", forbidden)
+    monkeypatch.setattr("kerasface.tasks.segmentation.FaceDetector", forbidden)
     save_model("streets", input={"kind": "segment", "image_size": [32, 32]})
     page = open_page("segment")
     upload(page, ("wall.png", faceless_png))
@@ -255,7 +255,7 @@ def test_missing_weights_of_the_detector_are_a_sentence(open_page, monkeypatch):
     def missing():
         raise ModelFileError("The weight file x.lz4 is missing. Run: pip install x")
 
-    monkeypatch.setattr("kerasface.segment.FaceDetector", missing)
+    monkeypatch.setattr("kerasface.tasks.segmentation.FaceDetector", missing)
     page = open_sample(open_page)
     assert r"x\.lz4 is missing" in page.error[0].value
 

@@ -15,18 +15,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface import runs
 from kerasface.data.curation import curation_file, read_curation
-from kerasface.train import background
-from kerasface.train.background import find_training, start
-from kerasface.train.processes import process_start
+from kerasface.runs import store as runs
+from kerasface.train.engine.session import Session
+from kerasface.train.process import background
+from kerasface.train.process.background import find_training, start
+from kerasface.train.process.processes import process_start
 from kerasface.train.recipe import ClassifyRecipe
-from kerasface.train.session import Session
 
 # A training that only waits to be asked to stop.
 WAITS = """
 import sys, time
-from kerasface.train.stopping import ends_when_asked
+from kerasface.train.engine.stopping import ends_when_asked
 with ends_when_asked(sys.argv[1], sys.argv[2]):
     time.sleep(100)
 """

@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-from kerasface.gallery.store import Consent, NewSample, now_text, open_gallery
+from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.store import Consent, NewSample, now_text
 from kerasface.unlock.lockout import FREE_FAILURES, Lockout
 from kerasface.unlock.states import State, Status
 from pages import _models, _unlock_attempt
@@ -444,7 +445,7 @@ def test_a_head_that_turns_as_asked_unlocks_in_a_browser(browser, tmp_path, fass
     """Enrolled from a photo of one sitting, filmed in another: ahead for 8 s, left for 8 s, then right."""
     expect = pytest.importorskip("playwright.sync_api").expect
     from benchmarks.unlock_videos import Head, turning
-    from kerasface.images import decode
+    from kerasface.images.decoding import decode
     from kerasface.unlock.challenge import Pose
 
     folder = fasseg_dir / "train"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import kerasface.verify
+import kerasface.tasks.verification
 from kerasface.models.pretrained import ModelFileError
 from pages import _models
 
@@ -111,12 +111,12 @@ def test_of_several_faces_one_is_picked_under_the_photo(open_page, portrait, por
     ("decision", "word"), [("no_match", "No match"), ("ambiguous", "Ambiguous"), ("low_quality", "quality")]
 )
 def test_every_decision_has_its_words(open_page, monkeypatch, decision, word):
-    real = kerasface.verify.verify
+    real = kerasface.tasks.verification.verify
 
     def decided(*arguments, **options):
         return dataclasses.replace(real(*arguments, **options), decision=decision)
 
-    monkeypatch.setattr(kerasface.verify, "verify", decided)
+    monkeypatch.setattr(kerasface.tasks.verification, "verify", decided)
     page = open_page("verify")
     page.button[0].click().run()
     assert not page.exception

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from kerasface.evaluation.people_rates import PeopleRate, ThresholdRates
-from kerasface.plotting.people import own_rates_figure, pair_pictures, rates_table
+from kerasface.plotting.people import own_rates_figure
 
 
 def test_the_highest_rate_comes_first_and_none_stands_at_the_end_of_the_axis():
@@ -30,14 +29,3 @@ def test_thousands_of_people_are_thinned_out_and_both_ends_stay():
 def test_nobody_is_taken_for_anybody():
     (points,) = own_rates_figure(np.zeros(3), ["a", "b", "c"], 0.001, of_whom="of pairs").data
     assert points.y.tolist() == [0.0005] * 3
-
-
-def test_tables_and_pictures():
-    rates = ThresholdRates(12.3456, PeopleRate(0.0024, 0.0005, 0.006), PeopleRate(None, None, None))
-    text = rates_table([(0.001, rates)])
-    for cell in ("0.1 %", "12.3456", "0.24 %", "0.05 % to 0.6 %", ">-<"):
-        assert cell in text
-    text = pair_pictures([(("<a>", "b"), (np.zeros((8, 8, 3), np.uint8), None), "3 of 4 match")])
-    assert text.count("<img ") == 1
-    assert "&lt;a&gt;" in text
-    assert "3 of 4 match" in text

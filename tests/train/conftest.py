@@ -7,9 +7,9 @@ import pytest
 
 from kerasface.data.duplicates import LeakReport
 from kerasface.evaluation.classification import cross_fitted_temperature
-from kerasface.train.judging import Judged
-from kerasface.train.prepare import PreparedData
-from kerasface.train.records import Records
+from kerasface.train.classification.data import PreparedData
+from kerasface.train.classification.judging import Judged
+from kerasface.train.classification.records import Records
 
 NO_PAIRS = np.zeros((0, 2), dtype=np.int64)
 NO_LEAKS = LeakReport(NO_PAIRS, NO_PAIRS, NO_PAIRS, NO_PAIRS, np.zeros(0, dtype=np.int64))

@@ -108,8 +108,8 @@ def write_trainings(folder):
     """Trains a whole run and one that is killed and resumed; writes what the whole one says of its pictures."""
     from PIL import Image
 
-    from kerasface.runs import load_run
-    from kerasface.train.classify import resume_classifier, train_classifier
+    from kerasface.runs.store import load_run
+    from kerasface.train.classification.training import resume_classifier, train_classifier
     from kerasface.train.recipe import ClassifyRecipe
 
     generator = np.random.default_rng(0)
@@ -168,7 +168,7 @@ def test_every_model_gives_what_it_gives_on_tensorflow(tmp_path):
 
 
 def test_killed_and_resumed_ends_as_if_nothing_had_happened(trained):
-    from kerasface.runs import load_run
+    from kerasface.runs.store import load_run
 
     whole, resumed = (load_run(trained / runs, "colours").model.get_weights() for runs in ("whole", "resumed"))
     for one, other in zip(whole, resumed, strict=True):
@@ -176,7 +176,7 @@ def test_killed_and_resumed_ends_as_if_nothing_had_happened(trained):
 
 
 def test_a_run_of_jax_predicts_the_same_on_tensorflow(trained):
-    from kerasface.runs import load_run
+    from kerasface.runs.store import load_run
 
     with np.load(trained / "predicted.npz") as predicted:
         said = np.asarray(load_run(trained / "whole", "colours").model(predicted["images"]))

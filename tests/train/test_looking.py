@@ -6,10 +6,10 @@ from PIL import Image
 
 from kerasface.data.augmentation import preview_sheet
 from kerasface.models import backbones
-from kerasface.train import frozen
-from kerasface.train.defaults import resolve
+from kerasface.train.classification.data import prepare
+from kerasface.train.classification.defaults import resolve
+from kerasface.train.engine import frozen
 from kerasface.train.looking import search_learning_rate, write_preview
-from kerasface.train.prepare import prepare
 from kerasface.train.recipe import ClassifyRecipe
 
 RATES = np.geomspace(1e-6, 1.0, 100)  # the defaults of `find_learning_rate`

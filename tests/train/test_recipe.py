@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from kerasface.data.augmentation import MIXES, POLICIES
+from kerasface.train.engine.schedules import SCHEDULES
 from kerasface.train.recipe import CHOICES, ClassifyRecipe, build_recipe, read_recipe, write_recipe
-from kerasface.train.schedules import SCHEDULES
 
 
 def test_the_choices_are_those_of_the_library():

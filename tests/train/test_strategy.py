@@ -53,7 +53,7 @@ def write_trainings(folder):
     import keras
     from PIL import Image
 
-    from kerasface.train.classify import resume_classifier, train_classifier
+    from kerasface.train.classification.training import resume_classifier, train_classifier
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -105,7 +105,7 @@ def trained(request, tmp_path_factory):
 
 
 def weights(folder, runs):
-    from kerasface.runs import load_run
+    from kerasface.runs.store import load_run
 
     return load_run(folder / runs, "c").model.get_weights()
 

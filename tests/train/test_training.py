@@ -9,15 +9,17 @@ import pytest
 from PIL import Image
 
 from kerasface.models import backbones
-from kerasface.runs import RunError, load_run
-from kerasface.train import card, classify, frozen, session
-from kerasface.train.classify import resume_classifier, train_classifier
-from kerasface.train.folders import session_folder, sessions_in_progress
-from kerasface.train.loop import TrainingDivergedError
+from kerasface.runs.store import RunError, load_run
+from kerasface.train.classification import card
+from kerasface.train.classification import training as classify
+from kerasface.train.classification.training import resume_classifier, train_classifier
+from kerasface.train.engine import frozen, session
+from kerasface.train.engine.loop import TrainingDivergedError
+from kerasface.train.engine.session import read_events
+from kerasface.train.engine.snapshots import read_filters
+from kerasface.train.engine.stopping import ask_to_stop
+from kerasface.train.process.folders import session_folder, sessions_in_progress
 from kerasface.train.recipe import ClassifyRecipe
-from kerasface.train.session import read_events
-from kerasface.train.snapshots import read_filters
-from kerasface.train.stopping import ask_to_stop
 
 NAMES = ("blue", "green", "red")
 # Everything that has a state, so that resuming has something to lose: dropout, averages, accumulated gradients.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface.images import ImageError
+from kerasface.images.decoding import ImageError
 from kerasface.unlock import camera as module
 from kerasface.unlock.camera import Camera, CameraError
 

@@ -9,7 +9,8 @@ from PIL import Image
 
 from kerasface.cli import main
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-from kerasface.gallery.store import NewSample, open_gallery
+from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.store import NewSample
 
 
 @pytest.fixture(autouse=True)

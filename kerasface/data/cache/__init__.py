@@ -1,0 +1,1 @@
+"""What was computed once from a file is not computed again."""

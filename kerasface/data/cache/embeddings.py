@@ -1,0 +1,92 @@
+"""Photo files to embeddings, in bulk."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasface.data.photos import read_photos
+from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.faces.detection import central_face
+from kerasface.images.decoding import FORMATS, is_left_behind, reason_against
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedFaces:
+    """All faces of many photos.
+
+    Attributes:
+        paths: The photo of each face, as it was given; length `num_faces`.
+        boxes: `(num_faces, 4)` float32: x, y, width, height in pixels of the photo.
+        embeddings: `(num_faces, embedding_dim)` float32, each of length 1.
+        rejected: `(path, reason)` of every photo without a face or that could not be decoded.
+    """
+
+    paths: list[Path]
+    boxes: np.ndarray
+    embeddings: np.ndarray
+    rejected: list[tuple[Path, str]]
+
+
+def image_files(folder: str | os.PathLike) -> list[Path]:
+    """Returns all files under `folder` that may be images by suffix or content, sorted; hidden ones left out.
+
+    Raises:
+        ValueError: If `folder` is no folder or holds no image file.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder. Give a folder of photos.")
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(map(is_left_behind, path.relative_to(folder).parts))
+        and reason_against(path) is None
+    )
+    if not files:
+        raise ValueError(f"{folder} holds no image file. Supported are {', '.join(FORMATS)}.")
+    return files
+
+
+def embed_photos(
+    paths: Sequence[Path],
+    analyzer: FaceAnalyzer,
+    *,
+    central_only: bool = False,
+    on_progress: Progress | None = None,
+) -> EmbeddedFaces:
+    """Finds and embeds the faces of many photos.
+
+    Args:
+        paths: The photos.
+        analyzer: The face front end.
+        central_only: Take one face a photo, the one nearest its centre, as the LFW protocol has it.
+        on_progress: Called with the number of photos done and their total.
+    """
+    report = on_progress or (lambda done, total: None)
+    found, embeddings, rejected = [], [np.zeros((0, analyzer.embedder.embedding_dim), dtype=np.float32)], []
+    done = 0
+    for batch in read_photos(paths):
+        readable = [photo for photo in batch if photo.problem is None]
+        rejected += [(photo.path, photo.problem) for photo in batch if photo.problem is not None]
+        pick = central_face if central_only else None
+        for photo, faces in zip(
+            readable, analyzer.analyze([photo.image for photo in readable], pick=pick), strict=True
+        ):
+            found += [(photo.path, entry.face.box) for entry in faces]
+            embeddings += [entry.embedding[None] for entry in faces]
+            if not faces:
+                rejected.append((photo.path, f"{photo.path}: no face was found"))
+        done += len(batch)
+        report(done, len(paths))
+    return EmbeddedFaces(
+        paths=[path for path, _ in found],
+        boxes=np.array([box for _, box in found], dtype=np.float32).reshape(-1, 4),
+        embeddings=np.concatenate(embeddings),
+        rejected=rejected,
+    )

@@ -1,0 +1,1 @@
+"""Pictures with masks: read, brought onto one canvas, augmented, batched."""

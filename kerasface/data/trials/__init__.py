@@ -1,0 +1,1 @@
+"""Folders as trials of a trained model."""

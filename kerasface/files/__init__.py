@@ -1,0 +1,1 @@
+"""Files and folders: paths as users give them, locks, and replacements that survive a kill."""

@@ -1,0 +1,1 @@
+"""What every layer costs, and how far it sees."""

@@ -1,0 +1,1 @@
+"""What the layers of a model answer, and what they look for."""

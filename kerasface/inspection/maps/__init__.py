@@ -1,0 +1,1 @@
+"""Embeddings as points on a map."""

@@ -1,0 +1,1 @@
+"""The course in numbers to play with."""

@@ -1,0 +1,1 @@
+"""Losses that Keras itself does not have: over embeddings and over pixels."""

@@ -1,0 +1,1 @@
+"""HTML documents of what was measured or trained, readable without a network."""

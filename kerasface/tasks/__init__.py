@@ -1,0 +1,1 @@
+"""What KerasFace does with photos, each in a module of its own: the way from files to a verdict."""

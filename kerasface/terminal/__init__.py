@@ -1,0 +1,1 @@
+"""What the command lines share: words, errors, streams, progress."""

@@ -1,0 +1,86 @@
+"""What the command lines share: progress bars, and a backend and converters that are fast and keep quiet."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from kerasface.terminal.errors import is_answer
+from kerasface.terminal.streams import flush_streams, open_closed_streams
+
+
+def start_tensorflow() -> None:
+    """Imports TensorFlow and runs it once, keeping its start-up messages off stderr; they are shown if it fails.
+
+    The messages come from its libraries before any log level applies, so the file descriptor itself is turned away.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    choose_kernels()
+    with turned_away(2):
+        import tensorflow as tf
+
+        tf.function(lambda x: x + 1)(tf.constant(1))
+
+
+def choose_kernels() -> None:
+    """Turns on oneDNN's kernels, unless the user decided otherwise; call it before TensorFlow is imported.
+
+    TensorFlow takes them unasked on some processors only. On the others the detector is nearly twice as fast with them
+    (`benchmarks/RESULTS.md`).
+    """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+@contextmanager
+def turned_away(*descriptors: int) -> Iterator[None]:
+    """Keeps what is written inside the block off file descriptors.
+
+    It is shown on stderr if the block fails, but not for an answer to the user, which speaks for itself.
+
+    Args:
+        descriptors: 1 for stdout, 2 for stderr.
+    """
+    open_closed_streams()
+    flush_streams()
+    kept = {descriptor: os.dup(descriptor) for descriptor in descriptors}
+    messages = b""
+    with tempfile.TemporaryFile() as file:
+        for descriptor in descriptors:
+            os.dup2(file.fileno(), descriptor)
+        try:
+            yield
+        except Exception as error:
+            if not is_answer(error):
+                flush_streams()
+                file.seek(0)
+                messages = file.read()
+            raise
+        finally:
+            flush_streams()
+            for descriptor, copy in kept.items():
+                os.dup2(copy, descriptor)
+                os.close(copy)
+            with suppress(OSError):
+                os.write(2, messages)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Gives a function of stage, done and total that draws one bar per stage, with the time left, on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    tasks, bars = {}, Progress(*columns, console=Console(stderr=True))
+
+    def report(stage: str, done: int, total: int) -> None:
+        bars.start()  # not before: where nothing was begun, an error stands alone
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=total)
+        bars.update(tasks[stage], completed=done, total=total)
+
+    try:
+        yield report
+    finally:
+        if tasks:
+            bars.stop()

@@ -1,0 +1,23 @@
+"""Words for numbers: of things, so that one is never "1 faces", and of rates, so that a small one is not 0.00 %."""
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Returns a number with its noun: `1 face`, `1,797 images`, `1 person`, `2 people`.
+
+    Args:
+        number: How many.
+        noun: What one is called.
+        plural: What several are called, and none; the noun with an s if not given.
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def percent_of(rate: float) -> str:
+    """Returns a rate in per cent with the digits that count: `12 %`, `0.24 %`, `0.0015 %`, `99.6 %`, `0 %`."""
+    digits = 2 if rate < 0.95 else 4
+    return f"{float(f'{100 * rate:.{digits}g}'):.12f}".rstrip("0").rstrip(".") + " %"
+
+
+def share(value: float | None, digits: int = 1) -> str:
+    """A fraction in per cent, or a dash."""
+    return "-" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"

@@ -1,0 +1,1 @@
+"""Trains classifiers: from a folder per class to a run."""

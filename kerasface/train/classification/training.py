@@ -1,0 +1,307 @@
+"""Trains a classifier: a folder per class in, a run out.
+
+Pretrained backbones are trained in two stages: a head on the frozen backbone's features, which are computed once, and
+then, if epochs are given, the last blocks with it. Without pretrained weights the network is trained from scratch.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasface.data.cache.store import default_cache_folder
+from kerasface.evaluation.classification import cross_fitted_temperature
+from kerasface.models.backbones import build_backbone
+from kerasface.models.heads import cool
+from kerasface.models.runtime import device_name, with_dtype_policy
+from kerasface.models.zoo import ARCHITECTURES
+from kerasface.runs.store import DEFAULT_ROOT, check_name, write_run
+from kerasface.train.classification.card import Trained, card_of, metrics_of, notes_of
+from kerasface.train.classification.data import PreparedData, prepare
+from kerasface.train.classification.defaults import resolve
+from kerasface.train.classification.judging import Judged, is_better, judge_features, judge_images, measures, score_name
+from kerasface.train.classification.records import Records
+from kerasface.train.classification.report import write_report
+from kerasface.train.classification.stages import (
+    dtype_policy,
+    fine_tune_stage,
+    head_stage,
+    image_stage,
+    scratch_model,
+    training_context,
+)
+from kerasface.train.engine.frozen import FrozenFeatures, build_head, class_directions, joined
+from kerasface.train.engine.loop import run_stage
+from kerasface.train.engine.session import Session
+from kerasface.train.engine.snapshots import keep_snapshots, note_confusion
+from kerasface.train.recipe import ClassifyRecipe, write_recipe
+
+# Stage, done, total: "images", "features" (images), "head", "fine_tune", "train" (steps).
+StageProgress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedRun:
+    """What came of a training.
+
+    Attributes:
+        folder: The run's folder.
+        metrics: Contents of its `metrics.json`.
+        rejected: `(file, reason)` of every file that was not used.
+        left_out: Classes left out: name to number of usable images.
+        notes: What must be said about the run, in sentences.
+        stopped: Whether it was stopped before its end; it can be resumed then.
+    """
+
+    folder: Path
+    metrics: dict
+    rejected: list[tuple[str, str]]
+    left_out: dict[str, int]
+    notes: list[str]
+    stopped: bool
+
+
+def train_classifier(
+    data: str | Path,
+    name: str,
+    *,
+    recipe: ClassifyRecipe | None = None,
+    runs: str | Path = DEFAULT_ROOT,
+    cache: str | Path | None = None,
+    on_progress: StageProgress | None = None,
+    on_event: Callable[[dict], None] | None = None,
+) -> TrainedRun:
+    """Trains a classifier on a folder of classes and writes the run `runs/name`.
+
+    While it runs, `runs/.name.running` holds its log and checkpoints; see `session.py`.
+
+    Args:
+        data: Folder with one folder of images per class. Of a photo with several faces, the one nearest the centre
+            is taken.
+        name: Name of the run; one of the same name is replaced, and kept as `.<name>.previous`.
+        recipe: The settings.
+        runs: Folder of the runs.
+        cache: Folder for images and features; `default_cache_folder()` if not given.
+        on_progress: Called with stage, done and total.
+        on_event: Called with every event that goes into the log.
+
+    Raises:
+        ValueError: If the folder does not hold two classes with enough usable images, or a setting is out of range
+            or contradicts another.
+        ModelFileError: If a pretrained weight file is missing or altered.
+        RunError: If the name is no folder name, a training of that name runs or was left off, or the run cannot be
+            written.
+        TrainingDivergedError: If the loss became NaN or infinite.
+        TrainingStoppedError: If it was asked to stop before its first step.
+    """
+    recipe = resolve(recipe or ClassifyRecipe())
+    check_name(name)
+    _check_buildable(recipe)
+    with Session.start(runs, name, recipe, data, on_event) as session:
+        return _run(session, runs, cache, on_progress)
+
+
+def resume_classifier(
+    name: str,
+    *,
+    runs: str | Path = DEFAULT_ROOT,
+    cache: str | Path | None = None,
+    on_progress: StageProgress | None = None,
+    on_event: Callable[[dict], None] | None = None,
+) -> TrainedRun:
+    """Goes on with a training that was stopped or killed, from its last checkpoint; arguments as `train_classifier`.
+
+    On the same machine it ends with the weights that an uninterrupted training would have.
+
+    Raises:
+        RunError: If there is no such training, it runs, its checkpoint is damaged, or the images changed meanwhile.
+    """
+    with Session.resume(runs, name, on_event) as session:
+        return _run(session, runs, cache, on_progress)
+
+
+def _run(session: Session, runs, cache, on_progress) -> TrainedRun:
+    report = session.with_log(on_progress)
+    recipe = session.recipe
+    cache = Path(cache) if cache else default_cache_folder()
+    prepared = prepare(session.facts["data"], recipe, cache, lambda *counts: report("images", *counts))
+    session.check_data(prepared.fingerprint)
+    session.event(
+        "start",
+        name=session.name,
+        data=session.facts["data"],
+        recipe=asdict(recipe),
+        device=device_name(),
+        precision=dtype_policy(recipe.precision),
+        input_kind=prepared.input["kind"],
+        num_classes=len(prepared.names),
+        num_train=len(prepared.train),
+        num_validation=len(prepared.validation),
+        num_unknown=len(prepared.unknown),
+        num_rejected=len(prepared.rejected),
+    )
+    with training_context(recipe):
+        train = _train_pretrained if recipe.pretrained else _train_from_scratch
+        trained = train(prepared, recipe, session, cache, report)
+    return _write(trained, prepared, session, runs)
+
+
+def _train_pretrained(
+    prepared: PreparedData, recipe: ClassifyRecipe, session: Session, cache: Path, report: StageProgress
+) -> Trained:
+    """The frozen stage, then the fine-tuning if epochs are given; the better of both is kept."""
+    features = FrozenFeatures(prepared, recipe, cache, lambda *counts: report("features", *counts))
+    head = build_head(features, prepared, recipe)
+    found = session.read_checkpoint()
+    past_head = found is not None and found[1]["stage"] == "fine_tune"
+    judge_head = judge_features(head)
+    if past_head:
+        head.set_weights(found[0]["kept/head"])
+        history, seconds, stopped = found[1]["extra"]["history"], found[1]["extra"]["seconds"], False
+    elif recipe.head_epochs:
+        stage = head_stage(
+            head, features, prepared, recipe, lambda: _measured(judge_head, features.validation, prepared, session)
+        )
+        result = run_stage(stage, session, on_progress=report)
+        history, seconds, stopped = result.history, result.seconds, result.stopped
+    else:
+        history, seconds, stopped = [], 0.0, False
+    before = _judged(judge_head, features.validation, features.unknown, prepared, score_name(head))
+    model = joined(features, head)
+    means = _class_means(features, prepared, recipe)
+    if stopped or recipe.epochs == 0:
+        return Trained(model, before, history, {"head_seconds": seconds}, stopped, class_means=means)
+    frozen = model.get_weights()
+    judge = judge_images(model)
+    validation = prepared.images.part(prepared.validation)
+    stage, freeze_map = fine_tune_stage(
+        features.backbone, model, prepared, recipe, lambda: _measured(judge, validation, prepared, session)
+    )
+    session.event("freeze_map", blocks=freeze_map)
+    result = run_stage(
+        stage,
+        session,
+        kept={"head": head.get_weights()},
+        extra={"history": history, "seconds": seconds},
+        on_progress=report,
+    )
+    after = _judged(judge, validation, prepared.images.part(prepared.unknown), prepared, score_name(model))
+    kept = is_better(after, before)
+    comparison = {"frozen": before.summary(), "fine_tuned": after.summary(), "fine_tuned_kept": kept}
+    session.event("comparison", **comparison)
+    if not kept:
+        model.set_weights(frozen)
+    return Trained(
+        model,
+        after if kept else before,
+        history + result.history,
+        {"head_seconds": seconds, "fine_tune_seconds": result.seconds},
+        result.stopped,
+        comparison,
+        None if kept else means,
+    )
+
+
+def _class_means(features: FrozenFeatures, prepared: PreparedData, recipe: ClassifyRecipe) -> np.ndarray | None:
+    """The mean embedding of each person, by which strangers are told where the head was trained to tell people apart.
+
+    An untrained head of cosines holds them itself, and features of other backbones are no embeddings of faces.
+    """
+    by_means = recipe.classifier == "cosine" and recipe.head_epochs == 0
+    if by_means or recipe.backbone != "face_resnet" or prepared.input["kind"] != "face":
+        return None
+    return class_directions(features.train, prepared.labels[prepared.train], len(prepared.names)).T
+
+
+def _train_from_scratch(
+    prepared: PreparedData, recipe: ClassifyRecipe, session: Session, cache: Path, report: StageProgress
+) -> Trained:
+    model = scratch_model(prepared, recipe)
+    judge = judge_images(model)
+    validation = prepared.images.part(prepared.validation)
+    stage = image_stage("train", model, prepared, recipe, lambda: _measured(judge, validation, prepared, session))
+    result = run_stage(stage, session, on_progress=report)
+    judged = _judged(judge, validation, prepared.images.part(prepared.unknown), prepared, score_name(model))
+    return Trained(model, judged, result.history, {"train_seconds": result.seconds}, result.stopped)
+
+
+def _measured(judge, validation, prepared: PreparedData, session: Session) -> dict:
+    """Judges the held-out images as a stage does after each epoch."""
+    labels, (probabilities, _) = prepared.labels[prepared.validation], judge(validation)
+    note_confusion(session.folder, prepared.names, labels, probabilities)
+    return measures(probabilities, labels)
+
+
+def _judged(judge, validation, unknown, prepared: PreparedData, score: str) -> Judged:
+    probabilities, scores = judge(validation)
+    # Without strangers: no rows of the same width.
+    unknown_probabilities, unknown_scores = judge(unknown) if len(prepared.unknown) else (probabilities[:0], scores[:0])
+    return Judged(
+        probabilities=probabilities,
+        labels=prepared.labels[prepared.validation],
+        scores=scores,
+        unknown_probabilities=unknown_probabilities,
+        unknown_scores=unknown_scores,
+        unknown_groups=prepared.groups[prepared.unknown],
+        score=score,
+    )
+
+
+def _write(trained: Trained, prepared: PreparedData, session: Session, runs) -> TrainedRun:
+    """Calibrates the model and writes the run; the folder of the training in progress goes if it came to its end."""
+    recipe, judged = session.recipe, trained.judged
+    temperature = cross_fitted_temperature(judged.probabilities, judged.labels)
+    model = with_dtype_policy(trained.model, "float32")
+    if temperature.applied:
+        cool(model, temperature.value)
+    strangers = judged.cooled(temperature).open_set()
+    metrics = metrics_of(trained, prepared, temperature, strangers, session)
+    card = card_of(trained, prepared, recipe, metrics, temperature, strangers, session)
+    notes = notes_of(trained, prepared, temperature, card)
+    records = Records(
+        metrics=metrics,
+        history=trained.history,
+        judged=judged,
+        temperature=temperature,
+        open_set=strangers,
+        prepared=prepared,
+        comparison=trained.comparison,
+        notes=notes,
+    )
+    session.event("end", stopped=trained.stopped, metrics=metrics)
+    folder = write_run(
+        runs,
+        session.name,
+        model=model,
+        card=card,
+        metrics=metrics,
+        history=trained.history,
+        rejected=prepared.rejected,
+        files={
+            "report.html": write_report(session.name, records),
+            "recipe.toml": write_recipe(recipe),
+            "events.jsonl": (session.folder / "events.jsonl").read_text(encoding="utf-8"),
+            "records.json": records.to_json(),
+        },
+    )
+    keep_snapshots(session.folder, folder)
+    if not trained.stopped:
+        session.remove()
+    return TrainedRun(folder, metrics, prepared.rejected, prepared.left_out, notes, trained.stopped)
+
+
+def _check_buildable(recipe: ClassifyRecipe) -> None:
+    """Builds the backbone once before any image is read: a size that it cannot take, weights that are missing.
+
+    The architectures of the zoo take every size that a recipe may have; `face_resnet` has one.
+    """
+    if recipe.backbone in ARCHITECTURES or (recipe.backbone == "face_resnet" and recipe.unfreeze is None):
+        return
+    weights = "pretrained" if recipe.pretrained else None
+    backbone = build_backbone(recipe.backbone, (recipe.image_size,) * 2, weights=weights)
+    if (recipe.unfreeze or 0) > len(backbone.blocks):
+        raise ValueError(
+            f"{recipe.backbone} has {len(backbone.blocks)} blocks. Received: unfreeze={recipe.unfreeze}. "
+            f"Choose 1 to {len(backbone.blocks)}."
+        )

@@ -1,0 +1,1 @@
+"""Trains embedders: from a folder per person to a run."""

@@ -1,0 +1,1 @@
+"""Trainings as processes: who holds a name, how they are started, followed, stopped and found again."""

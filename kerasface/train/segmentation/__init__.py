@@ -1,0 +1,1 @@
+"""Trains segmentations: from pictures and masks to a run."""

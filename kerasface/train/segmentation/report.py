@@ -1,0 +1,236 @@
+"""The report of a segmentation training: one HTML file with its figures and the masks that came out worst."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from kerasface.evaluation.segmentation import TOLERANCE, SegmentationResult
+from kerasface.plotting.segmentation import Colour, confusion_heatmap, data_url, iou_bars, segmentation_curves
+from kerasface.plotting.style import escaped
+from kerasface.reports.document import THUMBNAIL, document, facts_row, figure_html, notes_list, table
+from kerasface.terminal.words import share
+
+_LONGEST_SIDE = 220  # pixels of a picture shown
+_MAX_MASKS = 12
+_MAX_CONFUSIONS = 6  # listed in words
+_MAX_HEATMAP = 60  # classes; a cell of a larger matrix is too small to be seen
+
+
+@dataclass(frozen=True, eq=False)
+class WorstMask:
+    """A held-out picture whose mask agrees little with the true one.
+
+    Attributes:
+        file: Its file, relative to the data.
+        image: RGB uint8, `(height, width, 3)`.
+        true: Class ids, integers, `(height, width)`.
+        predicted: The same as the model gave them.
+        mean_iou: Mean IoU of the classes that occur in it.
+    """
+
+    file: str
+    image: np.ndarray
+    true: np.ndarray
+    predicted: np.ndarray
+    mean_iou: float
+
+
+def write_segment_report(
+    title: str,
+    result: SegmentationResult,
+    before: SegmentationResult | None,
+    history: Sequence[dict],
+    worst: Sequence[WorstMask],
+    facts: Mapping[str, object],
+    notes: Sequence[str],
+    colours: Sequence[Colour],
+) -> str:
+    """Returns the report as one HTML document that needs no network.
+
+    Args:
+        title: Its heading.
+        result: How the model does on the pictures held out.
+        before: How the decoder on the frozen encoder does on them; `None` where there was no fine-tuning after it.
+        history: One row per epoch, with `stage`, `epoch`, `loss`, `accuracy`, `val_loss`, `val_accuracy`,
+            `val_mean_iou` and `images_per_second`; empty where nothing was trained.
+        worst: Masks to be looked at, the worst first; the first 12 are shown.
+        facts: What else matters most, such as the pictures trained on, to its value.
+        notes: What must be said about the run, in sentences.
+        colours: RGB of each class, in the order of `result.classes`.
+
+    Raises:
+        ValueError: If the number of colours is another than that of classes, the classes before were others, or a mask
+            has another shape than its picture or an id without a colour.
+    """
+    if before is not None and before.classes != result.classes:
+        raise ValueError(
+            "Only results of the same classes can be compared. "
+            f"Received: before.classes={before.classes}, result.classes={result.classes}. Leave `before` out."
+        )
+    return document(
+        title,
+        {
+            "": [_facts(result, facts), notes_list(notes)],
+            "Classes": [_classes(result, colours)],
+            "Before and after fine-tuning": [_comparison(before, result)] if before is not None else [],
+            "Worst masks": [_worst(worst, result.classes, colours)],
+            "Training": [_training(history)],
+            "Taken for another": [_confusions(result)],
+            "Settings": [_settings()],
+        },
+    )
+
+
+def _facts(result: SegmentationResult, facts: Mapping[str, object]) -> str:
+    numbers = {
+        "mean IoU": share(result.mean_iou, 2),
+        "pixel accuracy": share(result.pixel_accuracy, 2),
+        "pictures held out": f"{result.num_images:,}",
+    }
+    added = {
+        escaped(name): f"{value:,}" if isinstance(value, int) else escaped(str(value)) for name, value in facts.items()
+    }
+    return facts_row(numbers | added) + _intervals(result)
+
+
+def _intervals(result: SegmentationResult) -> str:
+    if result.mean_iou_low is None:
+        return "<p>One picture alone does not tell how much these numbers would differ on others.</p>"
+    mean_iou = f"{share(result.mean_iou_low)} to {share(result.mean_iou_high)}"
+    accuracy = f"{share(result.pixel_accuracy_low)} to {share(result.pixel_accuracy_high)}"
+    return (
+        f"<p>As far as the pictures held out stand for others, the mean IoU lies from {mean_iou} and the pixel "
+        f"accuracy from {accuracy} (95 % intervals, by resampling the pictures).</p>"
+    )
+
+
+def _classes(result: SegmentationResult, colours: Sequence[Colour]) -> str:
+    pixels = result.confusion.sum(axis=1)
+    rows = [
+        [name, share(result.iou[name]), share(result.f1[name]), share(result.boundary_f1[name]), share(part, 2)]
+        for name, part in zip(result.classes, (pixels / pixels.sum()).tolist(), strict=True)
+    ]
+    return (
+        "<p>IoU is the share of the pixels that both masks give a class, of those that either does; F1, pale, counts "
+        "the common ones twice. Boundary F1 compares outlines alone: a pixel of one counts where the other passes "
+        f"within {share(TOLERANCE, 2)} of the picture's diagonal.</p>"
+        + figure_html(iou_bars(result, colours))
+        + table(["class", "IoU", "F1", "boundary F1", "share of the pixels"], rows)
+    )
+
+
+def _comparison(before: SegmentationResult, after: SegmentationResult) -> str:
+    rows = [
+        [name, share(before.iou[name]), share(after.iou[name]), _points(before.iou[name], after.iou[name])]
+        for name in after.classes
+    ]
+    for name, one, other in (
+        ("mean", before.mean_iou, after.mean_iou),
+        ("pixel accuracy", before.pixel_accuracy, after.pixel_accuracy),
+    ):
+        rows.append([name, share(one), share(other), _points(one, other)])
+    return (
+        "<p>The decoder on the frozen encoder, and the model that fine-tuning made of it, on the same pictures.</p>"
+        + table(["IoU of", "before", "after", "change in points"], rows)
+    )
+
+
+def _points(before: float | None, after: float | None) -> str:
+    return "-" if before is None or after is None else f"{100 * (after - before):+.1f}"
+
+
+def _worst(worst: Sequence[WorstMask], classes: Sequence[str], colours: Sequence[Colour]) -> str:
+    if not worst:
+        return "<p>None are shown.</p>"
+    shown = worst[:_MAX_MASKS]
+    count = "The" if len(shown) == len(worst) else f"{len(shown)} of the"
+    words = f"<p class='quiet'>{count} {len(worst):,} masks with the lowest mean IoU, the worst first.</p>"
+    return words + _legend(classes, colours) + "".join(_triple(mask, colours) for mask in shown)
+
+
+def _legend(classes: Sequence[str], colours: Sequence[Colour]) -> str:
+    style = "display:inline-block;width:.9em;height:.9em;border:1px solid #8a9592;border-radius:3px;margin-right:.35em"
+    parts = [
+        f"<span style='white-space:nowrap;margin-right:1.1em'><i style='{style};vertical-align:-.1em;"
+        f"background:{_hex(colour)}'></i>{escaped(name)}</span>"
+        for name, colour in zip(classes, colours, strict=True)
+    ]
+    return f"<p>{' '.join(parts)}</p>"
+
+
+def _triple(mask: WorstMask, colours: Sequence[Colour]) -> str:
+    height, width = mask.image.shape[:2]
+    scale = min(1, _LONGEST_SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    picture = cv2.resize(mask.image, size, interpolation=cv2.INTER_AREA)
+    sources = {
+        "picture": data_url(picture),
+        "what it should be": data_url(_coloured(mask, mask.true, size, colours), lossless=True),
+        "what it is": data_url(_coloured(mask, mask.predicted, size, colours), lossless=True),
+    }
+    # The three stay side by side on a narrow screen, where comparing them is the point.
+    figures = "".join(
+        f"<figure style='width:auto;min-width:0;flex:0 1 {max(size[0], THUMBNAIL)}px'><img src='{source}' alt='{name}' "
+        f"style='width:100%;max-width:{size[0]}px;height:auto'><figcaption>{name}</figcaption></figure>"
+        for name, source in sources.items()
+    )
+    return (
+        f"<h3>{escaped(mask.file)} <small>mean IoU {share(mask.mean_iou)}</small></h3>"
+        f"<div class='pictures' style='flex-wrap:nowrap'>{figures}</div>"
+    )
+
+
+def _coloured(mask: WorstMask, ids: np.ndarray, size: tuple[int, int], colours: Sequence[Colour]) -> np.ndarray:
+    """A mask in the colours of its classes, RGB uint8, of `size`, which is (width, height)."""
+    if ids.shape != mask.image.shape[:2] or ids.min() < 0 or ids.max() >= len(colours):
+        raise ValueError(
+            f"A mask has the size of its picture and ids below the number of colours, {len(colours)}. Received: shape "
+            f"{ids.shape} with ids {ids.min()} to {ids.max()} for a picture {mask.image.shape[:2]}, {mask.file}."
+        )
+    return cv2.resize(np.asarray(colours, dtype=np.uint8)[ids], size, interpolation=cv2.INTER_NEAREST)
+
+
+def _training(history: Sequence[dict]) -> str:
+    if not history:
+        return "<p>No step was trained.</p>"
+    rows = []
+    for stage in dict.fromkeys(row["stage"] for row in history):
+        epochs = [row for row in history if row["stage"] == stage]
+        best = max(epochs, key=lambda row: row["val_mean_iou"])
+        speed = np.median([row["images_per_second"] for row in epochs])
+        best_iou = share(best["val_mean_iou"])
+        rows.append([stage, len(epochs), best["epoch"], best_iou, f"{best['val_loss']:.3f}", f"{speed:,.1f}"])
+    heads = ["stage", "epochs", "best epoch", "its mean IoU", "its validation loss", "images per second"]
+    return figure_html(segmentation_curves(history)) + table(heads, rows)
+
+
+def _confusions(result: SegmentationResult) -> str:
+    wrong = result.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    if not wrong.any():
+        return "<p>Nothing: every pixel got its class.</p>"
+    count = len(result.classes)
+    # A class that few pixels have is never among these, however badly it is found: the heatmap has it.
+    most = np.argsort(-wrong, axis=None, kind="stable")[:_MAX_CONFUSIONS]
+    lines = [
+        f"<li>{escaped(result.classes[true])} taken for {escaped(result.classes[got])}: "
+        f"{share(float(wrong[true, got] / wrong.sum()))} of all wrong pixels</li>"
+        for true, got in (divmod(int(cell), count) for cell in most)
+        if wrong[true, got]
+    ]
+    heatmap = figure_html(confusion_heatmap(result)) if count <= _MAX_HEATMAP else ""
+    words = "<p>Of the pixels of each class (rows), the share that got each class (columns).</p>" if heatmap else ""
+    return f"<ul>{''.join(lines)}</ul>{words}{heatmap}"
+
+
+def _settings() -> str:
+    return (
+        "<p>Beside this file stand the settings, <a href='recipe.toml'>recipe.toml</a>, every epoch, "
+        "<a href='history.csv'>history.csv</a>, and all numbers, <a href='metrics.json'>metrics.json</a>.</p>"
+    )
+
+
+def _hex(colour: Colour) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*(int(value) for value in colour))

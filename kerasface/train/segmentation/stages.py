@@ -1,0 +1,205 @@
+"""The stages of a segmentation training as models, batches and losses: the decoder alone, then the encoder with it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import keras
+import numpy as np
+
+from kerasface.data.backgrounds import installed_backgrounds, read_backgrounds
+from kerasface.data.masks.augmentation import POLICIES, MaskChanges
+from kerasface.data.masks.batches import epoch_rows, fitted, masked_batches
+from kerasface.data.pipelines import epoch_order, num_steps
+from kerasface.losses.pixels import DiceLoss, FocalLoss, PixelCrossEntropy, SumOfLosses
+from kerasface.models.backbones import check_frozen, freeze, frozen_state
+from kerasface.models.runtime import compile_network
+from kerasface.models.unet import Encoder, build_encoder, build_unet
+from kerasface.train.classification.stages import for_devices, num_devices, unfreeze_last
+from kerasface.train.engine.loop import Stage
+from kerasface.train.engine.optimizers import build_optimizer
+from kerasface.train.engine.schedules import build_schedule
+from kerasface.train.segmentation.data import PreparedMasks
+from kerasface.train.segmentation.recipe import SegmentRecipe
+
+
+def build_model(recipe: SegmentRecipe, num_classes: int, *, mirror: bool = False) -> tuple[Encoder, keras.Model]:
+    """Builds the encoder and the U-Net of a resolved recipe, for pictures of any size where the encoder takes them.
+
+    Args:
+        recipe: The settings.
+        num_classes: Number of classes.
+        mirror: Average over mirror images, for use: a training sees them one by one.
+    """
+    free = recipe.encoder in ("face_resnet", "plain")
+    size = None if free else (recipe.training_size,) * 2
+    weights = "pretrained" if recipe.weights == "pretrained" else None
+    encoder = build_encoder(recipe.encoder, size, weights=weights, mirror=mirror)
+    return encoder, build_unet(num_classes, encoder, decoder=recipe.decoder, deeper=recipe.deeper)
+
+
+def decoder_stage(encoder: Encoder, model: keras.Model, prepared: PreparedMasks, recipe: SegmentRecipe) -> Stage:
+    """The first stage: the decoder alone, on the frozen encoder."""
+    freeze(encoder.backbone, 0)
+    return _stage("head", model, prepared, replace(recipe, schedule="constant"), recipe.head_epochs)
+
+
+def fine_tune_stage(
+    encoder: Encoder, model: keras.Model, prepared: PreparedMasks, recipe: SegmentRecipe
+) -> tuple[Stage, list[dict]]:
+    """The second stage: the decoder and the last blocks of the encoder, each at a lower rate than the one behind it.
+
+    After the first step it is checked that nothing frozen has moved.
+
+    Returns:
+        The stage and the freeze map: per block the fields of `FreezeRecord` and `learning_rate`.
+    """
+    blocks = recipe.unfreeze or max(1, round(len(encoder.backbone.blocks) * 2 / 3))
+    rate_of, rows = unfreeze_last(encoder.backbone, replace(recipe, unfreeze=blocks), len(prepared.train))
+    in_encoder = {name for block in encoder.backbone.blocks for name in block.layers}
+
+    def slowed(path: str) -> float:
+        return rate_of(path) * (recipe.encoder_rate if path.split("/")[0] in in_encoder else 1.0)
+
+    state = frozen_state(model)
+    stage = _stage(
+        "fine_tune",
+        model,
+        prepared,
+        recipe,
+        recipe.epochs,
+        rate_of=slowed,
+        after_first_step=lambda: check_frozen(model, state),
+    )
+    return stage, [{**row, "learning_rate": row["learning_rate"] * recipe.encoder_rate} for row in rows]
+
+
+def scratch_stage(model: keras.Model, prepared: PreparedMasks, recipe: SegmentRecipe) -> Stage:
+    """The only stage without pretrained weights: everything is trained."""
+    return _stage("train", model, prepared, recipe, recipe.epochs)
+
+
+def build_loss(recipe: SegmentRecipe, class_counts: np.ndarray) -> keras.losses.Loss:
+    """Builds the loss on logits.
+
+    Args:
+        recipe: The settings.
+        class_counts: Pixels of each class in the training masks, `(num_classes,)`.
+    """
+    parts = {
+        "cross-entropy": lambda: PixelCrossEntropy(class_weights(class_counts, recipe.class_weights)),
+        "dice": DiceLoss,
+        "focal": FocalLoss,
+    }
+    losses = [parts[name]() for name in recipe.loss.split("+")]
+    return losses[0] if len(losses) == 1 else SumOfLosses(losses)
+
+
+def class_weights(class_counts: np.ndarray, power: float) -> list[float]:
+    """Returns a weight per class, its share of the pixels to the power `-power`, of mean 1 over all pixels."""
+    shares = class_counts / class_counts.sum()
+    weights = np.maximum(shares, 1e-9) ** -power
+    return (weights / np.sum(shares * weights)).tolist()
+
+
+def validation(model: keras.Model, prepared: PreparedMasks, recipe: SegmentRecipe) -> Callable[[], dict]:
+    """Returns what is measured after each epoch: loss, pixel accuracy and mean IoU on the pictures held out."""
+    # A backbone of fixed size sees whole pictures at that size.
+    side = model.input_shape[1] or recipe.image_size
+    images, masks = fitted(prepared.validation, (side,) * 2)
+    network = compile_network(model, max_batch=16)
+    num_classes = len(prepared.classes)
+
+    def measure() -> dict:
+        confusion, losses = np.zeros((num_classes, num_classes), dtype=np.int64), []
+        for start in range(0, len(images), 16):
+            (probabilities,) = network(images[start : start + 16])
+            true = masks[start : start + 16]
+            inside = true != 255
+            likely = np.take_along_axis(probabilities, np.where(inside, true, 0)[..., None].astype(int), axis=-1)
+            losses.append(-np.log(np.maximum(likely[..., 0][inside], 1e-7)))
+            cells = true[inside].astype(np.int64) * num_classes + probabilities.argmax(axis=-1)[inside]
+            confusion += np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+        right = np.diag(confusion)
+        union = confusion.sum(axis=0) + confusion.sum(axis=1) - right
+        return {
+            "val_loss": float(np.concatenate(losses).mean()),
+            "val_accuracy": float(np.trace(confusion) / confusion.sum()),
+            "val_mean_iou": float(np.mean(right[union > 0] / union[union > 0])),
+        }
+
+    return measure
+
+
+def changes_of(recipe: SegmentRecipe, classes: Sequence[str]) -> MaskChanges:
+    """Returns how a recipe augments pictures and masks."""
+    policy = POLICIES[recipe.augment]
+    backgrounds = ()
+    if policy.background:
+        backgrounds = read_backgrounds(recipe.backgrounds) if recipe.backgrounds else installed_backgrounds()
+    size = (recipe.training_size,) * 2
+    return MaskChanges(size, tuple(classes), policy, backgrounds=backgrounds, flip=recipe.flip)
+
+
+def _stage(
+    name: str,
+    model: keras.Model,
+    prepared: PreparedMasks,
+    recipe: SegmentRecipe,
+    epochs: int,
+    *,
+    rate_of: Callable[[str], float] | None = None,
+    after_first_step: Callable[[], None] = lambda: None,
+) -> Stage:
+    changes = changes_of(recipe, prepared.classes)
+    rows = epoch_rows(prepared.train_persons, recipe.copies, recipe.balance)
+    steps = num_steps(len(rows), recipe.batch_size)
+    seed = recipe.seed if name != "head" else recipe.seed + 2**32  # no recipe has that one
+
+    def batches(epoch: int, start: int):
+        made = masked_batches(
+            prepared.train,
+            changes,
+            rows=rows,
+            batch_size=recipe.batch_size,
+            seed=seed,
+            epoch=epoch,
+            start_step=start,
+        )
+        return for_devices(made, num_devices())
+
+    def files_of_batch(epoch: int, step: int) -> list[str]:
+        order = rows[epoch_order(len(rows), seed, epoch)]
+        return [prepared.train_files[row] for row in order[step * recipe.batch_size : (step + 1) * recipe.batch_size]]
+
+    return Stage(
+        name=name,
+        model=_compiled(model, recipe, prepared.class_counts, steps * epochs, rate_of),
+        batches=batches,
+        steps_per_epoch=steps,
+        epochs=epochs,
+        validate=validation(model, prepared, recipe),
+        files_of_batch=files_of_batch,
+        batch_size=recipe.batch_size,
+        num_samples=len(rows),
+        patience=recipe.early_stopping,
+        plateau=recipe.learning_rate if recipe.schedule == "plateau" else None,
+        after_first_step=after_first_step,
+    )
+
+
+def _compiled(model: keras.Model, recipe: SegmentRecipe, class_counts, total_steps: int, rate_of) -> keras.Model:
+    """Returns a model of the same layers that ends where the loss looks: at the logits."""
+    warmup = int(recipe.warmup * total_steps) if recipe.schedule == "cosine" else 0
+    optimizer = build_optimizer(
+        recipe.optimizer,
+        build_schedule(recipe.schedule, recipe.learning_rate, total_steps, warmup_steps=warmup),
+        weight_decay=recipe.weight_decay,
+        momentum=0.9 if recipe.optimizer == "sgd" else 0.0,
+        rate_of=rate_of,
+        ema=recipe.ema or None,
+        clip_norm=recipe.clip_norm or None,
+        accumulate=1,
+    )
+    trained = keras.Model(model.input, model.get_layer("logits").output, name="unet_trained")
+    trained.compile(optimizer, build_loss(recipe, class_counts), metrics=["accuracy"])
+    return trained
