@@ -19,6 +19,7 @@ test: $(VENV)/.test-installed
 lint: $(VENV)/.test-installed
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
+	$(BIN)/hadolint Dockerfile
 
 screenshots: $(VENV)/.test-installed
 	$(BIN)/python docs/screenshots.py --chromium "$$(command -v chromium || command -v chromium-browser || command -v google-chrome)"

@@ -1,5 +1,6 @@
 """The files around the code: requirement lists that belong together, and settings that keep photos on the machine."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -25,3 +26,23 @@ def test_photos_stay_on_this_machine():
     assert config["server"]["enableXsrfProtection"] is True
     assert 10 <= config["server"]["maxUploadSize"] <= 30  # MB; the library's own limit is 32 MiB
     assert config["browser"]["gatherUsageStats"] is False
+
+
+def test_the_container_is_reached_from_this_machine_alone_and_keeps_what_is_made_in_it():
+    compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    docker = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    ports = re.search(r"^    ports:\n((?:      - .*\n)+)", compose, flags=re.MULTILINE)[1].split()
+    assert ports == ["-", '"127.0.0.1:8501:8501"']
+    mounted = re.findall(r"^      - (?:faces|home):(/\S+)", compose, flags=re.MULTILINE)
+    assert mounted == ["/faces", "/home/kerasface"]
+    assert docker.index("USER 10001") < docker.index("WORKDIR /faces") < docker.index("CMD")
+    assert "HEALTHCHECK" in docker
+
+
+def test_the_container_is_built_from_what_the_wheel_needs_alone():
+    """Everything else is ignored, so that no model of a user, photo or key comes into an image."""
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    assert "!saved_models" not in rules
+    assert all((ROOT / rule[1:]).exists() for rule in rules if rule.startswith("!"))
