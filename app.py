@@ -1,4 +1,4 @@
-"""The dashboard: `kerasface app`. Settings: .streamlit/config.toml. The list of pages: pages/_navigation.py.
+"""The dashboard: `kerasface app`. Settings: .streamlit/config.toml. Pages: pages/parts/server/navigation.py.
 
 The server imports this file once, for what stands between it and every request; each run of a page executes it.
 """
@@ -8,12 +8,12 @@ import sys
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages._arrival import lose_nothing
-from pages._memory import return_large_blocks, start_keras
-from pages._navigation import mark_app_as_run, navigate, show_icon
-from pages._password import stop_without_password
-from pages._server import OwnPagesOnly, open_browser
-from pages._theme import show_readable_colours
+from pages.parts.server.arrival import lose_nothing
+from pages.parts.server.memory import return_large_blocks, start_keras
+from pages.parts.server.navigation import mark_app_as_run, navigate, show_icon
+from pages.parts.server.password import stop_without_password
+from pages.parts.server.requests import OwnPagesOnly, open_browser
+from pages.parts.server.theme import show_readable_colours
 
 lose_nothing()
 

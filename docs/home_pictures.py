@@ -24,7 +24,7 @@ from kerasface.runs import store as runs
 from kerasface.tasks.segmentation import Segmenter
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDER = ROOT / "pages" / "home_pictures"
+FOLDER = ROOT / "pages" / "parts" / "home" / "pictures"
 WIDTH, HEIGHT = 480, 320  # pixels of every picture
 NAME = "The astronaut"
 INK = (12, 24, 22)

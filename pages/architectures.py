@@ -1,14 +1,14 @@
 """Architectures: what a network is made of, layer by layer, beside others, and worked out by hand."""
 
-from pages._navigation import enter_through_app
+from pages.parts.server.navigation import enter_through_app
 
 enter_through_app()  # before what takes seconds to import
 
 import streamlit as st
 
-from pages._architectures_calculators import show_calculators
-from pages._architectures_compare import show_comparison
-from pages._architectures_layers import show_layers
+from pages.parts.architectures.calculators import show_calculators
+from pages.parts.architectures.compare import show_comparison
+from pages.parts.architectures.layers import show_layers
 
 VIEWS = {"Layers": show_layers, "Compare": show_comparison, "Calculators": show_calculators}
 

@@ -1,15 +1,15 @@
 """Evaluate: how often a model is wrong, on pairs, in searches with strangers, and beside another model."""
 
-from pages._navigation import enter_through_app
+from pages.parts.server.navigation import enter_through_app
 
 enter_through_app()  # before what takes seconds to import
 
 import streamlit as st
 
-from pages._evaluate_compare import show_comparison
-from pages._evaluate_names import show_names
-from pages._evaluate_open_set import show_open_set
-from pages._evaluate_pairs import show_pairs
+from pages.parts.evaluate.compare import show_comparison
+from pages.parts.evaluate.names import show_names
+from pages.parts.evaluate.open_set import show_open_set
+from pages.parts.evaluate.pairs import show_pairs
 
 VIEWS = {
     "Pairs": (show_pairs, "Two photos: one person or not? Move the threshold and see which error you buy with which."),

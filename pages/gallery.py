@@ -1,6 +1,6 @@
 """Gallery: who is known, who is in a photo, and who appears again and again without a name."""
 
-from pages._navigation import enter_through_app
+from pages.parts.server.navigation import enter_through_app
 
 enter_through_app()  # before what takes seconds to import
 
@@ -8,15 +8,15 @@ import streamlit as st
 
 from kerasface.gallery.store import GalleryError
 from kerasface.models.pretrained import ModelFileError
-from pages._gallery_add import show_add
-from pages._gallery_cards import show_people
-from pages._gallery_file import show_file, show_first_use, show_place, show_points
-from pages._gallery_folder import show_add_many
-from pages._gallery_opening import end_with, opened_or_stop, show_notices
-from pages._gallery_person import show_person
-from pages._gallery_unknown import show_unknown_faces
-from pages._gallery_who import show_who_is_who
-from pages._navigation import choose_view
+from pages.parts.gallery.add import show_add
+from pages.parts.gallery.cards import show_people
+from pages.parts.gallery.file import show_file, show_first_use, show_place, show_points
+from pages.parts.gallery.folder import show_add_many
+from pages.parts.gallery.opening import end_with, opened_or_stop, show_notices
+from pages.parts.gallery.person import show_person
+from pages.parts.gallery.unknown import show_unknown_faces
+from pages.parts.gallery.who import show_who_is_who
+from pages.parts.server.navigation import choose_view
 
 VIEWS = {
     "people": "People",

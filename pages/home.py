@@ -1,6 +1,6 @@
 """Home: what KerasFace can do, what to do first, which models exist and what is installed."""
 
-from pages._navigation import enter_through_app
+from pages.parts.server.navigation import enter_through_app
 
 enter_through_app()  # before what takes seconds to import
 
@@ -8,11 +8,11 @@ import streamlit as st
 
 from kerasface import environment
 from kerasface.runs import store as runs
-from pages._home_cards import show_abilities, show_first_steps
-from pages._memory import start_keras
-from pages._photos import plain
-from pages._runs import TRAIN_COMMAND, show_broken_runs
-from pages._tables import show_table
+from pages.parts.home.cards import show_abilities, show_first_steps
+from pages.parts.photos import plain
+from pages.parts.runs import TRAIN_COMMAND, show_broken_runs
+from pages.parts.server.memory import start_keras
+from pages.parts.tables import show_table
 
 
 def show_runs(summaries: list[runs.RunSummary]):

@@ -1,15 +1,15 @@
 """Inspect: what the layers of a model see, where its answers come from, why two faces match, where faces lie."""
 
-from pages._navigation import enter_through_app
+from pages.parts.server.navigation import enter_through_app
 
 enter_through_app()  # before what takes seconds to import
 
 import streamlit as st
 
-from pages._inspect_attribution import show_attribution
-from pages._inspect_layers import show_layers
-from pages._inspect_match import show_match
-from pages._navigation import choose_view
+from pages.parts.inspect.attribution import show_attribution
+from pages.parts.inspect.layers import show_layers
+from pages.parts.inspect.match import show_match
+from pages.parts.server.navigation import choose_view
 
 VIEWS = {
     "layers": "Layers",
@@ -31,6 +31,6 @@ elif view == "answer":
 elif view == "faces":
     show_match()
 else:
-    from pages._inspect_map import show_map  # it alone needs scikit-learn, which takes a second to import
+    from pages.parts.inspect.map import show_map  # it alone needs scikit-learn, which takes a second to import
 
     show_map()

@@ -1,15 +1,15 @@
 """Playground: the basics that every model here is made of, each small enough to be moved by hand."""
 
-from pages._navigation import enter_through_app
+from pages.parts.server.navigation import enter_through_app
 
 enter_through_app()  # before what takes seconds to import
 
 import streamlit as st
 
-from pages._playground_maps import show_convolution, show_dropblock
-from pages._playground_mixup import show_mixup
-from pages._playground_softmax import show_smoothing, show_softmax
-from pages._playground_training import show_live_training
+from pages.parts.playground.maps import show_convolution, show_dropblock
+from pages.parts.playground.mixup import show_mixup
+from pages.parts.playground.softmax import show_smoothing, show_softmax
+from pages.parts.playground.training import show_live_training
 
 TOPICS = {
     "Softmax": show_softmax,

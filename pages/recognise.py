@@ -1,6 +1,6 @@
 """Recognise: who or what is in these photos, by a trained classifier of faces or of whole pictures."""
 
-from pages._navigation import enter_through_app
+from pages.parts.server.navigation import enter_through_app
 
 enter_through_app()  # before what takes seconds to import
 
@@ -14,9 +14,9 @@ from kerasface.faces.drawing import draw_faces
 from kerasface.plotting.decisions import top_bars
 from kerasface.plotting.style import percent
 from kerasface.tasks.recognition import Recognition, unknown_note
-from pages._charts import show_chart
-from pages._models import FACES_ONLY, analyzer_or_stop, choose_classifier, classifier_or_stop, count_faces
-from pages._photos import (
+from pages.parts.charts import show_chart
+from pages.parts.models import FACES_ONLY, analyzer_or_stop, choose_classifier, classifier_or_stop, count_faces
+from pages.parts.photos import (
     Photo,
     choose_source,
     choose_uploads,
@@ -26,7 +26,7 @@ from pages._photos import (
     sample_digit,
     sample_portrait,
 )
-from pages._recognise_grid import FULL, Seen, show_card, small
+from pages.parts.recognize.grid import FULL, Seen, show_card, small
 
 BESIDE = 2  # faces that are shown beside their photo; more of them stand below it
 PER_ROW = 3

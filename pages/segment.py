@@ -1,6 +1,6 @@
 """Segment: which class every pixel of a photo has, around each face or in the picture as a whole."""
 
-from pages._navigation import enter_through_app
+from pages.parts.server.navigation import enter_through_app
 
 enter_through_app()  # before what takes seconds to import
 
@@ -8,9 +8,17 @@ import streamlit as st
 
 from kerasface.faces.drawing import draw_mask
 from kerasface.tasks.segmentation import Segmentation
-from pages._models import choose_segmenter_or_stop, segment_or_stop
-from pages._photos import Photo, choose_source, choose_uploads, decode_upload, photo_caption, plain, sample_portrait
-from pages._segmentation import (
+from pages.parts.models import choose_segmenter_or_stop, segment_or_stop
+from pages.parts.photos import (
+    Photo,
+    choose_source,
+    choose_uploads,
+    decode_upload,
+    photo_caption,
+    plain,
+    sample_portrait,
+)
+from pages.parts.segment.drawing import (
     Shown,
     choose_classes,
     numbered,

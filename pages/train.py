@@ -1,6 +1,6 @@
 """Train: from a folder of pictures to a model, followed while it learns, and what it got wrong afterwards."""
 
-from pages._navigation import enter_through_app
+from pages.parts.server.navigation import enter_through_app
 
 enter_through_app()  # before what takes seconds to import
 
@@ -8,14 +8,14 @@ import streamlit as st
 
 from kerasface.runs import store as runs
 from kerasface.train.process.background import list_trainings
-from pages._photos import plain
-from pages._train_check import show_check
-from pages._train_data import choose_data
-from pages._train_follow import show_training
-from pages._train_recipe import choose_recipe
-from pages._train_results import show_results
-from pages._train_shown import NEW, choose_training
-from pages._train_start import show_start, show_start_error
+from pages.parts.photos import plain
+from pages.parts.train.check import show_check
+from pages.parts.train.data import choose_data
+from pages.parts.train.follow import show_training
+from pages.parts.train.recipe import choose_recipe
+from pages.parts.train.results import show_results
+from pages.parts.train.shown import NEW, choose_training
+from pages.parts.train.start import show_start, show_start_error
 
 
 def show_new():

@@ -1,6 +1,6 @@
 """Unlock: look into the camera, do what it asks, and a locked note opens."""
 
-from pages._navigation import enter_through_app
+from pages.parts.server.navigation import enter_through_app
 
 enter_through_app()  # before what takes seconds to import
 
@@ -12,16 +12,16 @@ from kerasface.gallery.store import GalleryError, Person
 from kerasface.models.pretrained import ModelFileError
 from kerasface.terminal.errors import told
 from kerasface.unlock.states import State
-from pages._gallery_file import show_first_use, show_place
-from pages._gallery_opening import OpenGallery, end_with, opened_or_stop, show_notices
-from pages._navigation import choose_view
-from pages._photos import plain
-from pages._unlock_attempt import ABANDONED, STOPPED, Attempt, begin, running_attempt
-from pages._unlock_camera import show_camera
-from pages._unlock_enrol import show_enrol
-from pages._unlock_note import is_open, lock_note, lockout_of, open_note, show_note
-from pages._unlock_result import refusal_of, show_result
-from pages._unlock_trust import show_trust
+from pages.parts.gallery.file import show_first_use, show_place
+from pages.parts.gallery.opening import OpenGallery, end_with, opened_or_stop, show_notices
+from pages.parts.photos import plain
+from pages.parts.server.navigation import choose_view
+from pages.parts.unlock.attempt import ABANDONED, STOPPED, Attempt, begin, running_attempt
+from pages.parts.unlock.camera import show_camera
+from pages.parts.unlock.enrol import show_enrol
+from pages.parts.unlock.note import is_open, lock_note, lockout_of, open_note, show_note
+from pages.parts.unlock.result import refusal_of, show_result
+from pages.parts.unlock.trust import show_trust
 
 VIEWS = {"unlock": "Unlock", "enrol": "Enrol", "trust": "How far to trust it"}
 

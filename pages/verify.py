@@ -1,6 +1,6 @@
 """Verify: are two photos of the same person? The decision in words comes first, its evidence below."""
 
-from pages._navigation import enter_through_app
+from pages.parts.server.navigation import enter_through_app
 
 enter_through_app()  # before what takes seconds to import
 
@@ -11,11 +11,11 @@ from kerasface.faces.operating_points import OperatingPoint
 from kerasface.plotting.decisions import score_scale
 from kerasface.plotting.style import percent
 from kerasface.tasks.verification import Verification, verify
-from pages._charts import show_chart
-from pages._face_choice import choose_face, chosen_face
-from pages._models import analyzer_or_stop
-from pages._photos import photo_input, plain
-from pages._tables import show_table
+from pages.parts.charts import show_chart
+from pages.parts.face_choice import choose_face, chosen_face
+from pages.parts.models import analyzer_or_stop
+from pages.parts.photos import photo_input, plain
+from pages.parts.tables import show_table
 
 HEADLINES = {
     "match": ":green[:material/check_circle:] Match: the same person",

@@ -194,11 +194,12 @@ def test_import_is_light(module):
 def test_a_page_starts_over_through_the_app_before_it_imports_anything_else(page):
     """Streamlit runs a page alone for whoever asks a new server for it: with no sign of the wait, and a wrong menu."""
     _, first, second, *_ = ast.parse((ROOT / "pages" / page).read_text(encoding="utf-8")).body
-    assert ast.unparse(first) == "from pages._navigation import enter_through_app"
+    assert ast.unparse(first) == "from pages.parts.server.navigation import enter_through_app"
     assert ast.unparse(second) == "enter_through_app()"
 
 
 def test_what_starts_over_is_imported_at_once():
-    code = "import sys, pages._navigation; print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    heavy = "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    code = f"import sys, pages.parts.server.navigation; {heavy}"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pages._server import LOCAL_HOSTS, refusal
+from pages.parts.server.requests import LOCAL_HOSTS, refusal
 from tests.conftest import ROOT, free_port, wait_until_healthy
 
 # As `sitecustomize`, which Python runs at its start: every address that is connected to or looked up is written down.

@@ -51,7 +51,7 @@ def no_cached_models():
 
 @pytest.fixture
 def tables():
-    """Function that reads the tables of `pages/_tables.py` on a page: for each its rows, column to text."""
+    """Function that reads the tables of `pages/parts/tables.py` on a page: for each its rows, column to text."""
 
     def read(page):
         bodies = [part.proto.body for part in page.get("html") if 'class="kf-table"' in part.proto.body]

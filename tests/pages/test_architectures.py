@@ -9,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 from kerasface.inspection.cost.calculators import weights_mebibytes
 from kerasface.models.backbones import backbone_names
 from kerasface.runs import store as runs
-from pages import _architectures_compare
-from pages._architectures_ideas import idea_of
 from pages.architectures import VIEWS
+from pages.parts.architectures import compare as architectures_compare
+from pages.parts.architectures.ideas import idea_of
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
@@ -134,9 +134,9 @@ def compared(open_view, monkeypatch):
         timed.append(model.name)
         return 5.0
 
-    monkeypatch.setattr(_architectures_compare, "DEFAULT", ("linear", "simple_cnn"))
-    monkeypatch.setattr(_architectures_compare, "SIDE", 32)
-    monkeypatch.setattr(_architectures_compare, "measure_latency", measure)
+    monkeypatch.setattr(architectures_compare, "DEFAULT", ("linear", "simple_cnn"))
+    monkeypatch.setattr(architectures_compare, "SIDE", 32)
+    monkeypatch.setattr(architectures_compare, "measure_latency", measure)
     return open_view(part="Compare"), timed
 
 

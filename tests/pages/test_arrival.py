@@ -13,7 +13,7 @@ from streamlit.runtime.state import SessionState
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
-from pages._arrival import lose_nothing
+from pages.parts.server.arrival import lose_nothing
 from tests.conftest import ROOT
 
 
@@ -56,7 +56,7 @@ def test_a_press_is_kept_until_it_is_answered():
     def page():
         import streamlit as st
 
-        from pages._arrival import answered, ask
+        from pages.parts.server.arrival import answered, ask
 
         if ask("Do it", key="do"):
             if st.session_state.pop("interrupted", False):
@@ -78,8 +78,8 @@ def test_what_takes_a_while_is_begun_for_what_is_typed_with_the_press():
     def page():
         import streamlit as st
 
-        from pages._evaluate_work import work as measure
-        from pages._inspect_work import work as explain
+        from pages.parts.evaluate.work import work as measure
+        from pages.parts.inspect.work import work as explain
 
         path = st.text_input("Path", "old", key="path")
         found = measure(("rates", path), lambda report: f"rates of {path}", button="Measure")

@@ -12,10 +12,11 @@ from streamlit.testing.v1 import AppTest
 from kerasface.evaluation.classification import OpenSet, OpenSetCurve
 from kerasface.evaluation.comparison import Difference, McNemar, PairComparison
 from kerasface.population import judging
-from pages import _evaluate_data, _evaluate_sources
-from pages._evaluate_compare import verdict
-from pages._evaluate_data import Embedded, pairs_of_people, score
-from pages._evaluate_sample import MAX_SIMULATED, simulated_embeddings, simulated_people
+from pages.parts.evaluate import data as evaluate_data
+from pages.parts.evaluate import sources as evaluate_sources
+from pages.parts.evaluate.compare import verdict
+from pages.parts.evaluate.data import Embedded, pairs_of_people, score
+from pages.parts.evaluate.sample import MAX_SIMULATED, simulated_embeddings, simulated_people
 from tests.conftest import settle
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -54,7 +55,7 @@ def made_up(monkeypatch):
             for model in models
         ]
 
-    monkeypatch.setattr(_evaluate_sources, "embed_people", embed)
+    monkeypatch.setattr(evaluate_sources, "embed_people", embed)
     return without
 
 
@@ -276,15 +277,15 @@ def test_models_that_agree_on_everything_show_no_difference(open_at, tmp_path):
 @pytest.mark.usefixtures("made_up")
 def test_a_cosine_beside_a_normalized_score_is_called_one(open_at, tmp_path, monkeypatch):
     """The second model's scores are normalized by a cohort to which every face has cosines of 0.5, give or take 0.1."""
-    embed = _evaluate_sources.embed_people
+    embed = evaluate_sources.embed_people
 
     def embed_two(people, models, report):
         first, *others = embed(people, models, report)
         return [first, *(replace(other, fingerprint="with a cohort") for other in others)]
 
     cohort = SimpleNamespace(statistics=lambda embeddings: np.tile([0.5, 0.1], (len(embeddings), 1)))
-    monkeypatch.setattr(_evaluate_sources, "embed_people", embed_two)
-    monkeypatch.setattr(_evaluate_data, "normalizer_of", lambda fingerprint: cohort if fingerprint else None)
+    monkeypatch.setattr(evaluate_sources, "embed_people", embed_two)
+    monkeypatch.setattr(evaluate_data, "normalizer_of", lambda fingerprint: cohort if fingerprint else None)
     folder = write_people(tmp_path / "people", [3] * 15)
     page = typed(open_at(question="Compare", comparison_on="Folder per person"), people_folder=folder)
     button(page, "Compare").click().run()

@@ -21,9 +21,9 @@ from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.operating_points import operating_point, pair_calibration
 from kerasface.population import judging
 from kerasface.runs import store as runs
-from pages import _evaluate_models
-from pages._evaluate_confused import judged_of, people_html
-from pages._evaluate_data import (
+from pages.parts.evaluate import models as evaluate_models
+from pages.parts.evaluate.confused import judged_of, people_html
+from pages.parts.evaluate.data import (
     Embedded,
     People,
     pairs_of_file,
@@ -32,10 +32,10 @@ from pages._evaluate_data import (
     people_of_folder,
     score,
 )
-from pages._evaluate_models import Model, embed_people, list_models
-from pages._evaluate_open_set import open_set_rates, trial_of
-from pages._evaluate_results import measure_pairs, nearest_pairs, rates_at, results_csv, results_html, results_json
-from pages._evaluate_sample import MODELS, simulated_embeddings, simulated_people
+from pages.parts.evaluate.models import Model, embed_people, list_models
+from pages.parts.evaluate.open_set import open_set_rates, trial_of
+from pages.parts.evaluate.results import measure_pairs, nearest_pairs, rates_at, results_csv, results_html, results_json
+from pages.parts.evaluate.sample import MODELS, simulated_embeddings, simulated_people
 
 
 def unit(angles):
@@ -298,7 +298,7 @@ def test_a_calibration_that_ships_is_measured_on_these_pairs():
 
 def test_photos_are_embedded_once_and_failures_named(tmp_path, analyzer, portrait, portrait_crop, monkeypatch):
     monkeypatch.setenv("KERASFACE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(_evaluate_models, "analyzer_or_stop", lambda: analyzer)
+    monkeypatch.setattr(evaluate_models, "analyzer_or_stop", lambda: analyzer)
     write_images(tmp_path / "people", "Bob/1.png")
     (tmp_path / "people" / "Eileen").mkdir()
     Image.fromarray(portrait).save(tmp_path / "people" / "Eileen" / "1.png")
@@ -325,14 +325,14 @@ def test_photos_are_embedded_once_and_failures_named(tmp_path, analyzer, portrai
         detector=SimpleNamespace(detect=forbidden, fingerprint=analyzer.detector.fingerprint),
         embedder=SimpleNamespace(**vars(analyzer.embedder) | {"embed": forbidden, "crop": forbidden}),
     )
-    monkeypatch.setattr(_evaluate_models, "analyzer_or_stop", lambda: front_end)
+    monkeypatch.setattr(evaluate_models, "analyzer_or_stop", lambda: front_end)
     (tmp_path / "people" / "Eileen" / "2.png").unlink()
     (again,) = embed_people(people_of_folder(str(tmp_path / "people")), models, nothing)
     np.testing.assert_array_equal(again.embeddings, found.embeddings)
 
 
 def test_where_no_photo_has_a_face_that_is_said(tmp_path, analyzer, monkeypatch):
-    monkeypatch.setattr(_evaluate_models, "analyzer_or_stop", lambda: analyzer)
+    monkeypatch.setattr(evaluate_models, "analyzer_or_stop", lambda: analyzer)
     write_images(tmp_path, "A/1.png", "B/1.png")
     with pytest.raises(ValueError, match="any of the 2 photos"):
         embed_people(people_of_folder(str(tmp_path)), [Model("six")], nothing)
@@ -355,7 +355,7 @@ def test_models_are_the_settings_of_the_embedder_and_metric_trainings(tmp_path):
 def test_a_metric_training_sees_the_crops_at_its_own_size(tmp_path, analyzer, portrait, portrait_crop, monkeypatch):
     """Its model gives the mean red, green and blue of the crop as a unit vector."""
     monkeypatch.setenv("KERASFACE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(_evaluate_models, "analyzer_or_stop", lambda: analyzer)
+    monkeypatch.setattr(evaluate_models, "analyzer_or_stop", lambda: analyzer)
     crops = keras.Input((30, 30, 3))
     means = keras.layers.GlobalAveragePooling2D()(crops)
     model = keras.Model(crops, keras.layers.UnitNormalization()(means))

@@ -5,8 +5,8 @@ import json
 import pytest
 from PIL import Image
 
-from pages import _evaluate_names
-from pages._evaluate_names import ALONE
+from pages.parts.evaluate import names as evaluate_names
+from pages.parts.evaluate.names import ALONE
 from tests.pages.test_evaluate import button, measure, metrics, text_of, typed
 from tests.pages.test_inspect import LABELS, save_classifier
 
@@ -78,12 +78,12 @@ def test_a_folder_of_other_names_is_refused(open_names, pictures, tmp_path):
 def test_files_hold_what_was_measured(pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save_classifier(tmp_path / "saved_models", "one")
-    (summary,) = _evaluate_names.runs.list_runs(tmp_path / "saved_models")
-    source = _evaluate_names.Source("Folder per person", str(pictures))
-    found = _evaluate_names._measure(source, [summary], lambda stage, done, total: None)
-    told = json.loads(_evaluate_names._json(found))
+    (summary,) = evaluate_names.runs.list_runs(tmp_path / "saved_models")
+    source = evaluate_names.Source("Folder per person", str(pictures))
+    found = evaluate_names._measure(source, [summary], lambda stage, done, total: None)
+    told = json.loads(evaluate_names._json(found))
     assert told["models"]["one"]["top1"]["value"] == 0.75
     assert told["comparison"] is None
-    html = _evaluate_names._html(found, source)
+    html = evaluate_names._html(found, source)
     assert f"taken for {LABELS[1]}" in html
     assert "Beside the other model" not in html

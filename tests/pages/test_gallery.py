@@ -22,10 +22,10 @@ from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.gallery.keys import key_path
 from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.store import Consent, NewSample
-from pages import _models
-from pages._gallery_cards import PER_PAGE, found_people, initials
-from pages._gallery_who import chance_text
-from pages._photos import plain
+from pages.parts import models as page_models
+from pages.parts.gallery.cards import PER_PAGE, found_people, initials
+from pages.parts.gallery.who import chance_text
+from pages.parts.photos import plain
 from tests.faces.test_own_points import own_points
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -80,7 +80,7 @@ def people(open_file):
 @pytest.fixture
 def sees(front_end, monkeypatch):
     """Function that says which embeddings the faces of the next photos have, a list for each photo."""
-    monkeypatch.setattr(_models, "_analyzer", lambda: front_end)
+    monkeypatch.setattr(page_models, "_analyzer", lambda: front_end)
 
     def see(*photos):
         front_end.lists = [list(embeddings) for embeddings in photos]

@@ -7,8 +7,8 @@ import streamlit as st
 from PIL import Image
 
 from kerasface import environment
-from pages._home_cards import ALT, CAN, HAVE, PICTURES
-from pages._runs import TRAIN_COMMAND
+from pages.parts.home.cards import ALT, CAN, HAVE, PICTURES
+from pages.parts.runs import TRAIN_COMMAND
 
 
 def links(page):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from kerasface.runs import store as runs
-from pages import _inspect_channel
-from pages._inspect_models import EMBEDDER
+from pages.parts.inspect import channel as inspect_channel
+from pages.parts.inspect.models import EMBEDDER
 from tests.pages.conftest import png
 
 LABELS = ("Ada", "Grace", "Mary")
@@ -135,7 +135,7 @@ def test_a_button_of_the_strip_goes_to_its_layer(open_page, save_model):
 
 
 def test_a_picture_is_made_up_on_demand(open_page, save_model, monkeypatch):
-    monkeypatch.setattr(_inspect_channel, "STEPS", 2)
+    monkeypatch.setattr(inspect_channel, "STEPS", 2)
     save_model()
     page = open_view(open_page, "layers", inspect_layers_model="pictures")
     before = len(page.image)

@@ -11,7 +11,9 @@ from kerasface.inspection.attribution.targets import ClassTarget
 from kerasface.inspection.attribution.watched import Watched
 from kerasface.inspection.stitched import Stitched
 from kerasface.runs.store import load_run
-from pages import _inspect_attribution, _inspect_questions, _inspect_trust
+from pages.parts.inspect import attribution as inspect_attribution
+from pages.parts.inspect import questions as inspect_questions
+from pages.parts.inspect import trust as inspect_trust
 from tests.pages.test_inspect import open_view, said, save_classifier
 from tests.pages.test_segment import save_segmenter
 
@@ -35,7 +37,7 @@ def counted(monkeypatch):
     def counting(name, method):
         return lambda *args, **options: calls.append(name) or method(*args, **options)
 
-    monkeypatch.setattr(_inspect_questions, "METHODS", {name: counting(name, METHODS[name]) for name in METHODS})
+    monkeypatch.setattr(inspect_questions, "METHODS", {name: counting(name, METHODS[name]) for name in METHODS})
     return calls
 
 
@@ -104,15 +106,15 @@ def test_a_model_of_faces_goes_before_one_of_other_things(open_page, save_model,
 
 def test_every_method_is_explained_and_its_pictures_are_counted(save_model):
     """A progress bar ends at 1 if the number of pictures is right."""
-    assert set(_inspect_attribution.EXPLAINED) == set(METHODS)
+    assert set(inspect_attribution.EXPLAINED) == set(METHODS)
     run = load_run(save_model().parent, "pictures")
     picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     stitched = Stitched(run.model)
     for name, method in METHODS.items():
         told = [0]
         method(Watched(stitched, told.append), picture, ClassTarget(1))
-        assert told[-1] == _inspect_questions.PICTURES.get(name, told[-1])
-        assert told[-1] <= 1 or name in _inspect_questions.PICTURES
+        assert told[-1] == inspect_questions.PICTURES.get(name, told[-1])
+        assert told[-1] <= 1 or name in inspect_questions.PICTURES
 
 
 def test_methods_of_a_layer_offer_layers(open_page, save_model):
@@ -143,7 +145,7 @@ def test_a_model_without_maps_is_explained_by_other_methods(open_page, save_mode
 def test_all_methods_side_by_side(open_page, save_model, counted, monkeypatch):
     """Methods through ReLUs tell that the model has none; going back to one method computes nothing."""
     save_model("smooth", relu=False)
-    monkeypatch.setattr(_inspect_attribution, "default_method", lambda task: "grad-cam")
+    monkeypatch.setattr(inspect_attribution, "default_method", lambda task: "grad-cam")
     page = open_view(open_page, "answer")
     page.toggle(key="inspect_compare").set_value(True).run()
     assert not page.exception
@@ -172,7 +174,7 @@ def test_a_map_can_be_checked(open_page, save_model):
 def test_curves_are_probabilities():
     """Of 50 pixels, with sums of 50 at first and none at last."""
     found = Faithfulness(np.array([0, 0.5, 1]), np.array([50, 25, 0]), np.array([0, 5, 50]), 0, 0, (), ())
-    deletion, insertion = _inspect_trust.curves(found, scale=50.0).data
+    deletion, insertion = inspect_trust.curves(found, scale=50.0).data
     np.testing.assert_allclose(deletion.y, [1, 0.5, 0])
     np.testing.assert_allclose(insertion.y, [0, 0.1, 1])
     np.testing.assert_allclose(deletion.x, [0, 0.5, 1])
@@ -191,7 +193,7 @@ def test_a_background_that_dominates_is_warned_of():
     """Three quarters of the map lie on class 0."""
 
     def script(map, mask, warn):
-        from pages._inspect_overlays import show_shares
+        from pages.parts.inspect.overlays import show_shares
 
         show_shares(map, mask, ("background", "skin"), ((0, 0, 0), (255, 0, 0)), key="shares", warn=warn)
 

@@ -14,9 +14,10 @@ from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.store import NewSample
 from kerasface.inspection.maps.embedding_map import MapPoints
 from kerasface.inspection.maps.label_errors import LabelError
-from pages import _inspect_map, _inspect_map_sources
-from pages._inspect_map import FIELDS, suspects_csv
-from pages._inspect_map_sources import EMBED_COMMAND, FILE, GALLERY
+from pages.parts.inspect import map as inspect_map
+from pages.parts.inspect import map_sources as inspect_map_sources
+from pages.parts.inspect.map import FIELDS, suspects_csv
+from pages.parts.inspect.map_sources import EMBED_COMMAND, FILE, GALLERY
 from tests.conftest import settle
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -28,8 +29,8 @@ KEY = bytes(range(32))
 def open_map(tmp_path, monkeypatch):
     """Function that opens the map by its address; few digits, and PCA as the first method, keep it quick."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_inspect_map_sources, "DIGITS", NUM_DIGITS)
-    monkeypatch.setattr(_inspect_map, "METHODS", {"PCA": "pca", "t-SNE": "tsne", "UMAP": "umap"})
+    monkeypatch.setattr(inspect_map_sources, "DIGITS", NUM_DIGITS)
+    monkeypatch.setattr(inspect_map, "METHODS", {"PCA": "pca", "t-SNE": "tsne", "UMAP": "umap"})
 
     def opened(source=None):
         page = AppTest.from_file(APP, default_timeout=120)
@@ -131,8 +132,8 @@ def test_a_map_is_computed_once_per_setting(open_map, monkeypatch):
         methods.append(method)
         return project(embeddings, method, **options)
 
-    project = _inspect_map.project
-    monkeypatch.setattr(_inspect_map, "project", counted)
+    project = inspect_map.project
+    monkeypatch.setattr(inspect_map, "project", counted)
     page = open_map()
     for method in ("t-SNE", "PCA", "t-SNE"):
         page.segmented_control(key="map_method").set_value(method).run()
@@ -142,7 +143,7 @@ def test_a_map_is_computed_once_per_setting(open_map, monkeypatch):
 
 
 def test_many_points_are_laid_out_when_asked_for(open_map, monkeypatch):
-    monkeypatch.setattr(_inspect_map, "AT_ONCE", NUM_DIGITS - 1)
+    monkeypatch.setattr(inspect_map, "AT_ONCE", NUM_DIGITS - 1)
     page = open_map()
     page.segmented_control(key="map_method").set_value("t-SNE").run()
     assert not charts(page)

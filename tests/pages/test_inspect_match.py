@@ -7,7 +7,7 @@ from kerasface.inspection.attribution.match import MATCH_METHODS, explain_match
 from kerasface.inspection.attribution.watched import Watched
 from kerasface.inspection.stitched import Stitched
 from kerasface.models.pretrained import ModelFileError
-from pages import _inspect_match
+from pages.parts.inspect import match as inspect_match
 from tests.pages.conftest import png
 from tests.pages.test_inspect import open_view, said
 from tests.pages.test_segment import save_segmenter
@@ -16,7 +16,7 @@ from tests.pages.test_segment import save_segmenter
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     """The default method, occlusion, takes seconds."""
-    monkeypatch.setattr(_inspect_match, "DEFAULT_MATCH_METHOD", "grad-cam")
+    monkeypatch.setattr(inspect_match, "DEFAULT_MATCH_METHOD", "grad-cam")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def counted(monkeypatch):
         calls.append(options["method"])
         return explain_match(*crops, **options)
 
-    monkeypatch.setattr(_inspect_match, "explain_match", counting)
+    monkeypatch.setattr(inspect_match, "explain_match", counting)
     return calls
 
 
@@ -58,7 +58,7 @@ def test_parts_of_both_faces_are_audited(open_page, tmp_path):
     """The model of parts calls everything skin: all of what makes alike lies on it, and all of what makes different."""
     save_segmenter(tmp_path / "saved_models")
     page = open_samples(open_page)
-    for side in (_inspect_match.HIGH, _inspect_match.LOW):
+    for side in (inspect_match.HIGH, inspect_match.LOW):
         page.segmented_control(key="inspect_match_side").set_value(side).run()
         assert not page.exception
         charts = [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
@@ -98,7 +98,7 @@ def test_missing_weights_are_a_sentence(open_page, monkeypatch):
     def missing(layer=None):
         raise ModelFileError("The weight file x.dat is missing. Run: pip install x")
 
-    monkeypatch.setattr(_inspect_match, "match_stitched", missing)
+    monkeypatch.setattr(inspect_match, "match_stitched", missing)
     page = open_samples(open_page)
     assert r"x\.dat is missing" in page.error[0].value
 
@@ -107,7 +107,7 @@ def test_every_method_is_explained_and_its_pictures_are_counted():
     """A progress bar ends at 1 if the number of pictures is right."""
     import keras
 
-    assert set(_inspect_match.EXPLAINED) == set(MATCH_METHODS)
+    assert set(inspect_match.EXPLAINED) == set(MATCH_METHODS)
     pictures = keras.Input((16, 16, 3))
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, activation="relu")(pictures))
     stitched = Stitched(keras.Model(pictures, keras.layers.UnitNormalization()(x)))
@@ -115,4 +115,4 @@ def test_every_method_is_explained_and_its_pictures_are_counted():
     for method in MATCH_METHODS:
         told = [0]
         explain_match(first, second, Watched(stitched, told.append), method=method)
-        assert told[-1] == 2 * _inspect_match.PICTURES.get(method, 0)
+        assert told[-1] == 2 * inspect_match.PICTURES.get(method, 0)

@@ -1,15 +1,15 @@
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
-from pages import _inspect_work
-from pages._inspect_work import digest
+from pages.parts.inspect import work as inspect_work
+from pages.parts.inspect.work import digest
 
 
 def script(button=None, fails=False):
     import streamlit as st
 
     from kerasface.runs.store import RunError
-    from pages._inspect_work import work
+    from pages.parts.inspect.work import work
 
     def compute(report):
         report(1)
@@ -63,7 +63,7 @@ def test_failed_work_is_a_sentence():
 
 def test_the_oldest_result_is_dropped(monkeypatch):
     def three():
-        from pages._inspect_work import is_kept, keep, kept
+        from pages.parts.inspect.work import is_kept, keep, kept
 
         keep(("a",), 1)
         keep(("b",), 2)
@@ -73,7 +73,7 @@ def test_the_oldest_result_is_dropped(monkeypatch):
 
         st.markdown(str([name for name in "abc" if is_kept((name,))]))
 
-    monkeypatch.setattr(_inspect_work, "KEPT", 2)
+    monkeypatch.setattr(inspect_work, "KEPT", 2)
     assert AppTest.from_function(three).run().markdown[0].value == "['a', 'c']"
 
 

@@ -2,7 +2,7 @@
 
 import weakref
 
-from pages._memory import settle
+from pages.parts.server.memory import settle
 
 
 class Model:

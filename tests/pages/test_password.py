@@ -2,7 +2,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from kerasface.password import Door, password_path, set_password
-from pages import _password
+from pages.parts.server import password as page_password
 
 
 @pytest.fixture
@@ -10,8 +10,8 @@ def protected(tmp_path, monkeypatch, no_cached_models):
     """A dashboard with a password; its clock stands still but for the waits, which are listed."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     waits = []
-    monkeypatch.setattr(_password, "sleep", waits.append)
-    monkeypatch.setattr(_password, "DOOR", Door(clock=lambda: sum(waits)))
+    monkeypatch.setattr(page_password, "sleep", waits.append)
+    monkeypatch.setattr(page_password, "DOOR", Door(clock=lambda: sum(waits)))
     set_password("correct horse")
     return waits
 
@@ -19,7 +19,7 @@ def protected(tmp_path, monkeypatch, no_cached_models):
 def behind_the_password():
     import streamlit as st
 
-    from pages._password import stop_without_password
+    from pages.parts.server.password import stop_without_password
 
     stop_without_password()
     st.write("inside")
@@ -78,10 +78,10 @@ def test_of_browsers_that_waited_together_one_guesses(browser, protected, monkey
     def wait_and_be_overtaken(seconds):
         """The other browser waited for the same moment, and is looked at first."""
         protected.append(seconds)
-        monkeypatch.setattr(_password, "sleep", protected.append)
+        monkeypatch.setattr(page_password, "sleep", protected.append)
         give(first, "wrong password")
 
-    monkeypatch.setattr(_password, "sleep", wait_and_be_overtaken)
+    monkeypatch.setattr(page_password, "sleep", wait_and_be_overtaken)
     page = give(second, "correct horse")
     assert not is_inside(page)
     assert "Try again in 1 s" in page.warning[0].value

@@ -2,7 +2,7 @@ import string
 
 import pytest
 
-from pages._photos import plain
+from pages.parts.photos import plain
 
 
 def test_letters_digits_and_spaces_stay_and_markup_is_escaped():

@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 from kerasface.data import augmentation
 from kerasface.inspection.teaching.basics import KERNELS
 from kerasface.models.pretrained import ModelFileError
-from pages import _playground_maps, _playground_training
+from pages.parts.playground import maps as playground_maps
+from pages.parts.playground import training as playground_training
 from pages.playground import TOPICS
 from tests.conftest import settle
 
@@ -165,7 +166,7 @@ def test_missing_weights_are_a_sentence(open_topic, monkeypatch):
     def missing(**options):
         raise ModelFileError("The weights face_resnet are missing. Run: pip install x")
 
-    monkeypatch.setattr(_playground_maps, "build_face_resnet_map", missing)
+    monkeypatch.setattr(playground_maps, "build_face_resnet_map", missing)
     page = open_topic("DropBlock")
     assert "are missing" in page.error[0].value
     page.segmented_control(key="topic").set_value("Softmax").run()
@@ -237,7 +238,7 @@ def run_button(page):
 
 def test_a_network_is_trained_paused_and_reset(open_topic, monkeypatch):
     """Without a browser each run of the page is one slice."""
-    monkeypatch.setattr(_playground_training, "SLICE", math.inf)  # seconds: as many steps as asked for
+    monkeypatch.setattr(playground_training, "SLICE", math.inf)  # seconds: as many steps as asked for
     page = open_topic("Live training")
     assert (run_button(page).label, step(page)) == ("Start", 0)
     assert page.button(key="live_reset").disabled
@@ -296,8 +297,8 @@ def test_a_rate_that_is_far_too_high_is_said(open_topic):
 
 
 def test_a_page_that_was_left_open_stops(open_topic, monkeypatch):
-    monkeypatch.setattr(_playground_training, "MOST_STEPS", 5)
-    monkeypatch.setattr(_playground_training, "SLICE", math.inf)
+    monkeypatch.setattr(playground_training, "MOST_STEPS", 5)
+    monkeypatch.setattr(playground_training, "SLICE", math.inf)
     page = open_topic("Live training")
     run_button(page).click().run()
     assert page.info

@@ -7,7 +7,7 @@ import pytest
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.runs import store as runs
 from kerasface.tasks.recognition import FaceClassifier
-from pages import _models
+from pages.parts import models as page_models
 
 LABELS = ("Ada", "Grace", "Mary")
 
@@ -75,7 +75,7 @@ def faces_shown(page):
 def test_first_start_says_how_to_make_a_model(open_page):
     page = open_page("recognise")
     assert not page.exception
-    assert page.code[0].value == _models.TRAIN_COMMAND
+    assert page.code[0].value == page_models.TRAIN_COMMAND
     assert "No model is trained yet" in page.info[0].value
 
 
@@ -156,7 +156,7 @@ def test_a_model_of_pictures_needs_no_faces(open_page, save_model, monkeypatch, 
         raise AssertionError("A model of pictures needs no face front end.")
 
     save_model("shapes", kind="image")
-    monkeypatch.setattr(_models, "FaceAnalyzer", forbidden)
+    monkeypatch.setattr(page_models, "FaceAnalyzer", forbidden)
     page = open_page("recognise")
     page.selectbox(key="model").set_value("shapes").run()
     assert page.title[0].value == "What is in these pictures?"
@@ -181,7 +181,7 @@ def test_a_model_of_other_things_judges_no_photo_unasked(open_page, save_model):
     """The faces are shown, and the way to where people are named; chosen, the model says what it does not know."""
     save_model("shapes", kind="image")
     page = open_sample(open_page)
-    assert page.selectbox(key="model").value == _models.FACES_ONLY
+    assert page.selectbox(key="model").value == page_models.FACES_ONLY
     assert faces_shown(page) == ["**Face 1**"]
     assert len(page.get("plotly_chart")) == 0
     assert "Gallery" in page.info[0].value

@@ -13,8 +13,8 @@ from kerasface.faces.drawing import CHOSEN, mask_png
 from kerasface.models.pretrained import ModelFileError
 from kerasface.runs import store as runs
 from kerasface.tasks.segmentation import Segmentation, SegmentedFace
-from pages import _models
-from pages._segmentation import numbered, overlay_png, resized
+from pages.parts import models as page_models
+from pages.parts.segment.drawing import numbered, overlay_png, resized
 from tests.conftest import settle
 
 CLASSES = ("background", "skin", "hair")
@@ -98,7 +98,7 @@ def test_without_a_model_the_page_says_how_to_get_one(open_page):
     assert not page.exception
     assert "no model that segments" in page.info[0].value
     assert "Present: none" in page.info[0].value.replace("\\", "")  # in the words of the command line
-    assert page.code[0].value == _models.SEGMENT_COMMAND
+    assert page.code[0].value == page_models.SEGMENT_COMMAND
     assert not page.selectbox
     assert not page.file_uploader
 

@@ -4,7 +4,7 @@ HOSTILE = '<img src=x onerror="alert(1)">'
 
 
 def script(rows):
-    from pages._tables import show_table
+    from pages.parts.tables import show_table
 
     show_table(rows, "Things & <b>others</b>")
 

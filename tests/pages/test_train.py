@@ -239,7 +239,7 @@ def test_every_recipe_of_this_kind_is_offered_and_becomes_itself(open_page, pict
 
 
 def test_a_name_that_is_taken_is_not_offered_and_not_started(open_page, pictures, running, monkeypatch):
-    monkeypatch.setattr("pages._train_start.start", None)
+    monkeypatch.setattr("pages.parts.train.start.start", None)
     page = open_page("train")
     choose_folder(page, pictures)
     choose_linear(page)
@@ -255,7 +255,7 @@ def test_a_name_that_is_taken_is_not_offered_and_not_started(open_page, pictures
 def started(monkeypatch):
     """The commands that Start started, which are not run."""
     commands = []
-    monkeypatch.setattr("pages._train_start.start", lambda command, name, **options: commands.append(command))
+    monkeypatch.setattr("pages.parts.train.start.start", lambda command, name, **options: commands.append(command))
     return commands
 
 
@@ -313,7 +313,7 @@ def test_start_starts_the_command_and_follows_it(open_page, pictures, tmp_path, 
         asked.append(command)
         return start(waiting("saved_models", name), name, **options)
 
-    monkeypatch.setattr("pages._train_start.start", started)
+    monkeypatch.setattr("pages.parts.train.start.start", started)
     page = open_page("train")
     choose_folder(page, pictures)
     choose_linear(page)

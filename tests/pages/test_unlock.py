@@ -23,10 +23,11 @@ from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.store import Consent, NewSample, now_text
 from kerasface.unlock.lockout import FREE_FAILURES, Lockout
 from kerasface.unlock.states import State, Status
-from pages import _models, _unlock_attempt
-from pages._unlock_attempt import Attempt
-from pages._unlock_note import EXAMPLE
-from pages._unlock_trust import rates_text
+from pages.parts import models as page_models
+from pages.parts.unlock import attempt as unlock_attempt
+from pages.parts.unlock.attempt import Attempt
+from pages.parts.unlock.note import EXAMPLE
+from pages.parts.unlock.trust import rates_text
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = bytes(range(32))
@@ -85,8 +86,8 @@ class ScriptedSession:
 def scripted(monkeypatch, no_cached_models):
     """Replaces what looks at frames; returns the class whose `script` tells how attempts go."""
     blind = SimpleNamespace(detector=SimpleNamespace(detect=lambda images, turns: [[] for _ in images]))
-    monkeypatch.setattr(_unlock_attempt, "unlock_analyzer", lambda: blind)
-    monkeypatch.setattr(_unlock_attempt, "UnlockSession", ScriptedSession)
+    monkeypatch.setattr(unlock_attempt, "unlock_analyzer", lambda: blind)
+    monkeypatch.setattr(unlock_attempt, "UnlockSession", ScriptedSession)
     monkeypatch.setattr(ScriptedSession, "script", ())
     return ScriptedSession
 
@@ -233,7 +234,7 @@ def test_another_key_or_none_opens_nothing(open_page, ada, monkeypatch, key, sai
 def test_frames_that_are_no_pictures_or_of_another_attempt_are_passed_over(scripted, tmp_path):
     scripted.script = (Status(State.CHALLENGE, "Turn.", box=(16.0, 12.0, 32.0, 24.0), step=1, num_steps=2),)
     session = ScriptedSession()
-    analyzer = _unlock_attempt.unlock_analyzer()
+    analyzer = unlock_attempt.unlock_analyzer()
     attempt = Attempt(3, PERSON, session, analyzer, tmp_path / "log.jsonl")
     attempt.take_frame(frame_message(3))  # makes ready
     assert session.frames == []
@@ -275,7 +276,7 @@ def test_of_several_faces_the_one_that_is_meant_enrols(
     open_page, tmp_path, front_end, monkeypatch, portrait_png, no_cached_models
 ):
     make_gallery(tmp_path / "kerasface.gallery")
-    monkeypatch.setattr(_models, "_analyzer", lambda: front_end)
+    monkeypatch.setattr(page_models, "_analyzer", lambda: front_end)
     front_end.lists = [list(np.eye(2, EMBEDDING_DIM, dtype=np.float32))]
     page = open_page("unlock")
     page.segmented_control(key="unlock_view").set_value("enrol").run()

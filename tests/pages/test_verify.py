@@ -7,7 +7,7 @@ from PIL import Image
 
 import kerasface.tasks.verification
 from kerasface.models.pretrained import ModelFileError
-from pages import _models
+from pages.parts import models as page_models
 
 QUESTION = "Are two photos of the same person?"
 JPEG_THAT_IS_TEXT = ("holiday.jpg", b"not a photo", "image/jpeg")
@@ -131,7 +131,7 @@ def test_missing_weights_are_a_sentence(open_page, monkeypatch):
     def missing():
         raise ModelFileError("The weight file x.dat is missing. Run: pip install x")
 
-    monkeypatch.setattr(_models, "FaceAnalyzer", missing)
+    monkeypatch.setattr(page_models, "FaceAnalyzer", missing)
     page = open_page("verify")
     page.button[0].click().run()
     assert not page.exception

@@ -1,0 +1,1 @@
+"""What the pages are made of: a folder of views for each, and what several share."""

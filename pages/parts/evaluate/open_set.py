@@ -1,0 +1,217 @@
+"""Evaluate, open set: how often a search in a gallery misses somebody, and takes a stranger for somebody."""
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from kerasface.data.trials.identities import check_shipped_thresholds, share_out
+from kerasface.evaluation.calibration import COSINE, NORMALIZED, SCORE_NAMES
+from kerasface.evaluation.classification import OpenSet, OpenSetCurve
+from kerasface.evaluation.identification import (
+    FpirCheck,
+    IdentificationReport,
+    OpenSetTrial,
+    evaluate_identification,
+    search_trial,
+)
+from kerasface.evaluation.verification import Roc, roc
+from kerasface.faces.cohorts import normalizer_of
+from kerasface.faces.operating_points import search_point
+from kerasface.plotting.classification import open_set_curve
+from kerasface.plotting.error_rates import cmc_curve, fnir_against_fpir
+from kerasface.reports.error_rates import curves_of, identification_document
+from kerasface.runs import store as runs
+from kerasface.tasks.recognition import unknown_note
+from kerasface.terminal.words import share
+from pages.parts.charts import show_chart
+from pages.parts.evaluate.data import Embedded, People
+from pages.parts.evaluate.models import Report
+from pages.parts.evaluate.shown import show_files, show_table
+from pages.parts.evaluate.sources import FOLDER, SAMPLE, VECTORS, Source, choose_models, choose_source, read_people
+from pages.parts.evaluate.work import work
+from pages.parts.photos import plain
+
+_BOOTSTRAP = 300
+
+
+@dataclass(frozen=True, eq=False)
+class Searches:
+    """What searches of a gallery led to.
+
+    Attributes:
+        title: Data and model.
+        trial: Who was enrolled and who came.
+        report: Error rates.
+        checks: Rates asked for and measured at the thresholds that ship; empty where none ship.
+        shipped_on: What those come from.
+        curves: What was compared to FPIR and FNIR over all thresholds.
+    """
+
+    title: str
+    trial: OpenSetTrial
+    report: IdentificationReport
+    checks: list[FpirCheck]
+    shipped_on: str
+    curves: dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def show_open_set():
+    """The whole view: source, model, results, and the trained classifiers."""
+    st.markdown(
+        "One photo of each person is enrolled, the others come back. People with a single photo are **strangers**: "
+        "nobody should be named for them."
+    )
+    source = choose_source((SAMPLE, FOLDER, VECTORS), key="search_of")
+    models = choose_models(source, ("Model",))
+    if source is None:
+        st.info("Type a path on this machine, or try the sample. Photos are read there; none is copied or sent.")
+    else:
+        key = ("open set", source, *models)
+        found = work(
+            key, lambda report: _measure(source, models, report), button=None if source.kind == SAMPLE else "Measure"
+        )
+        if found:
+            show_searches(found, key, source)
+    show_classifiers()
+
+
+def trial_of(people: People, embedded: Embedded) -> OpenSetTrial:
+    """Shares photos out as `kerasface evaluate identification` does; errors are those of `share_out`."""
+    return share_out(people.labels, embedded.rows, embedded.embeddings, normalizer_of(embedded.fingerprint))
+
+
+def open_set_rates(trial: OpenSetTrial) -> tuple[np.ndarray, np.ndarray]:
+    """FPIR and FNIR over all thresholds, from strict to lenient, `(num_points,)` both."""
+    mated, strangers = search_trial(trial)
+    own, lost = mated.own_scores, trial.num_mated_failed
+    never = min(strangers.normalized.min(), own[np.isfinite(own)].min(initial=0)) - 1  # in place of -infinity
+    scores = np.r_[np.where(np.isfinite(own), own, never), strangers.normalized]
+    curve: Roc = roc(scores, np.arange(len(scores)) < len(own)).corners()
+    reached = curve.thresholds > never  # at the last one everybody is named, and by another's name too
+    fnir = (curve.fnmr * len(own) + lost) / (len(own) + lost)
+    return curve.fmr[reached], fnir[reached]
+
+
+def show_searches(found: Searches, key: tuple, source: Source):
+    report = found.report
+    with st.container(horizontal=True):
+        st.metric("First named is right", share(report.rank1, 2))
+        st.metric("Right among the first five", share(report.rank5, 2))
+        st.metric("People enrolled", f"{report.gallery_size:,}")
+        st.metric("Photos that come back", f"{report.num_mated:,}")
+        st.metric("Strangers", f"{report.num_unknown:,}")
+    if report.num_failed:
+        st.caption(f"{report.num_failed:,} photos have no usable face; those of enrolled people count as missed.")
+    st.subheader("Known faces missed, strangers named")
+    rows = []
+    for fpir, rate in report.fnir_at_fpir.items():
+        cells = (share(rate.value, 2), f"{share(rate.low, 2)} to {share(rate.high, 2)}", f"{rate.threshold:.4f}")
+        if not rate.supported:
+            cells = (f"needs {3 / float(fpir):,.0f} strangers; there are {report.num_unknown:,}", "", "")
+        rows.append((f"{100 * float(fpir):g} %", *cells))
+    show_table(
+        ("strangers named (FPIR)", "known faces missed (FNIR)", "95 % interval", f"from a {_score_name(found)} of"),
+        rows,
+    )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        show_chart(
+            fnir_against_fpir(found.curves),
+            key="fnir",
+            alt="Known faces not named against strangers taken for somebody",
+        )
+        if found.trial.normalizer is None:
+            st.caption("Plain cosines: this embedder has no cohort to normalize its scores by.")
+        else:
+            st.caption("Normalized: in units of what strangers reach, as the gallery decides.")
+    with right:
+        show_chart(
+            cmc_curve({f"{report.gallery_size:,} people": report.cmc}),
+            key="cmc",
+            alt="How often the right person is among the first names",
+        )
+        st.caption("Cumulative match characteristic: how often the right person is among the first names.")
+    if found.checks:
+        show_checks(found.checks, found.shipped_on)
+    files = {
+        "Rates (JSON)": (partial(_json, found), "identification.json"),
+        "Report (HTML)": (partial(_html, found), "identification.html"),
+    }
+    show_files(files, key, source)
+
+
+def show_checks(checks: list[FpirCheck], shipped_on: str):
+    st.subheader("Asked for, and measured")
+    rows = [
+        (
+            f"{check.gallery_size:,} people",
+            share(check.asked, 0),
+            f"{share(check.measured, 2)} ({share(check.low, 2)} to {share(check.high, 2)})",
+            share(check.fnir),
+        )
+        for check in checks
+    ]
+    show_table(("gallery", "strangers named: asked", "measured (95 %)", "known faces missed"), rows)
+    st.caption(f"At the thresholds that ship with KerasFace, which come from {plain(shipped_on)}.")
+
+
+def show_classifiers(root: str = runs.DEFAULT_ROOT):
+    """What the thresholds of trained classifiers do to strangers, as it was measured when they were trained."""
+    found = {}
+    for summary in runs.list_runs(root):
+        if summary.card and summary.card["task"] == "classify" and summary.card.get("open_set"):
+            try:
+                measured = json.loads((Path(summary.path) / "records.json").read_text(encoding="utf-8"))["open_set"]
+                curve = OpenSetCurve(**{name: np.array(values) for name, values in measured.pop("curve").items()})
+                measured.pop("score")
+                found[summary.name] = (summary.card, curve, OpenSet(**measured))
+            except (OSError, ValueError, TypeError, KeyError, AttributeError):
+                continue  # of an earlier version, or without the file: its card alone is no curve
+    if not found:
+        return
+    st.subheader("What trained classifiers do not know")
+    name = st.selectbox("Trained model", list(found), key="open_set_run", persist_state="session")
+    card, curve, chosen = found[name]
+    st.markdown(plain(unknown_note(card)))
+    of_faces = card["input"].get("kind", "face") == "face"
+    alt = f"Known and {'strangers' if of_faces else 'others'} accepted, at every threshold"
+    show_chart(open_set_curve(curve, chosen, of_faces=of_faces), key="strangers", alt=alt)
+
+
+def _measure(source: Source, models: list, report: Report) -> Searches:
+    people, (embedded,) = read_people(source, models, report)
+    report("Searching the gallery", 0, 1)
+    trial = trial_of(people, embedded)
+    try:
+        checks = check_shipped_thresholds(trial, embedded.fingerprint)
+        shipped_on = search_point(embedded.fingerprint, 0.01, 2).data
+    except ValueError:
+        checks, shipped_on = [], ""  # nothing ships for this embedder
+    found = Searches(
+        title=f"{people.title}, {embedded.model}",
+        trial=trial,
+        report=evaluate_identification(trial, bootstrap=_BOOTSTRAP),
+        checks=checks,
+        shipped_on=shipped_on,
+        curves=curves_of(trial, open_set_rates),
+    )
+    report("Searching the gallery", 1, 1)
+    return found
+
+
+def _json(found: Searches) -> str:
+    measured = [check.to_dict() for check in found.checks]
+    told = {"fpir_asked_and_measured": measured, "data": found.title, "scores": _score_name(found)}
+    return json.dumps({**found.report.to_dict(), **told}, indent=1)
+
+
+def _score_name(found: Searches) -> str:
+    return SCORE_NAMES[COSINE if found.trial.normalizer is None else NORMALIZED]
+
+
+def _html(found: Searches) -> str:
+    return identification_document(f"Identification: {found.title}", found.report, found.trial, found.checks)

@@ -1,0 +1,157 @@
+"""Where the points of the view Map come from: sample digits, a gallery, or the embeddings of a folder of photos."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
+from kerasface.files.paths import user_path
+from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.store import GalleryError
+from kerasface.inspection.maps.embedding_map import MapPoints, file_points, gallery_points, read_thumbnails
+from kerasface.inspection.maps.sources import digit_pictures, digit_points, exchanged_names, uploaded_points
+from kerasface.plotting.segmentation import data_url
+from kerasface.runs import store as runs
+from kerasface.terminal.errors import told
+from pages.parts.gallery.opening import default_path
+from pages.parts.inspect.models import FAILURES
+from pages.parts.inspect.work import digest, kept
+from pages.parts.models import classifier_or_stop
+from pages.parts.photos import plain
+
+SAMPLE, GALLERY, FILE = "Sample digits", "Gallery", "Photos of a folder"
+PIXELS, FEATURES = "Their pixels", "What the model digits makes of them"
+DIGITS = 1000
+EXCHANGED = 10
+EMBED_COMMAND = "kerasface embed FOLDER --out faces.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What is drawn.
+
+    Attributes:
+        key: Differs where the points or their names do.
+        points: Embeddings, names and, where they are known, photos.
+        wrong: Indices of the points whose names were exchanged on purpose.
+        digits: Whether they are the sample digits.
+    """
+
+    key: str
+    points: MapPoints
+    wrong: tuple[int, ...] = ()
+    digits: bool = False
+
+    @property
+    def has_pictures(self) -> bool:
+        return self.digits or self.points.boxes is not None
+
+    def pictures(self, indices: Sequence[int]) -> dict[int, str]:
+        """Addresses of pictures as the browser takes them, by index; what cannot be read any more is left out.
+
+        Those that were read stay in the session: photos are large, and are decoded one at a time.
+        """
+        found = kept(("pictures", self.key), dict)
+        missing = [index for index in indices if index not in found]
+        if missing:
+            read = digit_pictures(missing) if self.digits else read_thumbnails(self.points, missing)
+            found.update({index: "" for index in missing})  # so that what is not there is not looked for again
+            found.update({index: data_url(picture, lossless=self.digits) for index, picture in read.items()})
+        return {index: found[index] for index in indices if found[index]}
+
+
+def choose_source_or_stop() -> Source:
+    """Asks what to draw; where there is nothing to be drawn, the page says why or how to get it, and ends here."""
+    source = st.segmented_control(
+        "Whose faces", (SAMPLE, GALLERY, FILE), default=SAMPLE, required=True, key="map_source", persist_state="session"
+    )
+    try:
+        if source == SAMPLE:
+            return _digits()
+        return _gallery() if source == GALLERY else _file()
+    except (GalleryError, OSError, *FAILURES) as error:
+        st.error(plain(_sentence(error)), icon=":material/block:")
+        st.stop()
+
+
+def _digits() -> Source:
+    """1,000 digits, which need no preparation: by the model `digits` where it is there, else by their pixels."""
+    reader = next((run for run in runs.list_runs() if run.card and _reads_digits(run.card)), None)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        by = PIXELS
+        if reader:
+            by = st.segmented_control(
+                "Close together are digits that are alike by",
+                (FEATURES, PIXELS),
+                default=FEATURES,
+                required=True,
+                key="map_digits",
+                persist_state="session",
+            )
+        exchanged = st.toggle(
+            f"Give {EXCHANGED} of them a wrong name",
+            key="map_exchanged",
+            persist_state="session",
+            help="To see whether they are found among the suspected names below the map.",
+        )
+    key = reader.card["model_sha256"][:16] if by == FEATURES else "pixels"
+
+    def compute() -> MapPoints:
+        return digit_points(DIGITS, classifier_or_stop(reader).run.model if by == FEATURES else None)
+
+    with st.spinner("Reading the digits"):
+        points = kept(("digits", key), compute)
+    if not exchanged:
+        return Source(f"digits {key}", points, digits=True)
+    labels, wrong = exchanged_names(points.labels, EXCHANGED)
+    return Source(f"digits {key} exchanged", MapPoints(points.embeddings, labels), tuple(wrong), digits=True)
+
+
+def _reads_digits(card: dict) -> bool:
+    return (
+        card["task"] == "classify" and card["labels"] == list("0123456789") and card["input"]["image_size"] == [32, 32]
+    )
+
+
+def _gallery() -> Source:
+    """All samples of a gallery, read anew in each run: somebody's consent may have ended since."""
+    path = st.text_input("File of the gallery", default_path(), key="map_gallery", persist_state="session").strip()
+    path = user_path(path or default_path())
+    embedder = {"embedder": embedder_fingerprint(), "embedding_dim": EMBEDDING_DIM}
+    with st.spinner("Reading the gallery"), open_gallery(path, **embedder, create=False) as gallery:
+        points = gallery_points(gallery)
+    st.caption("A gallery keeps no photos: its points have names, but no pictures.")
+    names = np.frombuffer("\n".join(points.labels).encode(), dtype=np.uint8)
+    return Source(f"gallery {digest(points.embeddings, names)}", points)
+
+
+def _file() -> Source:
+    """What `kerasface embed` wrote, by its path on this machine or uploaded."""
+    left, right = st.columns(2, gap="medium")
+    path = left.text_input("File of embeddings on this machine", key="map_path", persist_state="session").strip()
+    upload = right.file_uploader("Or upload it", ["npz"], key="map_upload")
+    if upload:
+        with st.spinner("Reading the embeddings"):
+            points = kept(("points", upload.file_id), lambda: uploaded_points(upload.getvalue(), upload.name))
+        return Source(f"upload {upload.file_id}", points)
+    if not path:
+        st.caption("Embed a folder of photos first, with a folder for each person, and choose the file that comes out:")
+        st.code(EMBED_COMMAND, language=None, wrap_lines=True)
+        st.stop()
+    file = user_path(path)
+    if file.is_dir():
+        st.info(f"{plain(str(file))} is a folder. Embed it first, and choose the file that comes out:")
+        st.code(EMBED_COMMAND, language=None, wrap_lines=True)
+        st.stop()
+    status = file.stat()
+    key = f"{file.absolute()} {status.st_mtime_ns} {status.st_size}"
+    with st.spinner("Reading the embeddings"):
+        return Source(f"file {key}", kept(("points", key), lambda: file_points(file)))
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename} cannot be read: {error.strerror}."
+    return told(error)

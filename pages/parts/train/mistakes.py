@@ -1,0 +1,168 @@
+"""The pictures behind a confusion on the page Train, what to do with each, and the training that follows."""
+
+from pathlib import Path, PurePath
+
+import cv2
+import numpy as np
+import streamlit as st
+
+from kerasface.data.curation import curation_file, decide, read_curation, undo
+from kerasface.evaluation.names import as_name
+from kerasface.files.paths import user_path
+from kerasface.images.decoding import ImageError, decode
+from kerasface.plotting.segmentation import data_url
+from kerasface.runs.store import RunSummary
+from kerasface.terminal.errors import told
+from pages.parts.photos import plain
+from pages.parts.tables import show_table
+from pages.parts.train.recipe import shown_path
+from pages.parts.train.start import Wanted, show_start_of
+
+ALL = "All mistakes, the surest first"
+MAX_SHOWN = 24
+SIDE = 120  # pixels of a picture; two stand side by side on a phone
+_KEPT = 200  # pictures of one session: some kilobytes each
+_ERROR = "train_curation_error"
+KEEP, LEAVE_OUT = "as it is", "leave out"
+
+
+def show_mistakes(summary: RunSummary, records: dict, data: str | None):
+    """A cell of the confusions and its pictures; each can be left out or given another class, and that taken back."""
+    if not records["mistakes"]:
+        st.success("Every held-out picture got its own name.", icon=":material/check:")
+        return
+    root = _root(data)
+    cells = {
+        f"{as_name(cell['true'])} taken for {as_name(cell['named'])}: {cell['count']}": cell["files"]
+        for cell in records["confusions"]
+    }
+    cell = st.selectbox(
+        "Pictures behind a cell", [ALL, *cells], key=f"train_cell_{summary.name}", persist_state="session"
+    )
+    by_file = {mistake["file"]: mistake for mistake in records["mistakes"]}
+    files = list(by_file) if cell == ALL else cells[cell]
+    if root is None:
+        show_table([by_file[file] for file in files], "Mistakes")
+        return
+    names = [row["name"] for row in records["classes"]]
+    with st.spinner("Reading the pictures"):
+        pictures = {file: _picture(root, file) for file in files[:MAX_SHOWN]}
+    with st.container(horizontal=True, gap="medium"):
+        for file, picture in pictures.items():
+            with st.container(width=SIDE + 30, border=True, gap="small"):
+                _show_mistake(root, by_file[file], picture, names)
+    if len(files) > MAX_SHOWN:
+        st.caption(f"{MAX_SHOWN} of {len(files):,} are shown.")
+    _show_list(summary, root)
+
+
+def _root(data: str | None) -> Path | None:
+    """The folder of the pictures; asked for where the run does not know it, or it is no longer there."""
+    if data is not None and Path(data).is_dir():
+        return Path(data)
+    st.caption("The folder that it was trained on is not known here, or no longer there. Name it to see the pictures:")
+    text = st.text_input(
+        "Folder of the pictures", key="train_root", placeholder=data or "/data/people", persist_state="session"
+    )
+    folder = user_path(text.strip())
+    return folder if text.strip() and folder.is_dir() else None
+
+
+def _picture(root: Path, file: str) -> str | None:
+    """A picture as the address of a thumbnail; None where it cannot be read."""
+    kept = st.session_state.setdefault("train_thumbnails", {})
+    key = str(root), file
+    if key not in kept:
+        inside = (
+            not PurePath(file).is_absolute() and ".." not in PurePath(file).parts
+        )  # records may come from elsewhere
+        try:
+            kept[key] = data_url(_small(decode(root / file))) if inside else None
+        except (ImageError, OSError):
+            kept[key] = None
+        for oldest in list(kept)[:-_KEPT]:
+            del kept[oldest]
+    return kept[key]
+
+
+def _small(image: np.ndarray) -> np.ndarray:
+    """A picture whose longer side is `SIDE` pixels; digits are enlarged in squares."""
+    scale = SIDE / max(image.shape[:2])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
+
+
+def _show_mistake(root: Path, mistake: dict, picture: str | None, names: list[str]):
+    file, true = mistake["file"], mistake["true"]
+    if picture is None:
+        st.markdown(":material/broken_image: This picture is no longer there.")
+    else:
+        st.image(picture, width=SIDE, alt=f"{as_name(true)}, taken for {as_name(mistake['named'])}")
+    sure = f"{mistake['probability']:.0%}".replace("%", " %")
+    st.markdown(
+        f"**{plain(as_name(true))}**, named {plain(as_name(mistake['named']))} ({sure})  \n:small[{plain(file)}]"
+    )
+    key = f"train_decide_{root}_{file}"
+    others = [mistake["named"], *(name for name in names if name not in (true, mistake["named"]))]
+    options = [KEEP, LEAVE_OUT, *(f"is {name}" for name in others)]
+    st.session_state[key] = _decided(root, options).get(file, KEEP)  # the list may have changed elsewhere
+    st.selectbox(
+        "What to do", options, key=key, label_visibility="collapsed", on_change=_decide, args=(root, file, key)
+    )
+
+
+def _decided(root: Path, options: list[str]) -> dict[str, str]:
+    words = {one.file: LEAVE_OUT if one.label is None else f"is {one.label}" for one in _decisions(root)}
+    return {file: word for file, word in words.items() if word in options}
+
+
+def _decisions(root: Path) -> tuple:
+    """The list of a folder; empty, with a sentence later, where it cannot be read."""
+    path = curation_file(root)
+    try:
+        return read_curation(path) if path.exists() else ()
+    except ValueError as error:
+        st.session_state[_ERROR] = told(error)
+        return ()
+
+
+def _decide(root: Path, file: str, key: str):
+    chosen, path = st.session_state[key], curation_file(root)
+    try:
+        if chosen == KEEP:
+            undo(path, file)
+        else:
+            decide(path, file, None if chosen == LEAVE_OUT else chosen.removeprefix("is "))
+    except ValueError as error:
+        st.session_state[_ERROR] = told(error)
+
+
+def _undo(root: Path, file: str):
+    try:
+        undo(curation_file(root), file)
+    except ValueError as error:
+        st.session_state[_ERROR] = told(error)
+
+
+def _show_list(summary: RunSummary, root: Path):
+    """What was decided about this folder, each with a way back, and the training with it."""
+    decisions = _decisions(root)
+    if error := st.session_state.pop(_ERROR, None):
+        st.error(plain(error), icon=":material/error:")
+    if not decisions:
+        st.caption("Pictures that you leave out or rename are noted in a list; the photos themselves stay as they are.")
+        return
+    path = curation_file(root)
+    st.subheader("Train again")
+    with st.expander(f"{len(decisions):,} pictures are left out or renamed", expanded=len(decisions) <= 8):
+        st.caption(f"The list is {plain(str(path))}; the photos themselves stay as they are.")
+        for one in reversed(decisions):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                what = "is left out" if one.label is None else f"belongs to {plain(one.label)}"
+                st.markdown(f"{plain(one.file)} {what}", width="stretch")
+                st.button(
+                    "Undo", icon=":material/undo:", on_click=_undo, args=(root, one.file), key=f"train_undo_{one.file}"
+                )
+    st.caption("The held-out pictures are drawn anew, so that the new numbers are not measured on quite the same ones.")
+    wanted = Wanted(shown_path(root), summary.name, summary.path / "recipe.toml", {"curation": str(path)})
+    show_start_of(lambda: wanted, key=f"again_{summary.name}", label="Train again with this list")
