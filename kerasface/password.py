@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from kerasface.files.writing import write_atomically
 from kerasface.gallery.keys import key_path
 from kerasface.terminal.streams import printable
 
@@ -114,17 +115,11 @@ def set_password(password: str) -> Path:
         )
     if printable(password) != password:
         raise ValueError("A password must be text. Received: bytes that are none in this terminal's encoding.")
-    from kerasface.runs.store import (
-        write_atomically,  # Keras, which the dashboard imports behind a sign of progress
-    )
-
     salt = os.urandom(_SALT_BYTES)
     record = {"scrypt": [_COST, _BLOCK_SIZE, _PARALLEL]}
     record |= {"salt": _text(salt), "hash": _text(_hashed(password, salt, (_COST, _BLOCK_SIZE, _PARALLEL)))}
     path = password_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(record).encode())
-    path.chmod(0o600)
+    write_atomically(path, json.dumps(record).encode(), private=True)
     return path
 
 

@@ -196,6 +196,6 @@ def _segmentation_document(title: str, result, colours) -> str:
 
 def write_report(file: Path, text: str) -> None:
     """Writes a report in HTML."""
-    from kerasface.runs.store import write_atomically
+    from kerasface.files.writing import write_atomically
 
     write_atomically(file, text.encode("utf-8", NOT_TEXT))

@@ -225,7 +225,7 @@ def _judge_folder(
                     extension = draw_extension(people, fingerprint, name, date=today, on_progress=step)
         if extension:
             from kerasface.faces.cohorts import part_to_file
-            from kerasface.runs.store import write_atomically
+            from kerasface.files.writing import write_atomically
 
             write_atomically(part_file, part_to_file(extension.part, extension.card))
         if gallery and not refusals:

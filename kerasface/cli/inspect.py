@@ -173,9 +173,9 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def _write(out: Path, title: str, records, cost) -> None:
+    from kerasface.files.writing import write_atomically
     from kerasface.plotting.costs import layer_costs
     from kerasface.reports.document import document, facts_row, figure_html, notes_list, table
-    from kerasface.runs.store import write_atomically
 
     facts = {
         "weights": _rounded(cost.parameters),

@@ -43,9 +43,9 @@ def map_command(source, gallery, method, seed, out, as_json) -> None:
         raise click.UsageError("Give a FOLDER, a FILE.npz, or --gallery, and one of them only.")
     # Photos alone need TensorFlow; embeddings are there already otherwise.
     with errors(tensorflow=source is not None and source.is_dir()):
+        from kerasface.files.writing import write_atomically
         from kerasface.inspection.maps.embedding_map import project
         from kerasface.inspection.maps.label_errors import suspected_label_errors
-        from kerasface.runs.store import write_atomically
 
         with progress_bars() as report:
             points = _points(source, gallery, report)

@@ -54,7 +54,7 @@ def aligned_crop(photo: "np.ndarray", face: "Face") -> "np.ndarray":
 def write_png(file: Path, picture: "np.ndarray") -> None:
     from PIL import Image
 
-    from kerasface.runs.store import write_atomically
+    from kerasface.files.writing import write_atomically
 
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "PNG")

@@ -95,7 +95,7 @@ def embed(folder, out, views, as_json) -> None:
         from kerasface.data.cache.embeddings import embed_photos, image_files
         from kerasface.faces.analyzer import FaceAnalyzer
         from kerasface.faces.embedding import FaceEmbedder
-        from kerasface.runs.store import write_atomically
+        from kerasface.files.writing import write_atomically
 
         files = image_files(folder)
         analyzer = FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))

@@ -87,7 +87,7 @@ def _segmented(photo, segmenter, whole: bool, opacity: float, mask_file: Path, o
     from PIL import Image
 
     from kerasface.faces.drawing import draw_mask, mask_png
-    from kerasface.runs.store import write_atomically
+    from kerasface.files.writing import write_atomically
 
     found = segmenter.segment_whole(photo.image) if whole else segmenter.segment_faces(photo.image)
     if not whole and not found.faces:
@@ -134,6 +134,6 @@ def _lines(result: dict) -> list[str]:
 
 
 def _write_json(file: Path, content: dict) -> None:
-    from kerasface.runs.store import write_atomically
+    from kerasface.files.writing import write_atomically
 
     write_atomically(file, (to_json(content, indent=1) + "\n").encode("utf-8"))

@@ -6,11 +6,11 @@ taken back. A training reads the list (`curation` of its recipe) when it lists i
 
 import json
 import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from kerasface.data.folders import IdentityFolders, read_identity_folders
+from kerasface.files.writing import write_atomically
 
 FORMAT = 1  # of the file
 _MAX_BYTES = 16 * 2**20
@@ -134,13 +134,10 @@ def _others(path: str | os.PathLike, file: str) -> list[Decision]:
 
 def _write(path: str | os.PathLike, decisions: list[Decision]) -> tuple[Decision, ...]:
     entries = [{"file": decision.file, "label": decision.label} for decision in decisions]
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # renamed into place, so that a list is always whole
     try:
+        Path(path).parent.stat()  # it belongs to a folder of pictures, and none is made for it
         # Escaped to ASCII: names of files need not be valid Unicode.
-        beside.write_text(json.dumps({"format": FORMAT, "decisions": entries}, indent=1), encoding="ascii")
-        os.replace(beside, path)
+        write_atomically(Path(path), json.dumps({"format": FORMAT, "decisions": entries}, indent=1).encode("ascii"))
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise ValueError(f"The list of pictures {path} cannot be written: {error.strerror}.") from error
     return tuple(decisions)

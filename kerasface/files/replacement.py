@@ -5,15 +5,15 @@ The new one is written beside as `.<name>.writing-xxxxxxxx`, synced to disk and 
 next, and the lock `.<name>.writing` tells a killed writer from a living one.
 """
 
-import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from kerasface.files.locks import take_lock
+from kerasface.files.writing import sync_path
 
 _LEFT = re.compile(r"\.(.+)\.(?:writing(?:-[a-z0-9_]{8})?|previous)")
 _REPLACED = ".replaced"  # in the old folder, once the new one was in its place: if that is missing, it was deleted
@@ -96,17 +96,6 @@ def sync_folder(folder: Path) -> None:
     """Waits until a folder and its files are on disk."""
     for path in (*folder.iterdir(), folder):
         sync_path(path)
-
-
-def sync_path(path: Path) -> None:
-    """Waits until the file or folder `path` is on disk, so that a rename afterwards never shows half of it."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        # Windows cannot sync a folder or a file opened for reading; there the rename alone orders the writes.
-        with suppress(PermissionError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _tidy(folder: Path) -> None:

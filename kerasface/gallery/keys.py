@@ -7,7 +7,6 @@ import json
 import os
 import stat
 import struct
-import uuid
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from kerasface.files.paths import user_folder
+from kerasface.files.writing import sync_path, write_atomically
 from kerasface.gallery.store import GalleryDamagedError, GalleryKeyError
 
 KEY_BYTES = 32
@@ -195,27 +195,5 @@ def _decoded(text: str, place: str) -> bytes:
 def _write_new_key(path: Path, key: bytes) -> None:
     """Writes a key; where another process was faster, leaves its key alone."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(key) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # A link, unlike a rename, never replaces a key.
-        with suppress(FileExistsError):
-            os.link(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Waits until the names in a folder are on disk. Does nothing on Windows, which cannot."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_atomically(path, base64.b64encode(key) + b"\n", private=True, replace=False)
+    sync_path(path.parent)

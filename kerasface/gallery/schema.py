@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from kerasface.gallery.keys import sync_folder
+from kerasface.files.writing import sync_path
 from kerasface.gallery.store import GalleryDamagedError, GalleryFileError, NotAGalleryError
 
 # "KFga": at byte 68 of the file, by which it is recognised before SQLite may touch it.
@@ -91,7 +91,7 @@ def create_file(path: Path, gallery_id: bytes, key_check: bytes, embedder: str, 
         connection.execute("PRAGMA journal_mode = WAL")
         fill(connection, gallery_id, key_check, embedder, embedding_dim)
     os.replace(beside, path)
-    sync_folder(path.parent)
+    sync_path(path.parent)
 
 
 def fill(
@@ -112,10 +112,9 @@ def write_file(path: Path, connection: sqlite3.Connection) -> None:
     """Writes a gallery that is in memory to its file, whole or not at all; else as `create_file`."""
     beside = _beside(path)
     connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(beside),))  # of any name
-    with beside.open("rb") as file:
-        os.fsync(file.fileno())
+    sync_path(beside)
     os.replace(beside, path)
-    sync_folder(path.parent)
+    sync_path(path.parent)
 
 
 def is_outdated(connection: sqlite3.Connection) -> bool:

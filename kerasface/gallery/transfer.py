@@ -11,7 +11,6 @@ import base64
 import hashlib
 import json
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +21,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from kerasface.gallery.keys import KEY_BYTES, NONCE_BYTES, sync_folder
+from kerasface.files.writing import sync_path, write_atomically
+from kerasface.gallery.keys import KEY_BYTES, NONCE_BYTES
 from kerasface.gallery.store import (
     Consent,
     GalleryError,
@@ -80,7 +80,12 @@ def export_gallery(gallery: "SqliteGallery", path: Path, passphrase: str | None)
             if own_points:
                 file.write(seal(_line({"own_points": own_points}), len(people) + 2))
 
-        _write_whole(path, write)
+        try:
+            path.parent.stat()  # a folder that is not there, such as that of a disk that was pulled out, is not made
+            write_atomically(path, write, private=True)
+            sync_path(path.parent)
+        except OSError as error:
+            raise GalleryFileError(f"The export {path} cannot be written: {error.strerror}.") from error
     return len(people)
 
 
@@ -276,20 +281,3 @@ def _parsed(line: bytes, place: str) -> dict:
 
 def _text_of(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
-
-
-def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Writes a file that only its owner may read, synced and renamed into place when it is complete."""
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        try:
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-            sync_folder(path.parent)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise GalleryFileError(f"The export {path} cannot be written: {error.strerror}.") from error

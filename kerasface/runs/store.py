@@ -5,19 +5,17 @@ then loaded with Keras's safe mode, which runs no code from the file.
 """
 
 import csv
-import hashlib
 import json
 import os
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kerasface.files.paths import shipped, writing
+from kerasface.files.paths import shipped
 from kerasface.files.replacement import names_left, replaced_whole, settle
-from kerasface.terminal.streams import NOT_TEXT, in_json
+from kerasface.files.writing import sha256, write_json
+from kerasface.terminal.streams import NOT_TEXT
 
 if TYPE_CHECKING:
     import keras
@@ -180,11 +178,11 @@ def write_run(
     try:
         with replaced_whole(folder) as beside:
             model.save(beside / "model.keras")
-            digest = _sha256(beside / "model.keras")
+            digest = sha256(beside / "model.keras")
             card = {"format": CARD_FORMAT, "name": name, **card, "model_sha256": digest}
-            _write_json(beside / "card.json", card)
-            _write_json(beside / "labels.json", card.get("labels", []))
-            _write_json(beside / "metrics.json", metrics)
+            write_json(beside / "card.json", card)
+            write_json(beside / "labels.json", card.get("labels", []))
+            write_json(beside / "metrics.json", metrics)
             _write_csv(beside / "history.csv", history)
             _write_csv(beside / "rejected.csv", [{"file": file, "reason": why} for file, why in rejected])
             for file, text in (files or {}).items():
@@ -192,35 +190,6 @@ def write_run(
     except OSError as error:
         raise RunError(f"The run {name!r} could not be written to {folder.parent}: {error}") from error
     return folder
-
-
-def write_atomically(path: Path, content: bytes | Callable) -> None:
-    """Writes a file beside `path`, syncs it and renames it into place, so that it is there whole or not at all.
-
-    Args:
-        path: The file; its folder is made if missing.
-        content: Its bytes, or a function that writes them to a binary file.
-
-    Raises:
-        WriteError: If the disk refuses; nothing is left of the new file then.
-    """
-    # Not by `tempfile`, whose files nobody but their owner may read.
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with beside.open("xb") as file:
-                if callable(content):
-                    content(file)
-                else:
-                    file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise
 
 
 def check_name(name: str) -> None:
@@ -309,18 +278,8 @@ def _check_model_file(path: Path, expected: str) -> None:
         raise RunError(f"The model file {path} is missing.")
     if (size := path.stat().st_size) > _MAX_MODEL_BYTES:
         raise RunError(f"The model file {path} is larger than allowed: {size} > {_MAX_MODEL_BYTES} bytes.")
-    if (found := _sha256(path)) != expected:
+    if (found := sha256(path)) != expected:
         raise RunError(f"The model file {path} was altered: its card expects SHA-256 {expected}, found {found}.")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_json(path: Path, content) -> None:
-    text = in_json(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _write_csv(path: Path, rows: Sequence[dict]) -> None:

@@ -6,7 +6,6 @@ otherwise is not kept: converters can write a wrong file without a word.
 
 import datetime
 import importlib.util
-import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -21,9 +20,9 @@ import tensorflow as tf
 
 from kerasface import __version__
 from kerasface.data.cache.embeddings import image_files
-from kerasface.data.cache.images import content_keys, fit_square
+from kerasface.data.cache.images import fit_square
 from kerasface.data.photos import read_photos
-from kerasface.files.replacement import sync_path
+from kerasface.files.writing import sha256, sync_path, write_json
 from kerasface.models.formats import FORMATS, INPUT, OUTPUT
 from kerasface.models.runtime import compile_network
 from kerasface.runs.store import Run
@@ -138,7 +137,7 @@ def export_run(
             versions=_versions(format),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
-        _write_certificate(certificate, Path(folder) / "certificate")
+        write_json(Path(folder) / "certificate", certificate.to_dict())
         _move_into_place(Path(folder), target)
     return certificate
 
@@ -284,20 +283,14 @@ def _input_description(run: Run, image_size: tuple[int, int]) -> dict:
 
 def _digests(path: Path, name: str) -> dict[str, str]:
     if path.is_file():
-        return {name: content_keys([path])[0][0]}
+        return {name: sha256(path)}
     files = sorted(file for file in path.rglob("*") if file.is_file())
-    keys, _ = content_keys(files)
-    return {file.relative_to(path).as_posix(): key for file, key in zip(files, keys, strict=True)}
+    return {file.relative_to(path).as_posix(): sha256(file) for file in files}
 
 
 def _versions(format: str) -> dict[str, str]:
     found = {"kerasface": __version__, "keras": keras.version(), "tensorflow": tf.__version__, "numpy": np.__version__}
     return found | {package: version(package) for package in FORMATS[format].packages}
-
-
-def _write_certificate(certificate: Certificate, path: Path) -> None:
-    content = json.dumps(certificate.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-    path.write_text(content + "\n", encoding="utf-8")
 
 
 def _move_into_place(folder: Path, target: Path) -> None:

@@ -10,8 +10,8 @@ from PIL import Image
 
 from kerasface.data.augmentation import preview_sheet
 from kerasface.data.cache.store import default_cache_folder
+from kerasface.files.writing import write_atomically
 from kerasface.plotting.training import learning_rate_search
-from kerasface.runs.store import write_atomically
 from kerasface.train.classification.data import PreparedData, prepare
 from kerasface.train.classification.defaults import resolve
 from kerasface.train.classification.stages import (

@@ -22,10 +22,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from kerasface.files.writing import sync_path, write_atomically
 from kerasface.gallery.database import locked
-from kerasface.gallery.keys import key_path, load_key, sync_folder
+from kerasface.gallery.keys import key_path, load_key
 from kerasface.gallery.store import GalleryError
-from kerasface.runs.store import write_atomically
 from kerasface.unlock.states import State
 
 FREE_FAILURES = 5
@@ -178,7 +178,7 @@ class Lockout:
                     people = {}
                 yield people
                 write_atomically(self.path, _signed(people, key))
-                sync_folder(self.path.parent)
+                sync_path(self.path.parent)
         except (OSError, GalleryError) as error:
             raise LockoutError(f"The file that counts attempts cannot be written: {self.path}: {error}") from error
 

@@ -17,8 +17,8 @@ from kerasface.cli import main
 from kerasface.data.archives import unpack
 from kerasface.data.cache.store import default_cache_folder
 from kerasface.files.paths import user_path
+from kerasface.files.writing import write_atomically
 from kerasface.gallery.keys import key_path
-from kerasface.runs.store import write_atomically
 from kerasface.train.metric_learning.recipe import MetricRecipe
 from kerasface.train.recipe import ClassifyRecipe, build_recipe, read_recipe
 from kerasface.train.segmentation.recipe import SegmentRecipe

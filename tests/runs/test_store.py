@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import json
-import os
 import shutil
 
 import keras
@@ -12,7 +11,7 @@ import pytest
 
 from kerasface.files import replacement
 from kerasface.runs import store as runs
-from kerasface.runs.store import RunError, list_runs, load_run, write_atomically, write_run
+from kerasface.runs.store import RunError, list_runs, load_run, write_run
 
 LABELS = ["Ada", "Zoë", "张伟"]
 
@@ -230,7 +229,7 @@ def raiser(error):
 @pytest.mark.parametrize(
     ("module", "step"),
     [
-        *((runs, "_write_csv"), (runs, "_write_json"), (runs, "_sha256")),
+        *((runs, "_write_csv"), (runs, "write_json"), (runs, "sha256")),
         *((replacement, "sync_folder"), (replacement, "swap_in")),
     ],
 )
@@ -304,43 +303,6 @@ def test_further_files_belong_to_the_run(model, tmp_path):
     assert {name: (folder / name).read_text(encoding="utf-8") for name in texts} == texts
     write(tmp_path, model)  # a run that replaces it does not inherit them
     assert "report.html" not in names_in(folder)
-
-
-@pytest.mark.parametrize("content", [b"\x00new", lambda file: file.write(b"\x00new")], ids=["bytes", "function"])
-def test_a_file_is_written_whole_and_replaced(tmp_path, content):
-    path = tmp_path / "new" / "file.bin"
-    for _ in range(2):
-        write_atomically(path, content)
-        assert path.read_bytes() == b"\x00new"
-        path.write_bytes(b"something longer that was there before")
-    assert names_in(path.parent) == ["file.bin"]
-
-
-def half(file):
-    file.write(b"half of ")
-    raise Crash
-
-
-def test_a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_path, monkeypatch):
-    path = tmp_path / "file.bin"
-    path.write_bytes(b"old")
-    with pytest.raises(Crash):
-        write_atomically(path, half)
-    monkeypatch.setattr(os, "fsync", raiser(OSError(28, "No space left on device")))
-    with pytest.raises(OSError, match="No space left"):
-        write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert names_in(tmp_path) == ["file.bin"]
-
-
-def test_a_file_written_whole_may_be_read_by_whom_the_umask_says(tmp_path):
-    """Like one that was opened and written: 0o666 without the bits of the umask, here 0o640."""
-    before = os.umask(0o027)
-    try:
-        write_atomically(tmp_path / "file.bin", b"new")
-    finally:
-        os.umask(before)
-    assert (tmp_path / "file.bin").stat().st_mode & 0o777 == (0o666 if os.name == "nt" else 0o640)
 
 
 def test_a_model_that_comes_along_is_found_from_any_folder_and_ones_own_goes_before_it(model, tmp_path, monkeypatch):

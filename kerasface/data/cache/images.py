@@ -1,7 +1,6 @@
 """Image files of any size to squares of one size, decoded and resized once per file content."""
 
 import errno
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 
 from kerasface.data.cache.store import RecordStore, StoredArray, unwritable
 from kerasface.data.photos import read_photos
+from kerasface.files.writing import sha256
 
 Progress = Callable[[int, int], None]
 
@@ -104,8 +104,7 @@ def content_keys(paths: Sequence[Path]) -> tuple[list[str | None], dict[int, str
     problems = {}
     for position, path in enumerate(paths):
         try:
-            with open(path, "rb") as file:
-                keys.append(hashlib.file_digest(file, "sha256").hexdigest())
+            keys.append(sha256(path))
         except OSError as error:
             keys.append(None)
             problems[position] = f"{path}: Cannot be read: {error.strerror}."

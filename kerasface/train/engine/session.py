@@ -19,7 +19,8 @@ import numpy as np
 import kerasface
 from kerasface.files.locks import Lock
 from kerasface.files.paths import writing
-from kerasface.runs.store import RunError, write_atomically
+from kerasface.files.writing import write_atomically
+from kerasface.runs.store import RunError
 from kerasface.terminal.streams import in_json
 from kerasface.train.engine.stopping import (
     TrainingStoppedError,

@@ -13,9 +13,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kerasface.files.writing import write_atomically
 from kerasface.inspection.layers.filters import first_filters
 from kerasface.inspection.stitching import leaves
-from kerasface.runs.store import write_atomically
 
 FILTERS_FILE = "filters.npz"
 CONFUSION_FILE = "confusion.json"

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from kerasface.runs.store import write_atomically
+from kerasface.files.writing import write_atomically
 from kerasface.train.process.folders import has_learned, session_folder
 from kerasface.train.process.processes import process_start
 

@@ -21,7 +21,8 @@ from functools import partial
 from pathlib import Path
 
 import kerasface
-from kerasface.runs.store import DEFAULT_ROOT, RunError, write_atomically
+from kerasface.files.writing import write_atomically
+from kerasface.runs.store import DEFAULT_ROOT, RunError
 from kerasface.train.engine.stopping import ask_to_stop, is_asked_to_stop
 from kerasface.train.process.claim import claim_name, in_use, training_process
 from kerasface.train.process.folders import has_learned, kind_of, resume_command, session_folder, sessions_in_progress
