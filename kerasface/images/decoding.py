@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, ImageOps
 
+from kerasface.arrays import check_image
 from kerasface.images import headers
 from kerasface.images.headers import FORMATS as FORMATS
 from kerasface.images.headers import HeaderError, RawFileError, exif_orientation, format_of
@@ -132,6 +133,34 @@ def decode(
         # Damaged content makes the codecs raise almost any type (struct.error, IndexError, SyntaxError, ...).
         kind = EmptyImageError if isinstance(error, EmptyImageError) else ImageError
         raise kind(" ".join(f"{name}: {_reason(error)}".splitlines())) from error
+
+
+def as_image(photo: "str | os.PathLike | bytes | np.ndarray | Image.Image") -> np.ndarray:
+    """Returns the RGB pixels of a photo in any form, `(height, width, 3)` uint8.
+
+    Args:
+        photo: The path or the content of a file, a Pillow image, or an array that is one already.
+
+    Raises:
+        ImageError: If it is a file or a Pillow image that cannot be used.
+        ValueError: If it is an array of another shape or dtype, or something else.
+
+    Example:
+        >>> as_image(Image.new("L", (4, 3), 128)).shape
+        (3, 4, 3)
+    """
+    if isinstance(photo, bytes | str | os.PathLike):
+        return decode(photo)
+    if isinstance(photo, Image.Image):
+        try:
+            upright = ImageOps.exif_transpose(photo)
+            return np.array(_to_rgb(upright, upright.mode, lambda: upright))
+        except EmptyImageError:
+            raise
+        except Exception as error:  # an image that Pillow has opened and not read yet: as in `decode`
+            raise ImageError(f"image: {_reason(error)}") from error
+    check_image(photo, "photo")
+    return photo
 
 
 def reason_against(path: str | os.PathLike) -> str | None:

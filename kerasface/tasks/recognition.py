@@ -71,11 +71,7 @@ class FaceClassifier:
 
     def __init__(self, run: Run, analyzer: FaceAnalyzer):
         _check_kind(run, "face")
-        if (alignment := run.card["input"].get("alignment")) != analyzer.embedder.alignment:
-            raise RunError(
-                f"The model {run.name!r} was trained on crops cut for {alignment!r}; "
-                f"this front end cuts for {analyzer.embedder.alignment!r}."
-            )
+        check_alignment(run, analyzer)
         self.run = run
         self._analyzer = analyzer
         self._judge = _Judge(run)
@@ -136,6 +132,19 @@ class ImageClassifier:
         crops = [fit_square(image, self._judge.image_size) for image in images]
         answers = self._judge.answers(crops, top)
         return [Recognition(crop=crop, **answer) for crop, answer in zip(crops, answers, strict=True)]
+
+
+def check_alignment(run: Run, analyzer: FaceAnalyzer) -> None:
+    """Refuses a model of faces that were cut in another way than a front end cuts them.
+
+    Raises:
+        RunError: If it was trained on such.
+    """
+    if (alignment := run.card["input"].get("alignment")) != analyzer.embedder.alignment:
+        raise RunError(
+            f"The model {run.name!r} was trained on crops cut for {alignment!r}; "
+            f"this front end cuts for {analyzer.embedder.alignment!r}. Train it again."
+        )
 
 
 def build_classifier(run: Run, make_analyzer: Callable[[], FaceAnalyzer]) -> FaceClassifier | ImageClassifier:

@@ -131,19 +131,33 @@ def read_recipe(path: str | Path, kind: type = ClassifyRecipe) -> dict:
         raise ValueError(f"The recipe {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise ValueError(f"The recipe {path} is not valid TOML: {error}.") from error
-    known = [entry.name for entry in fields(kind)]
-    for name, value in settings.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" Fields: {', '.join(known)}."
-            raise ValueError(f"The recipe {path} has an unknown field. Received: {name} = {value!r}.{hint}")
-    return settings
+    return known(settings, kind, f"The recipe {path}")
 
 
 def recipe_file(path: str | Path) -> Path:
     """Returns where a recipe is read: as named, else, for `configs/NAME.toml`, among those that come with KerasFace."""
     own = Path(path)
     return own if own.exists() or own.parts[:1] != (CONFIGS,) else shipped(own)
+
+
+def known(settings: dict, kind: type[Recipe], whose: str) -> dict:
+    """Returns settings if all of them are fields of a recipe.
+
+    Args:
+        settings: Values by field.
+        kind: The dataclass of the recipe.
+        whose: What a message says that has them, such as `"The recipe a.toml"`.
+
+    Raises:
+        ValueError: If one is no field: the nearest is named.
+    """
+    names = [entry.name for entry in fields(kind)]
+    for name, value in settings.items():
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Fields: {', '.join(names)}."
+            raise ValueError(f"{whose} has an unknown field. Received: {name} = {value!r}.{hint}")
+    return settings
 
 
 def build_recipe(settings: Mapping[str, object], kind: type[Recipe] = ClassifyRecipe) -> Recipe:

@@ -1,0 +1,301 @@
+"""One call for each question about photos: what `import kerasface` offers.
+
+A photo is a path, the bytes of a file, an RGB array `(height, width, 3)` uint8, or a Pillow image. The networks are
+built by the first call that needs them and kept for the next ones.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Union
+
+import numpy as np
+
+from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
+from kerasface.faces.detection import Face
+from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.store import Consent, Person
+from kerasface.images.decoding import as_image
+from kerasface.models.runtime import Network, compile_network
+from kerasface.runs.store import DEFAULT_ROOT, Run, RunError, load_run
+from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, Enrolment, SourcePhoto
+from kerasface.tasks.identification import DEFAULT_FPIR, IdentifiedFace, Identifier
+from kerasface.tasks.recognition import RecognisedFace, Recognition, build_classifier, check_alignment
+from kerasface.tasks.segmentation import Segmentation, Segmenter
+from kerasface.tasks.verification import DEFAULT_FMR, Verification
+from kerasface.tasks.verification import verify as verify_images
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Photo = Union[str, os.PathLike, bytes, np.ndarray, "Image.Image"]
+
+
+def detect(photo: Photo) -> list[Face]:
+    """Finds the faces of a photo, largest first: each with `box`, `landmarks` and `detection_score`.
+
+    Raises:
+        ImageError: If the photo cannot be read.
+        ValueError: If it is no photo.
+
+    Example:
+        ```python
+        >>> len(kf.detect("ada.jpg"))
+        1
+
+        ```
+    """
+    return _analyzer().detector.detect([as_image(photo)])[0]
+
+
+def embed(photo: Photo) -> list[AnalyzedFace]:
+    """Embeds the faces of a photo, largest first: each with `face`, aligned `crop` and unit `embedding` `(128,)`.
+
+    Raises:
+        ImageError: If the photo cannot be read.
+        ValueError: If it is no photo.
+
+    Example:
+        ```python
+        >>> kf.embed("ada.jpg")[0].embedding.shape
+        (128,)
+
+        ```
+    """
+    return _analyzer().analyze([as_image(photo)])[0]
+
+
+def verify(
+    first: Photo, second: Photo, *, fmr: float = DEFAULT_FMR, faces: tuple[int | None, int | None] = (None, None)
+) -> Verification:
+    """Decides whether two photos show the same person, at a stated false match rate.
+
+    Args:
+        first: A photo.
+        second: The other one.
+        fmr: False match rate to decide at, a fraction.
+        faces: The number of the face that is meant in each, 1 for its largest; the largest if not given.
+
+    Raises:
+        ImageError: If a photo cannot be read.
+        ValueError: If it is no photo, no threshold was measured for `fmr`, or a photo has no such face.
+
+    Example:
+        ```python
+        >>> verdict = kf.verify("ada.jpg", "ada_smaller.jpg")
+        >>> verdict.decision, verdict.fmr
+        ('match', 0.001)
+
+        ```
+    """
+    photos = (first, second)
+    names = tuple(
+        os.fspath(photo) if isinstance(photo, str | os.PathLike) else f"{number} photo"
+        for photo, number in zip(photos, ("first", "second"), strict=True)
+    )
+    return verify_images(*map(as_image, photos), _analyzer(), fmr=fmr, names=names, faces=faces)
+
+
+def segment(photo: Photo, *, model: str = "face-parts") -> Segmentation:
+    """Tells the class of every pixel around each face of a photo: `mask`, and per face its parts.
+
+    Args:
+        photo: The photo.
+        model: Name of a segmentation model; `face-parts` comes with KerasFace.
+
+    Raises:
+        ImageError: If the photo cannot be read.
+        RunError: If there is no such model, or it was not trained on faces.
+
+    Example:
+        ```python
+        >>> parts = kf.segment("ada.jpg")
+        >>> parts.mask.shape, "eyes" in parts.classes
+        ((512, 512), True)
+
+        ```
+    """
+    return _segmenter(model).segment_faces(as_image(photo))
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A trained model, ready to be asked. Its card says what it is: `kerasface.load`.
+
+    Attributes:
+        run: Card, labels and Keras model.
+    """
+
+    run: Run
+    _predict: object
+
+    @property
+    def card(self):
+        """The model's card."""
+        return self.run.card
+
+    def predict(self, photo: Photo) -> list[RecognisedFace] | Recognition | Segmentation | list[AnalyzedFace]:
+        """Answers to a photo what the model was trained for.
+
+        Returns:
+            Of a classifier of faces the names of every face, of one of pictures those of the picture, of a segmentation
+            the class of every pixel, of an embedder every face with its embedding.
+
+        Raises:
+            ImageError: If the photo cannot be read.
+            ValueError: If it is no photo.
+        """
+        return self._predict(as_image(photo))
+
+
+def load(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> LoadedModel:
+    """Loads a trained model by name: your own, or one that comes with KerasFace (`digits`, `face-parts`).
+
+    Args:
+        name: Name of its folder.
+        runs: Folder of the models.
+
+    Raises:
+        RunError: If there is no such model, or it is damaged.
+
+    Example:
+        ```python
+        >>> answer = kf.load("digits").predict("seven.png")
+        >>> answer.top[0][0]
+        '7'
+
+        ```
+    """
+    run = load_run(runs, name)
+    task = run.card["task"]
+    if task == "classify":
+        classifier = build_classifier(run, _analyzer)
+        return LoadedModel(run, lambda image: classifier.recognise([image])[0])
+    if task == "segment":
+        segmenter = Segmenter(run)
+        is_of_faces = run.card["input"].get("kind") == "face"
+        return LoadedModel(run, segmenter.segment_faces if is_of_faces else segmenter.segment_whole)
+    if task == "embed":
+        return LoadedModel(run, _TrainedEmbedder(run))
+    raise RunError(f"The model {name!r} is of task {task!r}, which no photo can be put to.")
+
+
+class Gallery:
+    """People whom you know, in one encrypted file: enroll them, and find them in photos. Use it in a `with` statement.
+
+    Args:
+        path: The file; made when the first person is enrolled.
+        fpir: False positive identification rate of `identify`: the share of strangers who may be taken for somebody.
+
+    Raises:
+        GalleryError: If the file is no gallery, or the key is missing or wrong.
+        ValueError: If nothing was measured for `fpir`.
+
+    Example:
+        ```python
+        >>> with kf.Gallery("friends.gallery") as gallery:
+        ...     enrolled = gallery.enroll("Ada", ["ada.jpg"])
+        ...     [face.name for face in gallery.identify("ada_smaller.jpg")]
+        ['Ada']
+
+        ```
+    """
+
+    def __init__(self, path: str | os.PathLike, *, fpir: float = DEFAULT_FPIR):
+        analyzer = _analyzer()
+        with ExitStack() as opened:
+            embedder = analyzer.embedder
+            self.store = opened.enter_context(
+                open_gallery(path, embedder=embedder.fingerprint, embedding_dim=embedder.embedding_dim, create="late")
+            )
+            self._identifier = Identifier(self.store, analyzer, fpir=fpir)
+            self._gate = Identifier(self.store, analyzer, fpir=CONFLICT_FPIR)
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> "Gallery":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._opened.close()
+
+    def people(self) -> list[Person]:
+        """Returns who is enrolled."""
+        return self.store.people()
+
+    def enroll(
+        self, name: str, photos: Sequence[Photo], *, allow: Sequence[str] = (), consent: Consent | None = None
+    ) -> list[Enrolment]:
+        """Enrolls photos of one person; all that pass the gate, or none.
+
+        Args:
+            name: The person.
+            photos: One is enough, three are better.
+            allow: What is enrolled all the same: `"several_faces"`, `"low_quality"`, `"duplicate"`, `"conflict"`.
+            consent: What the person agreed to, if that is to be recorded.
+
+        Returns:
+            For each photo what became of it; `refused` and `reason` say why one was not taken.
+
+        Raises:
+            ImageError: If a photo cannot be read.
+            ValueError: If one is no photo, or `photos` is no list.
+            GalleryError: If the gallery cannot be written.
+        """
+        if isinstance(photos, str | bytes | os.PathLike):
+            raise ValueError(f"Photos to enroll come as a list. Received: photos={photos!r}. Put it in [ ].")
+        sources = [_source(photo, number) for number, photo in enumerate(photos, start=1)]
+        return Enroller(self._gate, allow=allow).enroll(name, sources, consent=consent)
+
+    def identify(self, photo: Photo) -> list[IdentifiedFace]:
+        """Says of every face of a photo who it is, or that it is nobody known; largest face first.
+
+        Raises:
+            ImageError: If the photo cannot be read.
+            ValueError: If it is no photo.
+        """
+        source = _source(photo, 1)
+        return self._identifier.identify([source.image], source_hashes=[source.source_hash])[0]
+
+
+class _TrainedEmbedder:
+    """Embeds the faces of a photo with a trained metric run."""
+
+    def __init__(self, run: Run):
+        check_alignment(run, _analyzer())
+        self._network: Network = compile_network(run.model)
+        self._side = run.model.input_shape[1]
+
+    def __call__(self, image: np.ndarray) -> list[AnalyzedFace]:
+        from kerasface.data.cache.images import fit_square
+
+        found = _analyzer().analyze([image])[0]
+        if not found:
+            return []
+        embeddings = self._network(np.stack([fit_square(entry.crop, self._side) for entry in found]))[0]
+        return [replace(entry, embedding=embedding) for entry, embedding in zip(found, embeddings, strict=True)]
+
+
+@cache
+def _analyzer() -> FaceAnalyzer:
+    return FaceAnalyzer()
+
+
+@cache
+def _segmenter(model: str) -> Segmenter:
+    return Segmenter(load_run(DEFAULT_ROOT, model), _analyzer().detector)
+
+
+def _source(photo: Photo, number: int) -> SourcePhoto:
+    image = as_image(photo)
+    if isinstance(photo, str | os.PathLike):
+        with open(photo, "rb") as file:
+            return SourcePhoto(os.fspath(photo), hashlib.file_digest(file, "sha256").hexdigest(), image)
+    content = photo if isinstance(photo, bytes) else np.ascontiguousarray(image).tobytes()
+    return SourcePhoto(f"photo {number}", hashlib.sha256(content).hexdigest(), image)
