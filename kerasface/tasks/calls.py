@@ -43,8 +43,8 @@ def detect(photo: Photo) -> list[Face]:
 
     Example:
         ```python
-        >>> len(kf.detect("ada.jpg"))
-        1
+        >>> kf.detect("ada.jpg")[0].landmarks.shape  # eyes, nose, corners of the mouth
+        (5, 2)
 
         ```
     """
