@@ -17,7 +17,13 @@ A photo is a path, the bytes of a file, an RGB array `(height, width, 3)` uint8,
 for.
 """
 
+import sys
+
+from kerasface.moved import OldNames
+
 __version__ = "0.2.0"
+
+sys.meta_path.append(OldNames)
 
 # Name -> the module it comes from, and its name there; without one it is the module itself.
 _PLACES = {

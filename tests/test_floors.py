@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
-    {"kerasface", "arrays", "files", "images", "terminal", "losses", "evaluation"},
+    {"kerasface", "moved", "arrays", "files", "images", "terminal", "losses", "evaluation"},
     {"models"},
     {"runs", "plotting", "gallery"},
     {"faces"},
