@@ -105,7 +105,7 @@ def identifier():
 
 
 def index(count=0):
-    from kerasface.gallery.matching import SearchIndex
+    from kerasface.gallery.search import SearchIndex
 
     made = SearchIndex(128)
     if count:
@@ -213,19 +213,19 @@ CONTRACT = {
             call("gallery.clustering.cluster_faces", photos=[0, 1, 2], threshold=0.5),
         )
     },
-    "gallery.matching.SearchIndex.from_templates": {
+    "gallery.search.SearchIndex.from_templates": {
         "embeddings": (
             {name: wrong for name, wrong in {**EMBEDDINGS, **NOT_UNIT}.items() if name != "no numbers"},
             method(index, "from_templates", sample_ids=[1, 2, 3], person_ids=["a", "b", "c"]),
         )
     },
-    "gallery.matching.SearchIndex.add": {
+    "gallery.search.SearchIndex.add": {
         "embeddings": (
             {**EMBEDDINGS, **NOT_UNIT},
             method(index, "add", sample_ids=[1, 2, 3], person_ids=["a", "b", "c"]),
         )
     },
-    "gallery.matching.SearchIndex.search": {"probes": ({**EMBEDDINGS, **NOT_UNIT}, method(lambda: index(3), "search"))},
+    "gallery.search.SearchIndex.search": {"probes": ({**EMBEDDINGS, **NOT_UNIT}, method(lambda: index(3), "search"))},
     "evaluation.normalization.Normalizer.statistics": {
         "embeddings": ({**EMBEDDINGS, **NOT_UNIT}, method(normalizer, "statistics"))
     },
@@ -392,7 +392,7 @@ EXEMPT = {
     "faces.pyramid": "a photo that the detector has checked",
     "faces.windows": "likewise",
     "faces.regions.class_ids": "what a network gave",
-    "gallery.matching.assign": "names to scores, as a search gives them",
+    "gallery.assignment": "names to scores, as a search gives them",
     "evaluation.normalization.normalized_scores": "what `Normalizer.statistics` gave",
     "evaluation.normalization.bilinear": "likewise, and its embeddings",
     "tasks.export.export_run": "a folder of pictures",

@@ -15,7 +15,8 @@ from kerasface.faces.detection import Face
 from kerasface.faces.operating_points import SearchPoint, search_calibration, search_point
 from kerasface.faces.own_points import Points, points_of
 from kerasface.faces.quality import FaceQuality, measure_quality, problems
-from kerasface.gallery.matching import Candidate, SearchIndex, assign
+from kerasface.gallery.assignment import assign
+from kerasface.gallery.search import Candidate, SearchIndex
 from kerasface.gallery.store import Refusal
 from kerasface.plotting.style import percent
 

@@ -1,6 +1,5 @@
-"""Search in the gallery against a plain loop over all templates, and assignment against trying all assignments."""
+"""Search in the gallery against a plain loop over all templates."""
 
-import itertools
 import threading
 
 import numpy as np
@@ -8,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasface.gallery import matching
-from kerasface.gallery.matching import SearchIndex, assign
+from kerasface.gallery import search
+from kerasface.gallery.search import SearchIndex
 
 DIM = 16
 
@@ -103,7 +102,7 @@ def test_somebody_with_thousands_of_samples_hides_nobody():
 
 
 def test_equal_scores_are_ordered_by_sample_number_wherever_the_rows_are():
-    """A thousand copies of one template; removing some moves rows about, and 500 to 699 are still told apart."""
+    """A thousand copies of one template; removing some moves rows about, and 500 to 699 are still kept apart."""
     template = random_templates(1)
     index = SearchIndex(DIM)
     numbers = np.random.default_rng(0).permutation(1000)
@@ -127,21 +126,16 @@ def test_an_answer_does_not_depend_on_the_order_of_templates_nor_on_other_probes
         other.add(templates[part], part, owners[part])
     together = one.search(probes)
     assert together == [one.search(probe[None])[0] for probe in probes] == other.search(probes)
-    monkeypatch.setattr(matching, "_EXACT_AT_ONCE", 3)
-    for name, value in (
-        ("_SCORES_AT_ONCE", 4096),  # two probes at a time
-        ("_FEW_PROBES", 0),  # by a product of matrices
-    ):
-        monkeypatch.setattr(matching, name, value)
-        assert one.search(probes) == together
+    monkeypatch.setattr(search, "_SCORES_AT_ONCE", 4096)  # two probes at a time
+    assert one.search(probes) == together
 
 
 @pytest.mark.parametrize("num_cores", [1, 2, 5])
 def test_any_number_of_threads_finds_the_same(num_cores, monkeypatch):
     """2,000 templates in portions of 70 give every thread something to do."""
     templates, probes = random_templates(2000), random_templates(3, seed=1)
-    monkeypatch.setattr(matching, "_NUM_CORES", num_cores)
-    monkeypatch.setattr(matching, "_PORTION", 70)  # of a whole stack and six more
+    monkeypatch.setattr(search, "_NUM_CORES", num_cores)
+    monkeypatch.setattr(search, "_PORTION", 70)  # of a whole stack and six more
     index = SearchIndex(DIM)
     index.add(templates, np.arange(2000), [str(number) for number in range(2000)])
     scores = index._scores(probes)
@@ -153,7 +147,6 @@ changes = st.lists(
     st.one_of(
         st.tuples(st.just("add"), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 8)), max_size=20)),
         st.tuples(st.just("remove"), st.lists(st.integers(0, 60), max_size=20)),
-        st.tuples(st.just("relabel"), st.lists(st.integers(0, 60), max_size=5), st.integers(0, 9)),
     ),
     max_size=12,
 )
@@ -162,37 +155,37 @@ changes = st.lists(
 @settings(deadline=None)
 @given(changes, st.booleans())
 def test_after_any_changes_the_index_holds_what_a_dict_would(steps, opened):
-    """Blocks of two rows first, so that the templates lie in several."""
     pool = random_templates(61)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(matching, "_SMALLEST_BLOCK", 2)
-        patch.setattr(matching, "_LARGEST_BLOCK", 8)
-        expected = {100 + number: (pool[number], "p0") for number in range(5)} if opened else {}
-        index = SearchIndex.from_templates(pool[:5].copy(), range(100, 105), ["p0"] * 5) if opened else SearchIndex(DIM)
-        for action, what, *rest in steps:
-            if action == "add":
-                new = {sample: f"p{person}" for sample, person in what if sample not in expected}
-                index.add(pool[list(new)], list(new), list(new.values()))
-                expected |= {sample: (pool[sample], person) for sample, person in new.items()}
-            elif action == "remove":
-                assert index.remove(what) == len([expected.pop(sample) for sample in set(what) & set(expected)])
-            else:
-                there = set(what) & set(expected)
-                assert index.relabel(what, f"p{rest[0]}") == len(there)
-                expected |= {sample: (expected[sample][0], f"p{rest[0]}") for sample in there}
-            assert len(index) == len(expected)
-            assert index.num_people == len({person for _, person in expected.values()})
-            for probe in pool[:3]:
-                same_answer(index.search(probe[None], 4)[0], plain_search(expected, probe, 4))
+    expected = {100 + number: (pool[number], "p0") for number in range(5)} if opened else {}
+    index = SearchIndex.from_templates(pool[:5].copy(), range(100, 105), ["p0"] * 5) if opened else SearchIndex(DIM)
+    for action, what in steps:
+        if action == "add":
+            new = {sample: f"p{person}" for sample, person in what if sample not in expected}
+            index.add(pool[list(new)], list(new), list(new.values()))
+            expected |= {sample: (pool[sample], person) for sample, person in new.items()}
+        else:
+            assert index.remove(what) == len([expected.pop(sample) for sample in set(what) & set(expected)])
+        assert len(index) == len(expected)
+        assert index.num_people == len({person for _, person in expected.values()})
+        for probe in pool[:3]:
+            same_answer(index.search(probe[None], 4)[0], plain_search(expected, probe, 4))
 
 
-def test_opening_takes_the_matrix_over_and_growth_does_not_move_it():
+def test_opening_takes_the_matrix_over_and_growth_leaves_room():
     templates = random_templates(500)
     index = SearchIndex.from_templates(templates, range(500), ["a"] * 500)
+    assert np.shares_memory(index._templates, templates)
     index.add(random_templates(3, seed=1), range(500, 503), ["b"] * 3)
-    assert np.shares_memory(index._blocks[0], templates)
-    assert len(index._blocks) == 2
-    assert len(index) == 503
+    grown = index._templates
+    index.add(random_templates(3, seed=2), range(503, 506), ["b"] * 3)
+    assert index._templates is grown
+    assert len(index) == 506
+
+
+def test_opening_leaves_the_numbers_of_samples_to_the_caller():
+    samples = np.arange(20)
+    SearchIndex.from_templates(random_templates(20), samples, ["a"] * 20).remove([0])
+    np.testing.assert_array_equal(samples, np.arange(20))
 
 
 def test_a_matrix_that_cannot_be_taken_over_is_copied():
@@ -211,9 +204,9 @@ def test_nothing_of_a_removed_template_stays_in_memory():
     index.add(templates, range(50), ["a"] * 50)
     index.remove([3, 48, 49])
     kept = np.delete(templates, [3, 48, 49], axis=0)
-    (block,) = index._blocks
-    np.testing.assert_array_equal(np.sort(block[:47], axis=0), np.sort(kept, axis=0))
-    assert not block[47:50].any()
+    rows = index._templates
+    np.testing.assert_array_equal(np.sort(rows[:47], axis=0), np.sort(kept, axis=0))
+    assert not rows[47:50].any()
 
 
 def test_threads_that_search_and_change_do_not_disturb_each_other():
@@ -279,45 +272,3 @@ def test_wrong_searches_are_named(small_index, probes, options, message):
 def test_an_index_needs_a_dimension():
     with pytest.raises(ValueError, match="embedding_dim=0"):
         SearchIndex(0)
-
-
-def excess(chosen, scores, threshold):
-    return sum(face[person] - threshold for person, face in zip(chosen, scores, strict=True) if person is not None)
-
-
-hundredths = st.integers(0, 100).map(lambda number: number / 100)
-
-
-@settings(deadline=None)  # the first call imports SciPy
-@given(st.lists(st.dictionaries(st.sampled_from("abcd"), hundredths, max_size=4), max_size=4), hundredths)
-def test_no_other_assignment_exceeds_the_threshold_by_more(scores, threshold):
-    chosen = assign(scores, threshold)
-    named = [person for person in chosen if person is not None]
-    assert len(named) == len(set(named))
-    assert all(face[person] >= threshold for person, face in zip(chosen, scores, strict=True) if person is not None)
-    choices = [[None, *(person for person in face if face[person] >= threshold)] for face in scores]
-    possible = [
-        option
-        for option in itertools.product(*choices)
-        if len({person for person in option if person}) == sum(person is not None for person in option)
-    ]
-    best = max(excess(option, scores, threshold) for option in possible)
-    assert excess(chosen, scores, threshold) == pytest.approx(best, abs=1e-8)
-
-
-def test_two_faces_never_get_one_person():
-    assert assign([{"a": 0.95, "b": 0.8}, {"a": 0.97}], 0.9) == [None, "a"]
-
-
-def test_a_poor_second_choice_does_not_push_a_good_first_one_away():
-    """Both get somebody at an excess of 0.01 + 0.03; the first one alone has 0.05."""
-    assert assign([{"a": 0.97, "b": 0.93}, {"a": 0.95}], 0.92) == ["a", None]
-
-
-def test_a_score_that_just_reaches_the_threshold_counts():
-    assert assign([{"a": 0.9}, {"b": 0.9, "a": 0.9}], 0.9) == ["a", "b"]
-
-
-def test_a_photo_without_faces_and_faces_without_candidates():
-    assert assign([], 0.9) == []
-    assert assign([{}, {"a": 0.1}], 0.9) == [None, None]
