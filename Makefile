@@ -1,11 +1,12 @@
 # `make app` opens the dashboard, `make test` runs the tests, `make lint` checks style,
-# `make screenshots` takes a picture of every page. Each installs what it needs first.
+# `make docs` makes pages of the docstrings in build/docs, `make screenshots` takes a picture
+# of every page. Each installs what it needs first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: app test lint screenshots
+.PHONY: app test lint docs screenshots
 .DELETE_ON_ERROR:
 
 app: $(VENV)/.app-installed
@@ -20,6 +21,12 @@ lint: $(VENV)/.test-installed
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/hadolint Dockerfile
+
+# The front door first, then the floors below it that hold what it gives.
+docs: $(VENV)/.test-installed
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -W error::UserWarning -m pdoc --docformat google -o build/docs \
+		kerasface kerasface.models.layers kerasface.tasks kerasface.faces kerasface.gallery \
+		kerasface.evaluation kerasface.images
 
 screenshots: $(VENV)/.test-installed
 	$(BIN)/python docs/screenshots.py --chromium "$$(command -v chromium || command -v chromium-browser || command -v google-chrome)"
