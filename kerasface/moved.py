@@ -32,6 +32,7 @@ inspection.teaching: inspection.basics inspection.kernel_places inspection.dropp
 data.cache: data.store data.image_cache=images data.features data.crops data.embeddings
 data.masks: data.mask_augmentation=augmentation data.mask_batches=batches data.mask_cache=cache
 data.trials: data.mask_trials=masks data.class_trials=classes
+gallery: gallery.matching=search
 """
 
 

@@ -12,7 +12,7 @@ from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
 
 _REPORT = "map.html"
-_METHODS = ("tsne", "pca", "umap")  # those of inspection.embedding_map
+_METHODS = ("tsne", "pca")  # those of inspection.embedding_map
 
 
 @click.command("map")
@@ -23,7 +23,7 @@ _METHODS = ("tsne", "pca", "umap")  # those of inspection.embedding_map
     type=click.Choice(_METHODS),
     default="tsne",
     show_default=True,
-    help="tsne and umap keep who is near whom; pca is quick, even for 100,000 faces; umap needs umap-learn.",
+    help="tsne keeps who is near whom; pca is quick, even for 100,000 faces.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of what is random.")
 @click.option(

@@ -247,23 +247,6 @@ def with_class_weights(batches: tf.data.Dataset, weights: np.ndarray | None) -> 
     return batches.map(lambda images, labels: (images, labels, tf.linalg.matvec(labels, weights)))
 
 
-def evaluation_batches(
-    images: np.ndarray | StoredArray, labels: np.ndarray, *, batch_size: int, num_classes: int
-) -> tf.data.Dataset:
-    """Makes batches of all images in their order, unchanged; shapes and errors as `training_batches` has them."""
-    labels = _checked_labels(images, labels, batch_size, num_classes)
-
-    def read(step):
-        rows = slice(int(step) * batch_size, (int(step) + 1) * batch_size)
-        return np.asarray(images[rows]), labels[rows]
-
-    def load(step):
-        batch, batch_labels = tf.numpy_function(read, [step], [tf.uint8, tf.int32])
-        return _shaped(batch, batch_labels, images.shape, num_classes)
-
-    return _pipeline(tf.data.Dataset.range(num_steps(len(labels), batch_size)), load)
-
-
 def _of_copies(copies: Sequence[np.ndarray | StoredArray], rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Reads each row from the copy that was chosen for it: `(num_rows, dim)` float32."""
     batch = np.empty((len(rows), copies[0].shape[1]), dtype=np.float32)

@@ -80,12 +80,6 @@ class ScoreCalibration:
         _check(self)
 
     @property
-    def ece_equal_width(self) -> float:
-        """Expected calibration error over `bins`, which gives the few pairs in the middle bins of their own."""
-        gaps = sum(part.count * abs(part.probability - part.share_genuine) for part in self.bins)
-        return gaps / sum(part.count for part in self.bins)
-
-    @property
     def helps(self) -> bool:
         """Whether held-out pairs were told better than by the share of genuine pairs alone, by log loss."""
         share = self.num_genuine / (self.num_genuine + self.num_impostor)

@@ -240,16 +240,6 @@ def roc(scores: ArrayLike, same: ArrayLike) -> Roc:
     return Roc(thresholds, fmr, tar)
 
 
-def fmr_at(impostor_scores: ArrayLike, threshold: float) -> float:
-    """Returns the false match rate: the share of impostor scores, shape `(num_impostor,)`, that are accepted."""
-    return float(np.mean(checked_scores(impostor_scores, "impostor_scores") >= threshold))
-
-
-def fnmr_at(genuine_scores: ArrayLike, threshold: float) -> float:
-    """Returns the false non-match rate: the share of genuine scores, shape `(num_genuine,)`, that are refused."""
-    return float(np.mean(checked_scores(genuine_scores, "genuine_scores") < threshold))
-
-
 def threshold_at_fmr(impostor_scores: ArrayLike, fmr: float) -> float:
     """Returns the smallest threshold whose false match rate does not exceed a target.
 

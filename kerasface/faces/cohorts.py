@@ -105,11 +105,6 @@ def embedder_of(fingerprint: str) -> str:
     return fingerprint.rsplit("-", 1)[0]
 
 
-def cohort_cards(fingerprint: str) -> list[CohortCard]:
-    """Returns the cards of the parts that ship for an embedder, by name; none where it has no cohort."""
-    return [card for card, _ in _parts(embedder_of(fingerprint))]
-
-
 def draw_part(
     embeddings: np.ndarray, people: np.ndarray, size: int, *, num_components: int, spread: float = 1.0, seed: int = 0
 ) -> tuple[np.ndarray, float, float]:

@@ -22,7 +22,6 @@ from kerasface.gallery.store import GalleryDamagedError, GalleryKeyError
 KEY_BYTES = 32
 # Of AES-GCM. Random nonces are safe for 2^32 records under one key (NIST SP 800-38D, 8.3).
 NONCE_BYTES = 12
-TAG_BYTES = 16
 _MAX_KEY_FILE_BYTES = 1024
 
 

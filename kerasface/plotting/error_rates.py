@@ -164,40 +164,6 @@ def slices(parts: Sequence[Slice], attribute: str) -> go.Figure:
     return _laid_out(figure, 440)
 
 
-def error_versus_reject(rejected: np.ndarray, fnmr: Mapping[str, np.ndarray], fmr: float) -> go.Figure:
-    """Draws how the false non-match rate falls as the worst photos are refused, by each measure of quality.
-
-    The ideal measure would refuse exactly the pairs that go wrong.
-
-    Args:
-        rejected: Share of the pairs refused, rising from 0, shape `(num_points,)`.
-        fnmr: Measure to the rate among the pairs that remain, shape `(num_points,)`.
-        fmr: False match rate at which the threshold stands.
-
-    Raises:
-        ValueError: If there is no measure, or the numbers of values differ.
-
-    Reference:
-        Grother, Tabassi, "Performance of Biometric Quality Measures", PAMI 2007.
-    """
-    rejected = np.asarray(rejected, dtype=np.float64)
-    if not fnmr or len(rejected) == 0 or any(len(values) != len(rejected) for values in fnmr.values()):
-        raise ValueError(
-            "Every measure needs a rate for each rejected share. "
-            f"Received: {len(rejected)} shares, rates { {name: len(values) for name, values in fnmr.items()} }."
-        )
-    at_all = max(float(values[0]) for values in fnmr.values())
-    ideal = np.maximum(at_all - rejected, 0) / np.maximum(1 - rejected, 1e-9)
-    figure = go.Figure(
-        go.Scatter(x=rejected, y=ideal, mode="lines", name="ideal", line={"color": QUIET, "dash": "dot"})
-    )
-    for index, (name, values) in enumerate(fnmr.items()):
-        figure.add_trace(_line(rejected, values, name, index, "%{y:.2%} refused wrongly, %{x:.0%} left out"))
-    figure.update_xaxes(title="photos refused for their quality", tickformat=".0%", range=[0, float(rejected.max())])
-    figure.update_yaxes(title=f"one person refused, at an FMR of {fmr:.4g}", tickformat=".1~%", rangemode="tozero")
-    return _laid_out(figure, 400)
-
-
 def cmc_curve(shares: Mapping[str, Sequence[float]]) -> go.Figure:
     """Draws how often the right person is among the first names of an identification.
 

@@ -9,7 +9,6 @@ from kerasface.data.augmentation import POLICIES
 from kerasface.data.cache.store import RecordStore
 from kerasface.data.pipelines import (
     epoch_order,
-    evaluation_batches,
     feature_batches,
     identity_batches,
     identity_rows,
@@ -103,11 +102,9 @@ def test_a_store_on_disk_gives_the_batches_of_the_array(tmp_path):
             for index in half:
                 store.add(str(index), IMAGES[index])
     stored = RecordStore(tmp_path, (SIZE, SIZE, 3), "uint8").array([str(index) for index in range(COUNT)])
-    for make, arguments in (
-        (training_batches, SETTINGS),
-        (evaluation_batches, {"batch_size": 4, "num_classes": CLASSES}),
-    ):
-        assert_equal_batches(collected(make(stored, LABELS, **arguments)), collected(make(IMAGES, LABELS, **arguments)))
+    assert_equal_batches(
+        collected(training_batches(stored, LABELS, **SETTINGS)), collected(training_batches(IMAGES, LABELS, **SETTINGS))
+    )
 
 
 def test_a_memory_map_will_do(tmp_path):
@@ -116,12 +113,6 @@ def test_a_memory_map_will_do(tmp_path):
     assert_equal_batches(
         collected(training_batches(mapped, LABELS, **SETTINGS)), collected(training_batches(IMAGES, LABELS, **SETTINGS))
     )
-
-
-def test_evaluation_keeps_order_and_images():
-    batches = collected(evaluation_batches(IMAGES, LABELS, batch_size=8, num_classes=CLASSES))
-    np.testing.assert_array_equal(np.concatenate([images for images, _ in batches]), IMAGES)
-    np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches]), np.eye(CLASSES)[LABELS])
 
 
 def test_the_shapes_are_known_before_the_first_batch():
@@ -144,7 +135,7 @@ def test_a_model_trains_on_the_batches():
     history = model.fit(
         batches,
         shuffle=False,  # Keras warns otherwise that it will not shuffle a dataset
-        validation_data=evaluation_batches(IMAGES, LABELS, batch_size=4, num_classes=CLASSES),
+        validation_data=(IMAGES, np.eye(CLASSES)[LABELS]),
         verbose=0,
     )
     assert np.isfinite(history.history["loss"]).all()

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from kerasface.evaluation.verification import (
     evaluate_verification,
-    fmr_at,
-    fnmr_at,
     num_impostor_needed,
     roc,
     tar_at_fmr,
@@ -22,25 +20,20 @@ from kerasface.evaluation.verification import (
 score_lists = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=60)
 
 
+def fmr_at(impostor_scores, threshold):
+    return np.mean(np.asarray(impostor_scores, np.float64) >= threshold)
+
+
+def fnmr_at(genuine_scores, threshold):
+    return np.mean(np.asarray(genuine_scores, np.float64) < threshold)
+
+
 def overlapping_pairs(num_folds=5, per_half=60, seed=0):
     """Scores of two overlapping normal distributions, two decimals so that ties occur."""
     generator = np.random.default_rng(seed)
     same = np.tile(np.repeat([True, False], per_half), num_folds)
     scores = np.where(same, generator.normal(0.6, 0.15, same.size), generator.normal(0.1, 0.2, same.size)).round(2)
     return scores, same, np.repeat(np.arange(num_folds), 2 * per_half)
-
-
-@given(scores=score_lists, thresholds=st.tuples(st.floats(-1.5, 1.5), st.floats(-1.5, 1.5)))
-def test_fmr_falls_and_fnmr_rises_with_the_threshold(scores, thresholds):
-    low, high = sorted(thresholds)
-    assert fmr_at(scores, low) >= fmr_at(scores, high)
-    assert fnmr_at(scores, low) <= fnmr_at(scores, high)
-    assert fmr_at(scores, low) + fnmr_at(scores, low) == pytest.approx(1)  # the same scores: accepted or refused
-
-
-def test_a_score_at_the_threshold_is_accepted():
-    assert fmr_at([0.1, 0.5, 0.9], 0.5) == pytest.approx(2 / 3)
-    assert fnmr_at([0.1, 0.5, 0.9], 0.5) == pytest.approx(1 / 3)
 
 
 @given(scores=score_lists, fmr=st.floats(0, 1), dtype=st.sampled_from([np.float32, np.float64]))
@@ -298,7 +291,7 @@ def test_bad_input():
     with pytest.raises(ValueError, match="same must be True or False"):
         roc([0.1, 0.2], [1, 2])
     with pytest.raises(ValueError, match=r"shape \(0,\)"):
-        fmr_at([], 0.5)
+        threshold_at_fmr([], 0.5)
     with pytest.raises(ValueError, match=r"Received: fmr=1\.5"):
         threshold_at_fmr([0.5], 1.5)
     with pytest.raises(ValueError, match="NaN"):

@@ -5,10 +5,10 @@ import hashlib
 import numpy as np
 import pytest
 
+from kerasface.faces import cohorts
 from kerasface.faces.cohorts import (
     CohortCard,
     CohortError,
-    cohort_cards,
     draw_part,
     embedder_of,
     from_file,
@@ -25,7 +25,7 @@ def people(count=30, photos=3, dim=16, seed=0):
 
 
 def test_what_ships_covers_three_populations_for_any_number_of_views():
-    cards = cohort_cards(embedder_fingerprint(6))
+    cards = [card for card, _ in cohorts._parts(embedder_of(embedder_fingerprint(6)))]
     assert [card.name for card in cards] == ["gtech", "lfw", "portraits"]
     assert all(card.nearest_drawn <= card.nearest_stranger for card in cards)
     assert all(card.terms and card.description for card in cards)
@@ -35,7 +35,6 @@ def test_what_ships_covers_three_populations_for_any_number_of_views():
 
 def test_an_embedder_without_a_cohort_has_no_normalizer():
     assert normalizer_of("sface-0123-five_points-4567-6views") is None
-    assert cohort_cards("sface-0123-five_points-4567-6views") == []
     assert embedder_of("face_resnet-1-five_points-2-6views") == "face_resnet-1-five_points-2"
 
 

@@ -30,7 +30,7 @@ def open_map(tmp_path, monkeypatch):
     """Function that opens the map by its address; few digits, and PCA as the first method, keep it quick."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(inspect_map_sources, "DIGITS", NUM_DIGITS)
-    monkeypatch.setattr(inspect_map, "METHODS", {"PCA": "pca", "t-SNE": "tsne", "UMAP": "umap"})
+    monkeypatch.setattr(inspect_map, "METHODS", {"PCA": "pca", "t-SNE": "tsne"})
 
     def opened(source=None):
         page = AppTest.from_file(APP, default_timeout=120)
@@ -110,7 +110,6 @@ def test_the_sample_needs_no_preparation(open_map):
     assert sorted(index for group in groups.values() for index in group) == list(range(NUM_DIGITS))
     assert sorted(map(int, hovered(page))) == list(range(NUM_DIGITS))
     assert all(address.startswith("data:image/png;base64,") for address in hovered(page).values())
-    assert "umap-learn" in "\n".join(caption.value for caption in page.caption)
     assert page.segmented_control(key="map_method").options == ["PCA", "t-SNE"]
 
 

@@ -94,24 +94,9 @@ def test_intervals_of_few_pairs_do_not_flatten_the_others():
     assert parts[0].fnmr.high < top < 2 * parts[0].fnmr.high < parts[1].fnmr.high
 
 
-def test_error_versus_reject_starts_at_all_and_shows_the_ideal():
-    rejected = np.array([0, 0.01, 0.02, 0.1])
-    figure = error_rates.error_versus_reject(rejected, {"<size>": [0.02, 0.018, 0.016, 0.01]}, 0.001)
-    ideal, line = figure.data
-    # Of 100 pairs two go wrong: without one of them, 1 of 99; without both, none.
-    assert list(ideal.y) == pytest.approx([0.02, 1 / 99, 0, 0])
-    assert list(line.y) == [0.02, 0.018, 0.016, 0.01]
-    assert line.name == "&lt;size&gt;"
-    with pytest.raises(ValueError, match="4 shares"):
-        error_rates.error_versus_reject(rejected, {"size": [0.02]}, 0.001)
-    with pytest.raises(ValueError, match="Every measure"):
-        error_rates.error_versus_reject(rejected, {}, 0.001)
-
-
-def test_many_lines_are_told_apart():
-    rates = {str(index): [0.02, 0.01] for index in range(12)}
-    figure = error_rates.error_versus_reject(np.array([0, 0.1]), rates, 0.001)
-    assert len({(trace.line.color, trace.line.dash) for trace in figure.data[1:]}) == 12
+def test_many_lines_differ():
+    figure = error_rates.cmc_curve({str(index): [0.9, 0.95] for index in range(12)})
+    assert len({(trace.line.color, trace.line.dash) for trace in figure.data}) == 12
 
 
 def test_cmc_counts_ranks_from_one():

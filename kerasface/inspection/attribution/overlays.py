@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from plotly.colors import diverging, sample_colorscale, sequential
 
@@ -60,24 +59,6 @@ def overlay_map(
     values, colours = _coloured(map, signed, limit)
     hiding = opacity * np.abs(values)[..., None]
     return np.rint(image * (1 - hiding) + colours * hiding).astype(np.uint8)
-
-
-def map_picture(map: np.ndarray, *, signed: bool, limit: float | None = None, side: int = 300) -> np.ndarray:
-    """Draws a map alone, its cells as squares: what it was before it was brought to the image's size.
-
-    Args:
-        map: `(rows, cols)`.
-        signed: As in `overlay_map`.
-        limit: As in `overlay_map`.
-        side: Longer side of the result in pixels.
-
-    Returns:
-        RGB uint8.
-    """
-    _, colours = _coloured(map, signed, limit)
-    scale = side / max(map.shape)
-    size = tuple(max(1, round(extent * scale)) for extent in map.shape[::-1])
-    return cv2.resize(colours, size, interpolation=cv2.INTER_NEAREST)
 
 
 def _coloured(map: np.ndarray, signed: bool, limit: float | None) -> tuple[np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-FEWEST = {"pca": 2, "tsne": 5, "umap": 5}  # points that each method needs
+FEWEST = {"pca": 2, "tsne": 5}  # points that each method needs
 _THUMBNAIL = 64  # pixels
 _CONTEXT = 1.25  # of a face's height
 _PERPLEXITY = 30.0
@@ -167,23 +167,23 @@ def project(
 ) -> Projection:
     """Lays embeddings out in two dimensions.
 
-    PCA keeps the directions in which they differ most and is quick: 100,000 take about a second. t-SNE and UMAP keep
+    PCA keeps the directions in which they differ most and is quick: 100,000 take about a second. t-SNE keeps
     who is near whom; how far apart groups lie, and how wide they are, means little there. t-SNE of 5,000 takes less
     than half a minute on two cores.
 
     Args:
         embeddings: `(num_points, embedding_dim)`.
-        method: `"pca"`, `"tsne"`, or `"umap"`, which needs the package `umap-learn`.
+        method: `"pca"` or `"tsne"`.
         seed: Of what is random.
         on_progress: Called with the number of steps done and their total.
 
     Raises:
-        ValueError: If the embeddings are malformed or too few, or the method is unknown or not installed.
+        ValueError: If the embeddings are malformed or too few, or the method is unknown.
 
     Reference:
         van der Maaten and Hinton, "Visualizing Data using t-SNE", JMLR 9, 2008; started from PCA and with the learning
         rate of Kobak and Berens, "The art of using t-SNE for single-cell transcriptomics", Nature Communications 10,
-        2019. McInnes, Healy and Melville, "UMAP", arXiv:1802.03426.
+        2019.
     """
     unit = unit_embeddings(embeddings)
     if method not in FEWEST:
@@ -194,7 +194,7 @@ def project(
     if method == "tsne":
         return _tsne(unit, seed, report)
     report(0, 1)
-    drawn = _pca(unit, seed) if method == "pca" else _umap(unit, seed)
+    drawn = _pca(unit, seed)
     report(1, 1)
     return drawn
 
@@ -239,20 +239,6 @@ def _tsne(unit: np.ndarray, seed: int, report: Progress) -> Projection:
     told = f"PCA to {dim} dimensions, then t-SNE with perplexity {perplexity:g}, {_STAGES * _ITERATIONS} iterations."
     told = f"{told} {_LOCAL}"
     return Projection(positions, "tsne", None, told)
-
-
-def _umap(unit: np.ndarray, seed: int) -> Projection:
-    try:
-        from umap import UMAP
-    except ImportError as error:
-        raise ValueError(
-            "A map by umap needs the package umap-learn: pip install umap-learn, or choose tsne or pca."
-        ) from error
-    near = min(15, len(unit) - 1)
-    # A seed makes it run in one thread; said so, it does not warn of it.
-    model = UMAP(n_neighbors=near, metric="cosine", init="pca", random_state=seed, n_jobs=1)
-    positions = np.asarray(model.fit_transform(unit), dtype=np.float32)
-    return Projection(positions, "umap", None, f"UMAP with {near} neighbours, by cosine. {_LOCAL}")
 
 
 def _principal(unit: np.ndarray, dim: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

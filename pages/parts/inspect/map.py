@@ -1,7 +1,6 @@
 """The view Map of the page Inspect: embeddings as points, who lies near whom, and names that seem to be wrong."""
 
 import csv
-import importlib.util
 import io
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from pages.parts.inspect.map_sources import Source, choose_source_or_stop
 from pages.parts.inspect.work import Report, kept, work
 from pages.parts.photos import plain
 
-METHODS = {"t-SNE": "tsne", "PCA": "pca", "UMAP": "umap"}
+METHODS = {"t-SNE": "tsne", "PCA": "pca"}
 AT_ONCE = 5000  # points that t-SNE lays out within half a minute; more begin when they are asked for
 MOST_SHOWN = 48  # of the chosen points and of the suspects, with their pictures
 NEAREST = 6
@@ -57,13 +56,9 @@ def show_map():
 
 
 def choose_method() -> str:
-    methods = [name for name in METHODS if name != "UMAP" or importlib.util.find_spec("umap")]
-    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        name = st.segmented_control(
-            "Method", methods, default=methods[0], required=True, key="map_method", persist_state="session"
-        )
-        if "UMAP" not in methods:
-            st.caption("UMAP is there as well once the package umap-learn is installed.", width="content")
+    name = st.segmented_control(
+        "Method", METHODS, default=next(iter(METHODS)), required=True, key="map_method", persist_state="session"
+    )
     return METHODS[name]
 
 

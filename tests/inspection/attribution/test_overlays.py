@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasface.inspection.attribution.overlays import colour_limit, map_picture, overlay_map
+from kerasface.inspection.attribution.overlays import colour_limit, overlay_map
 
 GREY = np.full((4, 5, 3), 128, dtype=np.uint8)
 
@@ -52,13 +52,6 @@ def test_single_pixels_do_not_hide_the_others():
     alone = np.zeros((100, 100))
     alone[3, 4] = 7
     assert colour_limit(alone) == 7
-
-
-def test_a_map_alone_shows_its_cells():
-    found = map_picture(np.array([[0.0, 1.0]]), signed=False, side=10)
-    assert found.shape == (5, 10, 3)
-    assert (found[:, :5] == found[0, 0]).all()
-    assert found[0, -1].tolist() == [0xFD, 0xE7, 0x25]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Maps: neighbours stay neighbours, sources agree on names, thumbnails show the face."""
 
-import sys
-import types
 from pathlib import Path
 
 import numpy as np
@@ -88,32 +86,6 @@ def test_the_fewest_points_and_equal_points_have_a_map(method):
 def test_too_few_points_are_refused(method):
     with pytest.raises(ValueError, match=f"needs {FEWEST[method]} points or more. Received: {FEWEST[method] - 1}"):
         project(groups(FEWEST[method] - 1, 1), method)
-
-
-def test_umap_says_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "umap", None)
-    with pytest.raises(ValueError, match="pip install umap-learn"):
-        project(groups(2, 5), "umap")
-
-
-def test_umap_compares_by_cosine(monkeypatch):
-    """With a stand-in for the package that draws the first two numbers of what it is given."""
-    asked = {}
-
-    class Umap:
-        def __init__(self, **settings):
-            asked.update(settings)
-
-        def fit_transform(self, points):
-            return points[:, :2].astype(np.float64)
-
-    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Umap))
-    embeddings = groups(2, 5)
-    drawn = project(embeddings, "umap", seed=3)
-    assert (asked["metric"], asked["random_state"], asked["n_neighbors"]) == ("cosine", 3, 9)
-    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-    np.testing.assert_allclose(drawn.positions, unit[:, :2], rtol=1e-5)
-    assert drawn.positions.dtype == np.float32
 
 
 def test_an_unknown_method_is_refused():
