@@ -7,10 +7,16 @@ from dataclasses import dataclass, replace
 
 from kerasface.train.recipe import check_fields, check_groups, setting
 
+# The losses by name, as classes of `kerasface.losses.pixels`; each can be taken with Dice added.
+LOSSES = {
+    "cross-entropy": "PixelCrossEntropy",
+    "dice": "DiceLoss",
+    "focal": "FocalLoss",
+}
 CHOICES = {
     "weights": ("pretrained", "none"),
     "decoder": ("transposed", "upsampled"),
-    "loss": ("cross-entropy", "dice", "focal", "cross-entropy+dice", "focal+dice"),
+    "loss": (*LOSSES, *(f"{name}+dice" for name in LOSSES if name != "dice")),
     "augment": ("none", "light", "standard", "strong"),
     "optimizer": ("adamw", "sgd"),
     "schedule": ("constant", "cosine", "one_cycle", "plateau"),
@@ -56,7 +62,7 @@ class SegmentRecipe:
         None, "Folder of pictures to put behind what is labelled. [a few come along]", is_path=True
     )
     flip: bool = setting(True, "Mirror half of the pictures when augmenting.")
-    loss: str = setting("cross-entropy+dice", "cross-entropy, dice, focal, or the sum of one with dice.")
+    loss: str = setting("cross-entropy+dice", f"{', '.join(LOSSES)}, or the sum of one with dice.")
     class_weights: float = setting(0.25, "How much rare classes weigh more in cross-entropy: 0 no more, 1 balanced.")
     head_epochs: int = setting(1, "Epochs of the decoder alone, on the frozen encoder.")
     epochs: int = setting(13, "Epochs of the decoder and the encoder's last blocks.")

@@ -10,7 +10,7 @@ from kerasface.data.backgrounds import installed_backgrounds, read_backgrounds
 from kerasface.data.masks.augmentation import POLICIES, MaskChanges
 from kerasface.data.masks.batches import epoch_rows, fitted, masked_batches
 from kerasface.data.pipelines import epoch_order, num_steps
-from kerasface.losses.pixels import DiceLoss, FocalLoss, PixelCrossEntropy, SumOfLosses
+from kerasface.losses import pixels
 from kerasface.models.backbones import check_frozen, freeze, frozen_state
 from kerasface.models.runtime import compile_network
 from kerasface.models.unet import Encoder, build_encoder, build_unet
@@ -19,7 +19,7 @@ from kerasface.train.engine.loop import Stage
 from kerasface.train.engine.optimizers import build_optimizer
 from kerasface.train.engine.schedules import build_schedule
 from kerasface.train.segmentation.data import PreparedMasks
-from kerasface.train.segmentation.recipe import SegmentRecipe
+from kerasface.train.segmentation.recipe import LOSSES, SegmentRecipe
 
 
 def build_model(recipe: SegmentRecipe, num_classes: int, *, mirror: bool = False) -> tuple[Encoder, keras.Model]:
@@ -85,13 +85,12 @@ def build_loss(recipe: SegmentRecipe, class_counts: np.ndarray) -> keras.losses.
         recipe: The settings.
         class_counts: Pixels of each class in the training masks, `(num_classes,)`.
     """
-    parts = {
-        "cross-entropy": lambda: PixelCrossEntropy(class_weights(class_counts, recipe.class_weights)),
-        "dice": DiceLoss,
-        "focal": FocalLoss,
-    }
-    losses = [parts[name]() for name in recipe.loss.split("+")]
-    return losses[0] if len(losses) == 1 else SumOfLosses(losses)
+    losses = []
+    for name in recipe.loss.split("+"):
+        kind = getattr(pixels, LOSSES[name])
+        weighted = name == "cross-entropy"
+        losses.append(kind(class_weights(class_counts, recipe.class_weights)) if weighted else kind())
+    return losses[0] if len(losses) == 1 else pixels.SumOfLosses(losses)
 
 
 def class_weights(class_counts: np.ndarray, power: float) -> list[float]:
