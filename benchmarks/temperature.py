@@ -62,7 +62,7 @@ def measured(source: Path, name: str, num_classes: int, photos: tuple[int, int],
     else:
         pictures = np.stack([fit_square(decode(path), recipe.image_size) for path in paths])
     (written,) = compile_network(run.model)(pictures)
-    told = run.card["calibration"]
+    told = run.card.calibration
     as_trained = apply_temperature(written, 1 / told["temperature"])
     scaled = apply_temperature(as_trained, told["fitted"])
     errors = [calibration(part, labels).ece for part in (as_trained, scaled, written)]

@@ -20,7 +20,7 @@ def show_runs(summaries: list[runs.RunSummary]):
     st.subheader("Models")
     usable = [summary for summary in summaries if summary.card]
     if usable:
-        rows = [(item.name, item.card["task"], len(item.card.get("labels", ()))) for item in usable]
+        rows = [(item.name, item.card.task, len(item.card.labels)) for item in usable]
         show_table([dict(zip(("name", "task", "classes"), row, strict=True)) for row in rows], "Models")
     elif not summaries:
         st.markdown("No model is trained yet. Verify and Gallery need none; Train makes one, here or in a terminal:")

@@ -153,17 +153,17 @@ def show_answer(entry: Recognition | AnalyzedFace, face_number: int | None, key:
 
 title = st.empty()
 model = choose_classifier()
-of_pictures = bool(model) and model.card["input"].get("kind") == "image"
+of_pictures = bool(model) and model.card.input.kind == "image"
 title.title("What is in these pictures?" if of_pictures else "Who is in these photos?")
 if model:
     st.markdown(
         f"{plain(unknown_note(model.card))} "
-        f"The bars tell how the model divides its choice among its {len(model.card.get('labels', ()))} classes."
+        f"The bars tell how the model divides its choice among its {len(model.card.labels)} classes."
     )
 source = choose_source("Photos", "photos")
 with st.container():  # one place, whatever is in it: the hint below keeps its own
     uploads = [] if source == "Sample" else choose_uploads(source)
-reads_digits = of_pictures and model.card.get("labels") == list("0123456789")
+reads_digits = of_pictures and model.card.labels == tuple("0123456789")
 photos = [sample_digit() if reads_digits else sample_portrait()] if source == "Sample" else uploads
 hint = st.empty()  # gone before the work begins, which would be told on top of it
 if not photos:
@@ -171,4 +171,4 @@ if not photos:
     st.stop()
 
 recognise = classifier_or_stop(model).recognise if model else analyzer_or_stop().analyze
-show_photos(photos, recognise, model.card["model_sha256"] if model else FACES_ONLY)
+show_photos(photos, recognise, model.card.model_sha256 if model else FACES_ONLY)

@@ -7,6 +7,7 @@ enter_through_app()  # before what takes seconds to import
 import streamlit as st
 
 from kerasface.faces.drawing import draw_mask
+from kerasface.runs.card import ModelInput
 from kerasface.tasks.segmentation import Segmentation
 from pages.parts.models import choose_segmenter_or_stop, segment_or_stop
 from pages.parts.photos import (
@@ -48,9 +49,9 @@ def choose_photo() -> Photo | None:
     return decode_upload(uploads[0]) if uploads else None
 
 
-def choose_whether_whole(card: dict) -> bool:
+def choose_whether_whole(taken: ModelInput) -> bool:
     """Asks whether the picture is looked at as a whole; a model that was not trained on faces leaves no choice."""
-    if not card["input"].get("context"):
+    if not taken.context:
         st.caption("This model was trained on whole pictures: no face is looked for.")
         return True
     st.session_state.setdefault("mode", FACES)  # not the widget's default, which a button must not contradict
@@ -112,7 +113,7 @@ def show_segmentation(photo: Photo, found: Segmentation, shown: Shown, model_nam
 st.title("What is where in this photo?")
 st.markdown("Every pixel gets the class that the model finds most probable there.")
 model = choose_segmenter_or_stop()
-whole = choose_whether_whole(model.card)
+whole = choose_whether_whole(model.card.input)
 with st.container():  # one place, whatever is in it: the hint below keeps its own
     photo = choose_photo()
 hint = st.empty()  # gone before the work begins, which would be told on top of it

@@ -356,7 +356,7 @@ CONTRACT = {
     },
     "inspection.stitched.Stitched.check_image": {"image": (NO_ARRAY, method(stitched, "check_image"))},
     "inspection.stitched.Stitched.weights": {"image": (NO_ARRAY, method(stitched, "weights", target=None))},
-    "inspection.subjects.model_square": {"photo": (PHOTOS, call("inspection.subjects.model_square", card={}))},
+    "inspection.subjects.model_square": {"photo": (PHOTOS, call("inspection.subjects.model_square", taken=None))},
     "inspection.attribution.faithfulness.deletion_insertion": {
         "image": (
             NO_ARRAY,

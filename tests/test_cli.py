@@ -21,6 +21,7 @@ from PIL import Image
 from kerasface import __version__
 from kerasface.cli import main
 from kerasface.models import pretrained
+from kerasface.runs.card import ModelCard
 from kerasface.runs.store import write_run
 from kerasface.train import looking
 from kerasface.train.classification import training as classify
@@ -287,7 +288,9 @@ def save_model(tmp_path, embedder):
         if kind == "face":
             card["input"]["alignment"] = embedder.alignment
         model = keras.Model(inputs, outputs)
-        return write_run(tmp_path / "saved_models", name, model=model, card=card, metrics={}, history=[])
+        return write_run(
+            tmp_path / "saved_models", name, model=model, card=ModelCard.from_dict(card), metrics={}, history=[]
+        )
 
     return save
 

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kerasface.cli import main
+from kerasface.runs.card import ModelCard
 from kerasface.runs.store import write_run
 
 LABELS = ["blue", "green", "red"]
@@ -28,7 +29,7 @@ def save_colours(root, name, kernel, labels=LABELS, **card):
     model = keras.Model(pictures, head(keras.layers.GlobalAveragePooling2D()(pictures)))
     head.set_weights([np.asarray(kernel, dtype=float), np.zeros(3)])
     card = {"task": "classify", "labels": labels, "input": {"kind": "image", "image_size": [8, 8]}, **card}
-    write_run(root, name, model=model, card=card, metrics={}, history=[])
+    write_run(root, name, model=model, card=ModelCard.from_dict(card), metrics={}, history=[])
 
 
 @pytest.fixture(scope="module")

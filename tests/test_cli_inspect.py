@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from kerasface.cli import main
 from kerasface.inspection.cost.comparison import SORT_KEYS
+from kerasface.runs.card import ModelCard
 from kerasface.runs.store import write_run
 
 
@@ -20,7 +21,7 @@ def runs(tmp_path_factory):
     model = keras.Model(inputs, keras.layers.Conv2D(4, 3, padding="same", name="conv")(inputs))
     card = {"task": "segment", "labels": list("abcd"), "input": {"kind": "segment", "image_size": [6, 8]}}
     root = tmp_path_factory.mktemp("saved_models")
-    write_run(root, "parts", model=model, card=card, metrics={}, history=[])
+    write_run(root, "parts", model=model, card=ModelCard.from_dict(card), metrics={}, history=[])
     return root
 
 
@@ -98,7 +99,7 @@ def test_what_cannot_be_done_is_said_in_one_line(run, words, code, problem):
 def test_a_model_for_other_sizes_is_an_error(run, tmp_path, runs):
     fixed = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
     card = {"task": "embed", "input": {"image_size": [8, 8]}}
-    write_run(tmp_path, "fixed", model=fixed, card=card, metrics={}, history=[])
+    write_run(tmp_path, "fixed", model=fixed, card=ModelCard.from_dict(card), metrics={}, history=[])
     result = run("layers", "--model", "fixed", "--runs", tmp_path, "--image-size", 9)
     assert (result.exit_code, result.stderr) == (
         1,

@@ -17,6 +17,7 @@ from kerasface.inspection.attribution import match
 from kerasface.inspection.attribution.match import DEFAULT_MATCH_METHOD, MATCH_METHODS
 from kerasface.inspection.attribution.methods import DEFAULT_METHOD, LAYER_METHODS, METHODS
 from kerasface.inspection.stitched import Stitched
+from kerasface.runs.card import ModelCard
 from kerasface.runs.store import write_run
 
 COLOURS = ["red", "green", "blue"]
@@ -50,7 +51,7 @@ def runs(tmp_path_factory, embedder):
     root = tmp_path_factory.mktemp("saved_models")
 
     def write(name, model, **card):
-        write_run(root, name, model=model, card=card, metrics={}, history=[])
+        write_run(root, name, model=model, card=ModelCard.from_dict(card), metrics={}, history=[])
 
     picture = {"kind": "image", "image_size": [SIDE, SIDE]}
     people = {"kind": "face", "image_size": [150, 150], "alignment": embedder.alignment}
@@ -134,7 +135,9 @@ def test_too_much_background_is_warned_of(run, photo, runs):
     model = part_model()
     model.layers[-1].set_weights([np.zeros((1, 1, 3, 2)), np.array([9.0, 0.0])])
     place = {"kind": "segment", "image_size": [64, 64], "context": 2.0}
-    write_run(runs, "nothing", model=model, card={**turned, "input": place}, metrics={}, history=[])
+    write_run(
+        runs, "nothing", model=model, card=ModelCard.from_dict({**turned, "input": place}), metrics={}, history=[]
+    )
     result = run("attribution", photo, "--model", "people", "--regions", "nothing")
     assert "100 % of what speaks for this answer lies on the background" in result.stderr
 

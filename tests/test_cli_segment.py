@@ -12,6 +12,7 @@ from PIL import Image
 from kerasface.cli import main
 from kerasface.faces import detection
 from kerasface.faces.detection import Face
+from kerasface.runs.card import ModelCard
 from kerasface.runs.store import write_run
 
 CLASSES = ["background", "skin", "hair"]
@@ -30,8 +31,8 @@ def runs(tmp_path_factory):
     place = {"kind": "segment", "image_size": [64, 64], "values": "RGB, 0 to 255", "context": 2.0}
     card = {"task": "segment", "labels": CLASSES, "colours": COLOURS, "input": place}
     root = tmp_path_factory.mktemp("saved_models")
-    write_run(root, "face-parts", model=model, card=card, metrics={}, history=[])
-    write_run(root, "names", model=model, card=card | {"task": "classify"}, metrics={}, history=[])
+    write_run(root, "face-parts", model=model, card=ModelCard.from_dict(card), metrics={}, history=[])
+    write_run(root, "names", model=model, card=ModelCard.from_dict(card | {"task": "classify"}), metrics={}, history=[])
     return root
 
 

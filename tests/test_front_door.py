@@ -52,6 +52,12 @@ def test_examples_run(folder, name):
     assert result.failed == 0
 
 
+@pytest.mark.slow
+def test_the_card_says_that_faces_are_segmented_one_by_one(folder):
+    face = kf.load("face-parts").predict("ada.jpg").faces[0]
+    assert face.areas()["skin"] > 0.1
+
+
 def test_a_photo_comes_in_any_form(folder):
     photo = data.astronaut()
     Image.fromarray(photo).save("ada.png")

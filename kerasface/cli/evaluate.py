@@ -73,9 +73,10 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
         told = {"strangers": list(answers[0].strangers), "failed": failed, **compared}
         print_json({**results[0].to_dict(), **told, "device": device_name(), "seconds": round(seconds(), 3)})
         return
-    of_faces = loaded[0].card["input"].get("kind", "face") == "face"
+    of_faces = loaded[0].card.input.of_faces
     for run, result in zip(loaded, results, strict=True):
-        whose = "the default" if (open_set_of(run.card) or {}).get("default") else "its"
+        known = open_set_of(run.card)
+        whose = "the default" if known and known.default else "its"
         _tell_classification(run.name, result, whose, "strangers" if of_faces else "none of the classes")
     if answers[0].strangers:
         whose = "of strangers" if of_faces else "of none of the classes"

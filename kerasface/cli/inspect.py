@@ -123,7 +123,7 @@ def inspected_model(run_name: str | None, architecture: str | None, image_size: 
 
     run = load_run(runs, run_name)
     if size is None and None in run.model.inputs[0].shape[1:3]:
-        size = tuple(run.card["input"]["image_size"])
+        size = run.card.input.image_size
     return run.model, size
 
 

@@ -70,10 +70,10 @@ def _square(run, photo, path: Path, min_face_size: float | None):
         RunError: If the card does not tell the size.
     """
     from kerasface.faces.detection import FaceDetector
-    from kerasface.inspection.subjects import looks_at_faces, model_square
+    from kerasface.inspection.subjects import model_square
 
-    face = face_of(photo, path, FaceDetector(min_face_size)) if looks_at_faces(run.card) else None
-    return model_square(photo, run.card, face)
+    face = face_of(photo, path, FaceDetector(min_face_size)) if run.card.input.looks_at_faces else None
+    return model_square(photo, run.card.input, face)
 
 
 def _levels(model, square, count: int, beside: Path) -> list[tuple]:

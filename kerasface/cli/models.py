@@ -79,7 +79,7 @@ def models(runs, as_json) -> None:
 
         ledger = [describe(entry) for entry in LEDGER]
         trained = [
-            {"name": run.name, "path": str(run.path), "task": run.card and run.card["task"], "problem": run.problem}
+            {"name": run.name, "path": str(run.path), "task": run.card and run.card.task, "problem": run.problem}
             for run in list_runs(runs)
         ]
     if as_json:

@@ -60,7 +60,7 @@ def segment(images, out, model, whole, opacity, min_face_size, runs, as_json) ->
                 results.append({"image": str(photo.path), **found, **notes_of(photo)})
                 if report:
                     report("photos", len(results), len(images))
-        digest = segmenter.run.card.get("model_sha256")
+        digest = segmenter.run.card.model_sha256
         _write_json(out / _SUMMARY, {"model": model, "model_sha256": digest, "whole": whole, "photos": results})
     problems = [result["error"] for result in results if "error" in result]
     for problem in problems:

@@ -5,41 +5,26 @@ then loaded with Keras's safe mode, which runs no code from the file.
 """
 
 import csv
-import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasface.files.paths import shipped
 from kerasface.files.replacement import names_left, replaced_whole, settle
 from kerasface.files.writing import sha256, write_json
+from kerasface.runs.card import ModelCard
+from kerasface.runs.records import RunError
 from kerasface.terminal.streams import NOT_TEXT
 
 if TYPE_CHECKING:
     import keras
 
 DEFAULT_ROOT = "saved_models"
+_CARD, _MODEL = "card.json", "model.keras"
 SHIPPED_ROOT = shipped(DEFAULT_ROOT)  # of the models that come with KerasFace; nothing is ever written there
-CARD_FORMAT = 1
-# Bounds on what is read before anything is known about a file.
-_MAX_CARD_BYTES = 16 * 2**20
-_MAX_MODEL_BYTES = 2 * 2**30
-_REQUIRED = {"format": int, "name": str, "task": str, "input": dict, "model_sha256": str}
-_OPEN_SET_SCORES = ("cosine", "mean_cosine", "probability")
-_OPEN_SET_NUMBERS = (
-    "threshold",
-    "unknown_accepted",
-    "unknown_accepted_high",
-    "known_accepted",
-    "num_unknown",
-    "num_known",
-)
-
-
-class RunError(RuntimeError):
-    """A trained model cannot be listed, read or written."""
+_MAX_MODEL_BYTES = 2 * 2**30  # read before anything is known about the file
 
 
 @dataclass(frozen=True)
@@ -55,7 +40,7 @@ class RunSummary:
 
     name: str
     path: Path
-    card: dict | None
+    card: ModelCard | None
     problem: str | None
 
 
@@ -67,13 +52,40 @@ class Run:
         name: Its name.
         card: Its card.
         model: The Keras model.
-        labels: Names of the classes in the order of the model's outputs; empty where it has none.
     """
 
     name: str
-    card: dict
+    card: ModelCard
     model: "keras.Model"
-    labels: tuple[str, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the model's outputs; empty where it has none."""
+        return self.card.labels
+
+    def check_task(self, task: str) -> None:
+        """Refuses a model that was trained for something else.
+
+        Raises:
+            RunError: If it was.
+        """
+        if self.card.task != task:
+            raise RunError(f"The model {self.name!r} does not {task}. Received: task={self.card.task!r}.")
+
+    def side(self) -> int:
+        """Returns the side of the squares of pixels that the model takes; one of any size was trained on that.
+
+        Raises:
+            RunError: If the card does not tell it, or another one than the model has.
+        """
+        shape = tuple(self.model.input_shape[1:])
+        match size := self.card.input.image_size:
+            case (side, other) if side == other and shape in {(a, b, 3) for a in (None, side) for b in (None, side)}:
+                return side
+        raise RunError(
+            f"The card of {self.name!r} must tell the square of RGB pixels that its model takes. "
+            f"Received: image_size={size and list(size)!r}; the model takes {shape}."
+        )
 
 
 def list_runs(root: str | os.PathLike = DEFAULT_ROOT) -> list[RunSummary]:
@@ -105,9 +117,9 @@ def load_run(root: str | os.PathLike, name: str) -> Run:
     folder = next((place / name for place in _looked_into(root) if (place / name).is_dir()), None)
     if folder is None:
         raise RunError(missing_model(root, name))
-    card = _read_card(folder)
-    path = folder / "model.keras"
-    _check_model_file(path, card["model_sha256"])
+    card = ModelCard.read(folder / _CARD)
+    path = folder / _MODEL
+    _check_model_file(path, card.model_sha256)
     # Seconds to import: a list of the models, or a model that is not there, needs none of it.
     import keras
 
@@ -117,10 +129,11 @@ def load_run(root: str | os.PathLike, name: str) -> Run:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise RunError(f"{path} matches its card but does not load: {error}") from error
-    labels = tuple(card.get("labels", ()))
-    if card["task"] == "classify" and len(labels) != model.output_shape[-1]:
-        raise RunError(f"The card of {name!r} names {len(labels)} classes; its model has {model.output_shape[-1]}.")
-    return Run(name, card, model, labels)
+    if card.task == "classify" and len(card.labels) != model.output_shape[-1]:
+        raise RunError(
+            f"The card of {name!r} names {len(card.labels)} classes; its model has {model.output_shape[-1]}."
+        )
+    return Run(name, card, model)
 
 
 def missing_model(root: str | os.PathLike, name: str) -> str:
@@ -143,7 +156,7 @@ def write_run(
     name: str,
     *,
     model: "keras.Model",
-    card: dict,
+    card: ModelCard,
     metrics: dict,
     history: Sequence[dict],
     rejected: Sequence[tuple[str, str]] = (),
@@ -157,7 +170,7 @@ def write_run(
         root: Folder of the runs; made if missing.
         name: Name of the run.
         model: The model to save.
-        card: The card; `format`, `name` and `model_sha256` are filled in here.
+        card: The card; `name` and `model_sha256` are filled in here.
         metrics: Contents of `metrics.json`.
         history: Rows of `history.csv`.
         rejected: `(file, reason)` of every file that was not used: `rejected.csv`.
@@ -177,11 +190,10 @@ def write_run(
         raise RunError(f"The run {name!r} was not written: the model has weights that are NaN or infinite.")
     try:
         with replaced_whole(folder) as beside:
-            model.save(beside / "model.keras")
-            digest = sha256(beside / "model.keras")
-            card = {"format": CARD_FORMAT, "name": name, **card, "model_sha256": digest}
-            write_json(beside / "card.json", card)
-            write_json(beside / "labels.json", card.get("labels", []))
+            model.save(beside / _MODEL)
+            card = replace(card, name=name, model_sha256=sha256(beside / _MODEL))
+            write_json(beside / _CARD, card.to_dict())
+            write_json(beside / "labels.json", card.labels)
             write_json(beside / "metrics.json", metrics)
             _write_csv(beside / "history.csv", history)
             _write_csv(beside / "rejected.csv", [{"file": file, "reason": why} for file, why in rejected])
@@ -225,52 +237,12 @@ def _looked_at(folder: Path) -> RunSummary | None:
 
 def _summary(folder: Path) -> RunSummary:
     try:
-        card = _read_card(folder)
-        if not (folder / "model.keras").is_file():
-            raise RunError(f"{folder / 'model.keras'} is missing.")
+        card = ModelCard.read(folder / _CARD)
+        if not (folder / _MODEL).is_file():
+            raise RunError(f"{folder / _MODEL} is missing.")
     except RunError as error:
         return RunSummary(folder.name, folder, None, str(error))
     return RunSummary(folder.name, folder, card, None)
-
-
-def _read_card(folder: Path) -> dict:
-    path = folder / "card.json"
-    try:
-        if path.stat().st_size > _MAX_CARD_BYTES:
-            raise RunError(f"{path} is larger than {_MAX_CARD_BYTES} bytes: no card of KerasFace.")
-        card = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path} is not valid JSON: {error}.") from error
-    if not isinstance(card, dict):
-        raise RunError(f"{path} must hold a JSON object. Received: {type(card).__name__}.")
-    for key, kind in _REQUIRED.items():
-        if not isinstance(card.get(key), kind):
-            raise RunError(f"{path} lacks a valid {key!r} ({kind.__name__}). Received: {card.get(key)!r}.")
-    labels = card.get("labels", [])
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise RunError(f"{path} must hold its labels as a list of names. Received: labels={labels!r}.")
-    if card["format"] != CARD_FORMAT:
-        raise RunError(f"{path} has format {card['format']}; this version reads format {CARD_FORMAT}.")
-    _check_open_set(path, card.get("open_set"))
-    return card
-
-
-def _check_open_set(path: Path, open_set) -> None:
-    """Refuses a threshold for the unknown without its score or the error rates that must be shown beside it."""
-    if open_set is None:
-        return
-    numbers = [open_set.get(key) for key in _OPEN_SET_NUMBERS] if isinstance(open_set, dict) else [None]
-    if not all(isinstance(number, int | float) for number in numbers) or open_set.get("score") not in _OPEN_SET_SCORES:
-        raise RunError(
-            f"{path} must hold the threshold for the unknown with a score of {_OPEN_SET_SCORES} and the numbers "
-            f"{', '.join(_OPEN_SET_NUMBERS)}. Received: open_set={open_set!r}."
-        )
-
-
-def _refuse_constant(constant: str):
-    raise ValueError(f"{constant} is no JSON number")
 
 
 def _check_model_file(path: Path, expected: str) -> None:

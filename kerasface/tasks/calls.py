@@ -20,6 +20,7 @@ from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.store import Consent, Person
 from kerasface.images.decoding import as_image
 from kerasface.models.runtime import Network, compile_network
+from kerasface.runs.card import ModelCard
 from kerasface.runs.store import DEFAULT_ROOT, Run, RunError, load_run
 from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, Enrolment, SourcePhoto
 from kerasface.tasks.identification import DEFAULT_FPIR, IdentifiedFace, Identifier
@@ -133,7 +134,7 @@ class LoadedModel:
     _predict: object
 
     @property
-    def card(self):
+    def card(self) -> ModelCard:
         """The model's card."""
         return self.run.card
 
@@ -170,14 +171,14 @@ def load(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> LoadedModel:
         ```
     """
     run = load_run(runs, name)
-    task = run.card["task"]
+    task = run.card.task
     if task == "classify":
         classifier = build_classifier(run, _analyzer)
         return LoadedModel(run, lambda image: classifier.recognise([image])[0])
     if task == "segment":
         segmenter = Segmenter(run)
-        is_of_faces = run.card["input"].get("kind") == "face"
-        return LoadedModel(run, segmenter.segment_faces if is_of_faces else segmenter.segment_whole)
+        of_faces = run.card.input.looks_at_faces
+        return LoadedModel(run, segmenter.segment_faces if of_faces else segmenter.segment_whole)
     if task == "embed":
         return LoadedModel(run, _TrainedEmbedder(run))
     raise RunError(f"The model {name!r} is of task {task!r}, which no photo can be put to.")

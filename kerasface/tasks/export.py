@@ -25,7 +25,7 @@ from kerasface.data.photos import read_photos
 from kerasface.files.writing import sha256, sync_path, write_json
 from kerasface.models.formats import FORMATS, INPUT, OUTPUT
 from kerasface.models.runtime import compile_network
-from kerasface.runs.store import Run
+from kerasface.runs.store import Run, RunError
 
 # float32 in another order of summation differs by about 1e-6 in these networks; a wrong weight by far more than this.
 DEFAULT_TOLERANCE = 1e-4
@@ -122,13 +122,13 @@ def export_run(
         max_difference, equal_top1 = _compare(run, format, expected, found, tolerance)
         certificate = Certificate(
             name=run.name,
-            model_sha256=run.card["model_sha256"],
+            model_sha256=run.card.model_sha256,
             format=format,
             files=_digests(beside, target.name),
             input=_input_description(run, image_size),
             output={"name": OUTPUT, "shape": [None, expected.shape[1]], "dtype": "float32"},
             labels=run.labels,
-            weights=run.card.get("weights", []),
+            weights=[source.to_dict() for source in run.card.weights],
             num_images=len(pixels),
             images=f"{source}, black, white and noise",
             max_difference=max_difference,
@@ -170,17 +170,18 @@ def _check_target(target: Path, format: str, overwrite: bool) -> None:
 
 def _image_size(run: Run) -> tuple[int, int]:
     """Returns height and width of the run's input in pixels, once it is sure that it is an image classifier's."""
-    if run.card["task"] != "classify":
-        raise ExportError(f"The model {run.name!r} does not classify. Received: task={run.card['task']!r}.")
-    match run.card["input"].get("image_size"):
-        case [int(height), int(width)]:
-            shapes = [tuple(tensor.shape) for tensor in run.model.inputs]
-            wanted = tf.TensorShape((None, height, width, 3))
-            if len(shapes) == 1 and len(run.model.outputs) == 1 and wanted.is_compatible_with(shapes[0]):
-                return height, width
-            raise ExportError(f"The model {run.name!r} must take one RGB image of {height} x {width}. Takes: {shapes}.")
-        case other:
-            raise ExportError(f"The card of {run.name!r} does not tell its image size. Received: image_size={other!r}.")
+    try:
+        run.check_task("classify")
+    except RunError as error:
+        raise ExportError(str(error)) from error
+    if run.card.input.image_size is None:
+        raise ExportError(f"The card of {run.name!r} does not tell its image size. Received: image_size=None.")
+    height, width = run.card.input.image_size
+    shapes = [tuple(tensor.shape) for tensor in run.model.inputs]
+    wanted = tf.TensorShape((None, height, width, 3))
+    if len(shapes) == 1 and len(run.model.outputs) == 1 and wanted.is_compatible_with(shapes[0]):
+        return height, width
+    raise ExportError(f"The model {run.name!r} must take one RGB image of {height} x {width}. Takes: {shapes}.")
 
 
 def _sample_images(image_size: tuple[int, int]) -> tuple[np.ndarray, str]:
@@ -270,14 +271,14 @@ def _whole_float32() -> Iterator[None]:
 
 def _input_description(run: Run, image_size: tuple[int, int]) -> dict:
     return {
-        **run.card["input"],
+        **run.card.input.to_dict(),
         "name": INPUT,
         "shape": [None, *image_size, 3],
         "axes": ["image", "row", "column", "channel"],
         "dtype": "uint8",
         "range": [0, 255],
         "channel_order": "RGB",
-        "alignment": run.card["input"].get("alignment"),
+        "alignment": run.card.input.alignment,
     }
 
 

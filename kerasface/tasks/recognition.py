@@ -17,6 +17,7 @@ from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.models.pretrained import weight_file
 from kerasface.models.runtime import compile_network
+from kerasface.runs.card import ModelCard, OpenSetThreshold
 from kerasface.runs.store import Run, RunError
 
 
@@ -140,7 +141,7 @@ def check_alignment(run: Run, analyzer: FaceAnalyzer) -> None:
     Raises:
         RunError: If it was trained on such.
     """
-    if (alignment := run.card["input"].get("alignment")) != analyzer.embedder.alignment:
+    if (alignment := run.card.input.alignment) != analyzer.embedder.alignment:
         raise RunError(
             f"The model {run.name!r} was trained on crops cut for {alignment!r}; "
             f"this front end cuts for {analyzer.embedder.alignment!r}. Train it again."
@@ -159,7 +160,7 @@ def build_classifier(run: Run, make_analyzer: Callable[[], FaceAnalyzer]) -> Fac
         RunError: If the run does not fit.
         ModelFileError: If a weight file of the face front end is missing or altered.
     """
-    return ImageClassifier(run) if _kind(run.card) == "image" else FaceClassifier(run, make_analyzer())
+    return ImageClassifier(run) if run.card.input.kind == "image" else FaceClassifier(run, make_analyzer())
 
 
 def name_folder(
@@ -175,17 +176,17 @@ def name_folder(
     Raises:
         ValueError: If `folder` cannot be read, or no folder in it is named like a class.
     """
-    labels, threshold = classifier.run.labels, open_set_of(classifier.run.card) or {}
+    labels, known = classifier.run.labels, open_set_of(classifier.run.card)
     recognise = partial(classifier.recognise, top=len(labels))
-    return name_pictures(folder, recognise, labels, threshold=threshold.get("threshold"), on_progress=on_progress)
+    return name_pictures(folder, recognise, labels, threshold=known and known.threshold, on_progress=on_progress)
 
 
-def open_set_of(card: dict) -> dict | None:
+def open_set_of(card: ModelCard) -> OpenSetThreshold | None:
     """Returns the threshold from which a model's answer counts as known, with its score and its error rates.
 
     A model has its own where strangers were at hand when it was trained. Where they were not, a classifier of faces by
-    the embeddings of `face_resnet` as published takes the one that was measured on other people; it is marked by
-    `"default": True`, and so is every card of an earlier version. For all others nothing was measured.
+    the embeddings of `face_resnet` as published takes the one that was measured on other people, its `default`, and
+    so does one of an earlier version, whose card holds none. For all others nothing was measured.
 
     Args:
         card: Card of a run of task `classify`.
@@ -193,30 +194,28 @@ def open_set_of(card: dict) -> dict | None:
     Returns:
         The threshold; `None` where nothing was measured: a stranger gets a name, too.
     """
-    if (own := card.get("open_set")) is not None:
-        return own
-    recipe, counted = card.get("recipe") or {}, (card.get("metrics") or {}).get("num_train")
-    num_classes = len(card.get("labels", ()))
-    frozen = not card.get("fine_tuned", recipe.get("epochs") != 0)
+    if card.open_set is not None:
+        return card.open_set
+    recipe, counted, num_classes = card.recipe, card.metrics.get("num_train"), len(card.labels)
+    frozen = not (recipe.get("epochs") != 0 if card.fine_tuned is None else card.fine_tuned)
     by_means = recipe.get("classifier") == "cosine" and recipe.get("head_epochs") == 0
-    score = "mean_cosine" if "class_means" in card else "cosine" if by_means else None
-    if not (_kind(card) == "face" and recipe.get("backbone") == "face_resnet" and frozen and score and counted):
+    score = "mean_cosine" if card.class_means else "cosine" if by_means else None
+    if not (card.input.of_faces and recipe.get("backbone") == "face_resnet" and frozen and score and counted):
         return None
-    if [entry.get("sha256") for entry in card.get("weights") or ()] != [weight_file("face_resnet").sha256]:
+    if [source.sha256 for source in card.weights] != [weight_file("face_resnet").sha256]:
         return None
     fingerprint = embedder_fingerprint(2 if recipe.get("mirror") else 1)
     point = classifier_point(fingerprint, num_classes, counted / num_classes)
-    return point and {"score": score, "default": True, **point.to_dict()}
+    return point and OpenSetThreshold(score=score, default=True, **point.to_dict())
 
 
-def unknown_note(card: dict) -> str:
+def unknown_note(card: ModelCard) -> str:
     """Tells what a model does with what it was not trained on, with the measured error rates of its threshold.
 
     Args:
         card: Card of a run of task `classify`.
     """
-    of_faces = _kind(card) == "face"
-    num_classes = len(card.get("labels", ()))
+    of_faces, num_classes = card.input.of_faces, len(card.labels)
     if (threshold := open_set_of(card)) is None:
         if not of_faces:
             return f"This model names one of its {num_classes} classes for every picture, whatever it shows."
@@ -225,7 +224,7 @@ def unknown_note(card: dict) -> str:
             "trained without strangers and cannot answer unknown, so take a name as the most alike of the people it "
             "knows. A gallery tells strangers."
         )
-    if threshold.get("default"):
+    if threshold.default:
         return _default_note(threshold)
     thing, others, taken, measured, own = (
         ("face", "strangers", "somebody known", "faces of strangers", "photos of known people")
@@ -233,25 +232,25 @@ def unknown_note(card: dict) -> str:
         else ("picture", "pictures of anything else", "one of the classes", "such pictures", "pictures of the classes")
     )
     return (
-        f"A {thing} counts as known from a {threshold['score']} of {threshold['threshold']:.3f} on. "
-        f"At this threshold {_percent(threshold['unknown_accepted'])} of {others} are taken for {taken} "
-        f"(up to {_percent(threshold['unknown_accepted_high'])} at 95 % confidence), "
-        f"measured on {threshold['num_unknown']:,} {measured}, "
-        f"and {_percent(1 - threshold['known_accepted'])} of {threshold['num_known']:,} {own} are called unknown."
+        f"A {thing} counts as known from a {threshold.score} of {threshold.threshold:.3f} on. "
+        f"At this threshold {_percent(threshold.unknown_accepted)} of {others} are taken for {taken} "
+        f"(up to {_percent(threshold.unknown_accepted_high)} at 95 % confidence), "
+        f"measured on {threshold.num_unknown:,} {measured}, "
+        f"and {_percent(1 - threshold.known_accepted)} of {threshold.num_known:,} {own} are called unknown."
     )
 
 
-def _default_note(threshold: dict) -> str:
+def _default_note(threshold: OpenSetThreshold) -> str:
     """What is said of a threshold that was measured on other people."""
-    alike = threshold["alike_accepted"]
+    alike = threshold.alike_accepted
     return (
-        f"A face counts as known from a cosine of {threshold['threshold']:.3f} on: the default for "
-        f"{threshold['num_classes']} people, as this model was trained without strangers. It was not measured on these "
-        f"people but on others ({threshold['data']}, {threshold['date']}): "
-        f"{_percent(threshold['unknown_accepted'])} of strangers are taken for somebody known "
-        f"({_percent(threshold['unknown_accepted_low'])} to {_percent(threshold['unknown_accepted_high'])} at 95 % "
+        f"A face counts as known from a cosine of {threshold.threshold:.3f} on: the default for "
+        f"{threshold.num_classes} people, as this model was trained without strangers. It was not measured on these "
+        f"people but on others ({threshold.data}, {threshold.date}): "
+        f"{_percent(threshold.unknown_accepted)} of strangers are taken for somebody known "
+        f"({_percent(threshold.unknown_accepted_low)} to {_percent(threshold.unknown_accepted_high)} at 95 % "
         + (f"confidence; {_percent(alike)} where all photos were taken at one place)" if alike else "confidence)")
-        + f", and {_percent(1 - threshold['known_accepted'])} of photos of known people are called unknown."
+        + f", and {_percent(1 - threshold.known_accepted)} of photos of known people are called unknown."
     )
 
 
@@ -259,10 +258,10 @@ class _Judge:
     """A run's network with its labels and its threshold: squares in, answers out."""
 
     def __init__(self, run: Run):
-        self.image_size = _image_size(run)
+        self.image_size = run.side()
         self._labels = run.labels
         self._threshold = open_set_of(run.card)
-        score = (self._threshold or {}).get("score")
+        score = self._threshold and self._threshold.score
         self._network = compile_network(_scoring_model(run, score))
         self._means = _class_means(run) if score == "mean_cosine" else None
 
@@ -278,31 +277,15 @@ class _Judge:
             order = np.argsort(-row, kind="stable")[:top]
             yield {
                 "top": tuple((self._labels[index], float(row[index])) for index in order),
-                "decision": self._threshold and ("known" if score >= self._threshold["threshold"] else "unknown"),
+                "decision": self._threshold and ("known" if score >= self._threshold.threshold else "unknown"),
                 "score": self._threshold and score,
             }
 
 
-def _kind(card: dict) -> str:
-    return card["input"].get("kind", "face")  # cards of earlier versions know faces only and do not say so
-
-
 def _check_kind(run: Run, kind: str) -> None:
-    if run.card["task"] != "classify":
-        raise RunError(f"The model {run.name!r} does not classify. Received: task={run.card['task']!r}.")
-    if (found := _kind(run.card)) != kind:
+    run.check_task("classify")
+    if (found := run.card.input.kind) != kind:
         raise RunError(f"The model {run.name!r} is no classifier of input {kind!r}. Received: kind={found!r}.")
-
-
-def _image_size(run: Run) -> int:
-    size = run.card["input"].get("image_size")
-    match size:
-        case [int(height), int(width)] if height == width and run.model.input_shape[1:] == (height, width, 3):
-            return height
-    raise RunError(
-        f"The card of {run.name!r} must tell the square of RGB pixels that its model takes. "
-        f"Received: image_size={size!r}; the model takes {run.model.input_shape[1:]}."
-    )
 
 
 def _scoring_model(run: Run, score: str | None) -> keras.Model:
@@ -324,7 +307,7 @@ def _scoring_model(run: Run, score: str | None) -> keras.Model:
 def _class_means(run: Run) -> np.ndarray:
     """Mean embeddings of the classes of a run, of length 1, `(num_classes, embedding_dim)`."""
     try:
-        means = np.asarray(run.card["class_means"], dtype=np.float32)
+        means = np.asarray(run.card.class_means, dtype=np.float32)
     except (TypeError, ValueError):
         means = np.empty(0)
     if means.ndim != 2 or len(means) != len(run.labels) or not np.isfinite(means).all():

@@ -144,7 +144,7 @@ class Segmenter:
         self.run = run
         self.classes = _checked_classes(run)
         self.colours = _checked_colours(run)
-        self._side = _checked_side(run)
+        self._side = run.side()
         self._detector = detector
         self._network = compile_network(run.model, max_batch=_BATCH)
 
@@ -226,8 +226,7 @@ class Segmenter:
 
 
 def _checked_classes(run: Run) -> tuple[str, ...]:
-    if run.card["task"] != "segment":
-        raise RunError(f"The model {run.name!r} does not segment. Received: task={run.card['task']!r}.")
+    run.check_task("segment")
     shape = run.model.output_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != len(run.labels):
         raise RunError(
@@ -238,37 +237,18 @@ def _checked_classes(run: Run) -> tuple[str, ...]:
 
 
 def _checked_colours(run: Run) -> tuple[tuple[int, int, int], ...]:
-    match colours := run.card.get("colours"):
-        case [*entries] if len(entries) == len(run.labels) and all(map(_is_colour, entries)):
-            return tuple(map(tuple, entries))
+    if run.card.colours:
+        return run.card.colours
     raise RunError(
         f"The card of {run.name!r} must hold a colour [R, G, B] of 0 to 255 for each of its {len(run.labels)} classes. "
-        f"Received: colours={colours!r}."
-    )
-
-
-def _is_colour(entry) -> bool:
-    return isinstance(entry, list) and len(entry) == 3 and all(isinstance(v, int) and 0 <= v <= 255 for v in entry)
-
-
-def _checked_side(run: Run) -> int:
-    """Returns the side of the squares that the model was trained on, in pixels."""
-    size, shape = run.card["input"].get("image_size"), run.model.input_shape
-    match size:
-        case [int(height), int(width)] if height == width > 0 and shape[3] == 3:
-            if all(extent in (None, height) for extent in shape[1:3]):
-                return height
-    raise RunError(
-        f"The card of {run.name!r} must tell the square of RGB pixels that its model takes. "
-        f"Received: image_size={size!r}; the model takes {shape[1:]}."
+        "Received: colours=None."
     )
 
 
 def _checked_context(run: Run) -> float:
     """Returns the side of the square around a face, in heights of its box."""
-    match context := run.card["input"].get("context"):
-        case int() | float() if 0 < context < float("inf"):
-            return context
+    if context := run.card.input.context:
+        return context
     raise RunError(
         f"The model {run.name!r} was not trained on faces: segment the picture as a whole (`segment_whole`, --whole). "
         f"Received: context={context!r} in its card."

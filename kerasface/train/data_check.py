@@ -90,7 +90,7 @@ def _few(prepared: PreparedData) -> str | None:
 
 
 def _strangers(prepared: PreparedData) -> str | None:
-    if len(prepared.unknown) or prepared.input.get("kind") != "face":
+    if len(prepared.unknown) or not prepared.input.of_faces:
         return None
     return (
         "There are no strangers: who is known is decided by a default that was measured on other people; where none "

@@ -81,8 +81,8 @@ def choose_classifier(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary | None:
     """
     summaries = runs.list_runs(root)
     show_broken_runs(summaries)
-    usable = {summary.name: summary for summary in summaries if summary.card and summary.card["task"] == "classify"}
-    people = [name for name, summary in usable.items() if summary.card["input"].get("kind", "face") == "face"]
+    usable = {summary.name: summary for summary in summaries if summary.card and summary.card.task == "classify"}
+    people = [name for name, summary in usable.items() if summary.card.input.of_faces]
     if not people:
         st.info(
             "No model is trained yet that names people: faces are found, and Gallery names them from a photo of each "
@@ -100,7 +100,7 @@ def choose_classifier(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary | None:
 def classifier_or_stop(chosen: runs.RunSummary) -> FaceClassifier | ImageClassifier:
     """The chosen classifier; where it or the face models cannot be loaded, the page says so and ends here."""
     try:
-        return _classifier(str(chosen.path.parent.absolute()), chosen.name, chosen.card["model_sha256"])
+        return _classifier(str(chosen.path.parent.absolute()), chosen.name, chosen.card.model_sha256)
     except (runs.RunError, ModelFileError) as error:
         st.error(plain(told(error)), icon=":material/error:")
         st.stop()
@@ -110,7 +110,7 @@ def choose_segmenter_or_stop(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary:
     """Lets the user pick a model that segments; where there is none, the page says how to get one and ends here."""
     summaries = runs.list_runs(root)
     show_broken_runs(summaries)
-    usable = {summary.name: summary for summary in summaries if summary.card and summary.card["task"] == "segment"}
+    usable = {summary.name: summary for summary in summaries if summary.card and summary.card.task == "segment"}
     if not usable:
         st.info(plain(f"There is no model that segments. {runs.missing_model(root, SHIPPED_SEGMENTER)}"))
         st.markdown("Or make one from a folder with `images` and, of the same names, `masks`:")
@@ -123,7 +123,7 @@ def choose_segmenter_or_stop(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary:
 def segment_or_stop(chosen: runs.RunSummary, image: np.ndarray, *, whole: bool) -> Segmentation:
     """Segments a photo; where the model or the detector cannot be loaded, the page says so and ends here."""
     try:
-        segmenter = _segmenter(str(chosen.path.parent.absolute()), chosen.name, chosen.card["model_sha256"])
+        segmenter = _segmenter(str(chosen.path.parent.absolute()), chosen.name, chosen.card.model_sha256)
         with st.spinner("Looking at the photo"):
             return segmenter.segment_whole(image) if whole else segmenter.segment_faces(image)
     except (runs.RunError, ModelFileError) as error:

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="Processes are forked
 # A writer of runs that costs nothing. `check` looks as the product does, and looks into every file that is left.
 WRITER = """
 import json, os, pathlib, random, signal, sys, time
+from kerasface.runs.card import ModelCard
 from kerasface.runs.store import list_runs, write_run
 
 class Model:
@@ -29,7 +30,7 @@ class Model:
         path.write_text(self.version)
 
 def write(root, version):
-    card = {"task": "classify", "input": {}, "labels": [version]}
+    card = ModelCard.from_dict({"task": "classify", "input": {}, "labels": [version]})
     write_run(root, "faces", model=Model(version), card=card, metrics={"version": version}, history=[])
 
 def check(root, versions):
@@ -39,7 +40,7 @@ def check(root, versions):
     version = files["model.keras"]
     assert version in versions, (version, versions)
     assert json.loads(files["metrics.json"]) == {"version": version}
-    assert summary.card["labels"] == [version]
+    assert summary.card.labels == (version,)
     assert len(files) == 6, files
     beside = {path.name for path in root.iterdir()} - {"faces", ".faces.previous"}
     assert not beside, beside

@@ -5,12 +5,13 @@ import pytest
 
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE
 from kerasface.faces.detection import Face
-from kerasface.inspection.subjects import looks_at_faces, model_square
+from kerasface.inspection.subjects import model_square
+from kerasface.runs.card import ModelInput
 from kerasface.runs.store import RunError
 
 
-def card(**asked):
-    return {"input": {"image_size": [40, 40], **asked}}
+def taken(**asked):
+    return ModelInput(**{"image_size": (40, 40), **asked})
 
 
 @pytest.fixture
@@ -25,39 +26,39 @@ def face():
 
 
 def test_faces_are_looked_at_by_models_of_crops_and_of_squares():
-    assert looks_at_faces(card(alignment="five points"))
-    assert looks_at_faces(card(context=2.2))
-    assert not looks_at_faces(card(kind="image"))
+    assert taken(alignment="five points").looks_at_faces
+    assert taken(context=2.2).looks_at_faces
+    assert not taken(kind="image").looks_at_faces
 
 
 def test_a_model_of_pictures_sees_the_middle(photo, face):
     """Of 150 x 200 pixels the largest square has columns 25 to 174; at its own size nothing is resampled."""
-    found = model_square(photo, {"input": {"image_size": [150, 150]}}, face)
+    found = model_square(photo, taken(image_size=(150, 150)), face)
     np.testing.assert_array_equal(found, photo[:, 25:175])
 
 
 def test_a_model_of_squares_sees_the_square_around_the_face(photo, face):
     """Its side is half of the box's height, 40 pixels around the box's centre at x 70, y 70."""
-    found = model_square(photo, card(context=0.5), face)
+    found = model_square(photo, taken(context=0.5), face)
     np.testing.assert_array_equal(found, photo[50:90, 50:90])
 
 
 def test_a_model_of_squares_sees_a_lying_face_upright(photo, face):
     """It lies with its head to the left, so its height, 60 pixels, is the box's width."""
-    found = model_square(photo, card(context=0.5, image_size=[30, 30]), replace(face, turned=90))
+    found = model_square(photo, taken(context=0.5, image_size=(30, 30)), replace(face, turned=90))
     np.testing.assert_array_equal(found, np.rot90(photo[55:85, 55:85], -1))
 
 
 def test_a_model_of_crops_sees_the_aligned_face(photo, face):
     """Landmarks that lie on the template already move nothing: the crop is the photo's corner."""
-    found = model_square(photo, {"input": {"image_size": [150, 150], "alignment": "five points"}}, face)
+    found = model_square(photo, taken(image_size=(150, 150), alignment="five points"), face)
     assert abs(found.astype(int) - photo[:, :150])[2:-2, 2:-2].max() <= 2
-    assert model_square(photo, card(alignment="five points"), face).shape == (40, 40, 3)
+    assert model_square(photo, taken(alignment="five points"), face).shape == (40, 40, 3)
 
 
 def test_what_is_missing_is_said(photo, face):
     with pytest.raises(ValueError, match="face=None"):
-        model_square(photo, card(context=2.0))
-    for size in (None, [40, 30], [0, 0], "40"):
+        model_square(photo, taken(context=2.0))
+    for size in (None, (40, 30)):
         with pytest.raises(RunError, match="square of pixels"):
-            model_square(photo, card(image_size=size), face)
+            model_square(photo, taken(image_size=size), face)

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from kerasface.inspection.cost.calculators import weights_mebibytes
 from kerasface.models.backbones import backbone_names
 from kerasface.runs import store as runs
+from kerasface.runs.card import ModelCard
 from pages.architectures import VIEWS
 from pages.parts.architectures import compare as architectures_compare
 from pages.parts.architectures.ideas import idea_of
@@ -45,7 +46,7 @@ def trained(tmp_path):
         "input": {"kind": "image", "image_size": [9, 9], "values": "RGB, 0 to 255"},
         "backbone": "simple_cnn",
     }
-    runs.write_run(root, "mine", model=model, card=card, metrics={}, history=[{"epoch": 1}])
+    runs.write_run(root, "mine", model=model, card=ModelCard.from_dict(card), metrics={}, history=[{"epoch": 1}])
     (root / "old").mkdir()
     (root / "old" / "card.json").write_text("{}", encoding="utf-8")
 

@@ -21,6 +21,7 @@ from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.operating_points import operating_point, pair_calibration
 from kerasface.population import judging
 from kerasface.runs import store as runs
+from kerasface.runs.card import ModelCard
 from pages.parts.evaluate import models as evaluate_models
 from pages.parts.evaluate.confused import judged_of, people_html
 from pages.parts.evaluate.data import (
@@ -365,7 +366,14 @@ def test_a_metric_training_sees_the_crops_at_its_own_size(tmp_path, analyzer, po
         "embedding": {"dim": 3, "fingerprint": "colours"},
     }
     for name, changes in (("colours", {}), ("other", {"input": card["input"] | {"alignment": "another"}})):
-        runs.write_run(tmp_path / "runs", name, model=model, card=card | changes, metrics={}, history=[{"epoch": 1}])
+        runs.write_run(
+            tmp_path / "runs",
+            name,
+            model=model,
+            card=ModelCard.from_dict(card | changes),
+            metrics={},
+            history=[{"epoch": 1}],
+        )
     colours, other = list_models(str(tmp_path / "runs"))[-2:]
     people = People("one photo", [tmp_path / "1.png"], np.zeros(1, dtype=np.int64), ["Eileen"])
     Image.fromarray(portrait).save(people.paths[0])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kerasface.runs import store as runs
+from kerasface.runs.card import ModelCard
 from pages.parts.inspect import channel as inspect_channel
 from pages.parts.inspect.models import EMBEDDER
 from tests.pages.conftest import png
@@ -38,7 +39,7 @@ def save_classifier(root, name="pictures", *, labels=LABELS, relu=True, convolut
     model = keras.Model(pictures, head(x), name=name)
     head.bias.assign(np.log(PROBABILITIES[: len(labels)]))
     card = {"task": "classify", "labels": list(labels), "input": {"kind": "image", **asked}}
-    return runs.write_run(root, name, model=model, card=card, metrics={}, history=[{"epoch": 1}])
+    return runs.write_run(root, name, model=model, card=ModelCard.from_dict(card), metrics={}, history=[{"epoch": 1}])
 
 
 def small_weights():

@@ -10,6 +10,7 @@ from kerasface.inspection.attribution.methods import DEFAULT_METHOD, METHODS
 from kerasface.inspection.attribution.targets import ClassTarget
 from kerasface.inspection.attribution.watched import Watched
 from kerasface.inspection.stitched import Stitched
+from kerasface.runs.card import ModelCard
 from kerasface.runs.store import load_run
 from pages.parts.inspect import attribution as inspect_attribution
 from pages.parts.inspect import questions as inspect_questions
@@ -235,7 +236,14 @@ def test_a_model_with_several_outputs_is_a_sentence(open_page, tmp_path):
     maps = keras.layers.Conv2D(2, 3, activation="softmax", padding="same")
     model = keras.Model(pictures, [maps(pictures), keras.layers.Flatten()(pictures)])
     card = {"task": "segment", "labels": ["a", "b"], "colours": [[0, 0, 0]] * 2, "input": {"image_size": [16, 16]}}
-    runs.write_run(tmp_path / "saved_models", "two", model=model, card=card, metrics={}, history=[{"epoch": 1}])
+    runs.write_run(
+        tmp_path / "saved_models",
+        "two",
+        model=model,
+        card=ModelCard.from_dict(card),
+        metrics={},
+        history=[{"epoch": 1}],
+    )
     page = open_view(open_page, "answer")
     assert "one output" in page.error[0].value
     page.segmented_control(key="inspect_view").set_value("faces").run()

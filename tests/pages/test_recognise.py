@@ -6,6 +6,7 @@ import pytest
 
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.runs import store as runs
+from kerasface.runs.card import ModelCard
 from kerasface.tasks.recognition import FaceClassifier
 from pages.parts import models as page_models
 
@@ -40,7 +41,12 @@ def save_model(tmp_path, alignment):
         if kind == "face":
             card["input"]["alignment"] = alignment
         return runs.write_run(
-            tmp_path / "saved_models", name, model=model, card=card, metrics={}, history=[{"epoch": 1}]
+            tmp_path / "saved_models",
+            name,
+            model=model,
+            card=ModelCard.from_dict(card),
+            metrics={},
+            history=[{"epoch": 1}],
         )
 
     return save

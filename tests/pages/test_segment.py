@@ -12,6 +12,7 @@ from kerasface.faces.detection import Face
 from kerasface.faces.drawing import CHOSEN, mask_png
 from kerasface.models.pretrained import ModelFileError
 from kerasface.runs import store as runs
+from kerasface.runs.card import ModelCard
 from kerasface.tasks.segmentation import Segmentation, SegmentedFace
 from pages.parts import models as page_models
 from pages.parts.segment.drawing import numbered, overlay_png, resized
@@ -35,7 +36,9 @@ def save_segmenter(root, name="face-parts", **changes):
         "colours": [list(colour) for colour in COLOURS],
         "input": {"kind": "segment", "image_size": [32, 32], "values": "RGB, 0 to 255", "context": CONTEXT},
     }
-    return runs.write_run(root, name, model=model, card=card | changes, metrics={}, history=[{"epoch": 1}])
+    return runs.write_run(
+        root, name, model=model, card=ModelCard.from_dict(card | changes), metrics={}, history=[{"epoch": 1}]
+    )
 
 
 @pytest.fixture
@@ -245,7 +248,7 @@ def test_an_altered_model_is_a_sentence(open_page, trained):
 
 
 def test_a_card_without_colours_is_a_sentence(open_page, save_model):
-    save_model(colours=None)
+    save_model(colours=[])
     page = open_sample(open_page)
     assert "colours" in page.error[0].value
 

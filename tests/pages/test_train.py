@@ -17,6 +17,7 @@ from PIL import Image
 
 from kerasface.data.curation import curation_file, read_curation
 from kerasface.runs import store as runs
+from kerasface.runs.card import ModelCard
 from kerasface.train.engine.session import Session
 from kerasface.train.process import background
 from kerasface.train.process.background import find_training, start
@@ -169,7 +170,9 @@ def save_classifier(root, data=None, name="people"):
     files = {"records.json": json.dumps(records), "report.html": "<p>report", "recipe.toml": "faces = false\n"}
     if data is not None:
         files["events.jsonl"] = json.dumps({"event": "start", "data": str(data)}) + "\n"
-    return runs.write_run(root, name, model=model, card=card, metrics=numbers, history=[], files=files)
+    return runs.write_run(
+        root, name, model=model, card=ModelCard.from_dict(card), metrics=numbers, history=[], files=files
+    )
 
 
 def test_first_start_asks_for_pictures(open_page):

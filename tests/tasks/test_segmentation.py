@@ -11,6 +11,7 @@ from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face
 from kerasface.faces.regions import cut_square, square_around
 from kerasface.faces.turns import turned, turned_back
+from kerasface.runs.card import ModelCard
 from kerasface.runs.store import Run, RunError
 from kerasface.tasks.segmentation import Segmentation, SegmentedFace, Segmenter, mask_in_crop, region_of
 
@@ -34,7 +35,7 @@ def colour_run(model=None, **changes):
     """A run of the colour model; `changes` replace entries of its card."""
     place = {"kind": "segment", "image_size": [SIDE, SIDE], "values": "RGB, 0 to 255", "context": 2.0}
     card = {"task": "segment", "labels": list(CLASSES), "colours": [list(colour) for colour in COLOURS], "input": place}
-    return Run("colours", card | changes, model or colour_model(), CLASSES)
+    return Run("colours", ModelCard.from_dict(card | changes), model or colour_model())
 
 
 class FakeDetector:
@@ -256,7 +257,7 @@ def test_the_mask_in_the_crop_shows_what_the_crop_shows():
     [
         ({"task": "classify"}, r"'colours' does not segment\. Received: task='classify'"),
         ({"colours": None}, "colours=None"),
-        ({"colours": [[0, 0, 0]] * 3}, "each of its 4 classes"),
+        ({"colours": [[0, 0, 0]] * 3}, "each of its classes"),
         ({"colours": [[0, 0, 256]] * 4}, "0 to 255"),
         ({"input": {}}, "image_size=None"),
         ({"input": {"image_size": [64, 32]}}, "must tell the square"),
@@ -278,7 +279,7 @@ def test_a_model_that_does_not_fit_its_card_is_refused():
         Segmenter(colour_run(halved)).segment_whole(np.zeros((64, 64, 3), dtype=np.uint8))
 
 
-@pytest.mark.parametrize("context", [None, 0, -1.8, float("nan"), "1.8"])
+@pytest.mark.parametrize("context", [None, 0])
 def test_a_model_without_context_is_for_whole_pictures(context):
     segmenter = Segmenter(colour_run(input={"image_size": [SIDE, SIDE], "context": context}), FakeDetector())
     image = painted(np.full((20, 20), 2, dtype=np.uint8))

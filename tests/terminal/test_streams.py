@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kerasface.runs.card import ModelCard
 from kerasface.terminal.streams import printable, to_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -176,9 +177,18 @@ def test_files_of_a_run_are_utf_8_for_any_name(tmp_path):
     from kerasface.runs.store import load_run, write_run
 
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
-    card = {"task": "classify", "input": {}, "labels": ["a", "b"], "data": NAMES[0]}
+    card = {"task": "classify", "input": {}, "labels": ["a", "b"], "data": {"folder": NAMES[0]}}
     rejected, page = [(NAMES[0], "no image")], {"report.html": f"<p>{NAMES[0]}</p>"}
-    write_run(tmp_path, "m", model=model, card=card, metrics={}, history=[], rejected=rejected, files=page)
-    assert load_run(tmp_path, "m").card["data"] == SHOWN[0]
+    write_run(
+        tmp_path,
+        "m",
+        model=model,
+        card=ModelCard.from_dict(card),
+        metrics={},
+        history=[],
+        rejected=rejected,
+        files=page,
+    )
+    assert load_run(tmp_path, "m").card.data == {"folder": SHOWN[0]}
     for name in ("rejected.csv", "report.html"):
         assert SHOWN[0] in (tmp_path / "m" / name).read_bytes().decode("utf-8")

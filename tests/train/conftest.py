@@ -7,6 +7,7 @@ import pytest
 
 from kerasface.data.duplicates import LeakReport
 from kerasface.evaluation.classification import cross_fitted_temperature
+from kerasface.runs.card import ModelInput
 from kerasface.train.classification.data import PreparedData
 from kerasface.train.classification.judging import Judged
 from kerasface.train.classification.records import Records
@@ -40,7 +41,7 @@ def _prepared(names, labels, train, validation, unknown, **changes):
         "rejected": [],
         "left_out": {},
         "num_computed": 0,
-        "input": {"kind": "image"},
+        "input": ModelInput(kind="image"),
     }
     return PreparedData(**fields | changes)
 
@@ -78,7 +79,7 @@ def records():
     them; of the others it accepts one, who is called Grace.
     """
     labels = np.concatenate([np.arange(3).repeat(2), np.arange(3).repeat(10), np.full(40, -1)])
-    people = {"input": {"kind": "face"}}
+    people = {"input": ModelInput()}
     prepared = _prepared(["Ada", "Emmy", "Grace"], labels, range(6), range(6, 36), range(36, 76), **people)
     rng = np.random.default_rng(0)
     logits = 6.0 * np.eye(3)[labels[6:36]] + rng.normal(0, 0.5, (30, 3))

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kerasface.runs.card import ModelInput
 from kerasface.train.data_check import check_data
 from kerasface.train.recipe import ClassifyRecipe
 
 RECIPE = ClassifyRecipe(classifier="softmax")
-FACES = {"kind": "face"}
+FACES = ModelInput()
 
 
 @pytest.fixture

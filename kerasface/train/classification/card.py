@@ -1,7 +1,7 @@
 """What a run says of itself: its card, its metrics, and what must be told in sentences."""
 
 import datetime
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import keras
 import numpy as np
@@ -13,6 +13,7 @@ from kerasface.evaluation.names import as_name
 from kerasface.models.backbones import build_backbone
 from kerasface.models.pretrained import weight_file
 from kerasface.models.runtime import device_name
+from kerasface.runs.card import ModelCard, OpenSetThreshold, WeightSource
 from kerasface.tasks.recognition import open_set_of, unknown_note
 from kerasface.terminal.words import counted
 from kerasface.train.classification.data import PreparedData
@@ -66,10 +67,9 @@ def notes_of(
     trained: Trained,
     prepared: PreparedData,
     temperature: Temperature,
-    card: dict,
+    card: ModelCard,
 ) -> list[str]:
     """Returns what must be said about the run, in sentences."""
-    recipe = card["recipe"]
     notes = [temperature.reason]
     if trained.stopped:
         notes.append("The training was stopped before its end; --resume goes on with it.")
@@ -81,7 +81,7 @@ def notes_of(
     notes += _of_strangers(card)
     if prepared.left_out:
         classes = counted(len(prepared.left_out), "class", "classes")
-        notes.append(f"{classes} left out: fewer than {recipe['min_images']} usable images.")
+        notes.append(f"{classes} left out: fewer than {card.recipe['min_images']} usable images.")
     if prepared.rejected:
         notes.append(f"{counted(len(prepared.rejected), 'file')} not used; the reasons are in rejected.csv.")
     if len(prepared.moved):
@@ -97,13 +97,13 @@ def notes_of(
     return notes
 
 
-def _of_strangers(card: dict) -> list[str]:
+def _of_strangers(card: ModelCard) -> list[str]:
     """What is to be said of what the model was not trained on."""
-    found, notes = card["open_set"], [unknown_note(card)]
-    if found is None or found.get("default"):
-        outsiders = "strangers" if card["input"]["kind"] == "face" else "such pictures"
+    notes = [unknown_note(card)]
+    if card.open_set is None or card.open_set.default:
+        outsiders = "strangers" if card.input.of_faces else "such pictures"
         notes.append(f"Classes with too few images, or a folder given as `unknown`, serve as {outsiders}.")
-    if shown := [as_name(name) for name in card["labels"] if as_name(name) != name]:
+    if shown := [as_name(name) for name in card.labels if as_name(name) != name]:
         count = "A class is named" if len(shown) == 1 else "Classes are named"
         notes.append(f"{count} {', '.join(shown)}: to the model that is a name as any other.")
     return notes
@@ -117,27 +117,27 @@ def card_of(
     temperature: Temperature,
     strangers: OpenSet | None,
     session: Session,
-) -> dict:
+) -> ModelCard:
     """Returns the run's card; what `write_run` fills in is left out."""
-    card = {
-        "task": "classify",
-        "input": prepared.input,
-        "backbone": recipe.backbone,
-        "labels": prepared.names,
-        "metrics": metrics,
-        "calibration": temperature.to_dict(),
-        "fine_tuned": recipe.epochs > 0 and not (trained.comparison and not trained.comparison["fine_tuned_kept"]),
-        "weights": weights_of(recipe) if recipe.pretrained else [],
+    card = ModelCard(
+        task="classify",
+        input=prepared.input,
+        backbone=recipe.backbone,
+        labels=tuple(prepared.names),
+        metrics=metrics,
+        calibration=temperature.to_dict(),
+        fine_tuned=recipe.epochs > 0 and not (trained.comparison and not trained.comparison["fine_tuned_kept"]),
+        weights=weights_of(recipe) if recipe.pretrained else (),
+        open_set=strangers and OpenSetThreshold(score=trained.judged.score, **strangers.to_dict()),
         **provenance(prepared, session),
-    }
+    )
     if strangers is not None:
-        return card | {"open_set": {"score": trained.judged.score, **strangers.to_dict()}}
+        return card
+    with_means = card
     if trained.class_means is not None:
-        card["class_means"] = trained.class_means.round(5).tolist()
-    found = open_set_of(card)
-    if found is None:
-        card.pop("class_means", None)
-    return card | {"open_set": found}
+        with_means = replace(card, class_means=trained.class_means.round(5).tolist())
+    found = open_set_of(with_means)
+    return replace(with_means, open_set=found) if found else card
 
 
 def provenance(prepared: PreparedData, session: Session) -> dict:
@@ -156,10 +156,10 @@ def provenance(prepared: PreparedData, session: Session) -> dict:
     }
 
 
-def weights_of(recipe) -> list[dict]:
+def weights_of(recipe) -> tuple[WeightSource]:
     """Returns name and licence of the weights that a recipe's pretrained backbone starts from."""
     if recipe.backbone == "face_resnet":
         entry = weight_file("face_resnet")
-        return [{"name": entry.name, "licence": entry.licence, "sha256": entry.sha256}]
+        return (WeightSource(name=entry.name, licence=entry.licence, sha256=entry.sha256),)
     licence = build_backbone(recipe.backbone, (recipe.image_size,) * 2, weights=None).licence
-    return [{"name": f"{recipe.backbone} (ImageNet)", "licence": licence}]
+    return (WeightSource(name=f"{recipe.backbone} (ImageNet)", licence=licence),)

@@ -17,6 +17,7 @@ from kerasface.data.folders import IdentityFolders, read_identity_folders, split
 from kerasface.faces.detection import FaceDetector
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.models.face_resnet import IMAGE_SIZE
+from kerasface.runs.card import ModelInput
 from kerasface.train.recipe import ClassifyRecipe
 
 # Done, total.
@@ -66,12 +67,12 @@ class PreparedData:
     rejected: list[tuple[str, str]]
     left_out: dict[str, int]
     num_computed: int
-    input: dict
+    input: ModelInput
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 over files, labels and split: equal data give equal trainings."""
-        digest = hashlib.sha256(repr((self.names, self.input)).encode())
+        digest = hashlib.sha256(repr((self.names, self.input.to_dict())).encode())
         for part in (self.train, self.validation, self.unknown):
             for index in part:
                 digest.update(f"{self.keys[index]} {self.labels[index]}\n".encode())
@@ -174,7 +175,7 @@ class _Loaded:
     positions: np.ndarray
     rejected: list[tuple[Path, str]]
     num_computed: int
-    input: dict
+    input: ModelInput
 
 
 def _listed(known: IdentityFolders, recipe: ClassifyRecipe) -> tuple[_Files, list[tuple[Path, str]]]:
@@ -229,7 +230,7 @@ def _strangers(known: IdentityFolders, recipe: ClassifyRecipe):
 
 def _load(files: _Files, recipe: ClassifyRecipe, cache: Path, on_progress: Progress | None) -> _Loaded:
     side = recipe.image_size
-    values = {"image_size": [side, side], "values": "RGB, 0 to 255"}
+    values = {"image_size": (side, side), "values": "RGB, 0 to 255"}
     if not recipe.faces:
         cached = cache_images(files.paths, side, cache, on_progress)
         return _Loaded(
@@ -238,14 +239,14 @@ def _load(files: _Files, recipe: ClassifyRecipe, cache: Path, on_progress: Progr
             cached.positions,
             cached.rejected,
             cached.num_computed,
-            {"kind": "image", **values},
+            ModelInput(kind="image", **values),
         )
     detector, embedder = FaceDetector(), FaceEmbedder(views=1, precision="float32")
     crops = crop_faces(files.paths, detector, embedder, cache, on_progress)
     images = crops.store.array(crops.keys)
     if side != IMAGE_SIZE[0]:
         images = cache_resized(images, crops.keys, side, cache / crops.store.folder.name)
-    face = {"kind": "face", **values, "alignment": embedder.alignment, "detector": detector.fingerprint}
+    face = ModelInput(**values, alignment=embedder.alignment, detector=detector.fingerprint)
     return _Loaded(images, crops.keys, crops.positions, crops.rejected, crops.num_computed, face)
 
 

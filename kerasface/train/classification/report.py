@@ -229,7 +229,7 @@ def _pairs(prepared: PreparedData, heading: str, pairs: np.ndarray) -> str:
 
 
 def _settings(prepared: PreparedData) -> str:
-    kind = "Faces, found and aligned" if prepared.input.get("kind") == "face" else "Whole pictures"
+    kind = "Faces, found and aligned" if prepared.input.of_faces else "Whole pictures"
     height, width = prepared.images.shape[1:3]
     return (
         f"<p>{kind}, {width} x {height} pixels. Beside this file stand the settings, "
@@ -243,7 +243,7 @@ def _name(records: Records, label: int) -> str:
 
 
 def _of_faces(records: Records) -> bool:
-    return records.prepared.input.get("kind") == "face"
+    return records.prepared.input.of_faces
 
 
 def _outsiders(records: Records) -> str:
@@ -254,7 +254,7 @@ def _outsiders(records: Records) -> str:
 def _label(prepared: PreparedData, index: int) -> str:
     if prepared.labels[index] >= 0:
         return as_name(prepared.names[prepared.labels[index]])
-    return "a stranger" if prepared.input.get("kind") == "face" else "none of the classes"
+    return "a stranger" if prepared.input.of_faces else "none of the classes"
 
 
 def _held_out(records: Records, samples: np.ndarray, captions: Sequence[str]) -> str:

@@ -134,7 +134,7 @@ def _run(session: Session, runs, cache, on_progress) -> TrainedRun:
         recipe=asdict(recipe),
         device=device_name(),
         precision=dtype_policy(recipe.precision),
-        input_kind=prepared.input["kind"],
+        input_kind=prepared.input.kind,
         num_classes=len(prepared.names),
         num_train=len(prepared.train),
         num_validation=len(prepared.validation),
@@ -209,7 +209,7 @@ def _class_means(features: FrozenFeatures, prepared: PreparedData, recipe: Class
     An untrained head of cosines holds them itself, and features of other backbones are no embeddings of faces.
     """
     by_means = recipe.classifier == "cosine" and recipe.head_epochs == 0
-    if by_means or recipe.backbone != "face_resnet" or prepared.input["kind"] != "face":
+    if by_means or recipe.backbone != "face_resnet" or not prepared.input.of_faces:
         return None
     return class_directions(features.train, prepared.labels[prepared.train], len(prepared.names)).T
 

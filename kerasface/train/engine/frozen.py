@@ -47,7 +47,7 @@ class FrozenFeatures:
         vector = to_vector(self.backbone.model.output, head=recipe.head or "gap")
         self.model = keras.Model(self.backbone.model.input, vector, name=self.backbone.model.name)
         network, dim = compile_network(self.model), vector.shape[-1]
-        kind = "-".join(str(value) for name, value in sorted(prepared.input.items()) if name != "values")
+        kind = "-".join(str(value) for name, value in sorted(prepared.input.to_dict().items()) if name != "values")
         kind = kind.replace("[", "").replace("]", "").replace(", ", "x")
         pooled = f"{recipe.head or 'gap'}{'-mirrored' if recipe.mirror else ''}"
         folder = Path(cache) / f"features-{kind}-{pooled}-{weights_fingerprint(self.model)[:16]}"

@@ -42,10 +42,7 @@ from kerasface.train.recipe import ClassifyRecipe, Recipe, build_recipe, read_re
 
 # Of an earlier training that came to nothing, or of an earlier process of it.
 _STALE = ("events.jsonl", "checkpoint.npz", "filters.npz", "confusion.json")
-_PARTS_THAT_TRAIN = (
-    *("data", "faces", "models", "train", "images.py", "image_headers.py", "image_values.py"),
-    *("losses.py", "segmentation_losses.py"),
-)
+_PARTS_THAT_TRAIN = ("data", "faces", "images", "losses", "models", "train")
 _MAX_CHECKPOINT_SHARE = 0.05  # of the time goes into writing checkpoints at most
 _PREPARATION = ("images", "features")  # stages without steps of their own
 _LOG_SECONDS = 1.0  # between two lines of the event log
@@ -306,11 +303,9 @@ def read_events(path: str | Path, offset: int = 0) -> tuple[list[dict], int]:
 def code_fingerprint() -> str:
     """SHA-256 over the sources that a training's result depends on."""
     root = Path(kerasface.__file__).parent
-    files = sorted(path for part in _PARTS_THAT_TRAIN for path in [root / part, *(root / part).rglob("*.py")])
     digest = hashlib.sha256()
-    for path in files:
-        if path.is_file():
-            digest.update(os.fsencode(path.relative_to(root).as_posix()) + path.read_bytes())
+    for path in sorted(path for part in _PARTS_THAT_TRAIN for path in (root / part).rglob("*.py")):
+        digest.update(os.fsencode(path.relative_to(root).as_posix()) + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from kerasface.models.backbones import weights_fingerprint
+from kerasface.runs.card import EmbeddingSpace, ModelCard
 from kerasface.terminal.words import counted
 from kerasface.train.classification.card import provenance, weights_of
 from kerasface.train.classification.data import PreparedData
@@ -106,24 +107,24 @@ def notes_of(outcome: MetricOutcome, prepared: PreparedData) -> list[str]:
     return notes
 
 
-def card_of(outcome: MetricOutcome, prepared: PreparedData, metrics: dict, session: Session) -> dict:
+def card_of(outcome: MetricOutcome, prepared: PreparedData, metrics: dict, session: Session) -> ModelCard:
     """Returns the run's card; what `write_run` fills in is left out."""
     recipe, judged = session.recipe, outcome.held_out[outcome.kept]
-    return {
-        "task": "embed",
-        "input": prepared.input,
-        "backbone": recipe.backbone,
-        "embedding": {
-            "dim": outcome.model.output_shape[-1],
-            "score": "cosine",
+    return ModelCard(
+        task="embed",
+        input=prepared.input,
+        backbone=recipe.backbone,
+        embedding=EmbeddingSpace(
+            dim=outcome.model.output_shape[-1],
+            score="cosine",
             # Comparable where it is equal: with embeddings of this very model alone.
-            "fingerprint": f"{recipe.backbone}-metric-{weights_fingerprint(outcome.model)[:16]}",
-        },
-        "thresholds": {fmr: vars(rate) for fmr, rate in judged.verification.tar_at_fmr.items()},
-        "metrics": metrics,
-        "weights": weights_of(recipe),
+            fingerprint=f"{recipe.backbone}-metric-{weights_fingerprint(outcome.model)[:16]}",
+        ),
+        thresholds={fmr: vars(rate) for fmr, rate in judged.verification.tar_at_fmr.items()},
+        metrics=metrics,
+        weights=weights_of(recipe),
         **provenance(prepared, session),
-    }
+    )
 
 
 def _missed(before: JudgedEmbeddings, after: JudgedEmbeddings) -> str:

@@ -162,7 +162,7 @@ def _alarms(alarms: Sequence[dict]) -> str:
 
 
 def _settings(prepared: PreparedData) -> str:
-    kind = "Faces, found and aligned" if prepared.input.get("kind") == "face" else "Whole pictures"
+    kind = "Faces, found and aligned" if prepared.input.of_faces else "Whole pictures"
     height, width = prepared.images.shape[1:3]
     return (
         f"<p>{kind}, {width} x {height} pixels. Beside this file stand the settings, "

@@ -1,16 +1,18 @@
 """What a segmentation run says of itself: its card, its metrics, and what must be told in sentences."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 
 from kerasface.evaluation.segmentation import SegmentationResult
 from kerasface.models.backbones import Backbone
+from kerasface.runs.card import ModelCard, ModelInput, WeightSource
 from kerasface.terminal.words import counted
 from kerasface.train.classification.card import provenance
 from kerasface.train.engine.session import Session
 from kerasface.train.segmentation.data import PreparedMasks
+from kerasface.train.segmentation.recipe import SegmentRecipe
 from kerasface.train.segmentation.report import WorstMask
 
 
@@ -83,22 +85,24 @@ def notes_of(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session)
     return notes
 
 
-def card_of(outcome: SegmentOutcome, prepared: PreparedMasks, metrics: dict, session: Session) -> dict:
+def card_of(outcome: SegmentOutcome, prepared: PreparedMasks, metrics: dict, session: Session) -> ModelCard:
     """Returns the run's card; what `write_run` fills in is left out."""
-    recipe, backbone = session.recipe, outcome.backbone
-    side = recipe.image_size
-    return {
-        "task": "segment",
-        "input": {
-            "kind": "segment",
-            "image_size": [side, side],
-            "values": "RGB, 0 to 255",
-            "context": recipe.context,
-        },
-        "backbone": recipe.encoder,
-        "labels": list(prepared.classes),
-        "colours": [list(colour) for colour in prepared.colours],
-        "metrics": metrics,
-        "weights": [{"name": backbone.name, "licence": backbone.licence}] if backbone.licence else [],
+    backbone = outcome.backbone
+    return replace(
+        contract_of(session.recipe, prepared),
+        metrics=metrics,
+        weights=(WeightSource(name=backbone.name, licence=backbone.licence),) if backbone.licence else (),
         **provenance(prepared, session),
-    }
+    )
+
+
+def contract_of(recipe: SegmentRecipe, prepared: PreparedMasks) -> ModelCard:
+    """Returns the part of the card that is known before the training: what the model takes and gives."""
+    size = (recipe.image_size, recipe.image_size)
+    return ModelCard(
+        task="segment",
+        input=ModelInput(kind="segment", image_size=size, values="RGB, 0 to 255", context=recipe.context),
+        backbone=recipe.encoder,
+        labels=tuple(prepared.classes),
+        colours=tuple(map(tuple, prepared.colours)),
+    )

@@ -22,7 +22,7 @@ from kerasface.train.engine.loop import run_stage
 from kerasface.train.engine.session import Session
 from kerasface.train.engine.snapshots import keep_snapshots
 from kerasface.train.recipe import write_recipe
-from kerasface.train.segmentation.card import SegmentOutcome, card_of, metrics_of, notes_of
+from kerasface.train.segmentation.card import SegmentOutcome, card_of, contract_of, metrics_of, notes_of
 from kerasface.train.segmentation.data import PreparedMasks, prepare_masks
 from kerasface.train.segmentation.recipe import SegmentRecipe, resolve_segment
 from kerasface.train.segmentation.report import WorstMask, write_segment_report
@@ -165,9 +165,7 @@ def for_use(model: keras.Model, recipe: SegmentRecipe) -> keras.Model:
 
 def _judge(model: keras.Model, prepared: PreparedMasks, recipe: SegmentRecipe):
     """Segments the pictures held out as wholes: how the model does, and the masks that came out worst."""
-    side = recipe.image_size
-    card = {"task": "segment", "colours": [list(c) for c in prepared.colours], "input": {"image_size": [side, side]}}
-    segmenter = Segmenter(Run("trained", card, model, prepared.classes))
+    segmenter = Segmenter(Run("trained", contract_of(recipe, prepared), model))
     counts, judged = SegmentationCounts(prepared.classes), []
     for index, file in enumerate(prepared.validation_files):
         image, true = _whole(prepared.validation[np.array([index])][0])

@@ -65,8 +65,8 @@ def list_choices() -> dict[str, Choice]:
     found["face_resnet"] = Choice("face_resnet", fixed=True)
     found |= {f"U-Net on {encoder}": Choice("unet", encoder) for encoder in UNET_ENCODERS}
     for summary in (summary for summary in summaries if summary.card):
-        place = str(summary.path.parent.absolute()), summary.name, summary.card["model_sha256"]
-        name = "unet" if summary.card["task"] == "segment" else summary.card.get("backbone") or ""
+        place = str(summary.path.parent.absolute()), summary.name, summary.card.model_sha256
+        name = "unet" if summary.card.task == "segment" else summary.card.backbone or ""
         found[f"{summary.name} (trained here)"] = Choice(name, run=place, fixed=True)
     return found | {name: Choice(name) for name in APPLICATIONS}
 
@@ -99,7 +99,7 @@ def _built(choice: Choice, side: int) -> tuple[keras.Model, Sequence[int] | None
     if choice.run:
         run = runs.load_run(*choice.run[:2])
         open_size = None in run.model.inputs[0].shape[1:3]
-        return run.model, tuple(run.card["input"]["image_size"]) if open_size else None
+        return run.model, run.card.input.image_size if open_size else None
     size = (side, side)
     if choice.name == "unet":
         return build_unet(UNET_CLASSES, build_encoder(choice.encoder, size)), None

@@ -55,8 +55,8 @@ def list_models(root: str = runs.DEFAULT_ROOT) -> list[Model]:
     ]
     for summary in runs.list_runs(root):
         card = summary.card
-        if card and card["task"] == "embed" and card["input"].get("kind") == "face":
-            found.append(Model(f"{summary.name}, trained", run=(root, summary.name, card["model_sha256"])))
+        if card and card.task == "embed" and card.input.of_faces:
+            found.append(Model(f"{summary.name}, trained", run=(root, summary.name, card.model_sha256)))
     return found
 
 
@@ -128,12 +128,12 @@ def _embed(crops: CroppedFaces, model: Model, own: FaceEmbedder, report: Report)
         embedder = own if ready else _embedder(model.views, model.precision)
         return embed_crops(crops, embedder, cache, progress), embedder.fingerprint
     run, network = _metric_run(*model.run)
-    if (alignment := run.card["input"].get("alignment")) != own.alignment:
+    if (alignment := run.card.input.alignment) != own.alignment:
         raise runs.RunError(
             f"The model {run.name!r} was trained on faces cut for {alignment!r}; here they are cut for "
             f"{own.alignment!r}. Train it again."
         )
-    fingerprint = run.card["embedding"]["fingerprint"]
+    fingerprint = run.card.embedding.fingerprint
     folder, side = cache / crops.store.folder.name, run.model.input_shape[1]
     images = crops.store.array(crops.keys)
     if side != images.shape[1]:

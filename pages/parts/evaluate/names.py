@@ -21,6 +21,7 @@ from kerasface.images.decoding import ImageError, decode
 from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
 from kerasface.reports.error_rates import classification_document, classifier_verdict
 from kerasface.runs import store as runs
+from kerasface.runs.card import ModelCard
 from kerasface.tasks.recognition import name_folder, open_set_of, unknown_note
 from kerasface.terminal.errors import told
 from kerasface.terminal.words import share
@@ -59,12 +60,12 @@ class Names:
     pictures: tuple[NamedPictures, ...]
     reports: tuple[ClassificationReport, ...]
     comparison: ClassifierComparison | None
-    cards: tuple[dict, ...]
+    cards: tuple[ModelCard, ...]
 
     @property
     def of_faces(self) -> bool:
         """Whether they name people."""
-        return self.cards[0]["input"].get("kind", "face") == "face"
+        return self.cards[0].input.of_faces
 
 
 def show_names():
@@ -77,7 +78,7 @@ def show_names():
     if source is None:
         st.info("Type a path on this machine. Photos are read there; none is copied or sent.")
         return
-    key = ("names", source, *((one.name, one.card["model_sha256"]) for one in chosen))
+    key = ("names", source, *((one.name, one.card.model_sha256) for one in chosen))
     found = work(key, lambda report: _measure(source, chosen, report), button="Measure")
     if found:
         show_results(found, key, source)
@@ -94,7 +95,7 @@ def show_results(found: Names, key: tuple, source: Source):
             "independent: of several taken at one moment they promise too much."
         )
     for name, card in zip(found.names, found.cards, strict=True):
-        if (open_set_of(card) or {}).get("default"):
+        if (known := open_set_of(card)) and known.default:
             st.caption(f"{plain(name)}: {plain(unknown_note(card))}")
     if strangers := found.pictures[0].strangers:
         whose = "strangers" if found.of_faces else "none of the classes"
@@ -189,16 +190,16 @@ def _choose() -> list[runs.RunSummary]:
     """The model, and another one where one with the same classes is there and wanted."""
     summaries = runs.list_runs(runs.DEFAULT_ROOT)
     show_broken_runs(summaries)
-    usable = {summary.name: summary for summary in summaries if summary.card and summary.card["task"] == "classify"}
+    usable = {summary.name: summary for summary in summaries if summary.card and summary.card.task == "classify"}
     if not usable:
         st.info("No model that names anything is trained yet. Make one from a folder of photos per person:")
         st.code(TRAIN_COMMAND, language=None, wrap_lines=True)
         return []
     left, right = st.columns(2, gap="medium")
-    names = sorted(usable, key=lambda name: usable[name].card["input"].get("kind", "face") != "face")  # people first
+    names = sorted(usable, key=lambda name: not usable[name].card.input.of_faces)  # people first
     first = usable[left.selectbox("Model", names, key="names_model", persist_state="session")]
-    classes = frozenset(first.card["labels"])
-    others = [name for name, one in usable.items() if name != first.name and frozenset(one.card["labels"]) == classes]
+    classes = frozenset(first.card.labels)
+    others = [name for name, one in usable.items() if name != first.name and frozenset(one.card.labels) == classes]
     other = ALONE
     if others:
         other = right.selectbox(

@@ -163,7 +163,7 @@ def show_classifiers(root: str = runs.DEFAULT_ROOT):
     """What the thresholds of trained classifiers do to strangers, as it was measured when they were trained."""
     found = {}
     for summary in runs.list_runs(root):
-        if summary.card and summary.card["task"] == "classify" and summary.card.get("open_set"):
+        if summary.card and summary.card.task == "classify" and summary.card.open_set:
             try:
                 measured = json.loads((Path(summary.path) / "records.json").read_text(encoding="utf-8"))["open_set"]
                 curve = OpenSetCurve(**{name: np.array(values) for name, values in measured.pop("curve").items()})
@@ -177,7 +177,7 @@ def show_classifiers(root: str = runs.DEFAULT_ROOT):
     name = st.selectbox("Trained model", list(found), key="open_set_run", persist_state="session")
     card, curve, chosen = found[name]
     st.markdown(plain(unknown_note(card)))
-    of_faces = card["input"].get("kind", "face") == "face"
+    of_faces = card.input.of_faces
     alt = f"Known and {'strangers' if of_faces else 'others'} accepted, at every threshold"
     show_chart(open_set_curve(curve, chosen, of_faces=of_faces), key="strangers", alt=alt)
 

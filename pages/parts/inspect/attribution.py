@@ -75,7 +75,7 @@ def show_attribution():
 def choose_method(chosen: Inspected, subject: Subject, question: Question) -> Explained:
     left, right = st.columns(2, gap="medium")
     names = list(METHODS)
-    task = chosen.card["task"]
+    task = chosen.card.task
     method = left.selectbox(
         *("Method", names, names.index(default_method(task))), key=f"inspect_method_{task}", persist_state="session"
     )

@@ -14,6 +14,7 @@ from kerasface.inspection.maps.embedding_map import MapPoints, file_points, gall
 from kerasface.inspection.maps.sources import digit_pictures, digit_points, exchanged_names, uploaded_points
 from kerasface.plotting.segmentation import data_url
 from kerasface.runs import store as runs
+from kerasface.runs.card import ModelCard
 from kerasface.terminal.errors import told
 from pages.parts.gallery.opening import default_path
 from pages.parts.inspect.models import FAILURES
@@ -96,7 +97,7 @@ def _digits() -> Source:
             persist_state="session",
             help="To see whether they are found among the suspected names below the map.",
         )
-    key = reader.card["model_sha256"][:16] if by == FEATURES else "pixels"
+    key = reader.card.model_sha256[:16] if by == FEATURES else "pixels"
 
     def compute() -> MapPoints:
         return digit_points(DIGITS, classifier_or_stop(reader).run.model if by == FEATURES else None)
@@ -109,10 +110,8 @@ def _digits() -> Source:
     return Source(f"digits {key} exchanged", MapPoints(points.embeddings, labels), tuple(wrong), digits=True)
 
 
-def _reads_digits(card: dict) -> bool:
-    return (
-        card["task"] == "classify" and card["labels"] == list("0123456789") and card["input"]["image_size"] == [32, 32]
-    )
+def _reads_digits(card: ModelCard) -> bool:
+    return card.task == "classify" and card.labels == tuple("0123456789") and card.input.image_size == (32, 32)
 
 
 def _gallery() -> Source:

@@ -11,18 +11,18 @@ from kerasface.inspection.attribution.match import match_model
 from kerasface.inspection.layers.activations import LayerInfo, list_layers, tap
 from kerasface.inspection.placement import Placement, placements
 from kerasface.inspection.stitched import Stitched
-from kerasface.inspection.subjects import looks_at_faces
 from kerasface.models.face_resnet import IMAGE_SIZE
 from kerasface.models.pretrained import ModelFileError
 from kerasface.models.runtime import Network, compile_network
 from kerasface.runs import store as runs
+from kerasface.runs.card import ModelCard, ModelInput
 from kerasface.tasks.segmentation import Segmenter
 from kerasface.terminal.errors import told
 from pages.parts.models import SHIPPED_SEGMENTER, analyzer_or_stop, classifier_or_stop, show_broken_runs
 from pages.parts.photos import plain
 
 EMBEDDER = "The face embedder face_resnet"
-EMBEDDER_CARD = {"task": "embed", "input": {"image_size": list(IMAGE_SIZE), "alignment": alignment_fingerprint()}}
+EMBEDDER_CARD = ModelCard(task="embed", input=ModelInput(image_size=IMAGE_SIZE, alignment=alignment_fingerprint()))
 FAILURES = (runs.RunError, ModelFileError, ValueError, RuntimeError)
 
 
@@ -31,17 +31,17 @@ class Inspected:
     """A model that is looked into: its name, its card, and its run; the embedder has none."""
 
     name: str
-    card: dict
+    card: ModelCard
     run: runs.RunSummary | None = None
 
     @property
     def key(self) -> str:
         """Differs for every model, also for one that was trained again under its name."""
-        return self.card.get("model_sha256", self.name)[:16]
+        return (self.card.model_sha256 or self.name)[:16]
 
     @property
     def of_faces(self) -> bool:
-        return looks_at_faces(self.card)
+        return self.card.input.looks_at_faces
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +61,8 @@ def choose_model(tasks: Collection[str], key: str, *, embedder: bool = False) ->
     summaries = runs.list_runs()
     show_broken_runs(summaries)
     found = {EMBEDDER: Inspected(EMBEDDER, EMBEDDER_CARD)} if embedder else {}
-    usable = [summary for summary in summaries if summary.card and summary.card["task"] in tasks]
-    for summary in sorted(usable, key=lambda one: (not looks_at_faces(one.card), one.card["task"])):
+    usable = [summary for summary in summaries if summary.card and summary.card.task in tasks]
+    for summary in sorted(usable, key=lambda one: (not one.card.input.looks_at_faces, one.card.task)):
         found[summary.name] = Inspected(summary.name, summary.card, summary)
     if not found:
         return None
@@ -92,9 +92,9 @@ def model_or_stop(chosen: Inspected) -> keras.Model:
     try:
         if chosen.run is None:
             return match_stitched().model
-        if chosen.card["task"] == "classify":
+        if chosen.card.task == "classify":
             return classifier_or_stop(chosen.run).run.model
-        if chosen.card["task"] == "segment":
+        if chosen.card.task == "segment":
             return _segmenter(*_place(chosen.run)).run.model
         return _run(*_place(chosen.run)).model
     except FAILURES as error:
@@ -143,7 +143,7 @@ def part_finder() -> Segmenter | None:
 
 
 def _place(run: runs.RunSummary) -> tuple[str, str, str]:
-    return str(run.path.parent.absolute()), run.name, run.card["model_sha256"]
+    return str(run.path.parent.absolute()), run.name, run.card.model_sha256
 
 
 @st.cache_resource(show_spinner="Loading the model.", max_entries=3)
@@ -156,7 +156,7 @@ def _run(root: str, name: str, sha256: str) -> runs.Run:
 def _segmenter(root: str, name: str, sha256: str) -> Segmenter:
     """Loads a run that segments, by hash as above, and checks that its card fits its model."""
     run = _run(root, name, sha256)
-    return Segmenter(run, analyzer_or_stop().detector if looks_at_faces(run.card) else None)
+    return Segmenter(run, analyzer_or_stop().detector if run.card.input.looks_at_faces else None)
 
 
 @st.cache_resource(show_spinner="Preparing the model.", max_entries=8)

@@ -75,13 +75,13 @@ class Explained:
 
 def choose_question(chosen: Inspected, subject: Subject, stitched: Stitched) -> Question:
     """Tells what the model says and lets the user pick the class to explain; the most probable one at first."""
-    if chosen.card["task"] == "segment":
+    if chosen.card.task == "segment":
         return _class_of_pixels(chosen, subject, stitched)
     return _class_of_picture(chosen, subject)
 
 
 def _class_of_picture(chosen: Inspected, subject: Subject) -> Question:
-    labels = chosen.card["labels"]
+    labels = chosen.card.labels
     classifier = classifier_or_stop(chosen.run)
     with st.spinner("Asking the model"):
         (found,) = kept(
@@ -102,7 +102,7 @@ def _class_of_picture(chosen: Inspected, subject: Subject) -> Question:
 
 
 def _class_of_pixels(chosen: Inspected, subject: Subject, stitched: Stitched) -> Question:
-    labels = chosen.card["labels"]
+    labels = chosen.card.labels
     square = subject.square
     with st.spinner("Asking the model"):
         ids = kept(("ids", chosen.key, digest(square)), lambda: stitched.logits(square[None])[0].argmax(axis=-1))
@@ -134,7 +134,7 @@ def _choose(text: str, shares: dict[str, str], key: str) -> str:
 def show_audit(chosen: Inspected, subject: Subject, question: Question, found: Attribution):
     """How much of what speaks for the answer falls on each part of the face, or on each class of the model itself."""
     if question.regions is not None:
-        classes, colours = chosen.card["labels"], chosen.card["colours"]
+        classes, colours = chosen.card.labels, chosen.card.colours
         size = found.map.shape[::-1]
         mask = cv2.resize(question.regions.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     elif subject.face is not None:

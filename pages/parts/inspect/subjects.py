@@ -35,7 +35,7 @@ class Subject:
 def choose_photo(chosen: Inspected) -> Photo | None:
     """The photo that both views of one photo look at; a model of digits has a digit for its sample."""
     photo = photo_input("Photo", "inspect")
-    reads_digits = chosen.card.get("labels") == list("0123456789")
+    reads_digits = chosen.card.labels == tuple("0123456789")
     return sample_digit() if reads_digits and st.session_state["inspect_source"] == "Sample" else photo
 
 
@@ -71,7 +71,7 @@ def subject_or_stop(chosen: Inspected, photo: Photo | None) -> Subject:
         index = names.index(chosen_face)
     face = faces[index] if faces else None
     try:
-        return Subject(photo, model_square(photo.image, chosen.card, face), face, index)
+        return Subject(photo, model_square(photo.image, chosen.card.input, face), face, index)
     except FAILURES as error:
         end_with(error)
 

@@ -85,7 +85,7 @@ def _maps_or_stop(source: str) -> np.ndarray:
                 kept[source] = feature_maps(_face_model(), face, LAYERS[source])
             else:
                 (card,) = [item.card for item in runs.list_runs() if item.name == SHIPPED_DIGITS]
-                model = _digit_model(runs.DEFAULT_ROOT, card["model_sha256"])
+                model = _digit_model(runs.DEFAULT_ROOT, card.model_sha256)
                 kept[source] = feature_maps(model, draw_digit(8), LAYERS[source])
     except (ModelFileError, runs.RunError, ValueError) as error:  # ValueError: a model of another architecture
         st.error(plain(told(error)), icon=":material/error:")

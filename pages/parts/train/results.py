@@ -33,12 +33,12 @@ def show_results(summary: RunSummary):
     try:
         records = read_records(summary.path)
     except RunError as error:
-        _show_numbers(card.get("metrics") or {})
-        if card["task"] == "classify":  # others have none
+        _show_numbers(card.metrics)
+        if card.task == "classify":  # others have none
             st.caption(f"Its mistakes cannot be shown. {plain(told(error))}")
         _show_ways_on(summary)
         return
-    _show_rates(records, of_faces=card["input"].get("kind", "face") == "face")
+    _show_rates(records, of_faces=card.input.of_faces)
     _show_ways_on(summary)
     for note in records["notes"]:
         st.caption(plain(note))
@@ -100,9 +100,9 @@ def _show_ways_on(summary: RunSummary):
                 on_click="ignore",
                 key="train_report",
             )
-        if summary.card["task"] == "classify":
+        if summary.card.task == "classify":
             st.page_link("pages/recognise.py", label="Try it in Recognise", icon=":material/person_search:")
-        elif summary.card["task"] == "segment":
+        elif summary.card.task == "segment":
             st.page_link("pages/segment.py", label="Try it in Segment", icon=":material/palette:")
         st.page_link("pages/inspect.py", label="Look into it", icon=":material/visibility:")
 

@@ -71,7 +71,7 @@ def test_a_fifth_of_each_class_is_held_out(ready, data):
     assert prepared.labels[prepared.unknown].tolist() == [-1]
     assert prepared.left_out == {"Cleo": 1}
     assert prepared.rejected == []
-    assert prepared.input == {"kind": "image", "image_size": [SIDE, SIDE], "values": "RGB, 0 to 255"}
+    assert prepared.input.to_dict() == {"kind": "image", "image_size": [SIDE, SIDE], "values": "RGB, 0 to 255"}
     for index, file in enumerate(prepared.files):
         np.testing.assert_array_equal(prepared.images[index : index + 1][0], fit_square(decode(data / file), SIDE))
         name = file.partition("/")[0]
@@ -405,7 +405,7 @@ def test_faces_are_aligned_and_may_be_resized(people, tmp_path, embedder, detect
     assert [path.rpartition("/")[2] for path, _ in full.rejected] == ["wall.png"]
     assert "no face was found" in full.rejected[0][1]
     assert files(full, "unknown") == ["Cleo/0.png"]
-    assert full.input == {
+    assert full.input.to_dict() == {
         "kind": "face",
         "image_size": [150, 150],
         "values": "RGB, 0 to 255",

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kerasface.runs.card import ModelInput
 from kerasface.train.classification.report import write_report
 
 HISTORY = [
@@ -66,7 +67,7 @@ def test_the_threshold_comes_with_its_bound_and_with_what_strangers_can_promise(
 
 def test_a_report_of_pictures_speaks_of_no_strangers(records):
     """Neither where pictures of anything else were at hand nor where there were none."""
-    pictures = replace(records.prepared, input={"kind": "image"})
+    pictures = replace(records.prepared, input=ModelInput(kind="image"))
     compared = {"top1": 0.9, "unknown_accepted": 0.1}
     comparison = {"frozen": compared, "fine_tuned": compared, "fine_tuned_kept": True}
     measured = written(replace(records, prepared=pictures, comparison=comparison))

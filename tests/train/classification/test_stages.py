@@ -11,6 +11,7 @@ from kerasface.losses.embeddings import ArcFace, CosFace
 from kerasface.models import backbones
 from kerasface.models.backbones import build_backbone
 from kerasface.models.heads import build_classifier_head, to_probabilities, to_vector
+from kerasface.runs.card import ModelInput
 from kerasface.train.classification import stages
 from kerasface.train.classification.defaults import resolve
 from kerasface.train.classification.stages import (
@@ -38,7 +39,7 @@ def prepared(make_prepared, tmp_path):
             store.add(str(index), np.full((SIDE, SIDE, 3), 10 * index, dtype=np.uint8))
     keys = [f"{index:064x}" for index in range(len(LABELS))]
     images = store.array([str(index) for index in range(len(LABELS))])
-    fields = {"images": images, "keys": keys, "input": {"kind": "image", "image_size": [SIDE, SIDE]}}
+    fields = {"images": images, "keys": keys, "input": ModelInput(kind="image", image_size=(SIDE, SIDE))}
     return make_prepared(["Ada", "Bea"], LABELS, [0, 1, 2, 3, 4, 6, 7], [5, 8], [9], **fields)
 
 

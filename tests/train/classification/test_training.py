@@ -245,7 +245,7 @@ def test_without_any_training_mean_directions_name_people(people, cache, tmp_pat
     """What faces get by default: every photo is nearest the mean of its own person, and nothing was trained."""
     trained = train_classifier(people, "friends", runs=tmp_path, cache=cache)
     run = load_run(tmp_path, "friends")
-    assert run.card["recipe"]["classifier"] == "cosine"
+    assert run.card.recipe["classifier"] == "cosine"
     assert trained.metrics["head_seconds"] == 0
     assert trained.metrics["top1"] == 1
     directions = np.asarray(run.model.get_layer("head_cosines").directions)

@@ -10,6 +10,7 @@ import pytest
 
 from kerasface.data.cache.store import RecordStore
 from kerasface.models.heads import build_metric_head
+from kerasface.runs.card import ModelInput
 from kerasface.train.classification import stages
 from kerasface.train.classification.defaults import resolve
 from kerasface.train.engine.frozen import build_head
@@ -154,7 +155,7 @@ def prepared(make_prepared, tmp_path):
         for index in range(10):
             store.add(str(index), RNG.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8))
     images = store.array([str(index) for index in range(10)])
-    fields = {"images": images, "input": {"kind": "image", "image_size": [SIDE, SIDE]}}
+    fields = {"images": images, "input": ModelInput(kind="image", image_size=(SIDE, SIDE))}
     return make_prepared(["Ada", "Bea"], [0, 0, 0, 0, 1, 1, 1, 1, 0, 1], range(8), [8, 9], [], **fields)
 
 

@@ -3,12 +3,14 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import kerasface
 from kerasface.runs.store import RunError
-from kerasface.train.engine.session import Session, read_events
+from kerasface.train.engine.session import _PARTS_THAT_TRAIN, Session, read_events
 from kerasface.train.engine.stopping import ask_to_stop
 from kerasface.train.metric_learning.recipe import MetricRecipe
 from kerasface.train.process import background
@@ -228,3 +230,9 @@ def test_a_session_tells_which_process_it_is(session, tmp_path):
         for opened in (session, again):
             assert opened.facts["process"] == os.getpid()
             assert opened.facts["process_start"] == process_start(os.getpid())
+
+
+@pytest.mark.parametrize("part", _PARTS_THAT_TRAIN)
+def test_every_part_that_trains_is_there(part):
+    """A part that moved would be left out of the fingerprint, and a training go on with other code without a word."""
+    assert (Path(kerasface.__file__).parent / part / "__init__.py").is_file()

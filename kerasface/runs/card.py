@@ -1,0 +1,259 @@
+"""The card of a trained model, `card.json`: its contract, parsed once, typed and checked.
+
+What a later version writes besides is kept as `extra`, so that a card survives being read and written. What is not
+known of a model, such as the threshold for strangers of one that was trained without any, is left out.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Self
+
+from kerasface.runs.records import RunError, read_record, refusal, to_json
+
+CARD_FORMAT = 1
+_MAX_CARD_BYTES = 16 * 2**20  # read before anything is known about the file
+_WRITTEN = ("format", "name", "model_sha256")  # which a card that is not written yet does without
+_OPEN_SET_SCORES = ("cosine", "mean_cosine", "probability")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInput:
+    """What a model takes.
+
+    Attributes:
+        kind: `"face"`, `"image"` (whole pictures) or `"segment"`; cards of version 0.1 may not say it and mean faces.
+        image_size: Height and width of its squares, in pixels.
+        values: Channels and range of the pixels.
+        alignment: How faces are cut for it; see `FaceEmbedder.alignment`.
+        detector: What found the faces that it was trained on; see `FaceDetector.fingerprint`.
+        context: Side of the square around a face that it is shown, in heights of its box; none for whole pictures.
+        extra: What else the card says.
+    """
+
+    kind: str = "face"
+    image_size: tuple[int, int] | None = field(
+        default=None, metadata={"wanted": "its image_size as [height, width] in pixels"}
+    )
+    values: str | None = None
+    alignment: str | None = None
+    detector: str | None = None
+    context: float | None = field(
+        default=None, metadata={"wanted": "its context as a number of heights of a face's box, or null"}
+    )
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def of_faces(self) -> bool:
+        """Whether it takes aligned faces."""
+        return self.kind == "face"
+
+    @property
+    def looks_at_faces(self) -> bool:
+        """Whether it is shown a face of a photo, aligned or with what is around it, and not the photo's middle."""
+        return bool(self.alignment or self.context)
+
+    def side(self) -> int:
+        """Returns the side of its squares in pixels.
+
+        Raises:
+            RunError: If the card does not tell it.
+        """
+        match self.image_size:
+            case (height, width) if height == width:
+                return height
+        received = self.image_size and list(self.image_size)
+        raise RunError(f"The card of a model must tell a square of pixels. Received: image_size={received!r}.")
+
+    def to_dict(self) -> dict:
+        """Returns the part of the card as JSON-ready values."""
+        return to_json(self, always=("kind", "context") if self.kind == "segment" else ("kind",))
+
+    def misfits(self):
+        if self.image_size and min(self.image_size) < 1:
+            yield "image_size"
+        if self.context is not None and not 0 <= self.context < math.inf:
+            yield "context"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenSetThreshold:
+    """The score from which a model's answer counts as known, with its error rates.
+
+    Attributes:
+        score: What is compared: the largest `cosine`, `probability`, or `mean_cosine`, to the card's `class_means`.
+        default: Whether it was measured on other people, as the model was trained without strangers; then the fields
+            are those of `ClassifierPoint`, else those of `OpenSet`.
+        extra: What else the card says.
+    """
+
+    score: str
+    default: bool = False
+    threshold: float
+    false_accept_asked: float | None = None
+    unknown_accepted: float
+    unknown_accepted_low: float | None = None
+    unknown_accepted_high: float
+    alike_accepted: float | None = None
+    known_accepted: float
+    known_correct: float | None = None
+    num_unknown: int
+    num_known: int
+    num_chosen_on: int | None = None
+    supported: bool | None = None
+    num_classes: int | None = None
+    photos: float | None = None
+    data: str | None = None
+    alike: str | None = None
+    date: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def to_dict(self) -> dict:
+        """Returns the part of the card as JSON-ready values."""
+        return to_json(self, always=("alike_accepted",) if self.default else ())
+
+    def misfits(self):
+        if self.score not in _OPEN_SET_SCORES:
+            yield "score"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingSpace:
+    """Which embeddings a model gives: those of equal fingerprints can be compared, by the score."""
+
+    dim: int
+    score: str = "cosine"
+    fingerprint: str
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def to_dict(self) -> dict:
+        """Returns the part of the card as JSON-ready values."""
+        return to_json(self, always=("score",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightSource:
+    """Pretrained weights that a model was trained from: their name, their licence, and their SHA-256 where known."""
+
+    name: str
+    licence: str | None = None
+    sha256: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def to_dict(self) -> dict:
+        """Returns the part of the card as JSON-ready values."""
+        return to_json(self)
+
+
+_NUMBERS = [entry.name for entry in fields(OpenSetThreshold) if entry.default is MISSING and entry.name != "score"]
+_THRESHOLD = f"the threshold for the unknown with a score of {_OPEN_SET_SCORES} and the numbers {', '.join(_NUMBERS)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What a trained model is, what it takes, what it was made of, and how sure it is.
+
+    Attributes:
+        format: Of the file.
+        name: Given by `write_run`, as is `model_sha256`; a run that was moved goes by the name of its folder.
+        task: `"classify"`, `"segment"` or `"embed"`.
+        input: What it takes.
+        backbone: Name of the network that it stands on.
+        labels: Names of its classes, in the order of its outputs; none where it has none.
+        colours: R, G and B of every class, 0 to 255, of a model that segments.
+        embedding: Of a model that embeds.
+        thresholds: Of a model that embeds: by target FMR, the verification threshold and its rates on people held out.
+        metrics: As in `metrics.json`.
+        calibration: Temperature of the probabilities and what speaks for it; see `Temperature.to_dict`.
+        fine_tuned: Whether the backbone was trained too.
+        weights: What it was trained from.
+        recipe: Settings of the training.
+        data: Folder, fingerprint, source and licence of what it was trained on.
+        code: Fingerprint of the sources that trained it.
+        versions: Of the packages.
+        device: That it was trained on.
+        created: Time, ISO 8601.
+        class_means: Mean embedding of each class, `(num_classes, embedding_dim)` as lists, where strangers are told by.
+        open_set: Threshold for strangers that was measured for this model.
+        model_sha256: Of `model.keras`.
+        extra: What else the card says.
+    """
+
+    format: int = CARD_FORMAT
+    name: str = ""
+    task: str
+    input: ModelInput
+    backbone: str | None = None
+    labels: tuple[str, ...] = field(default=(), metadata={"wanted": "its labels as a list of names"})
+    colours: tuple[tuple[int, int, int], ...] = field(
+        default=(), metadata={"wanted": "a colour [R, G, B] of 0 to 255 for each of its classes"}
+    )
+    embedding: EmbeddingSpace | None = None
+    thresholds: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, object] = field(default_factory=dict)
+    calibration: Mapping[str, object] = field(default_factory=dict)
+    fine_tuned: bool | None = None
+    weights: tuple[WeightSource, ...] = ()
+    recipe: Mapping[str, object] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)
+    code: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    device: str | None = None
+    created: str | None = None
+    class_means: list | None = field(default=None, metadata={"wanted": "the mean embedding of each of its classes"})
+    open_set: OpenSetThreshold | None = field(default=None, metadata={"wanted": _THRESHOLD})
+    model_sha256: str = ""
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Reads and checks the card of a run.
+
+        Raises:
+            RunError: If the file cannot be read, is no card, or holds what no card can.
+        """
+        try:
+            if path.stat().st_size > _MAX_CARD_BYTES:
+                raise RunError(f"{path} is larger than {_MAX_CARD_BYTES} bytes: no card of KerasFace.")
+            content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        except OSError as error:
+            raise RunError(f"{path} cannot be read: {error.strerror}.") from error
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{path} is not valid JSON: {error}.") from error
+        card = cls.from_dict(content, str(path))
+        for entry in fields(card):
+            if entry.name in _WRITTEN and content.get(entry.name) is None:
+                raise refusal(entry, None, str(path))
+        return card
+
+    @classmethod
+    def from_dict(cls, content: dict, place: str = "The card") -> Self:
+        """Checks a card as JSON has it.
+
+        Args:
+            content: The JSON object; `task` and `input` must be there, `null` counts as missing.
+            place: What it is called in errors, such as its path.
+
+        Raises:
+            RunError: If it is of another format, or something in it is missing or of a wrong kind.
+        """
+        if not isinstance(content, dict):
+            raise RunError(f"{place} must hold a JSON object. Received: {type(content).__name__}.")
+        if isinstance(found := content.get("format"), int) and found != CARD_FORMAT:
+            raise RunError(f"{place} has format {found}; this version reads format {CARD_FORMAT}.")
+        return read_record(cls, content, place)
+
+    def to_dict(self) -> dict:
+        """Returns the card as JSON-ready values, as `card.json` holds it."""
+        return to_json(self, always=("format", "weights", *(["open_set"] if self.task == "classify" else [])))
+
+    def misfits(self):
+        colours = len(self.colours)
+        if colours and (colours != len(self.labels) or not all(0 <= v <= 255 for rgb in self.colours for v in rgb)):
+            yield "colours"
+
+
+def _refuse_constant(constant: str):
+    raise ValueError(f"{constant} is no JSON number")
