@@ -1,9 +1,9 @@
 """Takes a picture of every page of the dashboard: wide and narrow, light and dark.
 
     make screenshots                        # all of them, into docs/screenshots, which git ignores
-    python docs/screenshots.py --readme     # the few that README shows, into docs
+    python docs/screenshots.py --readme     # the few that README and docs show, into docs
 
-Each page is brought to its worked sample first, so that nobody's photos are needed. What README shows has no people.
+Each page is brought to its worked sample first, so that nobody's photos are needed. What they show has no people.
 """
 
 import argparse
@@ -100,7 +100,7 @@ SHOTS: dict[str, Callable[[Page], None]] = {
     "evaluate?question=Open+set": nothing,
     "evaluate?question=Names": nothing,
 }
-# What README shows, by the name of its file.
+# What README and docs show, by the name of its file.
 README_SHOTS = {
     "evaluate": "evaluate",
     "inspect": "inspect?view=answer",
@@ -184,7 +184,7 @@ def take_for_readme(browser, url: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pages", nargs="*", help="addresses of pages, such as verify; all if not given")
-    parser.add_argument("--readme", action="store_true", help="take those that README shows")
+    parser.add_argument("--readme", action="store_true", help="take those that README and docs show")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots", help="folder to write into")
     parser.add_argument("--chromium", help="the browser; Playwright's own if not given")
     arguments = parser.parse_args()

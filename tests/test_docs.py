@@ -93,6 +93,46 @@ def test_commands_of_the_documents_parse(line):
         CHECKS[words[0]](words[1:])
 
 
+def inline_commands():
+    """Commands in the middle of a sentence or a table, such as `kerasface app`; their capitals stand for something."""
+    for page in PAGES:
+        prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        yield from re.findall(r"`(kerasface [^`]+)`", prose)
+
+
+@pytest.mark.parametrize("line", sorted(set(inline_commands())))
+def test_commands_in_sentences_have_these_options(line):
+    command, words = main, line.split()[1:]
+    while isinstance(command, click.Group) and words:
+        command = command.commands[words.pop(0)]
+    options = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
+    assert {word.partition("=")[0] for word in words if word.startswith("-")} <= options
+
+
+def section_of(page, anchor):
+    """The text of a section, by the anchor of its heading."""
+    sections = re.split(r"^#+ ", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    (found,) = [section for section in sections if anchor_of(section.splitlines()[0] if section else "") == anchor]
+    return found
+
+
+def anchor_of(heading):
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
+def test_the_figures_of_the_claims_stand_where_they_link_to():
+    claims = re.findall(
+        r"^\d\. .*?(?=^\d\. |\Z)", section_of(ROOT / "README.md", "what-it-claims"), re.DOTALL | re.MULTILINE
+    )
+    assert len(claims) == 5
+    for claim in claims:
+        anchors = re.findall(r"\(benchmarks/RESULTS\.md#([\w-]+)\)", claim)
+        told = "".join(section_of(ROOT / "benchmarks" / "RESULTS.md", anchor) for anchor in anchors)
+        figures = re.findall(r"\d+\.\d+(?:e-\d+)?", re.sub(r"\([^)]*\)", "", claim))
+        assert figures
+        assert {figure for figure in figures if figure not in told} == set()
+
+
 def test_every_page_of_the_documents_is_linked_in_the_readme():
     linked = {(ROOT / target).resolve() for target in re.findall(r"\]\(([^)#:]+)", README)}
     assert {page for page in PAGES if page != ROOT / "README.md"} <= linked
@@ -108,7 +148,7 @@ def test_links_lead_somewhere(page):
         assert place.exists(), target
         if anchor:
             headings = re.findall(r"^#+ (.*)$", place.read_text(encoding="utf-8"), flags=re.MULTILINE)
-            assert anchor in {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in map(anchor_of, headings)
 
 
 @pytest.mark.parametrize(("words", "command"), list(commands(main)))
