@@ -15,7 +15,7 @@ from statistics import mean
 from lfw import lfw_folder
 from machine import benchmark_parser, print_columns, print_header, print_row
 
-from kerasface.train.classification.training import train_classifier
+from kerasface.train.engine.driver import run_training
 from kerasface.train.recipe import ClassifyRecipe
 
 
@@ -48,7 +48,9 @@ def main() -> None:
                 seed=seed,
             )
             cache = arguments.cache or Path(folder) / "cache"
-            metrics = train_classifier(images, "run", recipe=recipe, runs=Path(folder) / "runs", cache=cache).metrics
+            metrics = run_training(
+                "classify", images, "run", recipe=recipe, runs=Path(folder) / "runs", cache=cache
+            ).metrics
             found.append([metrics[name] for name in columns])
             counts = (metrics["num_train"], metrics["num_validation"], metrics["num_unknown"])
             print_row(

@@ -14,7 +14,7 @@ from machine import print_columns, print_header, print_row
 
 from kerasface.data.samples import write_digits
 from kerasface.models.zoo import ARCHITECTURES
-from kerasface.train.classification.training import train_classifier
+from kerasface.train.engine.driver import run_training
 from kerasface.train.recipe import build_recipe, read_recipe
 
 RECIPE = Path(__file__).resolve().parent.parent / "configs" / "digits.toml"
@@ -47,7 +47,7 @@ def main() -> None:
                 settings |= SETTINGS.get(name, {})
                 settings |= {"epochs": arguments.epochs} if arguments.epochs else {}
                 recipe = build_recipe(settings)
-                metrics = train_classifier(digits, name, recipe=recipe, runs=runs, cache=cache).metrics
+                metrics = run_training("classify", digits, name, recipe=recipe, runs=runs, cache=cache).metrics
                 print_row(
                     name,
                     seed,

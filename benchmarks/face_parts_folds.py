@@ -17,9 +17,9 @@ from machine import benchmark_parser, print_columns, print_header, print_row
 from kerasface.data.trials.masks import score_masks
 from kerasface.runs.store import load_run
 from kerasface.tasks.segmentation import Segmenter
+from kerasface.train.engine.driver import run_training
 from kerasface.train.recipe import build_recipe, read_recipe
 from kerasface.train.segmentation.recipe import SegmentRecipe
-from kerasface.train.segmentation.training import train_segmentation
 
 
 def persons_of(folder: Path) -> dict[str, list[str]]:
@@ -68,8 +68,13 @@ def main() -> None:
             settings = build_recipe(
                 {**read_recipe(arguments.recipe, SegmentRecipe), "validation": str(others)}, SegmentRecipe
             )
-            trained = train_segmentation(
-                data, f"fold{fold}", recipe=settings, runs=runs, cache=arguments.cache or Path(folder) / "cache"
+            trained = run_training(
+                "segment",
+                data,
+                f"fold{fold}",
+                recipe=settings,
+                runs=runs,
+                cache=arguments.cache or Path(folder) / "cache",
             )
             segmenter = Segmenter(load_run(runs, f"fold{fold}"))
             result, _ = score_masks(

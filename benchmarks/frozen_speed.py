@@ -16,8 +16,9 @@ from machine import benchmark_parser, interleaved, print_columns, print_header, 
 
 from kerasface.train.classification.data import prepare
 from kerasface.train.classification.defaults import resolve
-from kerasface.train.classification.stages import head_stage, image_stage, training_context
+from kerasface.train.classification.stages import head_stage, image_stage
 from kerasface.train.engine.frozen import FrozenFeatures, build_head, joined
+from kerasface.train.engine.precision import training_context
 from kerasface.train.recipe import ClassifyRecipe
 
 

@@ -19,7 +19,7 @@ from kerasface.runs.store import load_run
 from kerasface.tasks.recognition import build_classifier
 from kerasface.train.classification.data import prepare
 from kerasface.train.classification.defaults import resolve
-from kerasface.train.classification.training import train_classifier
+from kerasface.train.engine.driver import run_training
 from kerasface.train.recipe import ClassifyRecipe, build_recipe, read_recipe
 
 RECIPE = Path(__file__).resolve().parent.parent / "configs" / "head-pose.toml"
@@ -53,7 +53,7 @@ def main() -> None:
             settings |= {} if arguments.epochs is None else {"epochs": arguments.epochs}
             settings["unfreeze"] = settings["unfreeze"] if settings["epochs"] else None
             recipe = build_recipe(settings)
-            metrics = train_classifier(poses, "pose", recipe=recipe, runs=runs, cache=cache).metrics
+            metrics = run_training("classify", poses, "pose", recipe=recipe, runs=runs, cache=cache).metrics
             steps = steps_off(poses, runs, recipe, cache)
             errors.append(steps)
             print_row(

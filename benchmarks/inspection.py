@@ -32,7 +32,7 @@ from kerasface.inspection.maps.embedding_map import project
 from kerasface.inspection.stitched import Stitched
 from kerasface.runs.store import load_run
 from kerasface.tasks.segmentation import Segmenter, mask_in_crop
-from kerasface.train.classification.training import train_classifier
+from kerasface.train.engine.driver import run_training
 
 HELD_OUT = 2  # photos of each person
 CHECKED = ("rise", "occlusion", "layer-cam", "smooth-grad", "integrated-gradients", "grad-cam")
@@ -46,7 +46,7 @@ def train_people(images: Path, folder: Path, cache: Path | None):
         (folder / "people" / photos[0].parent.name).mkdir(parents=True)
         for photo in photos[:-HELD_OUT]:
             (folder / "people" / photo.parent.name / photo.name).symlink_to(photo.resolve())
-    train_classifier(folder / "people", "people", runs=folder / "runs", cache=cache)
+    run_training("classify", folder / "people", "people", runs=folder / "runs", cache=cache)
     unseen = [photos[-1 - place] for place in range(HELD_OUT) for photos in people]
     return load_run(folder / "runs", "people"), unseen
 

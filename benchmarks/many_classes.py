@@ -26,7 +26,8 @@ from kerasface.evaluation.classification import top_k_accuracy
 from kerasface.train.classification.data import PreparedData
 from kerasface.train.classification.defaults import resolve
 from kerasface.train.classification.judging import judge_images
-from kerasface.train.classification.stages import image_stage, scratch_model, training_context
+from kerasface.train.classification.stages import image_stage, scratch_model
+from kerasface.train.engine.precision import training_context
 from kerasface.train.recipe import ClassifyRecipe
 
 SIDE, CLASSES, PER_CLASS = 112, 7000, 20

@@ -16,8 +16,8 @@ import numpy as np
 from lfw import lfw_folder
 from machine import benchmark_parser, print_columns, print_header, print_row
 
+from kerasface.train.engine.driver import run_training
 from kerasface.train.metric_learning.recipe import CHOICES, MetricRecipe
-from kerasface.train.metric_learning.training import train_metric
 
 
 def main() -> None:
@@ -41,7 +41,9 @@ def main() -> None:
                 loss=arguments.loss, stretch=not arguments.no_stretch, head_epochs=arguments.head_epochs, seed=seed
             )
             cache = arguments.cache or Path(folder) / "cache"
-            metrics = train_metric(images, "run", recipe=recipe, runs=Path(folder) / "runs", cache=cache).metrics
+            metrics = run_training(
+                "metric", images, "run", recipe=recipe, runs=Path(folder) / "runs", cache=cache
+            ).metrics
             for name, judged in metrics["held_out"].items():
                 rates = _rates(judged)
                 found.setdefault(name, []).append(rates)

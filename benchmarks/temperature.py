@@ -24,7 +24,7 @@ from kerasface.faces.embedding import FaceEmbedder
 from kerasface.images.decoding import decode
 from kerasface.models.runtime import compile_network
 from kerasface.runs.store import load_run
-from kerasface.train.classification.training import train_classifier
+from kerasface.train.engine.driver import run_training
 from kerasface.train.recipe import ClassifyRecipe
 
 PEOPLE = (5, 5, 5, 8, 8, 8, 12, 20, 20, 40)
@@ -53,7 +53,9 @@ def drawn(source: Path, target: Path, num_classes: int, fewest: int, most: int, 
 def measured(source: Path, name: str, num_classes: int, photos: tuple[int, int], recipe: ClassifyRecipe, cache: Path):
     with tempfile.TemporaryDirectory() as folder:
         fresh = drawn(source, Path(folder) / "data", num_classes, *photos, recipe.seed)
-        trained = train_classifier(Path(folder) / "data", "run", recipe=recipe, runs=Path(folder) / "runs", cache=cache)
+        trained = run_training(
+            "classify", Path(folder) / "data", "run", recipe=recipe, runs=Path(folder) / "runs", cache=cache
+        )
         run = load_run(Path(folder) / "runs", "run")
     paths, labels = [path for path, _ in fresh], np.array([label for _, label in fresh])
     if recipe.faces:

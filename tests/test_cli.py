@@ -24,8 +24,8 @@ from kerasface.models import pretrained
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import write_run
 from kerasface.train import looking
-from kerasface.train.classification import training as classify
 from kerasface.train.classification.defaults import resolve
+from kerasface.train.engine import driver
 from kerasface.train.engine.session import Session
 from kerasface.train.recipe import CHOICES, ClassifyRecipe
 
@@ -612,8 +612,8 @@ def asked(monkeypatch, tmp_path):
             stopped=False,
         )
 
-    monkeypatch.setattr(classify, "train_classifier", trained)
-    monkeypatch.setattr(classify, "resume_classifier", trained)
+    monkeypatch.setattr(driver, "run_training", trained)
+    monkeypatch.setattr(driver, "resume_training", trained)
     return calls
 
 
@@ -624,7 +624,7 @@ def test_flags_go_before_the_recipe_and_the_recipe_before_the_defaults(run, aske
     result = run("train", "classify", "people", "--name", "friends", *words)
     assert result.exit_code == 0, result.output
     assert asked["recipe"] == ClassifyRecipe(backbone="linear", epochs=3, faces=False, flip=False, holdout=0.3)
-    assert asked["arguments"] == (Path("people"), "friends")
+    assert asked["arguments"] == ("classify", Path("people"), "friends")
     assert (asked["cache"], asked["runs"]) == (Path("c"), Path("r"))
 
 

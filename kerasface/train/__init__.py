@@ -14,7 +14,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kerasface.train.classification.training import TrainedRun
+    from kerasface.train.engine.driver import TrainedRun
 
 Path = str | os.PathLike
 
@@ -41,10 +41,8 @@ def classify(data: Path, name: str, *, runs: Path = "saved_models", **settings) 
 
         ```
     """
-    from kerasface.train.classification.training import train_classifier
-    from kerasface.train.recipe import ClassifyRecipe
 
-    return train_classifier(data, name, recipe=_recipe(settings, ClassifyRecipe), runs=runs)
+    return _train("classify", data, name, runs, settings)
 
 
 def metric(data: Path, name: str, *, runs: Path = "saved_models", **settings) -> "TrainedRun":
@@ -56,10 +54,8 @@ def metric(data: Path, name: str, *, runs: Path = "saved_models", **settings) ->
         runs: Folder of the runs.
         **settings: Fields of `MetricRecipe`, such as `loss="triplet"`.
     """
-    from kerasface.train.metric_learning.recipe import MetricRecipe
-    from kerasface.train.metric_learning.training import train_metric
 
-    return train_metric(data, name, recipe=_recipe(settings, MetricRecipe), runs=runs)
+    return _train("metric", data, name, runs, settings)
 
 
 def segment(data: Path, name: str, *, runs: Path = "saved_models", **settings) -> "TrainedRun":
@@ -71,13 +67,14 @@ def segment(data: Path, name: str, *, runs: Path = "saved_models", **settings) -
         runs: Folder of the runs.
         **settings: Fields of `SegmentRecipe`, such as `epochs=20`.
     """
-    from kerasface.train.segmentation.recipe import SegmentRecipe
-    from kerasface.train.segmentation.training import train_segmentation
 
-    return train_segmentation(data, name, recipe=_recipe(settings, SegmentRecipe), runs=runs)
+    return _train("segment", data, name, runs, settings)
 
 
-def _recipe(settings: dict, kind: type):
+def _train(kind: str, data: Path, name: str, runs: Path, settings: dict) -> "TrainedRun":
+    from kerasface.train.engine.driver import run_training
+    from kerasface.train.kinds import KINDS
     from kerasface.train.recipe import build_recipe, known
 
-    return build_recipe(known(settings, kind, "A training"), kind)
+    recipe = KINDS[kind].recipe
+    return run_training(kind, data, name, recipe=build_recipe(known(settings, recipe, "A training"), recipe), runs=runs)

@@ -124,14 +124,7 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **
         if preview or find_lr:
             _look(data, given, preview, find_lr, cache, json)
             return
-        from kerasface.train.classification.training import resume_classifier, train_classifier
-
-        with progress_bars() as report:
-            options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
-            if resume:
-                trained = resume_classifier(resume, **options)
-            else:
-                trained = train_classifier(data, name, recipe=given, **options)
+        trained = _drive("classify", data, name, resume, given, runs, cache)
         _print_trained(trained, json, _print_result)
 
 
@@ -150,11 +143,7 @@ def metric(data, name, resume, recipe, runs, cache, json, **settings) -> None:
     _check_usage(data, name, resume, recipe, settings)
     with answers(), _stoppable(runs, resume or name):
         given = _given(recipe, settings, MetricRecipe)
-        from kerasface.train.metric_learning.training import resume_metric, train_metric
-
-        with progress_bars() as report:
-            options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
-            trained = resume_metric(resume, **options) if resume else train_metric(data, name, recipe=given, **options)
+        trained = _drive("metric", data, name, resume, given, runs, cache)
         _print_trained(trained, json, _print_metric)
 
 
@@ -172,15 +161,19 @@ def segment(data, name, resume, recipe, runs, cache, json, **settings) -> None:
     _check_usage(data, name, resume, recipe, settings)
     with answers(), _stoppable(runs, resume or name):
         given = _given(recipe, settings, SegmentRecipe)
-        from kerasface.train.segmentation.training import resume_segmentation, train_segmentation
-
-        with progress_bars() as report:
-            options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
-            if resume:
-                trained = resume_segmentation(resume, **options)
-            else:
-                trained = train_segmentation(data, name, recipe=given, **options)
+        trained = _drive("segment", data, name, resume, given, runs, cache)
         _print_trained(trained, json, _print_segmentation)
+
+
+def _drive(kind: str, data, name, resumed, recipe, runs, cache):
+    """Trains, or goes on with a training, with bars and events in sight."""
+    from kerasface.train.engine.driver import resume_training, run_training
+
+    with progress_bars() as report:
+        options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
+        if resumed:
+            return resume_training(resumed, kind=kind, **options)
+        return run_training(kind, data, name, recipe=recipe, **options)
 
 
 def _check_usage(data, name, resume, recipe, settings: dict) -> None:

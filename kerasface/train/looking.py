@@ -14,16 +14,11 @@ from kerasface.files.writing import write_atomically
 from kerasface.plotting.training import learning_rate_search
 from kerasface.train.classification.data import PreparedData, prepare
 from kerasface.train.classification.defaults import resolve
-from kerasface.train.classification.stages import (
-    fine_tune_stage,
-    head_stage,
-    image_stage,
-    scratch_model,
-    training_context,
-)
+from kerasface.train.classification.stages import fine_tune_stage, head_stage, image_stage, scratch_model
 from kerasface.train.engine.find_lr import find_learning_rate
 from kerasface.train.engine.frozen import FrozenFeatures, build_head, joined
 from kerasface.train.engine.loop import Stage
+from kerasface.train.engine.precision import training_context
 from kerasface.train.recipe import ClassifyRecipe
 
 StageProgress = Callable[[str, int, int], None]

@@ -109,7 +109,7 @@ def write_trainings(folder):
     from PIL import Image
 
     from kerasface.runs.store import load_run
-    from kerasface.train.classification.training import resume_classifier, train_classifier
+    from kerasface.train.engine.driver import resume_training, run_training
     from kerasface.train.recipe import ClassifyRecipe
 
     generator = np.random.default_rng(0)
@@ -136,13 +136,19 @@ def write_trainings(folder):
         precision="float32",
     )
     options = {"cache": folder / "cache"}
-    train_classifier(folder / "data", "colours", recipe=recipe, runs=folder / "whole", **options)
+    run_training("classify", folder / "data", "colours", recipe=recipe, runs=folder / "whole", **options)
     try:
-        train_classifier(
-            folder / "data", "colours", recipe=recipe, runs=folder / "resumed", on_progress=killer, **options
+        run_training(
+            "classify",
+            folder / "data",
+            "colours",
+            recipe=recipe,
+            runs=folder / "resumed",
+            on_progress=killer,
+            **options,
         )
     except Killed:
-        resume_classifier("colours", runs=folder / "resumed", **options)
+        resume_training("colours", runs=folder / "resumed", **options)
     images = pictures.reshape(36, 16, 16, 3).astype(np.uint8)
     np.savez(
         folder / "predicted.npz", images=images, said=np.asarray(load_run(folder / "whole", "colours").model(images))

@@ -53,7 +53,7 @@ def write_trainings(folder):
     import keras
     from PIL import Image
 
-    from kerasface.train.classification.training import resume_classifier, train_classifier
+    from kerasface.train.engine.driver import resume_training, run_training
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -69,7 +69,9 @@ def write_trainings(folder):
             Image.fromarray(picture.astype(np.uint8)).save(folder / "data" / name / f"{index}.png")
 
     def train(runs, recipe, **options):
-        train_classifier(folder / "data", "c", recipe=recipe, runs=folder / runs, cache=folder / "cache", **options)
+        run_training(
+            "classify", folder / "data", "c", recipe=recipe, runs=folder / runs, cache=folder / "cache", **options
+        )
 
     train("one", replace(ALIKE, strategy="one"))
     train("two", replace(ALIKE, strategy="mirrored"))
@@ -77,7 +79,7 @@ def write_trainings(folder):
     try:
         train("resumed", STATEFUL, on_progress=killer)
     except Killed:
-        resume_classifier("c", runs=folder / "resumed", cache=folder / "cache")
+        resume_training("c", runs=folder / "resumed", cache=folder / "cache")
 
 
 @pytest.fixture(scope="module", params=["tensorflow", "jax"])

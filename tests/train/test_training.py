@@ -12,8 +12,8 @@ from kerasface.models import backbones
 from kerasface.runs.store import RunError, load_run
 from kerasface.train.classification import card
 from kerasface.train.classification import training as classify
-from kerasface.train.classification.training import resume_classifier, train_classifier
 from kerasface.train.engine import frozen, session
+from kerasface.train.engine.driver import resume_training, run_training
 from kerasface.train.engine.loop import TrainingDivergedError
 from kerasface.train.engine.session import read_events
 from kerasface.train.engine.snapshots import read_filters
@@ -71,7 +71,8 @@ def cache(tmp_path_factory):
 def whole(pictures, cache, tmp_path_factory):
     """The training that nothing disturbed: its result, its runs folder, its events and its progress."""
     runs, events, progress = tmp_path_factory.mktemp("runs"), [], []
-    trained = train_classifier(
+    trained = run_training(
+        "classify",
         pictures,
         "colours",
         recipe=STATEFUL,
@@ -153,10 +154,12 @@ def test_killed_and_resumed_ends_as_if_nothing_had_happened(whole, pictures, cac
     """The history too: the loss of the epoch that was interrupted is the mean of all of it, not of what was left."""
     monkeypatch.setattr(session, "_MAX_CHECKPOINT_SHARE", np.inf)  # a checkpoint at each step, however slow the disk
     with pytest.raises(Killed):
-        train_classifier(pictures, "colours", recipe=STATEFUL, runs=tmp_path, cache=cache, on_progress=killer(step))
+        run_training(
+            "classify", pictures, "colours", recipe=STATEFUL, runs=tmp_path, cache=cache, on_progress=killer(step)
+        )
     assert sessions_in_progress(tmp_path) == ["colours"]
     events = []
-    resumed = resume_classifier("colours", runs=tmp_path, cache=cache, on_event=events.append)
+    resumed = resume_training("colours", runs=tmp_path, cache=cache, on_event=events.append)
     (went_on,) = [(event["epoch"], event["step"]) for event in events if event["event"] == "resumed"]
     # What the step killed at did is not in a checkpoint; after step 4 an epoch waits to be judged.
     assert went_on == ((1, 4) if step == 5 else ((step - 1) // 4 + 1, (step - 1) % 4))
@@ -175,12 +178,14 @@ def test_ctrl_c_stops_with_a_usable_model_that_can_go_on(whole, pictures, cache,
         if stage == "train" and done == 5:
             signal.raise_signal(signal.SIGINT)
 
-    stopped = train_classifier(pictures, "colours", recipe=STATEFUL, runs=tmp_path, cache=cache, on_progress=interrupt)
+    stopped = run_training(
+        "classify", pictures, "colours", recipe=STATEFUL, runs=tmp_path, cache=cache, on_progress=interrupt
+    )
     assert stopped.stopped
     assert any("--resume" in note for note in stopped.notes)
     model = load_run(tmp_path, "colours").model
     assert np.asarray(model(np.zeros((1, 16, 16, 3), np.uint8))).sum() == pytest.approx(1, abs=1e-5)
-    assert not resume_classifier("colours", runs=tmp_path, cache=cache).stopped
+    assert not resume_training("colours", runs=tmp_path, cache=cache).stopped
     assert_equal_weights(tmp_path, whole[1])
 
 
@@ -190,7 +195,7 @@ def test_another_process_can_ask_it_to_stop(pictures, cache, tmp_path):
             ask_to_stop(tmp_path, "colours")
 
     recipe = ClassifyRecipe(faces=False, image_size=16, backbone="linear", epochs=3, batch_size=8)
-    stopped = train_classifier(pictures, "colours", recipe=recipe, runs=tmp_path, cache=cache, on_event=ask)
+    stopped = run_training("classify", pictures, "colours", recipe=recipe, runs=tmp_path, cache=cache, on_event=ask)
     assert stopped.stopped
     assert len(read_events(stopped.folder / "events.jsonl")[0]) < 9
 
@@ -203,10 +208,10 @@ def test_other_images_cannot_be_resumed_with(pictures, cache, tmp_path):
         for path in (pictures / name).glob("*.png"):
             (data / name / path.name).write_bytes(path.read_bytes())
     with pytest.raises(Killed):
-        train_classifier(data, "colours", recipe=STATEFUL, runs=tmp_path, cache=cache, on_progress=killer(5))
+        run_training("classify", data, "colours", recipe=STATEFUL, runs=tmp_path, cache=cache, on_progress=killer(5))
     (data / "red" / "p0_0.png").unlink()
     with pytest.raises(RunError, match="are not those"):
-        resume_classifier("colours", runs=tmp_path, cache=cache)
+        resume_training("colours", runs=tmp_path, cache=cache)
     assert sessions_in_progress(tmp_path) == ["colours"]
 
 
@@ -215,7 +220,7 @@ def test_a_loss_that_runs_away_names_step_rate_and_images(pictures, cache, tmp_p
         faces=False, image_size=16, backbone="mlp", epochs=2, batch_size=8, optimizer="sgd", learning_rate=1e30
     )
     with pytest.raises(TrainingDivergedError, match=r"stage train, epoch 1, step \d, at learning rate .*\.png"):
-        train_classifier(pictures, "colours", recipe=recipe, runs=tmp_path, cache=cache)
+        run_training("classify", pictures, "colours", recipe=recipe, runs=tmp_path, cache=cache)
     assert not (tmp_path / "colours").exists()
     assert (session_folder(tmp_path, "colours") / "checkpoint.npz").is_file()
 
@@ -223,7 +228,7 @@ def test_a_loss_that_runs_away_names_step_rate_and_images(pictures, cache, tmp_p
 def test_nothing_is_left_behind_when_the_data_are_refused(tmp_path):
     (tmp_path / "data" / "only").mkdir(parents=True)
     with pytest.raises(ValueError, match="At least two identities"):
-        train_classifier(tmp_path / "data", "colours", recipe=STATEFUL, runs=tmp_path / "runs", cache=tmp_path)
+        run_training("classify", tmp_path / "data", "colours", recipe=STATEFUL, runs=tmp_path / "runs", cache=tmp_path)
     assert list((tmp_path / "runs").iterdir()) == []
 
 
@@ -261,7 +266,8 @@ TWO_STAGES = ClassifyRecipe(
 def two_stages(small_pretrained, pictures, cache, tmp_path_factory):
     """A training in two stages and its events."""
     events = []
-    trained = train_classifier(
+    trained = run_training(
+        "classify",
         pictures,
         "colours",
         recipe=TWO_STAGES,
@@ -280,7 +286,7 @@ def test_fine_tuning_moves_the_last_block_and_nothing_else(two_stages, pictures,
     assert [row["learning_rate"] for row in freeze_map] == pytest.approx([0, 0, 0, 0.75e-3])
     assert [row["batch_norm"] for row in freeze_map] == ["frozen"] * 4
     monkeypatch.setattr(classify, "is_better", lambda after, before: True)
-    kept = train_classifier(pictures, "colours", recipe=TWO_STAGES, runs=tmp_path / "kept", cache=cache)
+    kept = run_training("classify", pictures, "colours", recipe=TWO_STAGES, runs=tmp_path / "kept", cache=cache)
     model = load_run(kept.folder.parent, "colours").model
     start = frozen.build_backbone("MobileNetV2", (16, 16), "pretrained").model
     moved = {
@@ -301,7 +307,7 @@ def test_the_history_tells_the_stages_apart(two_stages):
 @pytest.mark.slow
 def test_fine_tuning_that_makes_it_worse_is_not_kept(small_pretrained, pictures, cache, tmp_path, monkeypatch):
     monkeypatch.setattr(classify, "is_better", lambda after, before: False)
-    trained = train_classifier(pictures, "colours", recipe=TWO_STAGES, runs=tmp_path, cache=cache)
+    trained = run_training("classify", pictures, "colours", recipe=TWO_STAGES, runs=tmp_path, cache=cache)
     assert any("Fine-tuning made it worse" in note for note in trained.notes)
     model = load_run(tmp_path, "colours").model
     for layer in frozen.build_backbone("MobileNetV2", (16, 16), "pretrained").model.layers:
@@ -312,9 +318,11 @@ def test_fine_tuning_that_makes_it_worse_is_not_kept(small_pretrained, pictures,
 @pytest.mark.slow
 def test_killed_in_the_second_stage_the_first_is_not_repeated(two_stages, pictures, cache, tmp_path):
     with pytest.raises(Killed):
-        train_classifier(pictures, "colours", recipe=TWO_STAGES, runs=tmp_path, cache=cache, on_progress=killer(5))
+        run_training(
+            "classify", pictures, "colours", recipe=TWO_STAGES, runs=tmp_path, cache=cache, on_progress=killer(5)
+        )
     stages_seen = []
-    resume_classifier(
+    resume_training(
         "colours", runs=tmp_path, cache=cache, on_progress=lambda stage, done, total: stages_seen.append(stage)
     )
     assert "head" not in stages_seen
@@ -326,11 +334,11 @@ def test_persons_are_held_out_as_a_whole(pictures, cache, tmp_path):
     recipe = ClassifyRecipe(
         faces=False, image_size=16, backbone="linear", epochs=1, groups=r"^(p\d)_", holdout=0.2, min_images=2
     )
-    trained = train_classifier(pictures, "colours", recipe=recipe, runs=tmp_path, cache=cache)
+    trained = run_training("classify", pictures, "colours", recipe=recipe, runs=tmp_path, cache=cache)
     assert (trained.metrics["num_train"], trained.metrics["num_validation"]) == (27, 9)
 
 
 def test_a_pattern_that_fits_no_file_is_refused(pictures, cache, tmp_path):
     recipe = ClassifyRecipe(faces=False, image_size=16, backbone="linear", epochs=1, groups=r"person(\d+)")
     with pytest.raises(ValueError, match="pattern of persons does not fit"):
-        train_classifier(pictures, "colours", recipe=recipe, runs=tmp_path, cache=cache)
+        run_training("classify", pictures, "colours", recipe=recipe, runs=tmp_path, cache=cache)

@@ -1,7 +1,5 @@
 """The stages of a training as models, batches and losses: the head on frozen features, fine-tuning, from scratch."""
 
-import contextlib
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
@@ -25,13 +23,13 @@ from kerasface.models.backbones import (
     frozen_state,
 )
 from kerasface.models.heads import to_probabilities, to_vector
-from kerasface.models.runtime import accelerators
 from kerasface.models.zoo import ARCHITECTURES, ArchitectureOptions, build_features
 from kerasface.train.classification.data import PreparedData
 from kerasface.train.classification.defaults import blocks_to_unfreeze
 from kerasface.train.engine.frozen import FrozenFeatures
 from kerasface.train.engine.loop import Stage
 from kerasface.train.engine.optimizers import build_optimizer
+from kerasface.train.engine.precision import num_devices
 from kerasface.train.engine.schedules import build_schedule
 from kerasface.train.recipe import ClassifyRecipe
 
@@ -189,55 +187,6 @@ def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
     """Returns weights in inverse proportion to the classes' numbers of images, of mean 1 over the images."""
     counts = np.bincount(labels, minlength=num_classes)
     return len(labels) / (num_classes * np.maximum(counts, 1))
-
-
-def dtype_policy(precision: str) -> str:
-    """Returns the Keras dtype policy: `auto` takes bfloat16 on a GPU and float32 on a processor."""
-    if precision != "auto":
-        return precision
-    return "mixed_bfloat16" if accelerators() else "float32"
-
-
-@contextlib.contextmanager
-def training_context(recipe: ClassifyRecipe):
-    """Sets dtype policy, random seed and distribution for what is built inside, and puts the policy back after."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(dtype_policy(recipe.precision))
-    keras.utils.set_random_seed(recipe.seed)
-    try:
-        with _scope(recipe.strategy):
-            yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-def _scope(strategy: str):
-    several = len(accelerators()) > 1
-    if strategy == "one" or (strategy == "auto" and not several):
-        return contextlib.nullcontext()
-    if keras.backend.backend() == "jax":
-        return keras.distribution.DataParallel().scope()
-    return _mirrored_strategy().scope()
-
-
-@functools.cache
-def _mirrored_strategy():
-    """One for all trainings of a process: a second one would number its exchanges from the same start, and collide."""
-    import tensorflow as tf
-
-    # Without a GPU over the processors that TensorFlow was told to see, which serves tests.
-    devices = None if accelerators() else [device.name for device in tf.config.list_logical_devices("CPU")]
-    return tf.distribute.MirroredStrategy(devices)
-
-
-def num_devices() -> int:
-    """Returns among how many devices the scope that one stands in divides the batches."""
-    if keras.backend.backend() == "jax":
-        distribution = keras.distribution.distribution()
-        return distribution.device_mesh.devices.size if distribution else 1
-    import tensorflow as tf
-
-    return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def for_devices(batches, count: int):

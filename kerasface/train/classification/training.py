@@ -4,19 +4,15 @@ Pretrained backbones are trained in two stages: a head on the frozen backbone's 
 then, if epochs are given, the last blocks with it. Without pretrained weights the network is trained from scratch.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kerasface.data.cache.store import default_cache_folder
 from kerasface.evaluation.classification import cross_fitted_temperature
 from kerasface.models.backbones import build_backbone
 from kerasface.models.heads import cool
-from kerasface.models.runtime import device_name, with_dtype_policy
+from kerasface.models.runtime import with_dtype_policy
 from kerasface.models.zoo import ARCHITECTURES
-from kerasface.runs.store import DEFAULT_ROOT, check_name, write_run
 from kerasface.train.classification.card import Trained, card_of, metrics_of, notes_of
 from kerasface.train.classification.data import PreparedData, prepare
 from kerasface.train.classification.defaults import resolve
@@ -24,127 +20,30 @@ from kerasface.train.classification.judging import Judged, is_better, judge_feat
 from kerasface.train.classification.records import Records
 from kerasface.train.classification.report import write_report
 from kerasface.train.classification.stages import (
-    dtype_policy,
     fine_tune_stage,
     head_stage,
     image_stage,
     scratch_model,
-    training_context,
 )
+from kerasface.train.engine.driver import Finished, StageProgress, Steps
 from kerasface.train.engine.frozen import FrozenFeatures, build_head, class_directions, joined
 from kerasface.train.engine.loop import run_stage
 from kerasface.train.engine.session import Session
-from kerasface.train.engine.snapshots import keep_snapshots, note_confusion
-from kerasface.train.recipe import ClassifyRecipe, write_recipe
-
-# Stage, done, total: "images", "features" (images), "head", "fine_tune", "train" (steps).
-StageProgress = Callable[[str, int, int], None]
+from kerasface.train.engine.snapshots import note_confusion
+from kerasface.train.recipe import ClassifyRecipe
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedRun:
-    """What came of a training.
-
-    Attributes:
-        folder: The run's folder.
-        metrics: Contents of its `metrics.json`.
-        rejected: `(file, reason)` of every file that was not used.
-        left_out: Classes left out: name to number of usable images.
-        notes: What must be said about the run, in sentences.
-        stopped: Whether it was stopped before its end; it can be resumed then.
-    """
-
-    folder: Path
-    metrics: dict
-    rejected: list[tuple[str, str]]
-    left_out: dict[str, int]
-    notes: list[str]
-    stopped: bool
+def _told(prepared: PreparedData) -> dict:
+    return {
+        "input_kind": prepared.input.kind,
+        "num_classes": len(prepared.names),
+        "num_unknown": len(prepared.unknown),
+    }
 
 
-def train_classifier(
-    data: str | Path,
-    name: str,
-    *,
-    recipe: ClassifyRecipe | None = None,
-    runs: str | Path = DEFAULT_ROOT,
-    cache: str | Path | None = None,
-    on_progress: StageProgress | None = None,
-    on_event: Callable[[dict], None] | None = None,
-) -> TrainedRun:
-    """Trains a classifier on a folder of classes and writes the run `runs/name`.
-
-    While it runs, `runs/.name.running` holds its log and checkpoints; see `session.py`.
-
-    Args:
-        data: Folder with one folder of images per class. Of a photo with several faces, the one nearest the centre
-            is taken.
-        name: Name of the run; one of the same name is replaced, and kept as `.<name>.previous`.
-        recipe: The settings.
-        runs: Folder of the runs.
-        cache: Folder for images and features; `default_cache_folder()` if not given.
-        on_progress: Called with stage, done and total.
-        on_event: Called with every event that goes into the log.
-
-    Raises:
-        ValueError: If the folder does not hold two classes with enough usable images, or a setting is out of range
-            or contradicts another.
-        ModelFileError: If a pretrained weight file is missing or altered.
-        RunError: If the name is no folder name, a training of that name runs or was left off, or the run cannot be
-            written.
-        TrainingDivergedError: If the loss became NaN or infinite.
-        TrainingStoppedError: If it was asked to stop before its first step.
-    """
-    recipe = resolve(recipe or ClassifyRecipe())
-    check_name(name)
-    _check_buildable(recipe)
-    with Session.start(runs, name, recipe, data, on_event) as session:
-        return _run(session, runs, cache, on_progress)
-
-
-def resume_classifier(
-    name: str,
-    *,
-    runs: str | Path = DEFAULT_ROOT,
-    cache: str | Path | None = None,
-    on_progress: StageProgress | None = None,
-    on_event: Callable[[dict], None] | None = None,
-) -> TrainedRun:
-    """Goes on with a training that was stopped or killed, from its last checkpoint; arguments as `train_classifier`.
-
-    On the same machine it ends with the weights that an uninterrupted training would have.
-
-    Raises:
-        RunError: If there is no such training, it runs, its checkpoint is damaged, or the images changed meanwhile.
-    """
-    with Session.resume(runs, name, on_event) as session:
-        return _run(session, runs, cache, on_progress)
-
-
-def _run(session: Session, runs, cache, on_progress) -> TrainedRun:
-    report = session.with_log(on_progress)
-    recipe = session.recipe
-    cache = Path(cache) if cache else default_cache_folder()
-    prepared = prepare(session.facts["data"], recipe, cache, lambda *counts: report("images", *counts))
-    session.check_data(prepared.fingerprint)
-    session.event(
-        "start",
-        name=session.name,
-        data=session.facts["data"],
-        recipe=asdict(recipe),
-        device=device_name(),
-        precision=dtype_policy(recipe.precision),
-        input_kind=prepared.input.kind,
-        num_classes=len(prepared.names),
-        num_train=len(prepared.train),
-        num_validation=len(prepared.validation),
-        num_unknown=len(prepared.unknown),
-        num_rejected=len(prepared.rejected),
-    )
-    with training_context(recipe):
-        train = _train_pretrained if recipe.pretrained else _train_from_scratch
-        trained = train(prepared, recipe, session, cache, report)
-    return _write(trained, prepared, session, runs)
+def _train(prepared: PreparedData, session: Session, cache: Path, report: StageProgress) -> Trained:
+    train = _train_pretrained if session.recipe.pretrained else _train_from_scratch
+    return train(prepared, session.recipe, session, cache, report)
 
 
 def _train_pretrained(
@@ -248,8 +147,8 @@ def _judged(judge, validation, unknown, prepared: PreparedData, score: str) -> J
     )
 
 
-def _write(trained: Trained, prepared: PreparedData, session: Session, runs) -> TrainedRun:
-    """Calibrates the model and writes the run; the folder of the training in progress goes if it came to its end."""
+def _finish(trained: Trained, prepared: PreparedData, session: Session) -> Finished:
+    """Calibrates the model."""
     recipe, judged = session.recipe, trained.judged
     temperature = cross_fitted_temperature(judged.probabilities, judged.labels)
     model = with_dtype_policy(trained.model, "float32")
@@ -269,26 +168,16 @@ def _write(trained: Trained, prepared: PreparedData, session: Session, runs) -> 
         comparison=trained.comparison,
         notes=notes,
     )
-    session.event("end", stopped=trained.stopped, metrics=metrics)
-    folder = write_run(
-        runs,
-        session.name,
+    return Finished(
         model=model,
         card=card,
         metrics=metrics,
         history=trained.history,
-        rejected=prepared.rejected,
-        files={
-            "report.html": write_report(session.name, records),
-            "recipe.toml": write_recipe(recipe),
-            "events.jsonl": (session.folder / "events.jsonl").read_text(encoding="utf-8"),
-            "records.json": records.to_json(),
-        },
+        notes=notes,
+        files={"report.html": write_report(session.name, records), "records.json": records.to_json()},
+        left_out=prepared.left_out,
+        stopped=trained.stopped,
     )
-    keep_snapshots(session.folder, folder)
-    if not trained.stopped:
-        session.remove()
-    return TrainedRun(folder, metrics, prepared.rejected, prepared.left_out, notes, trained.stopped)
 
 
 def _check_buildable(recipe: ClassifyRecipe) -> None:
@@ -305,3 +194,6 @@ def _check_buildable(recipe: ClassifyRecipe) -> None:
             f"{recipe.backbone} has {len(backbone.blocks)} blocks. Received: unfreeze={recipe.unfreeze}. "
             f"Choose 1 to {len(backbone.blocks)}."
         )
+
+
+STEPS = Steps(resolve, _check_buildable, prepare, _told, _train, _finish)

@@ -28,9 +28,9 @@ from kerasface.train.engine.stopping import (
     is_asked_to_stop,
     this_process,
 )
+from kerasface.train.kinds import KINDS
 from kerasface.train.process.claim import claim_name, training_process
 from kerasface.train.process.folders import (
-    KINDS,
     has_learned,
     kind_of,
     read_facts,
@@ -38,7 +38,7 @@ from kerasface.train.process.folders import (
     session_folder,
     sessions_in_progress,
 )
-from kerasface.train.recipe import ClassifyRecipe, Recipe, build_recipe, read_recipe, write_recipe
+from kerasface.train.recipe import Recipe, build_recipe, read_recipe, write_recipe
 
 # Of an earlier training that came to nothing, or of an earlier process of it.
 _STALE = ("events.jsonl", "checkpoint.npz", "filters.npz", "confusion.json")
@@ -82,7 +82,7 @@ class Session:
                 made.
         """
         folder = session_folder(runs, name)
-        kind = next(kind for kind, recipes in KINDS.items() if isinstance(recipe, recipes))
+        kind = next(name for name, kind in KINDS.items() if isinstance(recipe, kind.recipe))
         lock = claim_name(runs, name, to_train=True)
         try:
             if has_learned(folder):
@@ -108,14 +108,14 @@ class Session:
         return session
 
     @classmethod
-    def resume(cls, runs: str | Path, name: str, on_event=None, kind: type = ClassifyRecipe) -> "Session":
+    def resume(cls, runs: str | Path, name: str, on_event=None, kind: str | None = None) -> "Session":
         """Opens the folder of a training that was stopped or killed.
 
         Args:
             runs: Folder of the runs.
             name: Name of the training.
             on_event: Called with every event.
-            kind: The dataclass of its recipe.
+            kind: Refuses a training of another kind, if given.
 
         Raises:
             RunError: If there is none, it runs, it is a training of another kind, or its files are damaged.
@@ -128,10 +128,10 @@ class Session:
             if not (folder / "session.json").is_file():
                 raise RunError(_nothing_to_resume(runs, name))
             facts = read_facts(folder)
-            if KINDS[is_kind := kind_of(folder)] is not kind:
+            if kind not in (None, is_kind := kind_of(folder)):
                 command = resume_command(runs, name, is_kind)
                 raise RunError(f"The training {name!r} is one of `kerasface train {is_kind}`. Go on with `{command}`.")
-            recipe = _read_recipe(folder, kind)
+            recipe = _read_recipe(folder, KINDS[is_kind].recipe)
             _forget_other_requests(folder)
             session = cls(folder, name, recipe, facts, lock, on_event)
             session.note({"kind": is_kind, "stopped": False, **this_process()})

@@ -6,22 +6,19 @@ Of all that came up on the way the best is kept, which may be the backbone as it
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from kerasface.data.cache.store import default_cache_folder
 from kerasface.data.pipelines import identity_rows
 from kerasface.models.backbones import build_backbone
 from kerasface.models.heads import build_metric_head, join_embedder
-from kerasface.models.runtime import compile_network, device_name, with_dtype_policy
-from kerasface.runs.store import DEFAULT_ROOT, check_name, write_run
+from kerasface.models.runtime import compile_network, with_dtype_policy
 from kerasface.train.classification.data import PreparedData
-from kerasface.train.classification.stages import dtype_policy, training_context
-from kerasface.train.classification.training import StageProgress, TrainedRun
+from kerasface.train.engine.driver import Finished, StageProgress, Steps
 from kerasface.train.engine.frozen import FrozenFeatures
 from kerasface.train.engine.loop import StageResult, run_stage
 from kerasface.train.engine.session import Session
@@ -40,94 +37,22 @@ from kerasface.train.metric_learning.stages import (
     watched_margin,
 )
 from kerasface.train.metric_learning.watch import Spread, Watch, past_alarms, spread
-from kerasface.train.recipe import write_recipe
 
 # Of the sample that is looked at after each epoch: triplets are counted one by one.
 _WATCHED = {"head": {"people": 32, "images": 4}, "fine_tune": {"people": 16, "images": 2}}
 _BLOCK = 4096  # features embedded at a time
 
 
-def train_metric(
-    data: str | Path,
-    name: str,
-    *,
-    recipe: MetricRecipe | None = None,
-    runs: str | Path = DEFAULT_ROOT,
-    cache: str | Path | None = None,
-    on_progress: StageProgress | None = None,
-    on_event: Callable[[dict], None] | None = None,
-) -> TrainedRun:
-    """Trains embeddings on a folder of people and writes the run `runs/name`.
-
-    While it runs, `runs/.name.running` holds its log and checkpoints; see `session.py`.
-
-    Args:
-        data: Folder with one folder of images per person. Of a photo with several faces, the one nearest the centre is
-            taken.
-        name: Name of the run; one of the same name is replaced, and kept as `.<name>.previous`.
-        recipe: The settings.
-        runs: Folder of the runs.
-        cache: Folder for images and features; `default_cache_folder()` if not given.
-        on_progress: Called with stage, done and total.
-        on_event: Called with every event that goes into the log.
-
-    Raises:
-        ValueError: If fewer than four people have two usable images, or a setting is out of range or contradicts
-            another.
-        ModelFileError: If a pretrained weight file is missing or altered.
-        RunError: If the name is no folder name, a training of that name runs or was left off, or the run cannot be
-            written.
-        TrainingDivergedError: If the loss became NaN or infinite.
-        TrainingStoppedError: If it was asked to stop before its first step.
-    """
-    recipe = resolve_metric(recipe or MetricRecipe())
-    check_name(name)
-    _check_buildable(recipe)
-    with Session.start(runs, name, recipe, data, on_event) as session:
-        return _run(session, runs, cache, on_progress)
+def _told(prepared: PreparedData) -> dict:
+    return {
+        "num_people_train": len(np.unique(prepared.labels[prepared.train])),
+        "num_people_validation": len(np.unique(prepared.labels[prepared.validation])),
+    }
 
 
-def resume_metric(
-    name: str,
-    *,
-    runs: str | Path = DEFAULT_ROOT,
-    cache: str | Path | None = None,
-    on_progress: StageProgress | None = None,
-    on_event: Callable[[dict], None] | None = None,
-) -> TrainedRun:
-    """Goes on with a training that was stopped or killed, from its last checkpoint; arguments as `train_metric`.
-
-    On the same machine it ends with the weights that an uninterrupted training would have.
-
-    Raises:
-        RunError: If there is no such training, it runs, its checkpoint is damaged, or the images changed meanwhile.
-    """
-    with Session.resume(runs, name, on_event, MetricRecipe) as session:
-        return _run(session, runs, cache, on_progress)
-
-
-def _run(session: Session, runs, cache, on_progress) -> TrainedRun:
-    report = session.with_log(on_progress)
-    recipe = session.recipe
-    cache = Path(cache) if cache else default_cache_folder()
-    prepared = prepare_people(session.facts["data"], recipe, cache, lambda *counts: report("images", *counts))
-    session.check_data(prepared.fingerprint)
-    session.event(
-        "start",
-        name=session.name,
-        recipe=asdict(recipe),
-        device=device_name(),
-        precision=dtype_policy(recipe.precision),
-        num_train=len(prepared.train),
-        num_validation=len(prepared.validation),
-        num_people_train=len(np.unique(prepared.labels[prepared.train])),
-        num_people_validation=len(np.unique(prepared.labels[prepared.validation])),
-        num_rejected=len(prepared.rejected),
-    )
-    with training_context(recipe):
-        features = FrozenFeatures(prepared, recipe, cache, lambda *counts: report("features", *counts))
-        outcome = _Training(prepared, features, session, report).run()
-    return _write(outcome, prepared, session, runs)
+def _train(prepared: PreparedData, session: Session, cache: Path, report: StageProgress) -> MetricOutcome:
+    features = FrozenFeatures(prepared, session.recipe, cache, lambda *counts: report("features", *counts))
+    return _Training(prepared, features, session, report).run()
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,28 +202,18 @@ def embed_images(model: keras.Model) -> Embed:
     return embed
 
 
-def _write(outcome: MetricOutcome, prepared: PreparedData, session: Session, runs) -> TrainedRun:
-    """Writes the run; the folder of the training in progress goes if it came to its end."""
-    metrics = metrics_of(outcome, prepared, session)
-    notes = notes_of(outcome, prepared)
-    session.event("end", stopped=outcome.stopped, metrics=metrics)
-    folder = write_run(
-        runs,
-        session.name,
+def _finish(outcome: MetricOutcome, prepared: PreparedData, session: Session) -> Finished:
+    metrics, notes = metrics_of(outcome, prepared, session), notes_of(outcome, prepared)
+    return Finished(
         model=outcome.model,
         card=card_of(outcome, prepared, metrics, session),
         metrics=metrics,
         history=outcome.history,
-        rejected=prepared.rejected,
-        files={
-            "report.html": write_metric_report(session.name, outcome, prepared, metrics, notes),
-            "recipe.toml": write_recipe(session.recipe),
-            "events.jsonl": (session.folder / "events.jsonl").read_text(encoding="utf-8"),
-        },
+        notes=notes,
+        files={"report.html": write_metric_report(session.name, outcome, prepared, metrics, notes)},
+        left_out=prepared.left_out,
+        stopped=outcome.stopped,
     )
-    if not outcome.stopped:
-        session.remove()
-    return TrainedRun(folder, metrics, prepared.rejected, prepared.left_out, notes, outcome.stopped)
 
 
 def _check_buildable(recipe: MetricRecipe) -> None:
@@ -315,3 +230,6 @@ def _check_buildable(recipe: MetricRecipe) -> None:
             f"{recipe.backbone} has {len(backbone.blocks)} blocks. Received: unfreeze={recipe.unfreeze}. "
             f"Choose 1 to {len(backbone.blocks)}."
         )
+
+
+STEPS = Steps(resolve_metric, _check_buildable, prepare_people, _told, _train, _finish)

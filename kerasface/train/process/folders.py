@@ -7,11 +7,8 @@ import zipfile
 from pathlib import Path
 
 from kerasface.runs.store import DEFAULT_ROOT, RunError, check_name
-from kerasface.train.metric_learning.recipe import MetricRecipe
-from kerasface.train.recipe import ClassifyRecipe, build_recipe, read_recipe
-from kerasface.train.segmentation.recipe import SegmentRecipe
-
-KINDS = {"classify": ClassifyRecipe, "metric": MetricRecipe, "segment": SegmentRecipe}
+from kerasface.train.kinds import KINDS
+from kerasface.train.recipe import build_recipe, read_recipe
 
 
 def session_folder(runs: str | Path, name: str) -> Path:
@@ -53,10 +50,10 @@ def kind_of(folder: Path) -> str:
     """
     kind = read_facts(folder).get("kind")
     if kind is None:  # it began before they wrote that down
-        for kind, recipe in KINDS.items():
+        for kind in KINDS.values():
             with contextlib.suppress(ValueError):
-                build_recipe(read_recipe(folder / "recipe.toml", recipe), recipe)
-                return kind
+                build_recipe(read_recipe(folder / "recipe.toml", kind.recipe), kind.recipe)
+                return kind.name
         raise RunError(
             f"{folder / 'recipe.toml'} is no recipe of this version. Discard the training, and start it anew."
         )

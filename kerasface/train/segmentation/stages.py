@@ -14,9 +14,10 @@ from kerasface.losses import pixels
 from kerasface.models.backbones import check_frozen, freeze, frozen_state
 from kerasface.models.runtime import compile_network
 from kerasface.models.unet import Encoder, build_encoder, build_unet
-from kerasface.train.classification.stages import for_devices, num_devices, unfreeze_last
+from kerasface.train.classification.stages import for_devices, unfreeze_last
 from kerasface.train.engine.loop import Stage
 from kerasface.train.engine.optimizers import build_optimizer
+from kerasface.train.engine.precision import num_devices
 from kerasface.train.engine.schedules import build_schedule
 from kerasface.train.segmentation.data import PreparedMasks
 from kerasface.train.segmentation.recipe import LOSSES, SegmentRecipe

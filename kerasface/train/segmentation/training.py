@@ -4,24 +4,18 @@ On a pretrained encoder it goes in two stages: the decoder alone, and then the e
 pictures are few and the world is large, so every picture is seen in many disguises (`data/mask_augmentation.py`).
 """
 
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from kerasface.data.cache.store import default_cache_folder
 from kerasface.evaluation.segmentation import SegmentationCounts, image_mean_iou
-from kerasface.models.runtime import device_name, with_dtype_policy
-from kerasface.runs.store import DEFAULT_ROOT, Run, check_name, write_run
+from kerasface.models.runtime import with_dtype_policy
+from kerasface.runs.store import Run
 from kerasface.tasks.segmentation import Segmenter
-from kerasface.train.classification.stages import dtype_policy, training_context
-from kerasface.train.classification.training import StageProgress, TrainedRun
+from kerasface.train.engine.driver import Finished, StageProgress, Steps
 from kerasface.train.engine.loop import run_stage
 from kerasface.train.engine.session import Session
-from kerasface.train.engine.snapshots import keep_snapshots
-from kerasface.train.recipe import write_recipe
 from kerasface.train.segmentation.card import SegmentOutcome, card_of, contract_of, metrics_of, notes_of
 from kerasface.train.segmentation.data import PreparedMasks, prepare_masks
 from kerasface.train.segmentation.recipe import SegmentRecipe, resolve_segment
@@ -31,87 +25,11 @@ from kerasface.train.segmentation.stages import build_model, decoder_stage, fine
 _WORST = 12  # masks in the report
 
 
-def train_segmentation(
-    data: str | Path,
-    name: str,
-    *,
-    recipe: SegmentRecipe | None = None,
-    runs: str | Path = DEFAULT_ROOT,
-    cache: str | Path | None = None,
-    on_progress: StageProgress | None = None,
-    on_event: Callable[[dict], None] | None = None,
-) -> TrainedRun:
-    """Trains a segmentation on a folder of pictures and masks and writes the run `runs/name`.
-
-    While it runs, `runs/.name.running` holds its log and checkpoints; see `session.py`.
-
-    Args:
-        data: Folder with `images` and `masks`, see `data/masks.py`.
-        name: Name of the run; one of the same name is replaced, and kept as `.<name>.previous`.
-        recipe: The settings.
-        runs: Folder of the runs.
-        cache: Folder for decoded pictures; `default_cache_folder()` if not given.
-        on_progress: Called with stage, done and total.
-        on_event: Called with every event that goes into the log.
-
-    Raises:
-        ValueError: If the folder does not hold pictures with masks, a class is empty, or a setting is out of range or
-            contradicts another.
-        ModelFileError: If a pretrained weight file is missing or altered.
-        RunError: If the name is no folder name, a training of that name runs or was left off, or the run cannot be
-            written.
-        TrainingDivergedError: If the loss became NaN or infinite.
-        TrainingStoppedError: If it was asked to stop before its first step.
-    """
-    recipe = resolve_segment(recipe or SegmentRecipe())
-    check_name(name)
-    _check_buildable(recipe)
-    with Session.start(runs, name, recipe, data, on_event) as session:
-        return _run(session, runs, cache, on_progress)
+def _told(prepared: PreparedMasks) -> dict:
+    return {"num_classes": len(prepared.classes)}
 
 
-def resume_segmentation(
-    name: str,
-    *,
-    runs: str | Path = DEFAULT_ROOT,
-    cache: str | Path | None = None,
-    on_progress: StageProgress | None = None,
-    on_event: Callable[[dict], None] | None = None,
-) -> TrainedRun:
-    """Goes on with a training that was stopped or killed, from its last checkpoint; arguments as `train_segmentation`.
-
-    On the same machine it ends with the weights that an uninterrupted training would have.
-
-    Raises:
-        RunError: If there is no such training, it runs, its checkpoint is damaged, or the pictures changed meanwhile.
-    """
-    with Session.resume(runs, name, on_event, SegmentRecipe) as session:
-        return _run(session, runs, cache, on_progress)
-
-
-def _run(session: Session, runs, cache, on_progress) -> TrainedRun:
-    report = session.with_log(on_progress)
-    recipe = session.recipe
-    cache = Path(cache) if cache else default_cache_folder()
-    prepared = prepare_masks(session.facts["data"], recipe, cache, lambda *counts: report("images", *counts))
-    session.check_data(prepared.fingerprint)
-    session.event(
-        "start",
-        name=session.name,
-        recipe=asdict(recipe),
-        device=device_name(),
-        precision=dtype_policy(recipe.precision),
-        num_classes=len(prepared.classes),
-        num_train=len(prepared.train),
-        num_validation=len(prepared.validation),
-        num_rejected=len(prepared.rejected),
-    )
-    with training_context(recipe):
-        outcome = _train(prepared, session, report)
-    return _write(outcome, prepared, session, runs)
-
-
-def _train(prepared: PreparedMasks, session: Session, report: StageProgress) -> SegmentOutcome:
+def _train(prepared: PreparedMasks, session: Session, cache: Path, report: StageProgress) -> SegmentOutcome:
     recipe = session.recipe
     encoder, model = build_model(recipe, len(prepared.classes))
 
@@ -185,11 +103,9 @@ def _whole(pair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(part[..., :3]), np.ascontiguousarray(part[..., 3])
 
 
-def _write(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session, runs) -> TrainedRun:
-    """Writes the run; the folder of the training in progress goes if it came to its end."""
+def _finish(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session) -> Finished:
     metrics = metrics_of(outcome, prepared, session)
     notes = notes_of(outcome, prepared, session)
-    session.event("end", stopped=outcome.stopped, metrics=metrics)
     facts = {"pictures trained on": f"{len(prepared.train):,}", "pictures held out": f"{len(prepared.validation):,}"}
     report = write_segment_report(
         session.name,
@@ -201,24 +117,15 @@ def _write(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session, r
         notes,
         prepared.colours,
     )
-    folder = write_run(
-        runs,
-        session.name,
+    return Finished(
         model=outcome.model,
         card=card_of(outcome, prepared, metrics, session),
         metrics=metrics,
         history=outcome.history,
-        rejected=prepared.rejected,
-        files={
-            "report.html": report,
-            "recipe.toml": write_recipe(session.recipe),
-            "events.jsonl": (session.folder / "events.jsonl").read_text(encoding="utf-8"),
-        },
+        notes=notes,
+        files={"report.html": report},
+        stopped=outcome.stopped,
     )
-    keep_snapshots(session.folder, folder)
-    if not outcome.stopped:
-        session.remove()
-    return TrainedRun(folder, metrics, prepared.rejected, {}, notes, outcome.stopped)
 
 
 def _check_buildable(recipe: SegmentRecipe) -> None:
@@ -233,3 +140,6 @@ def _check_buildable(recipe: SegmentRecipe) -> None:
         raise ValueError(
             f"{recipe.encoder} has {blocks} blocks. Received: unfreeze={recipe.unfreeze}. Choose 1 to {blocks}."
         )
+
+
+STEPS = Steps(resolve_segment, _check_buildable, prepare_masks, _told, _train, _finish)

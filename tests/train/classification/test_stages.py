@@ -12,19 +12,12 @@ from kerasface.models import backbones
 from kerasface.models.backbones import build_backbone
 from kerasface.models.heads import build_classifier_head, to_probabilities, to_vector
 from kerasface.runs.card import ModelInput
-from kerasface.train.classification import stages
 from kerasface.train.classification.defaults import resolve
-from kerasface.train.classification.stages import (
-    class_weights,
-    dtype_policy,
-    fine_tune_stage,
-    head_stage,
-    image_stage,
-    scratch_model,
-    training_context,
-)
+from kerasface.train.classification.stages import class_weights, fine_tune_stage, head_stage, image_stage, scratch_model
 from kerasface.train.engine import frozen
+from kerasface.train.engine import precision as precision_module
 from kerasface.train.engine.frozen import FrozenFeatures, build_head, class_directions, hubness, joined
+from kerasface.train.engine.precision import dtype_policy, training_context
 from kerasface.train.recipe import ClassifyRecipe
 
 SIDE = 16
@@ -133,7 +126,7 @@ def test_rare_classes_weigh_more_and_all_images_together_as_many():
     ],
 )
 def test_the_policy_follows_recipe_and_device(monkeypatch, precision, gpus, expected):
-    monkeypatch.setattr(stages, "accelerators", lambda: gpus)
+    monkeypatch.setattr(precision_module, "accelerators", lambda: gpus)
     assert dtype_policy(precision) == expected
 
 
@@ -157,7 +150,7 @@ def test_the_policy_is_put_back_after_an_error(monkeypatch):
     with pytest.raises(KeyboardInterrupt), training_context(recipe(precision="mixed_bfloat16")):
         raise KeyboardInterrupt
     assert keras.config.dtype_policy() == before
-    monkeypatch.setattr(stages, "_scope", failing)
+    monkeypatch.setattr(precision_module, "_scope", failing)
     with pytest.raises(RuntimeError, match="no devices"), training_context(recipe(precision="mixed_bfloat16")):
         pass
     assert keras.config.dtype_policy() == before

@@ -18,7 +18,7 @@ from kerasface.images.decoding import decode
 from kerasface.models.face_resnet import build_face_resnet
 from kerasface.runs.store import RunError, load_run
 from kerasface.tasks.recognition import FaceClassifier
-from kerasface.train.classification.training import train_classifier
+from kerasface.train.engine.driver import run_training
 from kerasface.train.engine.loop import TrainingDivergedError
 from kerasface.train.recipe import ClassifyRecipe
 
@@ -63,7 +63,8 @@ def cache(tmp_path_factory):
 def trained(people, cache, tmp_path_factory):
     """The first training, with what it reported."""
     reports = []
-    result = train_classifier(
+    result = run_training(
+        "classify",
         people,
         "friends",
         recipe=RECIPE,
@@ -80,7 +81,9 @@ def again(people, cache, tmp_path_factory):
 
     def train(trained_first, **changes):
         recipe = ClassifyRecipe(**{"classifier": "softmax", "head_epochs": EPOCHS, "seed": 3, **changes})
-        return train_classifier(people, "friends", recipe=recipe, runs=tmp_path_factory.mktemp("runs"), cache=cache)
+        return run_training(
+            "classify", people, "friends", recipe=recipe, runs=tmp_path_factory.mktemp("runs"), cache=cache
+        )
 
     return train
 
@@ -199,21 +202,21 @@ def test_a_loss_that_becomes_infinite_says_what_to_do(trained, again):
 
 def test_settings_out_of_range_are_refused_before_any_work(people, tmp_path):
     with pytest.raises(ValueError, match=r"holdout=1\.0"):
-        train_classifier(people, "friends", recipe=ClassifyRecipe(holdout=1.0), runs=tmp_path, cache=tmp_path)
+        run_training("classify", people, "friends", recipe=ClassifyRecipe(holdout=1.0), runs=tmp_path, cache=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_that_leaves_the_folder_is_refused_before_any_work(people, tmp_path):
     with pytest.raises(RunError, match="plain folder name"):
-        train_classifier(people, "../friends", runs=tmp_path, cache=tmp_path)
+        run_training("classify", people, "../friends", runs=tmp_path, cache=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_data_that_cannot_be_trained_on_says_why(people, tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
-        train_classifier(people / "absent", "friends", runs=tmp_path, cache=tmp_path)
+        run_training("classify", people / "absent", "friends", runs=tmp_path, cache=tmp_path)
     with pytest.raises(ValueError, match="At least two identities"):
-        train_classifier(people, "friends", recipe=ClassifyRecipe(min_images=6), runs=tmp_path, cache=tmp_path)
+        run_training("classify", people, "friends", recipe=ClassifyRecipe(min_images=6), runs=tmp_path, cache=tmp_path)
 
 
 def test_people_whose_photos_show_no_face_do_not_count(people, tmp_path):
@@ -223,7 +226,7 @@ def test_people_whose_photos_show_no_face_do_not_count(people, tmp_path):
         (tmp_path / "data" / "Ada").mkdir(exist_ok=True)
         shutil.copy(people / "Ada" / name, tmp_path / "data" / "Ada" / name)
     with pytest.raises(ValueError, match=r"at least two classes with 2 usable images each\. Received: 1"):
-        train_classifier(tmp_path / "data", "friends", runs=tmp_path / "runs", cache=tmp_path / "cache")
+        run_training("classify", tmp_path / "data", "friends", runs=tmp_path / "runs", cache=tmp_path / "cache")
     assert list((tmp_path / "runs").iterdir()) == []
 
 
@@ -232,7 +235,8 @@ def test_one_photo_each_leaves_nothing_to_hold_out(people, tmp_path):
         (tmp_path / "data" / name).mkdir(parents=True)
         shutil.copy(people / name / "0.png", tmp_path / "data" / name)
     with pytest.raises(ValueError, match="No image can be held out"):
-        train_classifier(
+        run_training(
+            "classify",
             tmp_path / "data",
             "friends",
             recipe=ClassifyRecipe(min_images=1),
@@ -243,7 +247,7 @@ def test_one_photo_each_leaves_nothing_to_hold_out(people, tmp_path):
 
 def test_without_any_training_mean_directions_name_people(people, cache, tmp_path, analyzer):
     """What faces get by default: every photo is nearest the mean of its own person, and nothing was trained."""
-    trained = train_classifier(people, "friends", runs=tmp_path, cache=cache)
+    trained = run_training("classify", people, "friends", runs=tmp_path, cache=cache)
     run = load_run(tmp_path, "friends")
     assert run.card.recipe["classifier"] == "cosine"
     assert trained.metrics["head_seconds"] == 0
@@ -264,7 +268,7 @@ def test_five_real_people_are_told_apart(lfw_dir, tmp_path):
         (tmp_path / "data" / folder.name).mkdir(parents=True)
         for path in sorted(folder.iterdir())[:10]:
             shutil.copy(path, tmp_path / "data" / folder.name)
-    trained = train_classifier(tmp_path / "data", "five", runs=tmp_path / "runs", cache=tmp_path / "cache")
+    trained = run_training("classify", tmp_path / "data", "five", runs=tmp_path / "runs", cache=tmp_path / "cache")
     assert trained.metrics["num_validation"] == 10
     assert trained.metrics["num_rejected"] == 0
     assert trained.metrics["top1"] >= 0.9

@@ -12,9 +12,10 @@ import kerasface
 from kerasface.runs.store import RunError
 from kerasface.train.engine.session import _PARTS_THAT_TRAIN, Session, read_events
 from kerasface.train.engine.stopping import ask_to_stop
+from kerasface.train.kinds import KINDS
 from kerasface.train.metric_learning.recipe import MetricRecipe
 from kerasface.train.process import background
-from kerasface.train.process.folders import KINDS, kind_of, session_folder, sessions_in_progress
+from kerasface.train.process.folders import kind_of, session_folder, sessions_in_progress
 from kerasface.train.process.processes import process_start
 from kerasface.train.recipe import ClassifyRecipe, write_recipe
 from kerasface.train.segmentation.recipe import SegmentRecipe
@@ -178,8 +179,8 @@ def test_the_kind_is_written_down(tmp_path, recipe):
     session = Session.start(tmp_path, "faces", recipe, tmp_path)
     session.close()
     kind = session.facts["kind"]
-    assert KINDS[kind] is type(recipe)
-    other = MetricRecipe if kind != "metric" else SegmentRecipe
+    assert KINDS[kind].recipe is type(recipe)
+    other = "metric" if kind != "metric" else "segment"
     with pytest.raises(RunError, match=rf"one of `kerasface train {kind}`.*`kerasface train {kind} --resume faces"):
         Session.resume(tmp_path, "faces", kind=other)
     (session.folder / "recipe.toml").write_text("")  # a recipe of any kind
@@ -187,7 +188,7 @@ def test_the_kind_is_written_down(tmp_path, recipe):
     facts = {key: value for key, value in session.facts.items() if key != "kind"}
     (session.folder / "session.json").write_text(json.dumps(facts))
     (session.folder / "recipe.toml").write_text(write_recipe(recipe))
-    with Session.resume(tmp_path, "faces", kind=type(recipe)) as again:
+    with Session.resume(tmp_path, "faces", kind=kind) as again:
         assert (again.facts["kind"], again.recipe) == (kind, recipe)
 
 

@@ -12,6 +12,7 @@ from kerasface.models.face_resnet import build_face_resnet
 from kerasface.runs.store import RunError, load_run
 from kerasface.terminal.words import share
 from kerasface.train.__main__ import train
+from kerasface.train.engine.driver import resume_training, run_training
 from kerasface.train.metric_learning.data import prepare_people, split_people
 from kerasface.train.metric_learning.judging import judge_embeddings
 from kerasface.train.metric_learning.recipe import (
@@ -19,7 +20,6 @@ from kerasface.train.metric_learning.recipe import (
     MetricRecipe,
     resolve_metric,
 )
-from kerasface.train.metric_learning.training import resume_metric, train_metric
 
 SMALL = {"faces": False, "people": 4, "images": 2, "singles": 4, "head_epochs": 2}
 SEVERAL, SINGLE = 8, 6
@@ -55,7 +55,9 @@ def trained(people, cache, tmp_path_factory):
     """A short training with the defaults otherwise, and the events that it reported."""
     events = []
     runs = tmp_path_factory.mktemp("saved_models")
-    result = train_metric(people, "look", recipe=MetricRecipe(**SMALL), runs=runs, cache=cache, on_event=events.append)
+    result = run_training(
+        "metric", people, "look", recipe=MetricRecipe(**SMALL), runs=runs, cache=cache, on_event=events.append
+    )
     return result, events
 
 
@@ -135,7 +137,7 @@ def test_where_training_does_harm_the_embedder_is_kept_as_it_was(people, cache, 
     """A rate so high that the head is torn apart in its first steps."""
     recipe = MetricRecipe(**SMALL | {"head_learning_rate": 30.0, "stretch": False, "pull": 0.0, "loss": "triplet"})
     events = []
-    result = train_metric(people, "torn", recipe=recipe, runs=tmp_path, cache=cache, on_event=events.append)
+    result = run_training("metric", people, "torn", recipe=recipe, runs=tmp_path, cache=cache, on_event=events.append)
     held_out = result.metrics["held_out"]
     assert held_out["trained"]["tar_at_fmr"]["0.001"]["value"] < held_out["plain"]["tar_at_fmr"]["0.001"]["value"]
     assert result.metrics["kept"] == "plain"
@@ -150,7 +152,7 @@ def test_where_training_does_harm_the_embedder_is_kept_as_it_was(people, cache, 
 def test_every_loss_trains_the_head(loss, people, cache, tmp_path):
     recipe = MetricRecipe(**SMALL | {"loss": loss, "head_epochs": 6, "head_learning_rate": 3e-3, "pull": 0.0})
     events = []
-    result = train_metric(people, loss, recipe=recipe, runs=tmp_path, cache=cache, on_event=events.append)
+    result = run_training("metric", people, loss, recipe=recipe, runs=tmp_path, cache=cache, on_event=events.append)
     epochs = [event for event in events if event["event"] == "epoch"]
     assert epochs[-1]["loss"] < epochs[0]["loss"] or epochs[-1]["loss"] == 0
     assert all(np.isfinite(event["val_loss"]) for event in epochs)
@@ -162,16 +164,18 @@ def test_every_loss_trains_the_head(loss, people, cache, tmp_path):
 def test_a_stopped_training_goes_on_to_the_same_weights(loss, people, cache, tmp_path):
     settings = SMALL | {"loss": loss, "head_epochs": 4, "people": 2, "checkpoint_seconds": 0.0}
     recipe = MetricRecipe(**settings)
-    whole = train_metric(people, "whole", recipe=recipe, runs=tmp_path, cache=cache)
+    whole = run_training("metric", people, "whole", recipe=recipe, runs=tmp_path, cache=cache)
 
     def stop_in_the_second_epoch(event):
         if event["event"] == "epoch" and event["epoch"] == 1:
             (tmp_path / ".parts.running" / "stop").touch()
 
-    first = train_metric(people, "parts", recipe=recipe, runs=tmp_path, cache=cache, on_event=stop_in_the_second_epoch)
+    first = run_training(
+        "metric", people, "parts", recipe=recipe, runs=tmp_path, cache=cache, on_event=stop_in_the_second_epoch
+    )
     assert first.stopped
     assert "--resume" in first.notes[0]
-    resumed = resume_metric("parts", runs=tmp_path, cache=cache)
+    resumed = resume_training("parts", runs=tmp_path, cache=cache)
     assert not resumed.stopped
     assert not (tmp_path / ".parts.running").exists()
     drop = ("seconds", "head_seconds")
@@ -189,7 +193,7 @@ def test_fine_tuning_moves_the_last_block_alone(loss, people, cache, tmp_path):
         **SMALL | {"loss": loss, "head_epochs": 0, "epochs": 1, "unfreeze": 1, "batch_people": 2, "singles": 2}
     )
     events = []
-    result = train_metric(people, "tuned", recipe=recipe, runs=tmp_path, cache=cache, on_event=events.append)
+    result = run_training("metric", people, "tuned", recipe=recipe, runs=tmp_path, cache=cache, on_event=events.append)
     assert list(result.metrics["held_out"]) == ["plain", "stretched", "fine_tuned"]
     freeze_map = next(event for event in events if event["event"] == "freeze_map")["blocks"]
     assert [row["block"] for row in freeze_map if row["trainable"]] == [freeze_map[-1]["block"]]
@@ -215,14 +219,14 @@ def copy_of(people, folder, counts):
 def test_too_few_people_are_refused_with_what_is_needed(counts, received, people, cache, tmp_path):
     data = copy_of(people, tmp_path / "data", counts)
     with pytest.raises(ValueError, match=received):
-        train_metric(data, "few", recipe=MetricRecipe(**SMALL), runs=tmp_path / "runs", cache=cache)
+        run_training("metric", data, "few", recipe=MetricRecipe(**SMALL), runs=tmp_path / "runs", cache=cache)
     assert list((tmp_path / "runs").iterdir()) == []
 
 
 @pytest.mark.slow
 def test_without_single_images_searches_are_not_judged_and_the_run_says_so(people, cache, tmp_path):
     data = copy_of(people, tmp_path / "data", (3,) * SEVERAL)
-    result = train_metric(data, "closed", recipe=MetricRecipe(**SMALL), runs=tmp_path / "runs", cache=cache)
+    result = run_training("metric", data, "closed", recipe=MetricRecipe(**SMALL), runs=tmp_path / "runs", cache=cache)
     assert result.metrics["held_out"]["plain"]["fnir_at_fpir"] is None
     assert any("Searches were not judged" in note for note in result.notes)
 
@@ -278,7 +282,7 @@ def test_wrong_usage_exits_with_2(arguments, says):
 
 def test_nothing_to_resume_is_an_error(tmp_path):
     with pytest.raises(RunError, match="no training 'absent' to go on with"):
-        resume_metric("absent", runs=tmp_path)
+        resume_training("absent", runs=tmp_path)
 
 
 @pytest.mark.slow
@@ -290,7 +294,9 @@ def test_a_collapse_is_told_while_it_happens(people, cache, tmp_path):
         | {"head_epochs": 60, "head_learning_rate": 0.03}
     )
     events = []
-    result = train_metric(people, "collapsed", recipe=recipe, runs=tmp_path, cache=cache, on_event=events.append)
+    result = run_training(
+        "metric", people, "collapsed", recipe=recipe, runs=tmp_path, cache=cache, on_event=events.append
+    )
     assert any(event["event"] == "warning" and "Collapse" in event["text"] for event in events)
     assert result.metrics["num_alarms"] > 0
     assert "Collapse" in (result.folder / "report.html").read_text(encoding="utf-8")

@@ -12,10 +12,10 @@ from kerasface.losses.pixels import DiceLoss, FocalLoss, PixelCrossEntropy, SumO
 from kerasface.runs.store import RunError, load_run
 from kerasface.tasks.segmentation import Segmenter
 from kerasface.train.__main__ import train
+from kerasface.train.engine.driver import resume_training, run_training
 from kerasface.train.segmentation.data import prepare_masks
 from kerasface.train.segmentation.recipe import SegmentRecipe, resolve_segment
 from kerasface.train.segmentation.stages import build_loss, class_weights
-from kerasface.train.segmentation.training import resume_segmentation, train_segmentation
 
 CLASSES = ("background", "disc", "square")
 SMALL = {"encoder": "plain", "image_size": 64, "training_size": 64, "augment": "light", "copies": 4, "epochs": 12}
@@ -60,7 +60,9 @@ def cache(tmp_path_factory):
 def trained(shapes, cache, tmp_path_factory):
     events, runs = [], tmp_path_factory.mktemp("saved_models")
     recipe = SegmentRecipe(**SMALL)
-    return train_segmentation(shapes, "shapes", recipe=recipe, runs=runs, cache=cache, on_event=events.append), events
+    return run_training(
+        "segment", shapes, "shapes", recipe=recipe, runs=runs, cache=cache, on_event=events.append
+    ), events
 
 
 @pytest.mark.slow
@@ -115,19 +117,19 @@ def test_its_metrics_are_those_of_the_saved_model(trained, shapes, cache):
 def test_a_stopped_training_goes_on_to_the_same_weights(shapes, cache, tmp_path):
     settings = SMALL | {"encoder": "face_resnet", "epochs": 2, "copies": 1, "augment": "strong", "ema": 0.9}
     recipe = SegmentRecipe(**settings, checkpoint_seconds=0.0)
-    whole = train_segmentation(shapes, "whole", recipe=recipe, runs=tmp_path, cache=cache)
+    whole = run_training("segment", shapes, "whole", recipe=recipe, runs=tmp_path, cache=cache)
 
     def stop_in_the_second_epoch(event):
         if event["event"] == "epoch" and event["stage"] == "fine_tune":
             (tmp_path / ".parts.running" / "stop").touch()
 
-    first = train_segmentation(
-        shapes, "parts", recipe=recipe, runs=tmp_path, cache=cache, on_event=stop_in_the_second_epoch
+    first = run_training(
+        "segment", shapes, "parts", recipe=recipe, runs=tmp_path, cache=cache, on_event=stop_in_the_second_epoch
     )
     assert first.stopped
     assert "--resume" in first.notes[0]
     events = []
-    resumed = resume_segmentation("parts", runs=tmp_path, cache=cache, on_event=events.append)
+    resumed = resume_training("parts", runs=tmp_path, cache=cache, on_event=events.append)
     assert not resumed.stopped
     assert whole.metrics["before_fine_tuning"].keys() == {"pixel_accuracy", "mean_iou"}
     ours, theirs = (load_run(tmp_path, name).model.get_weights() for name in ("parts", "whole"))
@@ -196,7 +198,7 @@ def test_bad_data_is_named_before_anything_is_trained(shapes, cache, tmp_path):
 
     def message(**settings):
         with pytest.raises(ValueError, match=r".") as caught:
-            train_segmentation(data, "bad", recipe=SegmentRecipe(**SMALL, **settings), runs=tmp_path, cache=cache)
+            run_training("segment", data, "bad", recipe=SegmentRecipe(**SMALL, **settings), runs=tmp_path, cache=cache)
         assert not (tmp_path / "bad").exists()
         assert not (tmp_path / ".bad.running").exists()
         return str(caught.value)
@@ -276,8 +278,8 @@ def test_wrong_usage_exits_with_2(arguments, says):
 
 def test_nothing_to_resume_is_an_error(tmp_path):
     with pytest.raises(RunError, match="no training 'absent' to go on with"):
-        resume_segmentation("absent", runs=tmp_path)
+        resume_training("absent", runs=tmp_path)
     with pytest.raises(ValueError, match="Unknown encoder"):
-        train_segmentation(tmp_path, "a", recipe=SegmentRecipe(encoder="unet"), runs=tmp_path)
+        run_training("segment", tmp_path, "a", recipe=SegmentRecipe(encoder="unet"), runs=tmp_path)
     with pytest.raises(ValueError, match="has 11 blocks"):
-        train_segmentation(tmp_path, "a", recipe=SegmentRecipe(unfreeze=12), runs=tmp_path)
+        run_training("segment", tmp_path, "a", recipe=SegmentRecipe(unfreeze=12), runs=tmp_path)

@@ -1,0 +1,47 @@
+"""The kinds of training. A fourth one is a folder like the three, and a line here.
+
+Light: the command line makes a flag of every field of their recipes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from kerasface.train.metric_learning import recipe as metric
+from kerasface.train.recipe import CHOICES, ClassifyRecipe
+from kerasface.train.segmentation import recipe as segment
+
+if TYPE_CHECKING:
+    from kerasface.train.engine.driver import Steps
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of training.
+
+    Attributes:
+        name: Of its command.
+        recipe: The dataclass of its settings.
+        choices: The values that some of them may have.
+        folder: Where its modules are, in `kerasface/train/`.
+    """
+
+    name: str
+    recipe: type
+    choices: Mapping[str, tuple]
+    folder: str
+
+    def steps(self) -> "Steps":
+        """Returns what this kind does at each step of a training; imports what trains, which takes seconds."""
+        return import_module(f"kerasface.train.{self.folder}.training").STEPS
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("classify", ClassifyRecipe, CHOICES, "classification"),
+        Kind("metric", metric.MetricRecipe, metric.CHOICES, "metric_learning"),
+        Kind("segment", segment.SegmentRecipe, segment.CHOICES, "segmentation"),
+    )
+}
