@@ -55,7 +55,7 @@ class Program(click.Group):
             sys.exit(tell(error))
 
 
-@click.group(cls=Program)
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 def train() -> None:
     """Train a model on your own photos."""
 
