@@ -1,11 +1,12 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE
 from kerasface.faces.detection import Face
-from kerasface.inspection.subjects import model_square
+from kerasface.inspection.subjects import model_square, squares_of
 from kerasface.runs.card import ModelInput
 from kerasface.runs.store import RunError
 
@@ -62,3 +63,25 @@ def test_what_is_missing_is_said(photo, face):
     for size in (None, (40, 30)):
         with pytest.raises(RunError, match="square of pixels"):
             model_square(photo, taken(image_size=size), face)
+
+
+def test_squares_of_many_photos_name_what_cannot_be_used(photo, face, tmp_path):
+    """A stand-in for the detector finds a face in photos of more than 100 rows."""
+
+    class Detector:
+        def detect(self, images):
+            return [[face] if len(image) > 100 else [] for image in images]
+
+    for name, image in (("a.png", photo), ("b.png", photo[:90])):
+        cv2.imwrite(str(tmp_path / name), image)
+    (tmp_path / "c.png").write_text("no picture")
+    paths, counts = sorted(tmp_path.iterdir()), []
+    squares, used, problems = squares_of(paths, taken(context=2.0), Detector(), on_progress=counts.append)
+    assert squares.shape == (1, 40, 40, 3)
+    assert used == paths[:1]
+    assert ["c.png" in problems[0], "b.png: No face was found" in problems[1]] == [True, True]
+    assert counts == [3]
+    squares, used, problems = squares_of(paths, taken())
+    assert (len(squares), used, len(problems)) == (2, paths[:2], 1)
+    with pytest.raises(ValueError, match=r"None of 1 photos can be used.*b\.png"):
+        squares_of(paths[1:2], taken(context=2.0), Detector())

@@ -186,13 +186,26 @@ def test_calculators_have_the_numbers_of_the_lectures(open_view, tables):
     def work():
         return [int(row["multiply-adds"].replace(",", "")) for row in tables(page)[0]]
 
-    assert metrics(page) == {"Output": "32 x 32 x 10", "Weights": "760", "Multiply-adds": f"{32 * 32 * 750:,}"}
+    shown = {name: value for name, value in metrics(page).items() if "dense" not in name}
+    assert shown == {"Output": "32 x 32 x 10", "Weights": "760", "Multiply-adds": f"{32 * 32 * 750:,}"}
     assert page.success
     assert work()[::2] == [120_422_400, 2_408_448 + 10_035_200]
     page.button_group(key="ways_sample").set_value("12 x 12 x 3 to 8 x 8 x 256").run()
     assert work()[:2] == [1_228_800, 53_952]
     page.button_group(key="ways_sample").set_value("6 x 6 x 3 to 4 x 4 x 5").run()
     assert work()[:2] == [2_160, 672]
+    assert not page.exception
+
+
+def test_dense_layers_are_counted(open_view):
+    """3,072 numbers to 100 units to 10 classes: 308,200 weights, and a bias for each of 110 units."""
+    page = open_view(part="Calculators")
+    assert metrics(page)["Weights of the dense layers"] == "308,200"
+    assert "3072·100 + 100·10 = 308,200" in [text.value for text in page.markdown]
+    page.toggle(key="dense_bias").set_value(True).run()
+    assert metrics(page)["Weights of the dense layers"] == "308,310"
+    page.button_group(key="dense_sample").set_value("32 x 32 x 3 to 10 classes").run()
+    assert metrics(page)["Weights of the dense layers"] == f"{3073 * 10:,}"
     assert not page.exception
 
 

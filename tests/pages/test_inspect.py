@@ -9,6 +9,7 @@ import pytest
 from kerasface.runs import store as runs
 from kerasface.runs.card import ModelCard
 from pages.parts.inspect import channel as inspect_channel
+from pages.parts.inspect import crops as inspect_crops
 from pages.parts.inspect.models import EMBEDDER
 from tests.pages.conftest import png
 
@@ -37,7 +38,7 @@ def save_classifier(root, name="pictures", *, labels=LABELS, relu=True, convolut
     # Weights so small that the bias alone decides, and yet there are gradients.
     head = keras.layers.Dense(len(labels), activation="softmax", kernel_initializer=small_weights(), name="head")
     model = keras.Model(pictures, head(x), name=name)
-    head.bias.assign(np.log(PROBABILITIES[: len(labels)]))
+    head.bias.assign(np.log(np.resize(PROBABILITIES, len(labels))))
     card = {"task": "classify", "labels": list(labels), "input": {"kind": "image", **asked}}
     return runs.write_run(root, name, model=model, card=ModelCard.from_dict(card), metrics={}, history=[{"epoch": 1}])
 
@@ -147,6 +148,57 @@ def test_a_picture_is_made_up_on_demand(open_page, save_model, monkeypatch):
     assert len(page.image) == before + 1
     assert "changed 2 times" in " ".join(caption.value for caption in page.caption)
     assert not any(button.label == "Stop" for button in page.button)
+
+
+def crops_button(page):
+    return page.button(key=next(one.key for one in page.button if one.label == "Find its crops"))
+
+
+def test_the_crops_that_excite_a_channel_come_out_of_a_folder(open_page, save_model, tmp_path):
+    """Channel 0 answers with the mean colour: the brightest photo is the first; what is no photo is named."""
+    save_model()
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name, value in (("dark", 20), ("bright", 220), ("middle", 120)):
+        (photos / f"{name}.png").write_bytes(png(np.full((30, 40, 3), value, np.uint8)))
+    (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    page = open_view(open_page, "layers", inspect_layers_model="pictures")
+    page.text_input(key="inspect_crops_folder").set_value(str(photos)).run()
+    before = len(page.image)
+    crops_button(page).click().run()
+    assert not page.exception
+    assert len(page.image) == before + 3
+    captions = [caption.value.replace("\\", "") for caption in page.caption]
+    assert [text.split(":")[0] for text in captions if ".png: " in text and "Of" not in text] == [
+        "bright.png",
+        "middle.png",
+        "dark.png",
+    ]
+    assert any("Of 3 photos. 1 photo left out" in text and "broken.png" in text for text in captions)
+    page.button_group(key=f"channel_4_{layer_key(page, 'pictures')}_maps").set_value(1).run()
+    crops_button(page).click().run()
+    assert not page.exception
+
+
+def test_a_folder_without_photos_is_a_sentence(open_page, save_model, tmp_path):
+    save_model()
+    page = open_view(open_page, "layers", inspect_layers_model="pictures")
+    page.text_input(key="inspect_crops_folder").set_value(str(tmp_path / "nowhere")).run()
+    crops_button(page).click().run()
+    assert not page.exception
+    assert "is not a folder" in page.warning[0].value.replace("\\", "")
+
+
+@pytest.mark.slow
+def test_a_model_of_digits_looks_at_the_sample_digits(open_page, save_model, monkeypatch):
+    monkeypatch.setattr(inspect_crops, "DIGITS", 20)
+    save_model(labels=tuple("0123456789"))
+    page = open_view(open_page, "layers", inspect_layers_model="pictures")
+    before = len(page.image)
+    crops_button(page).click().run()
+    assert not page.exception
+    assert len(page.image) == before + 9
+    assert any("Of 20 sample digits" in caption.value for caption in page.caption)
 
 
 def test_a_model_without_convolutions_has_no_maps(open_page, save_model):

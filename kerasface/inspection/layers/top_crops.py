@@ -11,7 +11,6 @@ from kerasface.inspection.layers.activations import Progress, check_images, over
 from kerasface.inspection.layers.maximization import value_and_gradient
 from kerasface.models.runtime import compile_network
 
-MEASURES = {"max": ops.max, "mean": ops.mean}
 _SHARE = 0.95  # of the gradient's absolute values inside the part that is cut out
 
 
@@ -21,7 +20,7 @@ class TopCrop:
 
     Attributes:
         index: Its index in the data set.
-        score: How much it does: maximum or mean of the channel's map.
+        score: How much it does: the maximum of the channel's map.
         box: The part that the largest value of the map hangs on: x, y, width and height in pixels of the picture.
         patch: That part, `(height, width, 3)` uint8.
     """
@@ -39,7 +38,6 @@ def top_crops(
     channels: Sequence[int],
     *,
     count: int = 9,
-    measure: str = "max",
     max_batch: int = 32,
     on_progress: Progress | None = None,
 ) -> dict[int, tuple[TopCrop, ...]]:
@@ -55,7 +53,6 @@ def top_crops(
         images: RGB uint8, `(num_images, height, width, 3)`, an array or `StoredArray`; read a batch at a time.
         channels: Indices of the channels.
         count: Pictures per channel; fewer where there are no more.
-        measure: Whether a picture is judged by the `max` or the `mean` of the channel's map.
         max_batch: Pictures computed at once; a power of two.
         on_progress: Called with the number of pictures done and their total.
 
@@ -63,23 +60,20 @@ def top_crops(
         For each channel its pictures, the most exciting first; equal ones in the order of the data set.
 
     Raises:
-        ValueError: If there is no such layer or channel, no picture, they do not fit the model, or `measure` is
-            unknown.
+        ValueError: If there is no such layer or channel, no picture, or they do not fit the model.
 
     Reference:
         Zeiler, Fergus 2014, "Visualizing and Understanding Convolutional Networks" (arXiv:1311.2901), figure 2.
     """
     check_images(model, images)
-    if measure not in MEASURES or count < 1:
-        raise ValueError(
-            f"measure is one of {tuple(MEASURES)}, count at least 1. Received: measure={measure!r}, count={count}."
-        )
+    if count < 1:
+        raise ValueError(f"count must be at least 1. Received: count={count}.")
     tapped = tap(model, [layer], images.shape[1:3])
     (maps,) = tapped.outputs
     chosen = list(channels)
     if not chosen or not all(0 <= channel < maps.shape[-1] for channel in chosen):
         raise ValueError(f"{layer} has channels 0 to {maps.shape[-1] - 1}. Received: channels={chosen}.")
-    network = compile_network(keras.Model(tapped.input, over_places(maps, MEASURES[measure])), max_batch=max_batch)
+    network = compile_network(keras.Model(tapped.input, over_places(maps, ops.max)), max_batch=max_batch)
     best, scores = np.empty((0, len(chosen)), dtype=np.int64), np.empty((0, len(chosen)), dtype=np.float32)
     for start in range(0, len(images), max_batch):
         (answers,) = network(images[start : start + max_batch])

@@ -1,8 +1,16 @@
-"""The view Calculators of the page Architectures: one convolution worked out by hand, and three ways to convolve."""
+"""The view Calculators of the page Architectures: convolutions and dense layers by hand, three ways to convolve."""
+
+import itertools
 
 import streamlit as st
 
-from kerasface.inspection.cost.calculators import conv_multiply_adds, conv_output_size, conv_parameters, separable_ratio
+from kerasface.inspection.cost.calculators import (
+    conv_multiply_adds,
+    conv_output_size,
+    conv_parameters,
+    dense_parameters,
+    separable_ratio,
+)
 from kerasface.inspection.teaching.factorized import ways_to_convolve
 from kerasface.inspection.teaching.kernel_places import LEFT_OUT, kernel_places
 from kerasface.plotting.kernel_places import MAX_PIXELS, places_figure
@@ -43,11 +51,24 @@ WAYS_SAMPLES = {
     "12 x 12 x 3 to 8 x 8 x 256": (8, 5, 3, 256, 2),
     "A block of MobileNet": (14, 3, 512, 512, 128),
 }
+DENSE = {
+    "in": ("Numbers that go in", 1, 25_088),
+    "first": ("Units of the first hidden layer; 0: there is none", 0, 4096),
+    "second": ("Units of the second hidden layer; 0: there is none", 0, 4096),
+    "out": ("Classes", 1, 1000),
+}
+DENSE_SAMPLES = {
+    "32 x 32 x 3, 100 hidden, 10 classes": (3072, 100, 0, 10),
+    "32 x 32 x 3 to 10 classes": (3072, 0, 0, 10),
+    "The head of VGG-16": (25_088, 4096, 4096, 1000),
+}
 
 
 def show_calculators():
-    """A convolution along one side, then the same map in three ways."""
+    """A convolution along one side, the same map in three ways, then dense layers."""
     show_convolution()
+    st.divider()
+    show_dense()
     st.divider()
     show_ways()
 
@@ -82,6 +103,21 @@ def show_convolution():
             show_chart(places_figure(places), key="places", alt="Which pixels each place of the kernel sees")
         else:
             st.caption(f"Each place of the kernel is drawn for up to {MAX_PIXELS} pixels, padding included.")
+
+
+def show_dense():
+    st.subheader("Dense layers: every number to every unit")
+    choose_sample("dense", DENSE, DENSE_SAMPLES)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        widths = [width for width in sliders("dense", DENSE) if width]
+        bias = st.toggle("A bias for each unit", key="dense_bias", persist_state="session")
+    with right:
+        weights = dense_parameters(widths, bias)
+        st.metric("Weights of the dense layers", f"{weights:,}", width="content")
+        factors = [(f"({before} + 1)" if bias else f"{before}", after) for before, after in itertools.pairwise(widths)]
+        st.markdown(f"{' + '.join(f'{before}·{after}' for before, after in factors)} = {weights:,}")
+        st.caption("Each weight is used once for a picture: there are as many multiply-adds as weights without biases.")
 
 
 def show_size(numbers: tuple[int, int, int, int, int], side: int):

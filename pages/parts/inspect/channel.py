@@ -66,7 +66,7 @@ def show_channel(
         button="What excites this channel most?",
     )
     if found is not None:
-        st.rerun()  # it belongs beside the others
+        st.rerun()  # it belongs next to the others
 
 
 def answer_sentence(map: np.ndarray) -> str:

@@ -13,6 +13,7 @@ from kerasface.inspection.layers.filters import filter_grid, first_filters
 from kerasface.inspection.layers.mosaics import feature_grid, strongest_channels
 from kerasface.terminal.errors import told
 from pages.parts.inspect.channel import show_channel
+from pages.parts.inspect.crops import show_crops
 from pages.parts.inspect.models import (
     Inspected,
     Layers,
@@ -58,6 +59,7 @@ def show_layers():
     st.markdown(layer_sentence(info, maps, silent.get(info.path)))
     channel = choose_channel(maps, key=f"{key}_{info.path}")
     show_channel(chosen, model, subject, info.path, maps, channel, layers.places[info.path])
+    show_crops(chosen, model, info.path, channel)
     show_filters(chosen, model)
 
 

@@ -43,6 +43,10 @@ class Inspected:
     def of_faces(self) -> bool:
         return self.card.input.looks_at_faces
 
+    @property
+    def reads_digits(self) -> bool:
+        return self.card.labels == tuple("0123456789")
+
 
 @dataclass(frozen=True, eq=False)
 class Layers:

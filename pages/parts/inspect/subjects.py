@@ -35,8 +35,7 @@ class Subject:
 def choose_photo(chosen: Inspected) -> Photo | None:
     """The photo that both views of one photo look at; a model of digits has a digit for its sample."""
     photo = photo_input("Photo", "inspect")
-    reads_digits = chosen.card.labels == tuple("0123456789")
-    return sample_digit() if reads_digits and st.session_state["inspect_source"] == "Sample" else photo
+    return sample_digit() if chosen.reads_digits and st.session_state["inspect_source"] == "Sample" else photo
 
 
 def choose_sample():

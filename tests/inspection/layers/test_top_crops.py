@@ -51,17 +51,6 @@ def test_every_channel_has_its_own_pictures():
     assert {channel: [crop.index for crop in crops] for channel, crops in found.items()} == {1: [4, 0], 0: [1, 5]}
 
 
-def test_the_mean_puts_a_large_dim_square_before_a_small_bright_one():
-    images = np.zeros((2, 10, 12, 3), dtype=np.uint8)
-    images[0, 4:7, 4:7, 0] = 200
-    images[1, ..., 0] = 100
-    order = {
-        measure: [crop.index for crop in top_crops(model(), "relu", images, [0], measure=measure)[0]]
-        for measure in ("max", "mean")
-    }
-    assert order == {"max": [0, 1], "mean": [1, 0]}
-
-
 def test_equal_pictures_stay_in_order_and_silent_ones_are_cut_out_whole():
     black = np.zeros((3, 10, 12, 3), dtype=np.uint8)
     found = top_crops(model(), "relu", black, [0], max_batch=2)[0]
@@ -80,7 +69,6 @@ def test_the_numbers_of_a_vector_are_channels_too():
         ({"channels": [2]}, r"channels 0 to 1. Received: channels=\[2\]"),
         ({"channels": []}, r"channels=\[\]"),
         ({"layer": "rleu"}, r"layer='rleu'.*relu"),
-        ({"measure": "sum"}, "measure='sum'"),
         ({"count": 0}, "count=0"),
         ({"images": squares()[:0]}, "10 x 12 x 3"),
     ],
