@@ -396,6 +396,7 @@ EXEMPT = {
     "evaluation.normalization.normalized_scores": "what `Normalizer.statistics` gave",
     "evaluation.normalization.bilinear": "likewise, and its embeddings",
     "tasks.export.export_run": "a folder of pictures",
+    "tasks.calls": "a photo of any kind, which `images.decoding.as_image` looks at: tests/test_front_door.py",
     "tasks.likeness.likeness": "people by name",
     "evaluation.people_rates": "numbers of people, and scores that `checked_pairs` looks at",
     "tasks.identification.Identifier.rank": "what `search` has checked",

@@ -10,7 +10,7 @@ multiplies in less than half of the time, too. benchmarks/identify_speed.py comp
 
 import os
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -135,9 +135,7 @@ class SearchIndex:
             number = self._numbers.get(person_id, -1)
             return self._templates[np.flatnonzero(self._people[: self._size] == number)]
 
-    def search(
-        self, probes: np.ndarray, top: int = 5, *, excluded: Sequence[Collection[str]] | None = None
-    ) -> list[list[Candidate]]:
+    def search(self, probes: np.ndarray, top: int = 5) -> list[list[Candidate]]:
         """Finds the people who are most like each probe, exactly.
 
         A person's score is that of the best sample. Scores are computed in float64 where they decide, so that an
@@ -147,7 +145,6 @@ class SearchIndex:
         Args:
             probes: Unit embeddings, `(num_probes, embedding_dim)`.
             top: The number of people wanted.
-            excluded: For each probe, the people it must not be given; unknown ones are passed over.
 
         Returns:
             For each probe up to `top` people, each once, best first; fewer where there are no more.
@@ -156,22 +153,15 @@ class SearchIndex:
             ValueError: If shapes do not agree, a length is not 1, or `top` is below 1.
         """
         probes = as_embeddings(probes, self.embedding_dim, "probes").astype(np.float32, copy=False)
-        excluded = [()] * len(probes) if excluded is None else excluded
-        if top < 1 or len(excluded) != len(probes):
-            raise ValueError(
-                "A search needs top >= 1 and, if any, a collection of excluded people for every probe. "
-                f"Received: top={top}, {len(probes)} probes, {len(excluded)} collections."
-            )
+        if top < 1:
+            raise ValueError(f"A search is for at least one person. Received: top={top}.")
         with self._lock:
             step = max(1, _SCORES_AT_ONCE // max(1, self._size))
             return [
-                self._best_people(scores, probe, top, left_out)
+                self._best_people(scores, probe, top)
                 for start in range(0, len(probes), step)
-                for scores, probe, left_out in zip(
-                    self._scores(probes[start : start + step]),
-                    probes[start : start + step],
-                    excluded[start : start + step],
-                    strict=True,
+                for scores, probe in zip(
+                    self._scores(probes[start : start + step]), probes[start : start + step], strict=True
                 )
             ]
 
@@ -184,9 +174,7 @@ class SearchIndex:
         list(each(lambda part: _multiply(probes, self._templates[part], scores[:, part]), portions))
         return scores
 
-    def _best_people(
-        self, scores: np.ndarray, probe: np.ndarray, top: int, excluded: Collection[str]
-    ) -> list[Candidate]:
+    def _best_people(self, scores: np.ndarray, probe: np.ndarray, top: int) -> list[Candidate]:
         """Picks people from the scores of all rows, which it uses up.
 
         Each round looks at every row that may be as high as a floor that some rows surely reach. Of the people found
@@ -195,10 +183,9 @@ class SearchIndex:
         """
         slack = self.embedding_dim * _EPSILON  # more than rounding can do to a product of unit vectors
         found: dict[int, Candidate] = {}
-        taken_out = [self._numbers[name] for name in excluded if name in self._numbers]
         while True:
-            if taken_out:
-                scores[np.flatnonzero(np.isin(self._people[: self._size], taken_out))] = -np.inf
+            if found:
+                scores[np.flatnonzero(np.isin(self._people[: self._size], list(found)))] = -np.inf
             floor = _reached(scores, 2 * top)  # as several samples may be of one person
             rows = np.flatnonzero(scores >= max(floor - 2 * slack, -2))
             # Row by row, so that equal templates have equal scores wherever they are.
@@ -214,7 +201,6 @@ class SearchIndex:
                         return list(found.values())
             if len(order) == 0:
                 return list(found.values())
-            taken_out = list(found)
 
     def _checked(
         self, embeddings: np.ndarray, sample_ids: ArrayLike, person_ids: Sequence[str] | np.ndarray

@@ -106,20 +106,12 @@ def share_density(shares: np.ndarray, density: np.ndarray, drawn: float) -> go.F
     return figure.update_layout(height=150, margin=_MARGIN | {"l": 12, "t": 6}, showlegend=False)
 
 
-def number_grid(
-    values: np.ndarray,
-    *,
-    texts: Sequence[Sequence[str]] | None = None,
-    framed: tuple[int, int, int, int] | None = None,
-    height: int = 320,
-) -> go.Figure:
+def number_grid(values: np.ndarray, *, framed: tuple[int, int, int, int] | None = None) -> go.Figure:
     """Draws a grid of numbers on their colours: green above 0, orange below, the stronger the further from it.
 
     Args:
         values: Finite, `(rows, cols)`.
-        texts: What is written in each cell; the number itself if not given.
         framed: Row, column, height and width of the cells that get a frame.
-        height: Of the figure, in pixels.
     """
     rows, cols = values.shape
     most = float(np.abs(values).max()) or 1.0
@@ -128,9 +120,7 @@ def number_grid(
     figure = go.Figure(go.Heatmap(z=values, zmin=-most, zmax=most, colorscale=scale, showscale=False, xgap=1, ygap=1))
     figure.update_traces(hovertemplate="row %{y}, column %{x}: %{z:.4g}<extra></extra>", x0=1, y0=1)
     down, across = np.indices(values.shape).reshape(2, -1)
-    if texts is None:
-        texts = [[f"{value:.3g}".replace("-", "\N{MINUS SIGN}") for value in row] for row in values]
-    labels = [text for row in texts for text in row]
+    labels = [f"{value:.3g}".replace("-", "\N{MINUS SIGN}") for value in values.ravel()]
     figure.add_trace(go.Scatter(x=across + 1, y=down + 1, text=labels, mode="text", hoverinfo="skip"))
     if framed is not None:
         top, left, tall, wide = framed
@@ -139,7 +129,7 @@ def number_grid(
     figure.update_xaxes(visible=False, range=[0.4, cols + 0.6], constrain="domain")
     figure.update_yaxes(visible=False, range=[rows + 0.6, 0.4], constrain="domain", scaleanchor="x")
     return figure.update_layout(
-        height=height, margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False, plot_bgcolor="rgba(0, 0, 0, 0)"
+        height=320, margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False, plot_bgcolor="rgba(0, 0, 0, 0)"
     )
 
 

@@ -105,7 +105,6 @@ def identification_document(
     checks: Sequence[FpirCheck],
     *,
     taken: NamedForStrangers | None = None,
-    notes: Sequence[str] = (),
 ) -> str:
     """Returns the report of an open-set trial as HTML that needs no network.
 
@@ -115,7 +114,6 @@ def identification_document(
         trial: What they were measured on.
         checks: Rates asked for and measured, for galleries of several sizes.
         taken: Whose names strangers get, drawn if given.
-        notes: What must be said, in sentences.
     """
     missed = report.fnir_at_fpir["0.01"]
     facts = {
@@ -145,7 +143,7 @@ def identification_document(
     return document(
         title,
         {
-            "": [facts_row(facts), notes_list(notes)],
+            "": [facts_row(facts)],
             "Known faces missed": [
                 table(["at", "missed (FNIR)", "95 % interval", "threshold", "supported"], rates),
                 figure_html(fnir_against_fpir(curves)),

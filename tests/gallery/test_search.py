@@ -24,13 +24,11 @@ def random_templates(count, seed=0, dim=DIM):
     return unit(rng.standard_normal(dim) + 0.7 * rng.standard_normal((count, dim)))
 
 
-def plain_search(templates, probe, top, excluded=()):
+def plain_search(templates, probe, top):
     """What a search must answer; `templates` is sample number to (embedding, person)."""
     probe = probe.astype(np.float64)
     scored = sorted(
-        (-float((embedding * probe).sum()), sample, person)
-        for sample, (embedding, person) in templates.items()
-        if person not in excluded
+        (-float((embedding * probe).sum()), sample, person) for sample, (embedding, person) in templates.items()
     )
     best = {}
     for score, sample, person in scored:
@@ -60,12 +58,6 @@ def test_a_person_scores_as_the_best_sample(small_index):
     (found,) = small_index.search(np.array([[1.0, 0.0]]))
     np.testing.assert_allclose([candidate.score for candidate in found], [1, 0.8, 0], atol=1e-7)
     assert [(candidate.person_id, candidate.sample_id) for candidate in found] == [("a", 10), ("b", 20), ("c", 30)]
-
-
-def test_excluded_people_are_not_answered_to_that_probe_only(small_index):
-    probes = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    found = small_index.search(probes, 2, excluded=[{"a", "nobody"}, [], ["c", "a", "b"]])
-    assert [[candidate.person_id for candidate in face] for face in found] == [["b", "c"], ["a", "b"], []]
 
 
 def test_the_templates_of_a_person(small_index):
@@ -261,7 +253,6 @@ def test_wrong_templates_are_refused_and_nothing_is_added(small_index, embedding
         (np.eye(3), {}, r"probes must have shape \(n, 2\)"),
         (0.5 * np.eye(2), {}, "probes must have length 1"),
         (np.eye(2), {"top": 0}, "top=0"),
-        (np.eye(2), {"excluded": [["a"]]}, "2 probes, 1 collections"),
     ],
 )
 def test_wrong_searches_are_named(small_index, probes, options, message):

@@ -44,10 +44,9 @@ def test_an_identification_is_reported_with_its_figures():
     )
     report = evaluate_identification(trial, bootstrap=10)
     check = check_thresholds([trial], 0.1, 0.2)
-    text = identification_document("People", report, trial, [check], notes=["Said once."])
+    text = identification_document("People", report, trial, [check])
     assert f"{100 * report.rank1:.2f}" in text
     assert f"{100 * check.measured:.2f}" in text
-    assert "<li>Said once.</li>" in text
     assert "plain cosines" in text
     assert text.count("Plotly.newPlot(") == 2
 

@@ -31,9 +31,7 @@ class DepthLevel:
     picture: np.ndarray
 
 
-def depth_strip(
-    model: keras.Model, image: np.ndarray, *, count: int = 16, side: int = 64, columns: int | None = None
-) -> list[DepthLevel]:
+def depth_strip(model: keras.Model, image: np.ndarray, *, count: int = 16, side: int = 64) -> list[DepthLevel]:
     """Shows what a model sees at each resolution, from edges to parts: each time the last maps before it halves them.
 
     A model that enlarges its maps again, as one that segments does, is followed up again.
@@ -43,7 +41,6 @@ def depth_strip(
         image: RGB uint8, as large as the model takes it.
         count: Channels per level, the most active ones, each from black to white on its own.
         side: Longer side of each map in pixels.
-        columns: Maps in a row; about as many as rows by default.
 
     Returns:
         The levels in forward order; empty for a model without convolutions.
@@ -60,7 +57,7 @@ def depth_strip(
     levels = []
     for layer, (maps,) in zip(layers, answers, strict=True):
         channels = strongest_channels(maps, count)
-        picture = feature_grid(maps, channels=channels, side=side, columns=columns)
+        picture = feature_grid(maps, channels=channels, side=side)
         levels.append(DepthLevel(layer, maps.shape, channels, picture))
     return levels
 

@@ -75,22 +75,16 @@ def filter_pictures(weights: np.ndarray, *, scale: str = "each") -> np.ndarray:
     return np.rint(_MIDDLE + _MIDDLE * filters / np.where(largest > 0, largest, 1)).astype(np.uint8)
 
 
-def filter_grid(
-    weights: np.ndarray, *, count: int | None = None, scale: str = "each", side: int = 48, columns: int | None = None
-) -> np.ndarray:
-    """Draws filters side by side, in their order.
+def filter_grid(weights: np.ndarray) -> np.ndarray:
+    """Draws filters side by side, in their order, each from black to white on its own and 48 pixels large.
 
     Args:
         weights: `(rows, cols, channels, num_filters)`, such as from `first_filters`.
-        count: How many; all by default.
-        scale: As `filter_pictures` takes it.
-        side: Longer side of each filter in pixels.
-        columns: Filters in a row; about as many as rows by default.
 
     Returns:
         The mosaic, `(height, width, 3)` uint8.
     """
-    return mosaic(filter_pictures(weights[..., :count], scale=scale), side=side, columns=columns)
+    return mosaic(filter_pictures(weights), side=48)
 
 
 def filter_history(

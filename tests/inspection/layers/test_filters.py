@@ -86,10 +86,10 @@ def test_a_filter_of_noughts_is_grey():
     assert (filter_pictures(np.zeros((2, 2, 3, 1), dtype=np.float32)) == 128).all()
 
 
-def test_the_grid_has_as_many_filters_as_asked_for():
+def test_the_grid_has_all_filters():
     """Four of 3 x 3 weights, one weight a pixel, in two rows; two of them in one row of two columns."""
-    assert filter_grid(KERNEL, side=3).shape == (3 + 2 + 3, 3 + 2 + 3, 3)
-    assert filter_grid(KERNEL, count=2, side=3).shape == (3, 3 + 2 + 3, 3)
+    assert filter_grid(KERNEL).shape == (48 + 2 + 48, 48 + 2 + 48, 3)
+    assert filter_grid(KERNEL[..., :2]).shape == (48, 48 + 2 + 48, 3)
 
 
 def test_a_history_is_on_one_scale():
