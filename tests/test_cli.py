@@ -27,6 +27,7 @@ from kerasface.train import looking
 from kerasface.train.classification.defaults import resolve
 from kerasface.train.engine import driver
 from kerasface.train.engine.session import Session
+from kerasface.train.kinds import KINDS
 from kerasface.train.recipe import CHOICES, ClassifyRecipe
 
 BAD_FILES = {
@@ -615,6 +616,25 @@ def asked(monkeypatch, tmp_path):
     monkeypatch.setattr(driver, "run_training", trained)
     monkeypatch.setattr(driver, "resume_training", trained)
     return calls
+
+
+def test_any_setting_can_be_set_and_all_are_listed(run, asked):
+    words = ("--set", "layer-decay=0.5", "--set", "schedule=plateau", "--set", "flip=false", "--set", "epochs=2")
+    assert run("train", "classify", "people", "--name", "friends", *words, "--epochs", "3").exit_code == 0
+    assert asked["recipe"] == ClassifyRecipe(layer_decay=0.5, schedule="plateau", flip=False, epochs=3)
+    listed, shown = (run("train", "classify", word).stdout for word in ("--settings", "--help"))
+    assert all(entry.name in listed for entry in fields(ClassifyRecipe))
+    assert "--backbone" in shown
+    assert "--layer-decay" not in shown
+    assert set(KINDS["classify"].usual) < {entry.name for entry in fields(ClassifyRecipe)}
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [("epoch=3", "Did you mean 'epochs'?"), ("epochs", "FIELD=VALUE"), ("epochs=few", "epochs must be of type int")],
+)
+def test_a_setting_that_cannot_be_is_refused(run, word, message):
+    assert message in run("train", "classify", "people", "--name", "friends", "--set", word).stderr
 
 
 def test_flags_go_before_the_recipe_and_the_recipe_before_the_defaults(run, asked, tmp_path):

@@ -1,6 +1,8 @@
 """`kerasface train`: the trainings; `python -m kerasface.train` is the same."""
 
+import shutil
 import sys
+import tomllib
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from pathlib import Path
@@ -13,10 +15,9 @@ from kerasface.terminal.progress import progress_bars, start_tensorflow
 from kerasface.terminal.streams import print_json, use_standard_streams
 from kerasface.terminal.words import counted
 from kerasface.train.engine.stopping import STOPPED, TrainingStoppedError, ends_when_asked
-from kerasface.train.metric_learning import recipe as metric_recipe
+from kerasface.train.kinds import KINDS, Kind
 from kerasface.train.metric_learning.recipe import MetricRecipe
-from kerasface.train.recipe import CHOICES, ClassifyRecipe, build_recipe, read_recipe
-from kerasface.train.segmentation import recipe as segment_recipe
+from kerasface.train.recipe import ClassifyRecipe, build_recipe, known, read_recipe
 from kerasface.train.segmentation.recipe import SegmentRecipe
 
 _STAGES = {"head": "the head, all else frozen", "fine_tune": "fine-tuning", "train": "training"}
@@ -73,38 +74,79 @@ _COMMON = (
 )
 
 
-def _training_options(recipe: type, choices: dict):
+def _training_options(kind: Kind):
     """Gives a command what all trainings take, and one flag for every field of its recipe."""
 
     def with_options(command):
-        for option in (*_options(recipe, choices), *reversed(_COMMON)):
+        for option in (*_options(kind), *reversed(_COMMON), _setting_option(kind), _settings_option(kind)):
             command = option(command)
         return command
 
     return with_options
 
 
-def _options(recipe: type, choices: dict):
-    """The flags of a recipe's fields, the last one first."""
-    for entry in reversed(fields(recipe)):
-        name = entry.name.replace("_", "-")
-        text = entry.metadata["help"]
-        if entry.default is not None and "[" not in text:
-            default = {True: "yes", False: "no"}[entry.default] if isinstance(entry.default, bool) else entry.default
-            text = f"{text.removesuffix('.')}.  [default: {default}]"
+def _options(kind: Kind):
+    """The flags of a recipe's fields, the last one first; `--help` lists the usual ones."""
+    for entry in reversed(fields(kind.recipe)):
+        name, text, hidden = entry.name.replace("_", "-"), _help(entry), entry.name not in kind.usual
         if "bool" in str(entry.type):
-            yield click.option(f"--{name}/--no-{name}", entry.name, default=None, help=text)
+            yield click.option(f"--{name}/--no-{name}", entry.name, default=None, help=text, hidden=hidden)
         else:
-            kind = next(kind for kind in (int, float, str) if kind.__name__ in str(entry.type))
-            kind = click.Choice(choices[entry.name]) if entry.name in choices else kind
-            yield click.option(f"--{name}", entry.name, type=kind, default=None, help=text)
+            choices = kind.choices.get(entry.name)
+            wanted = next(one for one in (int, float, str) if one.__name__ in str(entry.type))
+            wanted = click.Choice(choices) if choices else wanted
+            yield click.option(f"--{name}", entry.name, type=wanted, default=None, help=text, hidden=hidden)
+
+
+def _help(entry) -> str:
+    text = entry.metadata["help"]
+    if entry.default is None or "[" in text:
+        return text
+    default = {True: "yes", False: "no"}[entry.default] if isinstance(entry.default, bool) else entry.default
+    return f"{text.removesuffix('.')}.  [default: {default}]"
+
+
+def _setting_option(kind: Kind):
+    """`--set field=value`, for any field of the recipe."""
+
+    def read(context, option, values):
+        settings = {}
+        for value in values:
+            name, equals, text = value.partition("=")
+            if not equals:
+                raise click.BadParameter(f"A setting is written FIELD=VALUE. Received: {value}.")
+            try:
+                settings[name.strip().replace("-", "_")] = tomllib.loads(f"value = {text}")["value"]
+            except tomllib.TOMLDecodeError:
+                settings[name.strip().replace("-", "_")] = text.strip()  # a word needs no quotation marks
+        try:
+            return known(settings, kind.recipe, "--set")
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+    text = "Any setting of a recipe; --settings lists all of them."
+    return click.option("--set", "others", metavar="FIELD=VALUE", multiple=True, callback=read, help=text)
+
+
+def _settings_option(kind: Kind):
+    """`--settings`, which lists the recipe's fields and ends."""
+
+    def show(context, option, wanted):
+        if wanted:
+            formatter = click.HelpFormatter(width=min(100, shutil.get_terminal_size().columns))
+            formatter.write_dl([(entry.name, _help(entry)) for entry in fields(kind.recipe)])
+            click.echo(formatter.getvalue(), nl=False)
+            context.exit()
+
+    text = "List all settings with their defaults, and end."
+    return click.option("--settings", is_flag=True, expose_value=False, is_eager=True, callback=show, help=text)
 
 
 @train.command()
-@_training_options(ClassifyRecipe, CHOICES)
+@_training_options(KINDS["classify"])
 @click.option("--preview", type=UserPath(), help="Write a sheet of augmented images there, and end.")
 @click.option("--find-lr", type=UserPath(), help="Write a learning-rate search there (HTML), and end.")
-def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **settings) -> None:
+def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, others, **settings) -> None:
     """Train a classifier on DATA, a folder with one folder of images per class.
 
     With faces (the default) every photo's face is found and aligned, and face_resnet's embeddings are compared with
@@ -114,13 +156,13 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **
     A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops within seconds, with a usable model of
     what was learned where judging that takes no longer; --resume NAME goes on with it, also after a crash.
     """
-    others = (data, name, recipe, preview, find_lr, *settings.values())
-    if resume and any(value is not None for value in others):
+    everything = (data, name, recipe, preview, find_lr, others or None, *settings.values())
+    if resume and any(value is not None for value in everything):
         raise click.UsageError("--resume goes on as the training began: give it no data, name, look or settings.")
     if not resume and (data is None or (name is None and not (preview or find_lr))):
         raise click.UsageError("Give DATA and --name, or --resume NAME.")
     with answers(), _stoppable(runs, resume or name):
-        given = _given(recipe, settings, ClassifyRecipe)
+        given = _given(recipe, settings, others, ClassifyRecipe)
         if preview or find_lr:
             _look(data, given, preview, find_lr, cache, json)
             return
@@ -129,8 +171,8 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, **
 
 
 @train.command()
-@_training_options(MetricRecipe, metric_recipe.CHOICES)
-def metric(data, name, resume, recipe, runs, cache, json, **settings) -> None:
+@_training_options(KINDS["metric"])
+def metric(data, name, resume, recipe, runs, cache, json, others, **settings) -> None:
     """Train embeddings on DATA, a folder with one folder of images per person.
 
     People are split: on some a head for face_resnet's embeddings is trained, on the others it is judged, by pairs and
@@ -140,16 +182,16 @@ def metric(data, name, resume, recipe, runs, cache, json, **settings) -> None:
     A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops within seconds, with a usable model of
     what was learned where judging that takes no longer; --resume NAME goes on with it, also after a crash.
     """
-    _check_usage(data, name, resume, recipe, settings)
+    _check_usage(data, name, resume, recipe, settings | others)
     with answers(), _stoppable(runs, resume or name):
-        given = _given(recipe, settings, MetricRecipe)
+        given = _given(recipe, settings, others, MetricRecipe)
         trained = _drive("metric", data, name, resume, given, runs, cache)
         _print_trained(trained, json, _print_metric)
 
 
 @train.command()
-@_training_options(SegmentRecipe, segment_recipe.CHOICES)
-def segment(data, name, resume, recipe, runs, cache, json, **settings) -> None:
+@_training_options(KINDS["segment"])
+def segment(data, name, resume, recipe, runs, cache, json, others, **settings) -> None:
     """Train a segmentation on DATA, a folder with `images` and `masks` of the same names.
 
     A mask is a PNG with one class id per pixel, or with the colours that DATA/classes.txt gives to the classes (a line
@@ -158,9 +200,9 @@ def segment(data, name, resume, recipe, runs, cache, json, **settings) -> None:
     A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops within seconds, with a usable model of
     what was learned where judging that takes no longer; --resume NAME goes on with it, also after a crash.
     """
-    _check_usage(data, name, resume, recipe, settings)
+    _check_usage(data, name, resume, recipe, settings | others)
     with answers(), _stoppable(runs, resume or name):
-        given = _given(recipe, settings, SegmentRecipe)
+        given = _given(recipe, settings, others, SegmentRecipe)
         trained = _drive("segment", data, name, resume, given, runs, cache)
         _print_trained(trained, json, _print_segmentation)
 
@@ -183,10 +225,13 @@ def _check_usage(data, name, resume, recipe, settings: dict) -> None:
         raise click.UsageError("Give DATA and --name, or --resume NAME.")
 
 
-def _given(file: Path | None, flags: dict, kind: type):
-    """Makes a recipe of a file and of flags, which go before it; starts TensorFlow after that: a typo need not wait."""
-    settings = read_recipe(file, kind) if file else {}
-    recipe = build_recipe({**settings, **{key: value for key, value in flags.items() if value is not None}}, kind)
+def _given(file: Path | None, flags: dict, others: dict, kind: type):
+    """Makes a recipe of a file, of `--set`, which goes before it, and of flags, which go before both.
+
+    TensorFlow starts after that: whoever mistyped something need not wait.
+    """
+    given = {key: value for key, value in flags.items() if value is not None}
+    recipe = build_recipe({**(read_recipe(file, kind) if file else {}), **others, **given}, kind)
     start_tensorflow()
     return recipe
 

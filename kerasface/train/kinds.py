@@ -25,12 +25,14 @@ class Kind:
         recipe: The dataclass of its settings.
         choices: The values that some of them may have.
         folder: Where its modules are, in `kerasface/train/`.
+        usual: The settings that people change: those that `--help` lists.
     """
 
     name: str
     recipe: type
     choices: Mapping[str, tuple]
     folder: str
+    usual: tuple[str, ...]
 
     def steps(self) -> "Steps":
         """Returns what this kind does at each step of a training; imports what trains, which takes seconds."""
@@ -40,8 +42,35 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("classify", ClassifyRecipe, CHOICES, "classification"),
-        Kind("metric", metric.MetricRecipe, metric.CHOICES, "metric_learning"),
-        Kind("segment", segment.SegmentRecipe, segment.CHOICES, "segmentation"),
+        Kind(
+            "classify",
+            ClassifyRecipe,
+            CHOICES,
+            "classification",
+            usual=(
+                *("faces", "image_size", "holdout", "unknown", "backbone", "weights", "classifier", "epochs"),
+                *("augment", "mix", "learning_rate", "batch_size", "seed"),
+            ),
+        ),
+        Kind(
+            "metric",
+            metric.MetricRecipe,
+            metric.CHOICES,
+            "metric_learning",
+            usual=(
+                *("loss", "holdout", "backbone", "stretch", "mining", "margin", "head_epochs", "epochs", "augment"),
+                *("learning_rate", "people", "seed"),
+            ),
+        ),
+        Kind(
+            "segment",
+            segment.SegmentRecipe,
+            segment.CHOICES,
+            "segmentation",
+            usual=(
+                *("validation", "holdout", "groups", "encoder", "weights", "image_size", "augment", "loss"),
+                *("head_epochs", "epochs", "learning_rate", "batch_size", "seed"),
+            ),
+        ),
     )
 }
