@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kerasface.plotting.style import ACCEPT, QUIET, REJECT
+from kerasface.plotting.training import lines_over_epochs
 
 _BINS = 80
 _COLOURS = (("genuine", ACCEPT), ("impostor", REJECT))
@@ -67,20 +68,12 @@ def spread_curves(history: Sequence[dict]) -> go.Figure:
     Raises:
         ValueError: If `history` is empty.
     """
-    if not history:
-        raise ValueError("Curves need at least one epoch. Received: history=[].")
-    epochs = list(range(1, len(history) + 1))
-    figure = go.Figure()
-    for key, name, colour, axis in (
+    figure = lines_over_epochs(
+        history,
         ("impostor_distance", "different people, mean distance", REJECT, "y"),
         ("genuine_distance", "one person, mean distance", ACCEPT, "y"),
         ("active_triplets", "active triplets", QUIET, "y2"),
-    ):
-        values = [record[key] for record in history]
-        mode = "lines+markers" if len(history) <= 30 else "lines"  # one epoch alone has no line
-        figure.add_trace(go.Scatter(x=epochs, y=values, name=name, yaxis=axis, line={"color": colour}, mode=mode))
-    whole = {"dtick": 1} if len(history) <= 12 else {}  # else Plotly would number half epochs
-    figure.update_xaxes(title="epoch", **whole)
+    )
     figure.update_layout(
         yaxis={"title": "distance", "rangemode": "tozero"},
         yaxis2={"title": "active", "overlaying": "y", "side": "right", "tickformat": ".0%", "rangemode": "tozero"},

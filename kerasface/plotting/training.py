@@ -11,7 +11,7 @@ from kerasface.plotting.style import ACCEPT, BAR, MAX_NAMED, QUIET, REJECT, anch
 
 
 def training_curves(history: Sequence[dict]) -> go.Figure:
-    """Draws loss and accuracy over the epochs of all stages, training beside validation.
+    """Draws loss and accuracy over the epochs of all stages, training next to validation.
 
     Args:
         history: One record per epoch, in order, with `loss`, `val_loss` and, where measured, `accuracy` and
@@ -20,23 +20,14 @@ def training_curves(history: Sequence[dict]) -> go.Figure:
     Raises:
         ValueError: If `history` is empty.
     """
-    if not history:
-        raise ValueError("Curves need at least one epoch. Received: history=[].")
-    epochs = list(range(1, len(history) + 1))
-    figure = go.Figure()
-    for key, name, colour, axis in (
+    figure = lines_over_epochs(
+        history,
         ("loss", "training loss", QUIET, "y"),
         ("val_loss", "validation loss", REJECT, "y"),
         ("accuracy", "training accuracy", QUIET, "y2"),
         ("val_accuracy", "validation accuracy", ACCEPT, "y2"),
-    ):
-        values = [record.get(key) for record in history]
-        if any(value is not None for value in values):
-            mode = "lines+markers" if len(history) <= 30 else "lines"  # one epoch alone has no line
-            figure.add_trace(go.Scatter(x=epochs, y=values, name=name, yaxis=axis, line={"color": colour}, mode=mode))
+    )
     _mark_stages(figure, [record.get("stage") for record in history])
-    whole = {"dtick": 1} if len(history) <= 12 else {}  # else Plotly would number half epochs
-    figure.update_xaxes(title="epoch", **whole)
     figure.update_layout(
         yaxis={"title": "loss", "domain": [0, 0.46], "rangemode": "tozero"},
         yaxis2={"title": "accuracy", "domain": [0.54, 1], "anchor": "x", "tickformat": ".0%"},
@@ -46,6 +37,30 @@ def training_curves(history: Sequence[dict]) -> go.Figure:
         hovermode="x unified",
     )
     return figure
+
+
+def lines_over_epochs(history: Sequence[dict], *lines: tuple[str, str, str, str]) -> go.Figure:
+    """Draws numbers over the epochs, without a layout.
+
+    Args:
+        history: One record per epoch, in order.
+        lines: For each the key in the records, its name, its color and its axis (`"y"` or `"y2"`); one that no record
+            has is left out.
+
+    Raises:
+        ValueError: If `history` is empty.
+    """
+    if not history:
+        raise ValueError("Curves need at least one epoch. Received: history=[].")
+    epochs = list(range(1, len(history) + 1))
+    mode = "lines+markers" if len(history) <= 30 else "lines"  # one epoch alone has no line
+    figure = go.Figure()
+    for key, name, color, axis in lines:
+        values = [record.get(key) for record in history]
+        if any(value is not None for value in values):
+            figure.add_trace(go.Scatter(x=epochs, y=values, name=name, yaxis=axis, line={"color": color}, mode=mode))
+    whole = {"dtick": 1} if len(history) <= 12 else {}  # else Plotly would number half epochs
+    return figure.update_xaxes(title="epoch", **whole)
 
 
 def learning_rate_search(rates: np.ndarray, losses: np.ndarray, smoothed: np.ndarray, suggestion: float) -> go.Figure:
