@@ -7,7 +7,7 @@ enter_through_app()  # before what takes seconds to import
 import streamlit as st
 
 from kerasface import environment
-from kerasface.runs import store as runs
+from kerasface.runs.store import RunSummary, list_runs
 from pages.parts.home.cards import show_abilities, show_first_steps
 from pages.parts.photos import plain
 from pages.parts.runs import TRAIN_COMMAND, show_broken_runs
@@ -15,7 +15,7 @@ from pages.parts.server.memory import start_keras
 from pages.parts.tables import show_table
 
 
-def show_runs(summaries: list[runs.RunSummary]):
+def show_runs(summaries: list[RunSummary]):
     """The trained models as a table, and below it the folders that hold no usable one, with the reason."""
     st.subheader("Models")
     usable = [summary for summary in summaries if summary.card]
@@ -59,5 +59,5 @@ st.markdown(
 )
 show_first_steps()
 show_abilities()
-show_runs(runs.list_runs())
+show_runs(list_runs())
 show_installation(look_at_installation())

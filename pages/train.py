@@ -6,7 +6,7 @@ enter_through_app()  # before what takes seconds to import
 
 import streamlit as st
 
-from kerasface.runs import store as runs
+from kerasface.runs.store import list_runs
 from kerasface.train.process.background import list_trainings
 from pages.parts.photos import plain
 from pages.parts.train.check import show_check
@@ -45,7 +45,7 @@ st.markdown(
     "when this page is closed, and you find it again here."
 )
 trainings = {training.name: training for training in list_trainings()}
-models = [summary for summary in runs.list_runs() if summary.card]
+models = [summary for summary in list_runs() if summary.card]
 name = choose_training(trainings, models)
 usable = {summary.name: summary for summary in models}
 if name in trainings:

@@ -11,7 +11,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
-from kerasface.runs.records import RunError, read_record, refusal, to_json
+from kerasface.runs.records import Record, RunError, read_record, refusal
 
 CARD_FORMAT = 1
 _MAX_CARD_BYTES = 16 * 2**20  # read before anything is known about the file
@@ -20,7 +20,7 @@ _OPEN_SET_SCORES = ("cosine", "mean_cosine", "probability")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelInput:
+class ModelInput(Record):
     """What a model takes.
 
     Attributes:
@@ -30,7 +30,6 @@ class ModelInput:
         alignment: How faces are cut for it; see `FaceEmbedder.alignment`.
         detector: What found the faces that it was trained on; see `FaceDetector.fingerprint`.
         context: Side of the square around a face that it is shown, in heights of its box; none for whole pictures.
-        extra: What else the card says.
     """
 
     kind: str = "face"
@@ -43,7 +42,6 @@ class ModelInput:
     context: float | None = field(
         default=None, metadata={"wanted": "its context as a number of heights of a face's box, or null"}
     )
-    extra: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def of_faces(self) -> bool:
@@ -67,11 +65,10 @@ class ModelInput:
         received = self.image_size and list(self.image_size)
         raise RunError(f"The card of a model must tell a square of pixels. Received: image_size={received!r}.")
 
-    def to_dict(self) -> dict:
-        """Returns the part of the card as JSON-ready values."""
-        return to_json(self, always=("kind", "context") if self.kind == "segment" else ("kind",))
+    def _always(self):
+        return ("kind", "context") if self.kind == "segment" else ("kind",)
 
-    def misfits(self):
+    def _misfits(self):
         if self.image_size and min(self.image_size) < 1:
             yield "image_size"
         if self.context is not None and not 0 <= self.context < math.inf:
@@ -79,14 +76,13 @@ class ModelInput:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenSetThreshold:
+class OpenSetThreshold(Record):
     """The score from which a model's answer counts as known, with its error rates.
 
     Attributes:
         score: What is compared: the largest `cosine`, `probability`, or `mean_cosine`, to the card's `class_means`.
         default: Whether it was measured on other people, as the model was trained without strangers; then the fields
             are those of `ClassifierPoint`, else those of `OpenSet`.
-        extra: What else the card says.
     """
 
     score: str
@@ -108,51 +104,42 @@ class OpenSetThreshold:
     data: str | None = None
     alike: str | None = None
     date: str | None = None
-    extra: Mapping[str, object] = field(default_factory=dict)
 
-    def to_dict(self) -> dict:
-        """Returns the part of the card as JSON-ready values."""
-        return to_json(self, always=("alike_accepted",) if self.default else ())
+    def _always(self):
+        return ("alike_accepted",) if self.default else ()
 
-    def misfits(self):
+    def _misfits(self):
         if self.score not in _OPEN_SET_SCORES:
             yield "score"
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbeddingSpace:
+class EmbeddingSpace(Record):
     """Which embeddings a model gives: those of equal fingerprints can be compared, by the score."""
 
     dim: int
     score: str = "cosine"
     fingerprint: str
-    extra: Mapping[str, object] = field(default_factory=dict)
 
-    def to_dict(self) -> dict:
-        """Returns the part of the card as JSON-ready values."""
-        return to_json(self, always=("score",))
+    def _always(self):
+        return ("score",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeightSource:
+class WeightSource(Record):
     """Pretrained weights that a model was trained from: their name, their licence, and their SHA-256 where known."""
 
     name: str
     licence: str | None = None
     sha256: str | None = None
-    extra: Mapping[str, object] = field(default_factory=dict)
-
-    def to_dict(self) -> dict:
-        """Returns the part of the card as JSON-ready values."""
-        return to_json(self)
 
 
-_NUMBERS = [entry.name for entry in fields(OpenSetThreshold) if entry.default is MISSING and entry.name != "score"]
+_NUMBERS = [entry.name for entry in fields(OpenSetThreshold) if entry.default is MISSING and entry.type in (int, float)]
 _THRESHOLD = f"the threshold for the unknown with a score of {_OPEN_SET_SCORES} and the numbers {', '.join(_NUMBERS)}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelCard:
+class ModelCard(Record):
     """What a trained model is, what it takes, what it was made of, and how sure it is.
 
     Attributes:
@@ -178,7 +165,6 @@ class ModelCard:
         class_means: Mean embedding of each class, `(num_classes, embedding_dim)` as lists, where strangers are told by.
         open_set: Threshold for strangers that was measured for this model.
         model_sha256: Of `model.keras`.
-        extra: What else the card says.
     """
 
     format: int = CARD_FORMAT
@@ -205,7 +191,6 @@ class ModelCard:
     class_means: list | None = field(default=None, metadata={"wanted": "the mean embedding of each of its classes"})
     open_set: OpenSetThreshold | None = field(default=None, metadata={"wanted": _THRESHOLD})
     model_sha256: str = ""
-    extra: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -245,11 +230,10 @@ class ModelCard:
             raise RunError(f"{place} has format {found}; this version reads format {CARD_FORMAT}.")
         return read_record(cls, content, place)
 
-    def to_dict(self) -> dict:
-        """Returns the card as JSON-ready values, as `card.json` holds it."""
-        return to_json(self, always=("format", "weights", *(["open_set"] if self.task == "classify" else [])))
+    def _always(self):
+        return ("format", "weights", *(["open_set"] if self.task == "classify" else []))
 
-    def misfits(self):
+    def _misfits(self):
         colours = len(self.colours)
         if colours and (colours != len(self.labels) or not all(0 <= v <= 255 for rgb in self.colours for v in rgb)):
             yield "colours"

@@ -1,13 +1,40 @@
 """Frozen records out of JSON and back: the types of a dataclass's fields say what JSON must hold there."""
 
-from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import get_args, get_origin
+
+_REMEDY = "Bring back the card that it had, or train the model again."
 
 
 class RunError(RuntimeError):
     """A trained model cannot be listed, read or written, or is of another kind than is asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A card or a part of it: `extra` is what else JSON holds there, and comes last again."""
+
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def to_dict(self) -> dict:
+        """Returns the record as JSON-ready values: what is not as by default, what is always written, and `extra`."""
+        found, always = {}, self._always()
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            default = {} if entry.default_factory is dict else entry.default
+            if entry.name != "extra" and (entry.name in always or value != default):
+                found[entry.name] = _plain(value)
+        return {**found, **self.extra}
+
+    def _always(self) -> Collection[str]:
+        """Names of the fields that are written even if they are as by default."""
+        return ()
+
+    def _misfits(self) -> Iterable[str]:
+        """Names of the fields that do not fit for other reasons than their type."""
+        return ()
 
 
 class _MisfitError(Exception):
@@ -18,10 +45,10 @@ def read_record(kind: type, content: object, place: str):
     """Parses a JSON object into a frozen dataclass, and checks it.
 
     A field may be missing where it has a default, and `null` where that is `None`. What there is no field for becomes
-    `extra`. Fields that do not fit for other reasons than their type are named by a method `misfits`.
+    `extra`.
 
     Args:
-        kind: The dataclass; `metadata={"wanted": ...}` of a field says in words what must be held there.
+        kind: The dataclass, a `Record`; `metadata={"wanted": ...}` of a field says in words what must be held there.
         content: The JSON.
         place: What it is called in errors.
 
@@ -47,7 +74,7 @@ def read_record(kind: type, content: object, place: str):
             raise refusal(entry, value, place) from error
     extra = {name: value for name, value in content.items() if name not in {entry.name for entry in known}}
     record = kind(**values, extra=extra)
-    for name in record.misfits() if hasattr(record, "misfits") else ():
+    for name in record._misfits():
         raise refusal(next(entry for entry in known if entry.name == name), content[name], place)
     return record
 
@@ -73,19 +100,11 @@ def refusal(entry, value: object, place: str) -> RunError:
     """Makes the error of a value that is none of a field, given as `dataclasses.fields` has it."""
     received = repr(value)[:500]
     if wanted := entry.metadata.get("wanted"):
-        return RunError(f"{place} must hold {wanted}. Received: {entry.name}={received}.")
+        return RunError(f"{place} must hold {wanted}. Received: {entry.name}={received}. {_REMEDY}")
     kind = dict if is_dataclass(entry.type) or get_origin(entry.type) is Mapping else entry.type
-    return RunError(f"{place} lacks a valid {entry.name!r} ({getattr(kind, '__name__', kind)}). Received: {received}.")
-
-
-def to_json(record, always: tuple[str, ...] = ()) -> dict:
-    """Returns a record as JSON-ready values: fields that are not as by default or are named `always`, and `extra`."""
-    found = {}
-    for entry in fields(record):
-        default = {} if entry.default_factory is dict else entry.default
-        if entry.name != "extra" and (entry.name in always or getattr(record, entry.name) != default):
-            found[entry.name] = _plain(getattr(record, entry.name))
-    return {**found, **record.extra}
+    return RunError(
+        f"{place} lacks a valid {entry.name!r} ({getattr(kind, '__name__', kind)}). Received: {received}. {_REMEDY}"
+    )
 
 
 def _plain(value):

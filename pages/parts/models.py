@@ -6,7 +6,7 @@ import streamlit as st
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import FaceDetector
 from kerasface.models.pretrained import ModelFileError
-from kerasface.runs import store as runs
+from kerasface.runs.store import DEFAULT_ROOT, RunError, RunSummary, list_runs, load_run, missing_model
 from kerasface.tasks.recognition import FaceClassifier, ImageClassifier, build_classifier
 from kerasface.tasks.segmentation import Segmentation, Segmenter
 from kerasface.terminal.errors import told
@@ -28,7 +28,7 @@ def _analyzer() -> FaceAnalyzer:
 @st.cache_resource(show_spinner="Loading the model.", max_entries=3)
 def _classifier(root: str, name: str, sha256: str) -> FaceClassifier | ImageClassifier:
     """Loads a classifier; the hash is part of the key, so a model that was trained again is loaded again."""
-    classifier = build_classifier(runs.load_run(root, name), _analyzer)
+    classifier = build_classifier(load_run(root, name), _analyzer)
     settle()
     return classifier
 
@@ -36,7 +36,7 @@ def _classifier(root: str, name: str, sha256: str) -> FaceClassifier | ImageClas
 @st.cache_resource(show_spinner="Loading the model.", max_entries=3)
 def _segmenter(root: str, name: str, sha256: str) -> Segmenter:
     """Loads a segmenter, by hash as above; it makes its detector when a face is first looked for."""
-    segmenter = Segmenter(runs.load_run(root, name))
+    segmenter = Segmenter(load_run(root, name))
     settle()
     return segmenter
 
@@ -74,12 +74,12 @@ def analyzer_or_stop() -> FaceAnalyzer:
         st.stop()
 
 
-def choose_classifier(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary | None:
+def choose_classifier(root: str = DEFAULT_ROOT) -> RunSummary | None:
     """Lets the user pick a trained classifier, or none: then, and where there is none, None is returned.
 
     Where no model names people, none is picked at first, and it is said where people are named.
     """
-    summaries = runs.list_runs(root)
+    summaries = list_runs(root)
     show_broken_runs(summaries)
     usable = {summary.name: summary for summary in summaries if summary.card and summary.card.task == "classify"}
     people = [name for name, summary in usable.items() if summary.card.input.of_faces]
@@ -97,22 +97,22 @@ def choose_classifier(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary | None:
     return usable.get(st.selectbox("Model", names, key="model"))
 
 
-def classifier_or_stop(chosen: runs.RunSummary) -> FaceClassifier | ImageClassifier:
+def classifier_or_stop(chosen: RunSummary) -> FaceClassifier | ImageClassifier:
     """The chosen classifier; where it or the face models cannot be loaded, the page says so and ends here."""
     try:
         return _classifier(str(chosen.path.parent.absolute()), chosen.name, chosen.card.model_sha256)
-    except (runs.RunError, ModelFileError) as error:
+    except (RunError, ModelFileError) as error:
         st.error(plain(told(error)), icon=":material/error:")
         st.stop()
 
 
-def choose_segmenter_or_stop(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary:
+def choose_segmenter_or_stop(root: str = DEFAULT_ROOT) -> RunSummary:
     """Lets the user pick a model that segments; where there is none, the page says how to get one and ends here."""
-    summaries = runs.list_runs(root)
+    summaries = list_runs(root)
     show_broken_runs(summaries)
     usable = {summary.name: summary for summary in summaries if summary.card and summary.card.task == "segment"}
     if not usable:
-        st.info(plain(f"There is no model that segments. {runs.missing_model(root, SHIPPED_SEGMENTER)}"))
+        st.info(plain(f"There is no model that segments. {missing_model(root, SHIPPED_SEGMENTER)}"))
         st.markdown("Or make one from a folder with `images` and, of the same names, `masks`:")
         st.code(SEGMENT_COMMAND, language=None, wrap_lines=True)
         st.stop()
@@ -120,12 +120,12 @@ def choose_segmenter_or_stop(root: str = runs.DEFAULT_ROOT) -> runs.RunSummary:
     return usable[st.selectbox("Model", names, key="segmenter")]
 
 
-def segment_or_stop(chosen: runs.RunSummary, image: np.ndarray, *, whole: bool) -> Segmentation:
+def segment_or_stop(chosen: RunSummary, image: np.ndarray, *, whole: bool) -> Segmentation:
     """Segments a photo; where the model or the detector cannot be loaded, the page says so and ends here."""
     try:
         segmenter = _segmenter(str(chosen.path.parent.absolute()), chosen.name, chosen.card.model_sha256)
         with st.spinner("Looking at the photo"):
             return segmenter.segment_whole(image) if whole else segmenter.segment_faces(image)
-    except (runs.RunError, ModelFileError) as error:
+    except (RunError, ModelFileError) as error:
         st.error(plain(told(error)), icon=":material/error:")
         st.stop()

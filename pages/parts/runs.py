@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from kerasface.runs import store as runs
+from kerasface.runs.store import RunSummary
 from pages.parts.photos import plain
 
 TRAIN_COMMAND = "kerasface train classify DATA --name NAME"
 SEGMENT_COMMAND = "kerasface train segment DATA --name NAME"
 
 
-def show_broken_runs(summaries: list[runs.RunSummary]):
+def show_broken_runs(summaries: list[RunSummary]):
     """Names every folder that holds no usable model, with the reason, so that none is hidden."""
     for summary in summaries:
         if summary.problem:

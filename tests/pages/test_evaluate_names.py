@@ -5,6 +5,7 @@ import json
 import pytest
 from PIL import Image
 
+from kerasface.runs.store import list_runs
 from pages.parts.evaluate import names as evaluate_names
 from pages.parts.evaluate.names import ALONE
 from tests.pages.test_evaluate import button, measure, metrics, text_of, typed
@@ -78,7 +79,7 @@ def test_a_folder_of_other_names_is_refused(open_names, pictures, tmp_path):
 def test_files_hold_what_was_measured(pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save_classifier(tmp_path / "saved_models", "one")
-    (summary,) = evaluate_names.runs.list_runs(tmp_path / "saved_models")
+    (summary,) = list_runs(tmp_path / "saved_models")
     source = evaluate_names.Source("Folder per person", str(pictures))
     found = evaluate_names._measure(source, [summary], lambda stage, done, total: None)
     told = json.loads(evaluate_names._json(found))

@@ -13,7 +13,7 @@ from kerasface.models.backbones import APPLICATIONS
 from kerasface.models.face_resnet import IMAGE_SIZE
 from kerasface.models.unet import build_encoder, build_unet
 from kerasface.models.zoo import ARCHITECTURES
-from kerasface.runs import store as runs
+from kerasface.runs.store import list_runs, load_run
 from pages.parts.runs import show_broken_runs
 
 # Larger ones would give a dense layer on all pixels more than a gigabyte of weights.
@@ -59,7 +59,7 @@ class Costs:
 
 def list_choices() -> dict[str, Choice]:
     """All models by what they are called on the page: the zoo, U-Nets, the user's own, `keras.applications`."""
-    summaries = runs.list_runs()
+    summaries = list_runs()
     show_broken_runs(summaries)
     found = {name: Choice(name) for name in ARCHITECTURES}
     found["face_resnet"] = Choice("face_resnet", fixed=True)
@@ -97,7 +97,7 @@ def named_costs(name: str, side: int) -> Costs:
 def _built(choice: Choice, side: int) -> tuple[keras.Model, Sequence[int] | None]:
     """The model, and the size that it is to take where its own input leaves it open."""
     if choice.run:
-        run = runs.load_run(*choice.run[:2])
+        run = load_run(*choice.run[:2])
         open_size = None in run.model.inputs[0].shape[1:3]
         return run.model, run.card.input.image_size if open_size else None
     size = (side, side)

@@ -15,7 +15,7 @@ from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.quality import measure_quality
 from kerasface.models.pretrained import ModelFileError
 from kerasface.models.runtime import Network, best_precision, compile_network
-from kerasface.runs import store as runs
+from kerasface.runs.store import DEFAULT_ROOT, Run, RunError, list_runs, load_run
 from kerasface.terminal.errors import told
 from pages.parts.evaluate.data import Embedded, People
 from pages.parts.models import analyzer_or_stop
@@ -44,7 +44,7 @@ class Model:
     run: tuple[str, str, str] | None = None
 
 
-def list_models(root: str = runs.DEFAULT_ROOT) -> list[Model]:
+def list_models(root: str = DEFAULT_ROOT) -> list[Model]:
     """The embedder with its settings, in this machine's precision first, and the metric trainings under `root`."""
     fastest = best_precision()
     precisions = dict.fromkeys((fastest, "float32"))
@@ -53,7 +53,7 @@ def list_models(root: str = runs.DEFAULT_ROOT) -> list[Model]:
         for precision in precisions
         for views, text in VIEWS.items()
     ]
-    for summary in runs.list_runs(root):
+    for summary in list_runs(root):
         card = summary.card
         if card and card.task == "embed" and card.input.of_faces:
             found.append(Model(f"{summary.name}, trained", run=(root, summary.name, card.model_sha256)))
@@ -66,9 +66,9 @@ def _embedder(views: int, precision: str) -> FaceEmbedder:
 
 
 @st.cache_resource(show_spinner="Loading the model.", max_entries=3)
-def _metric_run(root: str, name: str, sha256: str) -> tuple[runs.Run, Network]:
+def _metric_run(root: str, name: str, sha256: str) -> tuple[Run, Network]:
     """A metric training by its hash, so that one that was trained again is loaded again."""
-    run = runs.load_run(root, name)
+    run = load_run(root, name)
     return run, compile_network(run.model)
 
 
@@ -129,7 +129,7 @@ def _embed(crops: CroppedFaces, model: Model, own: FaceEmbedder, report: Report)
         return embed_crops(crops, embedder, cache, progress), embedder.fingerprint
     run, network = _metric_run(*model.run)
     if (alignment := run.card.input.alignment) != own.alignment:
-        raise runs.RunError(
+        raise RunError(
             f"The model {run.name!r} was trained on faces cut for {alignment!r}; here they are cut for "
             f"{own.alignment!r}. Train it again."
         )

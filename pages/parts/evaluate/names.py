@@ -20,8 +20,8 @@ from kerasface.evaluation.names import as_name
 from kerasface.images.decoding import ImageError, decode
 from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
 from kerasface.reports.error_rates import classification_document, classifier_verdict
-from kerasface.runs import store as runs
 from kerasface.runs.card import ModelCard
+from kerasface.runs.store import DEFAULT_ROOT, RunSummary, list_runs
 from kerasface.tasks.recognition import name_folder, open_set_of, unknown_note
 from kerasface.terminal.errors import told
 from kerasface.terminal.words import share
@@ -186,9 +186,9 @@ def show_mistakes(report: ClassificationReport, pictures: NamedPictures, key: st
                 )
 
 
-def _choose() -> list[runs.RunSummary]:
+def _choose() -> list[RunSummary]:
     """The model, and another one where one with the same classes is there and wanted."""
-    summaries = runs.list_runs(runs.DEFAULT_ROOT)
+    summaries = list_runs(DEFAULT_ROOT)
     show_broken_runs(summaries)
     usable = {summary.name: summary for summary in summaries if summary.card and summary.card.task == "classify"}
     if not usable:
@@ -211,7 +211,7 @@ def _choose() -> list[runs.RunSummary]:
     return [first] if other == ALONE else [first, usable[other]]
 
 
-def _measure(source: Source, chosen: list[runs.RunSummary], report: Report) -> Names:
+def _measure(source: Source, chosen: list[RunSummary], report: Report) -> Names:
     pictures = tuple(
         name_folder(source.path, classifier_or_stop(one), on_progress=partial(report, f"Looking at them: {one.name}"))
         for one in chosen

@@ -24,7 +24,7 @@ from kerasface.faces.operating_points import search_point
 from kerasface.plotting.classification import open_set_curve
 from kerasface.plotting.error_rates import cmc_curve, fnir_against_fpir
 from kerasface.reports.error_rates import curves_of, identification_document
-from kerasface.runs import store as runs
+from kerasface.runs.store import DEFAULT_ROOT, list_runs
 from kerasface.tasks.recognition import unknown_note
 from kerasface.terminal.words import share
 from pages.parts.charts import show_chart
@@ -159,10 +159,10 @@ def show_checks(checks: list[FpirCheck], shipped_on: str):
     st.caption(f"At the thresholds that ship with KerasFace, which come from {plain(shipped_on)}.")
 
 
-def show_classifiers(root: str = runs.DEFAULT_ROOT):
+def show_classifiers(root: str = DEFAULT_ROOT):
     """What the thresholds of trained classifiers do to strangers, as it was measured when they were trained."""
     found = {}
-    for summary in runs.list_runs(root):
+    for summary in list_runs(root):
         if summary.card and summary.card.task == "classify" and summary.card.open_set:
             try:
                 measured = json.loads((Path(summary.path) / "records.json").read_text(encoding="utf-8"))["open_set"]

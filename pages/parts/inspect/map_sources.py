@@ -13,8 +13,8 @@ from kerasface.gallery.store import GalleryError
 from kerasface.inspection.maps.embedding_map import MapPoints, file_points, gallery_points, read_thumbnails
 from kerasface.inspection.maps.sources import digit_pictures, digit_points, exchanged_names, uploaded_points
 from kerasface.plotting.segmentation import data_url
-from kerasface.runs import store as runs
 from kerasface.runs.card import ModelCard
+from kerasface.runs.store import list_runs
 from kerasface.terminal.errors import told
 from pages.parts.gallery.opening import default_path
 from pages.parts.inspect.models import FAILURES
@@ -79,7 +79,7 @@ def choose_source_or_stop() -> Source:
 
 def _digits() -> Source:
     """1,000 digits, which need no preparation: by the model `digits` where it is there, else by their pixels."""
-    reader = next((run for run in runs.list_runs() if run.card and _reads_digits(run.card)), None)
+    reader = next((run for run in list_runs() if run.card and _reads_digits(run.card)), None)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         by = PIXELS
         if reader:

@@ -14,8 +14,8 @@ from kerasface.inspection.stitched import Stitched
 from kerasface.models.face_resnet import IMAGE_SIZE
 from kerasface.models.pretrained import ModelFileError
 from kerasface.models.runtime import Network, compile_network
-from kerasface.runs import store as runs
 from kerasface.runs.card import ModelCard, ModelInput
+from kerasface.runs.store import DEFAULT_ROOT, Run, RunError, RunSummary, list_runs, load_run, missing_model
 from kerasface.tasks.segmentation import Segmenter
 from kerasface.terminal.errors import told
 from pages.parts.models import SHIPPED_SEGMENTER, analyzer_or_stop, classifier_or_stop, show_broken_runs
@@ -23,7 +23,7 @@ from pages.parts.photos import plain
 
 EMBEDDER = "The face embedder face_resnet"
 EMBEDDER_CARD = ModelCard(task="embed", input=ModelInput(image_size=IMAGE_SIZE, alignment=alignment_fingerprint()))
-FAILURES = (runs.RunError, ModelFileError, ValueError, RuntimeError)
+FAILURES = (RunError, ModelFileError, ValueError, RuntimeError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Inspected:
 
     name: str
     card: ModelCard
-    run: runs.RunSummary | None = None
+    run: RunSummary | None = None
 
     @property
     def key(self) -> str:
@@ -62,7 +62,7 @@ def choose_model(tasks: Collection[str], key: str, *, embedder: bool = False) ->
 
     Models of faces come first, and of models of other things alone none is picked: photos are mostly of people.
     """
-    summaries = runs.list_runs()
+    summaries = list_runs()
     show_broken_runs(summaries)
     found = {EMBEDDER: Inspected(EMBEDDER, EMBEDDER_CARD)} if embedder else {}
     usable = [summary for summary in summaries if summary.card and summary.card.task in tasks]
@@ -135,8 +135,8 @@ def match_stitched(layer: str | None = None) -> Stitched:
 
 def part_finder() -> Segmenter | None:
     """The model of the parts of a face; None where it is not there or cannot be used, then the page says so."""
-    summary = {one.name: one for one in runs.list_runs() if one.card}.get(SHIPPED_SEGMENTER)
-    problem = runs.missing_model(runs.DEFAULT_ROOT, SHIPPED_SEGMENTER)
+    summary = {one.name: one for one in list_runs() if one.card}.get(SHIPPED_SEGMENTER)
+    problem = missing_model(DEFAULT_ROOT, SHIPPED_SEGMENTER)
     if summary:
         try:
             return _segmenter(*_place(summary))
@@ -146,14 +146,14 @@ def part_finder() -> Segmenter | None:
     return None
 
 
-def _place(run: runs.RunSummary) -> tuple[str, str, str]:
+def _place(run: RunSummary) -> tuple[str, str, str]:
     return str(run.path.parent.absolute()), run.name, run.card.model_sha256
 
 
 @st.cache_resource(show_spinner="Loading the model.", max_entries=3)
-def _run(root: str, name: str, sha256: str) -> runs.Run:
+def _run(root: str, name: str, sha256: str) -> Run:
     """Loads a run; the hash is part of the key, so a model that was trained again is loaded again."""
-    return runs.load_run(root, name)
+    return load_run(root, name)
 
 
 @st.cache_resource(show_spinner="Loading the model.", max_entries=3)

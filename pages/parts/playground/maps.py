@@ -15,7 +15,7 @@ from kerasface.inspection.teaching.dropped_maps import DroppedMaps, drop_blocks,
 from kerasface.models.face_resnet import build_face_resnet_map
 from kerasface.models.pretrained import ModelFileError
 from kerasface.plotting.basics import number_grid
-from kerasface.runs import store as runs
+from kerasface.runs.store import DEFAULT_ROOT, RunError, list_runs, load_run
 from kerasface.terminal.errors import told
 from pages.parts.charts import show_chart
 from pages.parts.photos import plain, sample_portrait
@@ -36,7 +36,7 @@ def _face_model() -> keras.Model:
 @st.cache_resource(show_spinner="Loading the model.", max_entries=2)
 def _digit_model(root: str, sha256: str) -> keras.Model:
     """By hash, so that a model that was trained again is loaded again."""
-    return runs.load_run(root, SHIPPED_DIGITS).model
+    return load_run(root, SHIPPED_DIGITS).model
 
 
 def show_dropblock():
@@ -67,7 +67,7 @@ def show_dropblock():
 
 
 def _choose_source() -> str:
-    has_digits = any(summary.name == SHIPPED_DIGITS and summary.card for summary in runs.list_runs())
+    has_digits = any(summary.name == SHIPPED_DIGITS and summary.card for summary in list_runs())
     if not has_digits:
         return FACE
     return st.segmented_control("Picture", LAYERS, default=FACE, required=True, key="map_of", persist_state="session")
@@ -84,10 +84,10 @@ def _maps_or_stop(source: str) -> np.ndarray:
                 face = fit_square(sample_portrait().image[FACE_PLACE], FACE_SIDE)
                 kept[source] = feature_maps(_face_model(), face, LAYERS[source])
             else:
-                (card,) = [item.card for item in runs.list_runs() if item.name == SHIPPED_DIGITS]
-                model = _digit_model(runs.DEFAULT_ROOT, card.model_sha256)
+                (card,) = [item.card for item in list_runs() if item.name == SHIPPED_DIGITS]
+                model = _digit_model(DEFAULT_ROOT, card.model_sha256)
                 kept[source] = feature_maps(model, draw_digit(8), LAYERS[source])
-    except (ModelFileError, runs.RunError, ValueError) as error:  # ValueError: a model of another architecture
+    except (ModelFileError, RunError, ValueError) as error:  # ValueError: a model of another architecture
         st.error(plain(told(error)), icon=":material/error:")
         st.stop()
     return kept[source]

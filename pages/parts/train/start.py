@@ -7,8 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from kerasface.runs import store as runs
-from kerasface.runs.store import DEFAULT_ROOT, RunError, check_name
+from kerasface.runs.store import DEFAULT_ROOT, RunError, check_name, list_runs
 from kerasface.terminal.errors import told
 from kerasface.train.process.background import find_training, start, training_command
 from pages.parts.photos import plain
@@ -121,7 +120,7 @@ def _problem(name: str) -> str | None:
 
 def _free_name(suggestion: str) -> str:
     """The suggestion, or the first of `NAME-2`, `NAME-3`, ... that neither a model nor a training has."""
-    taken = {summary.name for summary in runs.list_runs()}
+    taken = {summary.name for summary in list_runs()}
     try:
         check_name(suggestion)
     except RunError:
