@@ -7,9 +7,10 @@ import keras
 import numpy as np
 
 from kerasface.inspection.layers.activations import list_layers
-from kerasface.inspection.layers.mosaics import mosaic, over_scale
+from kerasface.inspection.layers.mosaics import mosaic
 from kerasface.models.layers import ReverseChannels
 
+SCALES = ("each", "together")
 _MIDDLE = 127.5  # a weight of 0
 
 
@@ -71,7 +72,10 @@ def filter_pictures(weights: np.ndarray, *, scale: str = "each") -> np.ndarray:
     filters = np.moveaxis(weights, -1, 0).astype(np.float32)  # (num, rows, cols, channels)
     if filters.shape[-1] != 3:
         filters = filters.mean(axis=-1)
-    largest = np.abs(filters).max(axis=over_scale(scale, filters), keepdims=True)
+    if scale not in SCALES:
+        raise ValueError(f"scale must be one of {SCALES}. Received: scale={scale!r}.")
+    over = tuple(range(int(scale == "each"), filters.ndim))  # the axes that share a scale
+    largest = np.abs(filters).max(axis=over, keepdims=True)
     return np.rint(_MIDDLE + _MIDDLE * filters / np.where(largest > 0, largest, 1)).astype(np.uint8)
 
 

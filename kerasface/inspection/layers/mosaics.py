@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-SCALES = ("each", "together")
 _GROUND = (28, 60, 92)  # RGB, between the pictures
 
 
@@ -14,18 +13,15 @@ def feature_grid(
     *,
     count: int = 16,
     channels: Sequence[int] | None = None,
-    scale: str = "each",
     side: int = 96,
     columns: int | None = None,
 ) -> np.ndarray:
-    """Draws the most active channels of a layer: black is the least value, white the largest.
+    """Draws the most active channels of a layer, each from black, its least value, to white, its largest.
 
     Args:
         maps: `(rows, cols, channels)`, such as from `feature_maps`.
         count: How many channels; `strongest_channels` tells which.
         channels: The channels to draw instead.
-        scale: From black to white `each` channel on its own, or all of those drawn `together`, so that weak ones stay
-            dark.
         side: Longer side of each map in pixels.
         columns: Maps in a row; about as many as rows by default.
 
@@ -33,14 +29,13 @@ def feature_grid(
         The mosaic, `(height, width, 3)` uint8. A map of one value is black.
 
     Raises:
-        ValueError: If `scale` is unknown, a channel does not exist, or there is nothing to draw.
+        ValueError: If a channel does not exist, or there is nothing to draw.
     """
     channels = strongest_channels(maps, count) if channels is None else channels
     if not channels or not all(0 <= channel < maps.shape[-1] for channel in channels):
         raise ValueError(f"There are channels 0 to {maps.shape[-1] - 1}. Received: channels={list(channels)}.")
     chosen = np.moveaxis(maps[..., list(channels)], -1, 0).astype(np.float32)
-    over = over_scale(scale, chosen)
-    low, high = chosen.min(axis=over, keepdims=True), chosen.max(axis=over, keepdims=True)
+    low, high = chosen.min(axis=(1, 2), keepdims=True), chosen.max(axis=(1, 2), keepdims=True)
     tiles = np.rint(255 * (chosen - low) / np.where(high > low, high - low, 1)).astype(np.uint8)
     return mosaic(tiles, side=side, columns=columns)
 
@@ -83,14 +78,3 @@ def mosaic(tiles: np.ndarray, *, side: int = 96, columns: int | None = None, gap
         picture = cv2.resize(np.ascontiguousarray(tile), (width, height), interpolation=how)
         result[top : top + height, left : left + width] = picture if picture.ndim == 3 else picture[..., None]
     return result
-
-
-def over_scale(scale: str, values: np.ndarray) -> tuple[int, ...]:
-    """Returns the axes of `values`, `(num, ...)`, over which a scale is shared: all of them or all but the first.
-
-    Raises:
-        ValueError: If `scale` is not one of `SCALES`.
-    """
-    if scale not in SCALES:
-        raise ValueError(f"scale must be one of {SCALES}. Received: scale={scale!r}.")
-    return tuple(range(int(scale == "each"), values.ndim))

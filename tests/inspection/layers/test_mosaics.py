@@ -17,11 +17,10 @@ def test_the_most_active_channels_come_first_and_negative_values_do_not_count():
     assert strongest_channels(maps(1, 5, -9, 5, 2), 3) == (1, 3, 4)
 
 
-def test_each_channel_has_its_own_white_or_all_share_one():
-    """Channels with 10 and 5 at their first place: white and white, or 255 and 255 / 2, rounded to even."""
-    drawn = {scale: feature_grid(maps(10, 5), scale=scale, side=2, columns=2) for scale in ("each", "together")}
-    assert [drawn["each"][0, column, 0] for column in (0, 1, 4, 5)] == [255, 0, 255, 0]
-    assert [drawn["together"][0, column, 0] for column in (0, 1, 4, 5)] == [255, 0, 128, 0]
+def test_each_channel_has_its_own_white():
+    """Channels with 10 and 5 at their first place."""
+    drawn = feature_grid(maps(10, 5), side=2, columns=2)
+    assert [drawn[0, column, 0] for column in (0, 1, 4, 5)] == [255, 0, 255, 0]
 
 
 def test_a_channel_of_one_value_is_black():
@@ -56,7 +55,5 @@ def test_as_many_columns_as_asked_for_or_about_as_rows(columns):
 def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(ValueError, match="Received: 0 pictures"):
         mosaic(np.zeros((0, 2, 2), dtype=np.uint8))
-    with pytest.raises(ValueError, match="scale must be one of"):
-        feature_grid(maps(1), scale="all")
     with pytest.raises(ValueError, match=r"channels 0 to 1. Received: channels=\[2\]"):
         feature_grid(maps(1, 2), channels=[2])
