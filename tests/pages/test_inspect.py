@@ -267,7 +267,7 @@ def test_views_channels_and_stop_in_a_browser(page, server_with_a_model):
     page.get_by_text("Why this answer", exact=True).click()
     expect(page).to_have_url(f"{server_with_a_model}/inspect?view=answer")
     page.get_by_role("combobox", name="Model").click()  # of pictures, so it is not picked unasked for a face
-    page.get_by_role("option").first.click()
+    page.get_by_role("option", name="pictures").click()
     expect(page.get_by_text("The model says Grace")).to_be_visible(timeout=ANALYSIS)
     expect(page.get_by_alt_text("Map of what speaks for the answer Grace")).to_be_visible(timeout=ANALYSIS)
     page.get_by_text("Can this map be trusted?").click()
