@@ -39,7 +39,7 @@ def made_pictures(analyzer: FaceAnalyzer) -> dict[str, np.ndarray]:
     (faces,) = analyzer.analyze([portrait])
     box = faces[0].face.box
     maps = feature_maps(build_face_resnet_map(num_stages=1), _square(portrait, box), "stage1_block3_relu2")
-    grid = feature_grid(maps, count=6, side=WIDTH // 3, columns=3, scale="each")
+    grid = feature_grid(maps, count=6, side=WIDTH // 3, columns=3)
     found = Segmenter(runs.load_run(ROOT / runs.DEFAULT_ROOT, "face-parts")).segment_faces(portrait)
     return {
         "gallery": _named(portrait, box),
