@@ -27,8 +27,8 @@ CUT_OFF = """() => {
     const { left, right, width: wide, height } = element.getBoundingClientRect();
     const style = getComputedStyle(element);
     if (wide < 3 || height < 3 || style.visibility === "hidden" || style.opacity === "0") continue;
-    if (element.closest("svg, canvas, .katex, .katex-display, [aria-hidden=true], input[type=range], [data-testid=stProgress]"))
-      continue;
+    if (element.closest("svg, canvas, .katex, .katex-display, [aria-hidden=true], input[type=range]")) continue;
+    if (element.closest("[data-testid=stProgress]")) continue;
     const name = `<${element.tagName.toLowerCase()} ${element.dataset.testid || element.className}> ` +
       `"${(element.innerText || element.ariaLabel || "").slice(0, 60)}"`;
     const over = element.scrollWidth - element.clientWidth;
