@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from sklearn.datasets import load_digits
 import kerasface as kf
 from kerasface.data.samples import draw_digit
 from kerasface.images.decoding import ImageError, as_image
-from kerasface.runs.store import RunError
+from kerasface.runs.card import ModelCard
+from kerasface.runs.store import RunError, write_run
 from kerasface.tasks import calls
 from kerasface.train import callbacks
 
@@ -63,6 +65,30 @@ def test_a_photo_comes_in_any_form(folder):
     Image.fromarray(photo).save("ada.png")
     for form in ("ada.png", Path("ada.png"), Path("ada.png").read_bytes(), photo, Image.open("ada.png")):
         np.testing.assert_array_equal(as_image(form), photo)
+
+
+def test_a_path_may_begin_at_home(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    assert kf.verify("~/ada.jpg", "~/ada_smaller.jpg").decision == "match"
+    with kf.Gallery("~/friends.gallery") as gallery:
+        assert gallery.enroll("Ada", ["~/ada.jpg"])[0].refused is None
+    assert (folder / "friends.gallery").is_file()
+
+
+def test_a_trained_embedder_gives_embeddings_of_its_own(folder):
+    """Its model gives the mean red, green and blue of a crop as a unit vector."""
+    crops = keras.Input((30, 30, 3))
+    means = keras.layers.UnitNormalization()(keras.layers.GlobalAveragePooling2D()(crops))
+    card = {
+        "task": "embed",
+        "input": {"kind": "face", "image_size": [30, 30], "alignment": calls._analyzer().embedder.alignment},
+        "embedding": {"dim": 3, "fingerprint": "colors"},
+    }
+    write_run("runs", "colors", model=keras.Model(crops, means), card=ModelCard.from_dict(card), metrics={}, history=[])
+    face = kf.load("colors", runs="runs").predict("ada.jpg")[0]
+    small = cv2.resize(face.crop, (30, 30), interpolation=cv2.INTER_AREA).reshape(-1, 3).mean(axis=0)
+    np.testing.assert_allclose(face.embedding, small / np.linalg.norm(small), atol=0.01)
+    assert kf.load("colors", runs="runs").predict(np.zeros((64, 64, 3), np.uint8)) == []
 
 
 def test_what_is_no_photo_is_refused(folder):

@@ -183,7 +183,7 @@ def not_this_person(name, image, face, lift, gallery, as_json) -> None:
 
 @contextmanager
 def opened_gallery(path: Path, *, create: bool | str = False):
-    """The gallery at `path`, for what needs no network; see `store.open_gallery` for `create`."""
+    """The gallery at `path`, for what needs no network; see `gallery.opening.open_gallery` for `create`."""
     from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
     from kerasface.gallery.opening import open_gallery
 

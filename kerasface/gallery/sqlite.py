@@ -31,7 +31,7 @@ from kerasface.gallery.unlocking import open_rows, unlocked
 
 
 class SqliteGallery:
-    """A gallery in one SQLite file. `store.open_gallery` makes or opens it, and says what each argument is.
+    """A gallery in one SQLite file. `opening.open_gallery` makes or opens it, and says what each argument is.
 
     Threads and processes may use one gallery at once. Threads that share this object take turns; a process opens its
     own, also after a fork. A method that changes the gallery returns when the change is durable, and changes nothing if

@@ -19,7 +19,7 @@ _ID_BYTES = 16
 def open_rows(
     path: Path, embedder: str, embedding_dim: int, key: bytes | None, create: bool | str, timeout: float
 ) -> tuple[Database, Rows]:
-    """Opens the gallery at `path`, links resolved; see `store.open_gallery` for arguments and errors."""
+    """Opens the gallery at `path`, links resolved; see `opening.open_gallery` for arguments and errors."""
     if not embedder or embedding_dim < 1 or timeout < 0:
         raise ValueError(
             "A gallery needs the fingerprint of an embedder, embedding_dim >= 1 and timeout >= 0. "
@@ -90,7 +90,7 @@ def seal_anew(connection: sqlite3.Connection, rows: Rows) -> None:
 
 
 def unlocked(database: Database, embedder: str, embedding_dim: int, key: bytes | None) -> Rows:
-    """Returns what reads the gallery's rows, if embedder and key are the right ones; see `store.open_gallery`."""
+    """Returns what reads the gallery's rows, if embedder and key are the right ones; see `opening.open_gallery`."""
     with database.read() as connection:
         row = connection.execute("SELECT gallery_id, key_check, embedder, embedding_dim FROM gallery").fetchone()
     if row is None:

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 from kerasface.arrays import check_image
+from kerasface.files.paths import user_path
 from kerasface.images import headers
 from kerasface.images.headers import FORMATS as FORMATS
 from kerasface.images.headers import HeaderError, RawFileError, exif_orientation, format_of
@@ -87,7 +88,7 @@ def decode(
 
     The format is told from the content, never from the suffix. Of an animation the first frame is read, of a TIFF with
     smaller copies the main picture. EXIF orientation is applied, and transparency is laid on white. Values of more than
-    8 bits and floats are scaled by the range that they fill (`image_values.to_8_bits`): the smallest of 0-1 (floats
+    8 bits and floats are scaled by the range that they fill (`values.to_8_bits`): the smallest of 0-1 (floats
     only), 0-255, 0-1023, 0-4095, 0-16383 and 0-65535 that holds them, else from their smallest to their largest.
 
     Args:
@@ -149,8 +150,10 @@ def as_image(photo: "str | os.PathLike | bytes | np.ndarray | Image.Image") -> n
         >>> as_image(Image.new("L", (4, 3), 128)).shape
         (3, 4, 3)
     """
-    if isinstance(photo, bytes | str | os.PathLike):
+    if isinstance(photo, bytes):
         return decode(photo)
+    if isinstance(photo, str | os.PathLike):
+        return decode(user_path(photo))
     if isinstance(photo, Image.Image):
         try:
             upright = ImageOps.exif_transpose(photo)

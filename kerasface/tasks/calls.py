@@ -8,14 +8,17 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
+from kerasface.data.cache.images import fit_square
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face
+from kerasface.files.paths import user_path
+from kerasface.files.writing import sha256
 from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.store import Consent, Person
 from kerasface.images.decoding import as_image
@@ -170,7 +173,7 @@ def load(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> LoadedModel:
 
         ```
     """
-    run = load_run(runs, name)
+    run = load_run(user_path(runs), name)
     task = run.card.task
     if task == "classify":
         classifier = build_classifier(run, _analyzer)
@@ -210,7 +213,9 @@ class Gallery:
         with ExitStack() as opened:
             embedder = analyzer.embedder
             self.store = opened.enter_context(
-                open_gallery(path, embedder=embedder.fingerprint, embedding_dim=embedder.embedding_dim, create="late")
+                open_gallery(
+                    user_path(path), embedder=embedder.fingerprint, embedding_dim=embedder.embedding_dim, create="late"
+                )
             )
             self._identifier = Identifier(self.store, analyzer, fpir=fpir)
             self._gate = Identifier(self.store, analyzer, fpir=CONFLICT_FPIR)
@@ -274,13 +279,13 @@ class _TrainedEmbedder:
         self._side = run.model.input_shape[1]
 
     def __call__(self, image: np.ndarray) -> list[AnalyzedFace]:
-        from kerasface.data.cache.images import fit_square
-
-        found = _analyzer().analyze([image])[0]
-        if not found:
+        analyzer = _analyzer()
+        (faces,) = analyzer.detector.detect([image])
+        if not faces:
             return []
-        embeddings = self._network(np.stack([fit_square(entry.crop, self._side) for entry in found]))[0]
-        return [replace(entry, embedding=embedding) for entry, embedding in zip(found, embeddings, strict=True)]
+        crops = [analyzer.embedder.crop(image, face) for face in faces]
+        embeddings = self._network(np.stack([fit_square(crop, self._side) for crop in crops]))[0]
+        return list(map(AnalyzedFace, faces, crops, embeddings))
 
 
 @cache
@@ -296,7 +301,6 @@ def _segmenter(model: str) -> Segmenter:
 def _source(photo: Photo, number: int) -> SourcePhoto:
     image = as_image(photo)
     if isinstance(photo, str | os.PathLike):
-        with open(photo, "rb") as file:
-            return SourcePhoto(os.fspath(photo), hashlib.file_digest(file, "sha256").hexdigest(), image)
+        return SourcePhoto(os.fspath(photo), sha256(user_path(photo)), image)
     content = photo if isinstance(photo, bytes) else np.ascontiguousarray(image).tobytes()
     return SourcePhoto(f"photo {number}", hashlib.sha256(content).hexdigest(), image)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kerasface.train.engine.driver import TrainedRun
 
-Path = str | os.PathLike
+Folder = str | os.PathLike
 
 
-def classify(data: Path, name: str, *, runs: Path = "saved_models", **settings) -> "TrainedRun":
+def classify(data: Folder, name: str, *, runs: Folder = "saved_models", **settings) -> "TrainedRun":
     """Trains a classifier on a folder with a folder of images per class.
 
     Args:
@@ -45,7 +45,7 @@ def classify(data: Path, name: str, *, runs: Path = "saved_models", **settings) 
     return _train("classify", data, name, runs, settings)
 
 
-def metric(data: Path, name: str, *, runs: Path = "saved_models", **settings) -> "TrainedRun":
+def metric(data: Folder, name: str, *, runs: Folder = "saved_models", **settings) -> "TrainedRun":
     """Trains an embedder on a folder with a folder of photos per person; as `classify`.
 
     Args:
@@ -58,7 +58,7 @@ def metric(data: Path, name: str, *, runs: Path = "saved_models", **settings) ->
     return _train("metric", data, name, runs, settings)
 
 
-def segment(data: Path, name: str, *, runs: Path = "saved_models", **settings) -> "TrainedRun":
+def segment(data: Folder, name: str, *, runs: Folder = "saved_models", **settings) -> "TrainedRun":
     """Trains a segmentation on a folder of pictures and masks; as `classify`.
 
     Args:
@@ -71,10 +71,12 @@ def segment(data: Path, name: str, *, runs: Path = "saved_models", **settings) -
     return _train("segment", data, name, runs, settings)
 
 
-def _train(kind: str, data: Path, name: str, runs: Path, settings: dict) -> "TrainedRun":
+def _train(kind: str, data: Folder, name: str, runs: Folder, settings: dict) -> "TrainedRun":
+    from kerasface.files.paths import user_path
     from kerasface.train.engine.driver import run_training
     from kerasface.train.kinds import KINDS
     from kerasface.train.recipe import build_recipe, known
 
     recipe = KINDS[kind].recipe
-    return run_training(kind, data, name, recipe=build_recipe(known(settings, recipe, "A training"), recipe), runs=runs)
+    given = build_recipe(known(settings, recipe, "A training"), recipe)
+    return run_training(kind, user_path(data), name, recipe=given, runs=user_path(runs))
