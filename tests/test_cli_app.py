@@ -55,7 +55,7 @@ def test_an_address_of_the_network_is_one_that_browsers_may_ask_for():
 @pytest.mark.skipif(os.name != "posix", reason="sends the signal of Ctrl-C")
 def test_it_runs_in_a_folder_with_names_of_its_own_keeps_the_settings_and_ends_quietly(tmp_path):
     """Files called as ours, and settings of another project, change nothing."""
-    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages/parts/server").mkdir(parents=True)
     for name in ("app.py", "pages/__init__.py", "pages/parts/server/navigation.py"):
         (tmp_path / name).write_text("raise SystemExit('not ours')")
     (tmp_path / ".streamlit").mkdir()
