@@ -1,4 +1,4 @@
-"""Measures the default thresholds of face classifiers: writes kerasface/faces/classifier_points.json.
+"""Measures the default thresholds of face classifiers: writes kerasface/faces/rates/classifier_points.json.
 
 A classifier of faces that was trained without strangers has none to measure on. Many classifiers are drawn from the
 people of LFW: so many people, each known by the mean direction of so many photos. Everybody else comes as a stranger,
@@ -28,7 +28,7 @@ from kerasface.models.face_resnet import build_face_resnet
 from kerasface.models.runtime import compile_network
 from kerasface.train.engine.frozen import class_directions
 
-OUT = Path(__file__).resolve().parent.parent / "kerasface" / "faces" / "classifier_points.json"
+OUT = Path(__file__).resolve().parent.parent / "kerasface" / "faces" / "rates" / "classifier_points.json"
 FALSE_ACCEPT = 0.003
 SIZES = (2, 3, 5, 8, 12, 20, 50, 100, 200, 400)
 PHOTOS = (1, 2, 4, 8)

@@ -19,10 +19,10 @@ from sklearn.cluster import DBSCAN, HDBSCAN, AgglomerativeClustering
 from sklearn.metrics.cluster import contingency_matrix, pair_confusion_matrix
 
 from kerasface.evaluation.verification import threshold_at_fmr
-from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.fingerprint import embedder_fingerprint
-from kerasface.faces.operating_points import operating_point
+from kerasface.faces.rates.cohorts import normalizer_of
+from kerasface.faces.rates.operating_points import operating_point
 from kerasface.gallery.clustering import cluster_faces, fmr_for
 
 SEED = 0

@@ -1,4 +1,4 @@
-"""Draws the cohorts that normalize scores, and measures what they are worth: writes kerasface/faces/cohorts.
+"""Draws the cohorts that normalize scores, and measures what they are worth: writes kerasface/faces/rates/cohorts.
 
     python benchmarks/cohort.py --data ../shared/data --date 2026-11-29 [--write]
 
@@ -20,10 +20,10 @@ from populations import CITATIONS, NAMES, TERMS, Population, read_population
 from kerasface.data.pairs import read_pairs
 from kerasface.evaluation.normalization import Normalizer, normalized_scores
 from kerasface.evaluation.verification import VerificationReport, evaluate_verification, threshold_at_fmr
-from kerasface.faces.cohorts import LIMITS, NUM_BEST, CohortCard, draw_part, embedder_of, from_file, to_file
 from kerasface.faces.embedding import FaceEmbedder
+from kerasface.faces.rates.cohorts import LIMITS, NUM_BEST, CohortCard, draw_part, embedder_of, from_file, to_file
 
-OUT = Path(__file__).resolve().parent.parent / "kerasface" / "faces" / "cohorts" / "face_resnet"
+OUT = Path(__file__).resolve().parent.parent / "kerasface" / "faces" / "rates" / "cohorts" / "face_resnet"
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,12 @@ from kerasface.data.folders import read_identity_folders
 from kerasface.evaluation.normalization import normalized_scores
 from kerasface.evaluation.verification import wilson_interval
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.detection import Face, FaceDetector, central_face
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.fingerprint import embedder_fingerprint
-from kerasface.faces.operating_points import operating_point
 from kerasface.faces.quality import MAX_YAW, FaceQuality, head_pose, measure_quality, problems
+from kerasface.faces.rates.cohorts import normalizer_of
+from kerasface.faces.rates.operating_points import operating_point
 from kerasface.images.decoding import decode
 
 # Measure: whether a high value is the bad one; angles by their size.

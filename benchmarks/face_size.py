@@ -14,10 +14,10 @@ from machine import benchmark_parser, print_columns, print_header, print_row
 
 from kerasface.data.pairs import read_pairs
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.detection import FaceDetector, central_face
 from kerasface.faces.fingerprint import embedder_fingerprint
-from kerasface.faces.operating_points import operating_point
+from kerasface.faces.rates.cohorts import normalizer_of
+from kerasface.faces.rates.operating_points import operating_point
 from kerasface.images.decoding import decode
 
 NORMALIZER = normalizer_of(embedder_fingerprint())

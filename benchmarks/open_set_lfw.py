@@ -28,7 +28,7 @@ from kerasface.evaluation.identification import (
 from kerasface.evaluation.normalization import Normalizer
 from kerasface.faces.detection import FaceDetector
 from kerasface.faces.embedding import FaceEmbedder
-from kerasface.faces.operating_points import search_point
+from kerasface.faces.rates.operating_points import search_point
 
 SIZES = (50, 200, 826)
 MARGINS = (0.005, 0.01, 0.015, 0.02)

@@ -1,4 +1,4 @@
-"""Measures the thresholds and probabilities that ship with the embedder: writes kerasface/faces/operating_points.json.
+"""Measures the thresholds and probabilities that ship with the embedder: writes `faces/rates/operating_points.json`.
 
     python benchmarks/operating_points.py --data ../shared/data --date 2026-11-29
 

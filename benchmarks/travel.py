@@ -20,7 +20,7 @@ from kerasface.evaluation.normalization import Normalizer
 from kerasface.evaluation.reliability import expected_calibration_error
 from kerasface.evaluation.verification import threshold_at_fmr
 from kerasface.faces.embedding import FaceEmbedder
-from kerasface.faces.operating_points import operating_point, pair_calibration, search_point
+from kerasface.faces.rates.operating_points import operating_point, pair_calibration, search_point
 from kerasface.unlock.identity import FMR as UNLOCK_FMR
 from kerasface.unlock.identity import EnrolledPeople, IdentityTrack
 

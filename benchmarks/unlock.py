@@ -35,8 +35,8 @@ from scipy.stats import binomtest
 from unlock_videos import FRAME_RATE, BorrowedTurn, Head, Maker, print_moved, replay, script_of, still, turning
 
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.detection import central_face
+from kerasface.faces.rates.cohorts import normalizer_of
 from kerasface.images.decoding import decode
 from kerasface.unlock.challenge import Challenge, draw_challenge
 from kerasface.unlock.identity import EnrolledPeople, IdentityTrack

@@ -33,6 +33,8 @@ data.cache: data.store data.image_cache=images data.features data.crops data.emb
 data.masks: data.mask_augmentation=augmentation data.mask_batches=batches data.mask_cache=cache
 data.trials: data.mask_trials=masks data.class_trials=classes
 gallery: gallery.matching=search
+gallery.changes: gallery.editing gallery.merging gallery.reembedding gallery.transfer gallery.unlocking
+faces.rates: faces.operating_points faces.classifier_points faces.cohorts
 """
 
 

@@ -7,7 +7,7 @@ enter_through_app()  # before what takes seconds to import
 import streamlit as st
 
 from kerasface.faces.drawing import draw_faces
-from kerasface.faces.operating_points import OperatingPoint
+from kerasface.faces.rates.operating_points import OperatingPoint
 from kerasface.plotting.decisions import score_scale
 from kerasface.plotting.style import percent
 from kerasface.tasks.verification import Verification, verify

@@ -268,8 +268,8 @@ class MadeUpFrontEnd:
     """
 
     def __init__(self, face, crop):
-        from kerasface.faces.cohorts import normalizer_of
         from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
+        from kerasface.faces.rates.cohorts import normalizer_of
 
         fingerprint = embedder_fingerprint()
         self.embedder = SimpleNamespace(
@@ -302,8 +302,8 @@ def front_end(portrait_face, portrait_crop):
 @pytest.fixture(scope="session")
 def nobody():
     """Embeddings of twelve different people who do not exist, from the cohort that ships: as alike as faces are."""
-    from kerasface.faces.cohorts import normalizer_of
     from kerasface.faces.fingerprint import embedder_fingerprint
+    from kerasface.faces.rates.cohorts import normalizer_of
 
     normalizer = normalizer_of(embedder_fingerprint())
     faces = normalizer.cohort[1000:8000:20]  # of LFW's part

@@ -114,7 +114,7 @@ def index(count=0):
 
 
 def normalizer():
-    from kerasface.faces.cohorts import normalizer_of
+    from kerasface.faces.rates.cohorts import normalizer_of
 
     return normalizer_of(embedder_fingerprint())
 
@@ -248,10 +248,10 @@ CONTRACT = {
             call("evaluation.people.measure_people", labels=[0, 1, 2], thresholds=[0.5]),
         )
     },
-    "faces.cohorts.draw_part": {
+    "faces.rates.cohorts.draw_part": {
         "embeddings": (
             {**EMBEDDINGS, **NOT_UNIT},
-            call("faces.cohorts.draw_part", people=[0, 1, 2], size=9, num_components=1),
+            call("faces.rates.cohorts.draw_part", people=[0, 1, 2], size=9, num_components=1),
         )
     },
     "evaluation.identification.search_gallery": {
@@ -388,7 +388,7 @@ EXEMPT = {
     "inspection.stitched.Stitched": "batches that the functions above have made of a checked image",
     "inspection.attribution.watched": "likewise",
     "gallery.keys": "bytes that are sealed",
-    "faces.classifier_points": "a number of photos",
+    "faces.rates.classifier_points": "a number of photos",
     "faces.pyramid": "a photo that the detector has checked",
     "faces.windows": "likewise",
     "faces.regions.class_ids": "what a network gave",

@@ -11,11 +11,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from kerasface.cli import evaluate_people, main
+from kerasface.cli import main
+from kerasface.cli.evaluation import people as evaluate_people
 from kerasface.faces.analyzer import AnalyzedFace
-from kerasface.faces.cohorts import normalizer_of, read_part
 from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
+from kerasface.faces.rates.cohorts import normalizer_of, read_part
 from kerasface.gallery.opening import open_gallery
 
 FACE = Face((2.0, 2.0, 20.0, 20.0), np.zeros((5, 2), dtype=np.float32), 0.99)

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from kerasface.cli.inspect_map import map_command
+from kerasface.cli.inspection.map import map_command
 
 
 @pytest.fixture

@@ -8,9 +8,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import kerasface.inspection.subjects  # before its front end is replaced
 import kerasface.tasks.recognition  # before its front end is replaced
 import kerasface.tasks.segmentation  # noqa: F401 before its front end is replaced
-from kerasface.cli import inspect_attribution, main
+from kerasface.cli import main
+from kerasface.cli.inspection import attribution as inspect_attribution
 from kerasface.faces import analyzer as front_end_module
 from kerasface.faces import detection
 from kerasface.inspection.attribution import match

@@ -9,12 +9,12 @@ from PIL import Image
 
 from kerasface.cli import main
 from kerasface.faces import quality
-from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-from kerasface.gallery import transfer
+from kerasface.faces.rates.cohorts import normalizer_of
+from kerasface.gallery.changes import transfer
 from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.store import NewSample
-from tests.faces.test_own_points import own_points
+from tests.faces.rates.test_own_points import own_points
 
 
 @pytest.fixture(autouse=True)

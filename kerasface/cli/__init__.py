@@ -4,18 +4,18 @@ import click
 
 from kerasface import __version__
 from kerasface.cli.app import app
-from kerasface.cli.evaluate import evaluate
-from kerasface.cli.evaluate_people import identification, population, verification
+from kerasface.cli.evaluation.commands import evaluate
+from kerasface.cli.evaluation.people import identification, population, verification
 from kerasface.cli.gallery import cluster, enroll, identify
-from kerasface.cli.inspect import inspect
-from kerasface.cli.inspect_activations import activations
-from kerasface.cli.inspect_attribution import attribution, match
-from kerasface.cli.inspect_map import map_command
+from kerasface.cli.inspection.activations import activations
+from kerasface.cli.inspection.attribution import attribution, match
+from kerasface.cli.inspection.commands import inspect
+from kerasface.cli.inspection.map import map_command
 from kerasface.cli.models import doctor, export, models, sample
 from kerasface.cli.password import password
-from kerasface.cli.people import people
-from kerasface.cli.people_edits import delete, merge, split, unmerge
-from kerasface.cli.people_files import export_people, import_people
+from kerasface.cli.people.commands import people
+from kerasface.cli.people.edits import delete, merge, split, unmerge
+from kerasface.cli.people.files import export_people, import_people
 from kerasface.cli.photos import detect, embed, predict, verify
 from kerasface.cli.segment import segment
 from kerasface.cli.unlock import unlock

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import JSON, box_text, errors, face_lines, print_json, run_photos, say_note
-from kerasface.cli.people import EXPIRES, GALLERY, PURPOSE, consent_of, opened_gallery
+from kerasface.cli.people.commands import EXPIRES, GALLERY, PURPOSE, consent_of, opened_gallery
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import JSON, print_json
-from kerasface.cli.people import GALLERY, opened_gallery
+from kerasface.cli.people.commands import GALLERY, opened_gallery
 from kerasface.files.paths import user_path
 from kerasface.terminal.errors import is_answer, one_line, show_traceback
 from kerasface.terminal.progress import start_tensorflow, turned_away

@@ -5,9 +5,9 @@ import numpy as np
 from kerasface.arrays import as_embeddings, check_crops, check_image
 from kerasface.evaluation.normalization import Normalizer
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
-from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import DEFAULT_VIEWS, alignment_fingerprint, embedder_fingerprint
+from kerasface.faces.rates.cohorts import normalizer_of
 from kerasface.models.face_resnet import EMBEDDING_DIM, IMAGE_SIZE, build_face_resnet
 from kerasface.models.runtime import best_precision, compile_network
 

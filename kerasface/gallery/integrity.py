@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kerasface.arrays import UNIT_TOLERANCE
-from kerasface.gallery.merging import merge_into
+from kerasface.gallery.changes.merging import merge_into
 from kerasface.gallery.rows import PERSONS, Rows, refusal_of
 from kerasface.gallery.store import Consent, GalleryError
 

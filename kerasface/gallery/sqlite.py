@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasface.gallery.changes.merging import merge, merges_of, unmerge
+from kerasface.gallery.changes.reembedding import reembed
+from kerasface.gallery.changes.transfer import export_gallery, import_gallery
+from kerasface.gallery.changes.unlocking import open_rows, unlocked
 from kerasface.gallery.checks import checked_embeddings, checked_hash, checked_name, checked_refusal, details_of
 from kerasface.gallery.integrity import find_problems
-from kerasface.gallery.merging import merge, merges_of, unmerge
-from kerasface.gallery.reembedding import reembed
 from kerasface.gallery.rows import sample_ids_of, version
 from kerasface.gallery.store import (
     Change,
@@ -26,8 +28,6 @@ from kerasface.gallery.store import (
     Sample,
     Templates,
 )
-from kerasface.gallery.transfer import export_gallery, import_gallery
-from kerasface.gallery.unlocking import open_rows, unlocked
 
 
 class SqliteGallery:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kerasface.gallery.changes.transfer import export_gallery
 from kerasface.gallery.store import Person, Sample
-from kerasface.gallery.transfer import export_gallery
 
 if TYPE_CHECKING:
     from kerasface.gallery.sqlite import SqliteGallery

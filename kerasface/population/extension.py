@@ -10,8 +10,8 @@ from kerasface.data.people import EmbeddedPeople
 from kerasface.evaluation.normalization import Normalizer
 from kerasface.evaluation.people import PeopleRates, measure_people, rates_of_parts
 from kerasface.evaluation.people_rates import ThresholdRates
-from kerasface.faces.cohorts import CohortCard, draw_part, embedder_of, normalizer_of
-from kerasface.faces.own_points import extended
+from kerasface.faces.rates.cohorts import CohortCard, draw_part, embedder_of, normalizer_of
+from kerasface.faces.rates.own_points import extended
 from kerasface.population.judging import ASKED, FEWEST_PEOPLE, shipped_thresholds
 from kerasface.population.sentences import rate_text
 from kerasface.terminal.words import counted, percent_of

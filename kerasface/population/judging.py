@@ -9,8 +9,8 @@ from kerasface.evaluation.calibration import COSINE, NORMALIZED, SCORE_NAMES
 from kerasface.evaluation.people import PeopleRates, measure_people
 from kerasface.evaluation.people_rates import PeopleOver, ThresholdRates, people_over
 from kerasface.evaluation.verification import num_impostor_needed
-from kerasface.faces.cohorts import normalizer_of
-from kerasface.faces.operating_points import operating_point
+from kerasface.faces.rates.cohorts import normalizer_of
+from kerasface.faces.rates.operating_points import operating_point
 
 ASKED = (0.01, 0.001, 0.0001)  # false match rates
 MAIN = 0.001  # the one at which people are named

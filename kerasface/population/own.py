@@ -7,8 +7,8 @@ import numpy as np
 from kerasface.evaluation.people import PeopleRates, measure_people, rates_of_parts
 from kerasface.evaluation.people_rates import ThresholdRates
 from kerasface.evaluation.verification import num_impostor_needed
-from kerasface.faces.cohorts import normalizer_of, part_to_file
-from kerasface.faces.own_points import OwnPoints
+from kerasface.faces.rates.cohorts import normalizer_of, part_to_file
+from kerasface.faces.rates.own_points import OwnPoints
 from kerasface.population.extension import Extension
 from kerasface.population.judging import ASKED, FEWEST_PEOPLE, JudgedPeople, shipped_thresholds
 from kerasface.terminal.words import counted

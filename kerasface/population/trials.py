@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from kerasface.data.pairs import Pair, persons_of
 from kerasface.evaluation.identification import OpenSetTrial, search_trial
 from kerasface.evaluation.people_rates import NamedForStrangers, ThresholdRates, rates_of_pairs
-from kerasface.faces.operating_points import search_point
+from kerasface.faces.rates.operating_points import search_point
 from kerasface.population.judging import ASKED, shipped_thresholds
 
 _FPIR = 0.01

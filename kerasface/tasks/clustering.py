@@ -9,8 +9,8 @@ import numpy as np
 
 from kerasface.data.cache.embeddings import EmbeddedFaces, embed_photos
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.faces.operating_points import OperatingPoint
-from kerasface.faces.own_points import points_of, shipped_points
+from kerasface.faces.rates.operating_points import OperatingPoint
+from kerasface.faces.rates.own_points import points_of, shipped_points
 from kerasface.gallery.checks import checked_name
 from kerasface.gallery.clustering import cluster_faces, fmr_for
 from kerasface.gallery.store import Consent

@@ -12,9 +12,9 @@ from kerasface.evaluation.names import as_name
 from kerasface.evaluation.normalization import normalized_scores
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face
-from kerasface.faces.operating_points import SearchPoint, search_calibration, search_point
-from kerasface.faces.own_points import Points, points_of
 from kerasface.faces.quality import FaceQuality, measure_quality, problems
+from kerasface.faces.rates.operating_points import SearchPoint, search_calibration, search_point
+from kerasface.faces.rates.own_points import Points, points_of
 from kerasface.gallery.assignment import assign
 from kerasface.gallery.search import Candidate, SearchIndex
 from kerasface.gallery.store import Refusal

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from kerasface.faces.own_points import points_of
+from kerasface.faces.rates.own_points import points_of
 from kerasface.tasks.enrollment import CONFLICT_FPIR
 from kerasface.tasks.identification import Identifier
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from kerasface.faces.own_points import points_of
+from kerasface.faces.rates.own_points import points_of
 
 if TYPE_CHECKING:
     from kerasface.gallery.sqlite import SqliteGallery

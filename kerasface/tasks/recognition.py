@@ -12,9 +12,9 @@ from kerasface.arrays import check_images
 from kerasface.data.cache.images import Progress, fit_square
 from kerasface.data.trials.classes import NamedPictures, name_pictures
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.faces.classifier_points import classifier_point
 from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import embedder_fingerprint
+from kerasface.faces.rates.classifier_points import classifier_point
 from kerasface.models.pretrained import weight_file
 from kerasface.models.runtime import compile_network
 from kerasface.runs.card import ModelCard, OpenSetThreshold

@@ -13,9 +13,9 @@ from kerasface.evaluation.normalization import normalized_scores
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face, none_stands_out
 from kerasface.faces.embedding import cosine_scores
-from kerasface.faces.operating_points import OperatingPoint, operating_point, pair_calibration
 from kerasface.faces.quality import MIN_SIDE, measure_quality
 from kerasface.faces.quality import problems as quality_problems
+from kerasface.faces.rates.operating_points import OperatingPoint, operating_point, pair_calibration
 from kerasface.faces.turns import turn_note
 from kerasface.models.runtime import device_name
 

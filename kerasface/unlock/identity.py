@@ -7,8 +7,8 @@ import numpy as np
 
 from kerasface.arrays import as_embeddings
 from kerasface.evaluation.normalization import normalized_scores
-from kerasface.faces.operating_points import OperatingPoint
-from kerasface.faces.own_points import Points, points_of, shipped_points
+from kerasface.faces.rates.operating_points import OperatingPoint
+from kerasface.faces.rates.own_points import Points, points_of, shipped_points
 from kerasface.gallery.store import GalleryError
 
 if TYPE_CHECKING:

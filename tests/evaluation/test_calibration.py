@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kerasface.evaluation.calibration import ScoreCalibration, fit_calibration
 from kerasface.evaluation.reliability import log_loss, reliability_bins
 from kerasface.faces.fingerprint import embedder_fingerprint
-from kerasface.faces.operating_points import pair_calibration, search_calibration
+from kerasface.faces.rates.operating_points import pair_calibration, search_calibration
 
 SOURCE = {"data": "drawn pairs", "date": "2026-01-31"}
 CURVES = {

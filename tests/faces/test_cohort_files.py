@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kerasface.faces.cohorts import CohortCard, CohortError, part_to_file, read_part
+from kerasface.faces.rates.cohorts import CohortCard, CohortError, part_to_file, read_part
 
 CARD = CohortCard("crew", "photos", "face", "ours", 40, 12, 1, 1, 1.3, 0, 0.8, 0.9, 1.0, "", "2026-01-02")
 

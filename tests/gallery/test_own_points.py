@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasface.gallery import transfer
+from kerasface.gallery.changes import transfer
 from kerasface.gallery.store import GalleryDamagedError
 from tests.gallery.test_sealing import alter
 

@@ -16,9 +16,9 @@ from kerasface.data.trials import identities as trials
 from kerasface.evaluation.identification import search_trial
 from kerasface.evaluation.normalization import normalized_scores
 from kerasface.evaluation.verification import wilson_interval
-from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.fingerprint import embedder_fingerprint
-from kerasface.faces.operating_points import operating_point, pair_calibration
+from kerasface.faces.rates.cohorts import normalizer_of
+from kerasface.faces.rates.operating_points import operating_point, pair_calibration
 from kerasface.population import judging
 from kerasface.runs import store as runs
 from kerasface.runs.card import ModelCard

@@ -26,7 +26,7 @@ from pages.parts import models as page_models
 from pages.parts.gallery.cards import PER_PAGE, found_people, initials
 from pages.parts.gallery.who import chance_text
 from pages.parts.photos import plain
-from tests.faces.test_own_points import own_points
+from tests.faces.rates.test_own_points import own_points
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 WAIT = 90_000  # milliseconds; on the first photo the server imports TensorFlow and builds the models

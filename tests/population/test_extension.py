@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kerasface.faces.cohorts import part_to_file, read_part
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
+from kerasface.faces.rates.cohorts import part_to_file, read_part
 from kerasface.population import extension as module
 from kerasface.population.extension import draw_extension, part_name
 from tests.population.conftest import made_up_people

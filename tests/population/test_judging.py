@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kerasface.faces.fingerprint import embedder_fingerprint
-from kerasface.faces.operating_points import operating_point
+from kerasface.faces.rates.operating_points import operating_point
 from kerasface.population.judging import judge_people, shipped_thresholds
 from kerasface.population.sentences import sentences_of
 from tests.population.conftest import made_up_people

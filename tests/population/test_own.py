@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from kerasface.evaluation.people import measure_people
-from kerasface.faces.cohorts import normalizer_of, read_part
 from kerasface.faces.fingerprint import embedder_fingerprint
-from kerasface.faces.own_points import OwnPoints
+from kerasface.faces.rates.cohorts import normalizer_of, read_part
+from kerasface.faces.rates.own_points import OwnPoints
 from kerasface.population import own as module
 from kerasface.population.extension import draw_extension
 from kerasface.population.judging import judge_people

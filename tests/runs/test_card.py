@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kerasface.evaluation.classification import OpenSet
-from kerasface.faces.classifier_points import classifier_point
 from kerasface.faces.fingerprint import embedder_fingerprint
+from kerasface.faces.rates.classifier_points import classifier_point
 from kerasface.runs.card import EmbeddingSpace, ModelCard, ModelInput, OpenSetThreshold, WeightSource
 from kerasface.runs.store import SHIPPED_ROOT, Run, RunError
 

@@ -6,12 +6,12 @@ from PIL import Image
 
 from kerasface.faces import quality
 from kerasface.faces.fingerprint import EMBEDDING_DIM
-from kerasface.faces.operating_points import operating_point
+from kerasface.faces.rates.operating_points import operating_point
 from kerasface.gallery.store import GalleryFileError, NewSample
 from kerasface.tasks.clustering import cluster_photos, enroll_clusters
 from kerasface.tasks.enrollment import Enroller
 from kerasface.tasks.identification import Identifier
-from tests.faces.test_own_points import own_points
+from tests.faces.rates.test_own_points import own_points
 
 
 def near(seed, cosine, noise):

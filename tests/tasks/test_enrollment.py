@@ -12,7 +12,7 @@ from kerasface.faces.fingerprint import EMBEDDING_DIM
 from kerasface.gallery.store import Consent
 from kerasface.tasks.enrollment import OVERRIDES, Enroller, SourcePhoto
 from kerasface.tasks.identification import Identifier
-from tests.faces.test_own_points import own_points
+from tests.faces.rates.test_own_points import own_points
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from kerasface.evaluation.identification import search_gallery
-from kerasface.faces.cohorts import normalizer_of
 from kerasface.faces.fingerprint import EMBEDDING_DIM
-from kerasface.faces.operating_points import search_point
+from kerasface.faces.rates.cohorts import normalizer_of
+from kerasface.faces.rates.operating_points import search_point
 from kerasface.gallery.store import NewSample
 from kerasface.plotting.style import percent
 from kerasface.tasks.identification import AMBIGUOUS_MARGIN, DEFAULT_FPIR, Identifier
-from tests.faces.test_own_points import own_points, part_of
+from tests.faces.rates.test_own_points import own_points, part_of
 
 NAMES = ("Ada", "Bob", "Cyd", "Dan", "Eve")
 

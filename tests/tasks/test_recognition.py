@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from kerasface.faces.classifier_points import classifier_point
 from kerasface.faces.fingerprint import embedder_fingerprint
+from kerasface.faces.rates.classifier_points import classifier_point
 from kerasface.models.layers import CosineLogits
 from kerasface.models.pretrained import weight_file
 from kerasface.runs.card import ModelCard, ModelInput, OpenSetThreshold

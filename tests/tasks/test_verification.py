@@ -11,8 +11,8 @@ import pytest
 from kerasface.data.pairs import read_pairs
 from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.detection import Face
-from kerasface.faces.operating_points import operating_point
 from kerasface.faces.quality import MIN_SIDE
+from kerasface.faces.rates.operating_points import operating_point
 from kerasface.images.decoding import decode
 from kerasface.tasks.verification import score_pairs, verify
 

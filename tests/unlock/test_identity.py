@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from kerasface.faces.fingerprint import embedder_fingerprint
-from kerasface.faces.operating_points import operating_point
+from kerasface.faces.rates.operating_points import operating_point
 from kerasface.gallery.store import Consent, GalleryError, NewSample, NoSuchPersonError
 from kerasface.unlock.identity import FMR, MIN_FRAMES, EnrolledPeople, IdentityTrack, enrolled_people
-from tests.faces.test_own_points import own_points
+from tests.faces.rates.test_own_points import own_points
 
 ADA, BOB = "a" * 16, "b" * 16
 

@@ -10,8 +10,8 @@ from kerasface.data.folders import read_identity_folders
 from kerasface.evaluation.identification import FpirCheck, OpenSetTrial, check_thresholds, smaller_galleries
 from kerasface.evaluation.normalization import Normalizer
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.faces.cohorts import normalizer_of
-from kerasface.faces.operating_points import search_point
+from kerasface.faces.rates.cohorts import normalizer_of
+from kerasface.faces.rates.operating_points import search_point
 
 Progress = Callable[[int, int], None]
 _SIZES, _FPIRS = (50, 200), (0.1, 0.01)

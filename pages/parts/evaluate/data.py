@@ -10,7 +10,7 @@ from kerasface.data.folders import read_identity_folders
 from kerasface.data.pairs import check_images, persons_of, read_pairs
 from kerasface.evaluation.calibration import COSINE, NORMALIZED, SCORE_NAMES
 from kerasface.evaluation.normalization import normalized_scores
-from kerasface.faces.cohorts import normalizer_of
+from kerasface.faces.rates.cohorts import normalizer_of
 from kerasface.inspection.maps.embedding_map import file_points, read_thumbnails
 from kerasface.train.metric_learning.judging import drawn_pairs
 

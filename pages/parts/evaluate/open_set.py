@@ -19,8 +19,8 @@ from kerasface.evaluation.identification import (
     search_trial,
 )
 from kerasface.evaluation.verification import Roc, roc
-from kerasface.faces.cohorts import normalizer_of
-from kerasface.faces.operating_points import search_point
+from kerasface.faces.rates.cohorts import normalizer_of
+from kerasface.faces.rates.operating_points import search_point
 from kerasface.plotting.classification import open_set_curve
 from kerasface.plotting.error_rates import cmc_curve, fnir_against_fpir
 from kerasface.reports.error_rates import curves_of, identification_document

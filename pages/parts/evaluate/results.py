@@ -21,7 +21,7 @@ from kerasface.evaluation.verification import (
     roc,
     tar_at_fmr,
 )
-from kerasface.faces.operating_points import operating_point, pair_calibration
+from kerasface.faces.rates.operating_points import operating_point, pair_calibration
 from kerasface.population.judging import JudgedPeople
 from kerasface.reports.error_rates import verification_document
 from kerasface.terminal.errors import told

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from kerasface.gallery.editing import LastChange, last_changes
+from kerasface.gallery.changes.editing import LastChange, last_changes
 from kerasface.gallery.store import Person
 from pages.parts.gallery.enrol import counted
 from pages.parts.gallery.opening import OpenGallery

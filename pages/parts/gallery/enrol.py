@@ -7,8 +7,8 @@ from functools import partial
 
 import streamlit as st
 
+from kerasface.gallery.changes.editing import ChangedMeanwhileError
 from kerasface.gallery.checks import checked_name
-from kerasface.gallery.editing import ChangedMeanwhileError
 from kerasface.gallery.store import Consent, NameTakenError, Person, now_text
 from kerasface.gallery.views import Rehearsal
 from kerasface.tasks.enrollment import CHOOSE_ONE, CONFLICT_FPIR, OVERRIDES, Enroller, Enrolment, SourcePhoto

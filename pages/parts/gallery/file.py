@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from kerasface.faces.own_points import points_of
+from kerasface.faces.rates.own_points import points_of
 from kerasface.gallery.keys import key_path
 from pages.parts.gallery.enrol import counted
 from pages.parts.gallery.export import show_export, show_import

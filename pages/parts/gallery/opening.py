@@ -18,7 +18,7 @@ import streamlit as st
 
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.files.paths import user_path
-from kerasface.gallery.editing import ChangedMeanwhileError
+from kerasface.gallery.changes.editing import ChangedMeanwhileError
 from kerasface.gallery.keys import KEY_BYTES, key_path, load_key
 from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.sqlite import SqliteGallery

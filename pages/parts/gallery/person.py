@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from kerasface.gallery.editing import last_changes, unchanged_since
+from kerasface.gallery.changes.editing import last_changes, unchanged_since
 from kerasface.gallery.store import Consent, Person, parse_time
 from pages.parts.gallery.cards import avatar, consent_mark
 from pages.parts.gallery.enrol import ask_consent, consent_text, counted, read_consent

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from kerasface.faces.operating_points import SearchPoint
+from kerasface.faces.rates.operating_points import SearchPoint
 from kerasface.gallery.store import Person, Refusal
 from kerasface.plotting.style import percent
 from kerasface.tasks.identification import IdentifiedFace

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from kerasface.evaluation.people_rates import PeopleRate, ThresholdRates
-from kerasface.faces.cohorts import CohortCard, embedder_of, normalizer_of, part_to_file
 from kerasface.faces.fingerprint import embedder_fingerprint
-from kerasface.faces.operating_points import operating_point, search_point
-from kerasface.faces.own_points import OwnPoints, points_of, shipped_points
+from kerasface.faces.rates.cohorts import CohortCard, embedder_of, normalizer_of, part_to_file
+from kerasface.faces.rates.operating_points import operating_point, search_point
+from kerasface.faces.rates.own_points import OwnPoints, points_of, shipped_points
 
 FINGERPRINT = embedder_fingerprint()
 

@@ -292,5 +292,5 @@ def _arrays(fingerprint: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @cache
 def _measurements() -> dict:
-    text = resources.files("kerasface.faces").joinpath("operating_points.json").read_text(encoding="utf-8")
+    text = resources.files("kerasface.faces.rates").joinpath("operating_points.json").read_text(encoding="utf-8")
     return json.loads(text)

@@ -10,8 +10,8 @@ import numpy as np
 
 from kerasface.evaluation.normalization import Normalizer
 from kerasface.evaluation.people_rates import PeopleRate, ThresholdRates
-from kerasface.faces.cohorts import CohortError, normalizer_of, read_part
-from kerasface.faces.operating_points import (
+from kerasface.faces.rates.cohorts import CohortError, normalizer_of, read_part
+from kerasface.faces.rates.operating_points import (
     OperatingPoint,
     PopulationRate,
     SearchPoint,

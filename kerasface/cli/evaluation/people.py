@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.evaluate import REPORT, write_report
+from kerasface.cli.evaluation.commands import REPORT, write_report
 from kerasface.cli.output import JSON, VIEWS, errors, print_json, stopwatch
-from kerasface.cli.people import public_points
+from kerasface.cli.people.commands import public_points
 from kerasface.terminal.errors import is_answer, one_line
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.words import counted, percent_of
@@ -64,7 +64,7 @@ def verification(images, pairs, views, report_file, as_json) -> None:
         shipped = rates_of_list(scored.pairs, scored.normalized, analyzer.embedder.fingerprint)
         if report_file:
             from kerasface.evaluation.calibration import NORMALIZED, SCORE_NAMES
-            from kerasface.faces.operating_points import pair_calibration
+            from kerasface.faces.rates.operating_points import pair_calibration
             from kerasface.reports.error_rates import verification_document
 
             calibration = pair_calibration(analyzer.embedder.fingerprint)
@@ -224,7 +224,7 @@ def _judge_folder(
                     step = partial(report, "a part of a cohort")
                     extension = draw_extension(people, fingerprint, name, date=today, on_progress=step)
         if extension:
-            from kerasface.faces.cohorts import part_to_file
+            from kerasface.faces.rates.cohorts import part_to_file
             from kerasface.files.writing import write_atomically
 
             write_atomically(part_file, part_to_file(extension.part, extension.card))

@@ -5,8 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from kerasface.faces import cohorts
-from kerasface.faces.cohorts import (
+from kerasface.faces.fingerprint import embedder_fingerprint
+from kerasface.faces.rates import cohorts
+from kerasface.faces.rates.cohorts import (
     CohortCard,
     CohortError,
     draw_part,
@@ -15,7 +16,6 @@ from kerasface.faces.cohorts import (
     normalizer_of,
     to_file,
 )
-from kerasface.faces.fingerprint import embedder_fingerprint
 
 
 def people(count=30, photos=3, dim=16, seed=0):

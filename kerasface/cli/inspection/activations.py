@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.inspect_pictures import LAYER, OUT, face_of, write_png
+from kerasface.cli.inspection.pictures import LAYER, OUT, face_of, write_png
 from kerasface.cli.output import JSON, MIN_FACE, RUNS, errors, print_json, say_note
 from kerasface.terminal.progress import progress_bars
 from kerasface.train.__main__ import UserPath

@@ -3,7 +3,7 @@
 import click
 
 from kerasface.cli.output import JSON, confirmed, errors, print_json
-from kerasface.cli.people import GALLERY, opened_gallery, person_row, print_person
+from kerasface.cli.people.commands import GALLERY, opened_gallery, person_row, print_person
 from kerasface.terminal.words import counted
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import JSON, errors, print_json
-from kerasface.cli.people import opened_gallery
+from kerasface.cli.people.commands import opened_gallery
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.streams import NOT_TEXT
 from kerasface.terminal.words import counted

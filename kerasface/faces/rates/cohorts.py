@@ -1,6 +1,6 @@
 """The cohorts that scores are normalized by: embeddings of nobody, a part for every kind of people and pictures.
 
-A part is two files, `kerasface/faces/cohorts/<embedder>/<name>.npy`, int8, and its card `<name>.json`: whose photos it
+A part is two files, `faces/rates/cohorts/<embedder>/<name>.npy`, int8, and its card `<name>.json`: whose photos it
 was drawn after, how, under which terms, and how near the drawn come to those photos. `benchmarks/cohort.py` makes the
 parts that ship.
 """
@@ -203,7 +203,7 @@ def _parts(embedder: str) -> list[tuple[CohortCard, np.ndarray]]:
 
 def _folder(embedder: str):
     """Where the parts for an embedder are: under the name of its network."""
-    return resources.files("kerasface.faces").joinpath("cohorts", embedder.split("-", 1)[0])
+    return resources.files("kerasface.faces.rates").joinpath("cohorts", embedder.split("-", 1)[0])
 
 
 def _content(folder, card: CohortCard) -> bytes:

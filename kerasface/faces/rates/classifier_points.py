@@ -101,5 +101,5 @@ def _between(points: list[tuple[float, float]], at: float) -> float:
 
 @cache
 def _measurements() -> dict:
-    text = resources.files("kerasface.faces").joinpath("classifier_points.json").read_text(encoding="utf-8")
+    text = resources.files("kerasface.faces.rates").joinpath("classifier_points.json").read_text(encoding="utf-8")
     return json.loads(text)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kerasface.faces import operating_points
 from kerasface.faces.embedding import FaceEmbedder
-from kerasface.faces.operating_points import operating_point, search_point
+from kerasface.faces.rates import operating_points
+from kerasface.faces.rates.operating_points import operating_point, search_point
 from kerasface.models.face_resnet import VIEWS
 
 MEASURED = operating_points._measurements()

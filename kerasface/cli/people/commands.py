@@ -34,7 +34,7 @@ def people() -> None:
 def list_people(gallery, as_json) -> None:
     """List everybody in the gallery, with the number of samples and the consent."""
     with errors(tensorflow=False), opened_gallery(gallery) as opened:
-        from kerasface.faces.own_points import points_of
+        from kerasface.faces.rates.own_points import points_of
         from kerasface.gallery.store import GalleryError
 
         found = [person_row(person) for person in opened.people()]
@@ -62,7 +62,7 @@ def thresholds(forget, gallery, as_json) -> None:
     `evaluate population DIR --keep GALLERY` measures them on a folder of people and keeps them.
     """
     with errors(tensorflow=False), opened_gallery(gallery) as opened:
-        from kerasface.faces.own_points import points_of
+        from kerasface.faces.rates.own_points import points_of
 
         if forget:
             opened.forget_own_points()

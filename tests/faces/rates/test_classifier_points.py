@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from kerasface.faces import classifier_points
-from kerasface.faces.classifier_points import classifier_point
 from kerasface.faces.fingerprint import embedder_fingerprint
+from kerasface.faces.rates import classifier_points
+from kerasface.faces.rates.classifier_points import classifier_point
 
 
 @pytest.fixture

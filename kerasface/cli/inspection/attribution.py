@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kerasface.cli.inspect_pictures import (
+from kerasface.cli.inspection.pictures import (
     LAYER,
     OUT,
     REGIONS,

@@ -1,6 +1,6 @@
 import pytest
 
-from kerasface.gallery.editing import ChangedMeanwhileError, last_changes, unchanged_since
+from kerasface.gallery.changes.editing import ChangedMeanwhileError, last_changes, unchanged_since
 from kerasface.gallery.store import Consent, NameTakenError
 
 CONSENT = Consent("2026-01-01T00:00:00+00:00", "the door")

@@ -5,7 +5,7 @@ import sys
 import click
 
 from kerasface.cli.output import JSON, errors, print_json
-from kerasface.cli.people import GALLERY, opened_gallery
+from kerasface.cli.people.commands import GALLERY, opened_gallery
 from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
 
@@ -48,12 +48,12 @@ def import_people(file, passphrase, merge_people, gallery, as_json) -> None:
     There are no photos to check; who looks like somebody else of the gallery is told.
     """
     with errors():
-        from kerasface.gallery.transfer import is_encrypted
+        from kerasface.gallery.changes.transfer import is_encrypted
 
         if passphrase is None and is_encrypted(file) and _is_terminal():
             passphrase = _ASK
         passphrase = _given(passphrase, twice=False)
-        from kerasface.faces.own_points import points_of
+        from kerasface.faces.rates.own_points import points_of
         from kerasface.tasks.importing import import_file
 
         with opened_gallery(gallery, create="late") as opened:

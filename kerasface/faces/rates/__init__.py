@@ -1,0 +1,1 @@
+"""Error rates that ship or are one's own: thresholds, cohorts, and what was measured at them."""

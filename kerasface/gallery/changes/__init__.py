@@ -1,0 +1,1 @@
+"""What changes many rows of a gallery at once."""
