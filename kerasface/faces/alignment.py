@@ -12,6 +12,14 @@ from kerasface.arrays import check_array
 FACE_RESNET_TEMPLATE = np.array(
     [(47.31, 45.39), (101.71, 45.32), (74.29, 77.67), (50.44, 105.20), (98.10, 105.16)], dtype=np.float64
 )
+# Where crops of 112 x 112 have them for networks that were trained with ArcFace's alignment, most of what others share:
+# the published points of InsightFace (Deng et al., "ArcFace", CVPR 2019).
+ARCFACE_TEMPLATE = np.array(
+    [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)],
+    dtype=np.float64,
+)
+# By the name that a user gives: the side of the square crops in pixels, and the points.
+TEMPLATES = {"arcface-112": (112, ARCFACE_TEMPLATE), "face_resnet-150": (150, FACE_RESNET_TEMPLATE)}
 # Pixels: the longest side that OpenCV takes. Shorter photos are not cut: it rounds where it samples by where it starts,
 # and a few pairs of LFW are decided by that.
 _LONGEST = 32_766

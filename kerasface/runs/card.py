@@ -16,6 +16,7 @@ from kerasface.runs.records import Record, RunError, read_record, refusal
 CARD_FORMAT = 1
 _MAX_CARD_BYTES = 16 * 2**20  # read before anything is known about the file
 _WRITTEN = ("format", "name", "model_sha256")  # which a card that is not written yet does without
+_FARTHEST = 10_000  # pixels; no landmark of a crop is as far outside of it
 _OPEN_SET_SCORES = ("cosine", "mean_cosine", "probability")
 
 
@@ -30,6 +31,8 @@ class ModelInput(Record):
         alignment: How faces are cut for it; see `FaceEmbedder.alignment`.
         detector: What found the faces that it was trained on; see `FaceDetector.fingerprint`.
         context: Side of the square around a face that it is shown, in heights of its box; none for whole pictures.
+        template: Where its crops have left eye, right eye, nose, left and right corner of the mouth, [x, y] in pixels;
+            none where they are those of the embedder that ships.
     """
 
     kind: str = "face"
@@ -41,6 +44,9 @@ class ModelInput(Record):
     detector: str | None = None
     context: float | None = field(
         default=None, metadata={"wanted": "its context as a number of heights of a face's box, or null"}
+    )
+    template: tuple[tuple[float, float], ...] | None = field(
+        default=None, metadata={"wanted": "its template as five different points [x, y] in pixels of the crop"}
     )
 
     @property
@@ -73,6 +79,11 @@ class ModelInput(Record):
             yield "image_size"
         if self.context is not None and not 0 <= self.context < math.inf:
             yield "context"
+        points = self.template or ()
+        if self.template is not None and (
+            len(set(points)) != 5 or not all(abs(number) < _FARTHEST for point in points for number in point)
+        ):
+            yield "template"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +145,57 @@ class WeightSource(Record):
     sha256: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Parity(Record):
+    """How far an imported network is from the file it was read from, on the same crops.
+
+    Attributes:
+        num_crops: Crops that both were shown.
+        crops: What they are, in words.
+        max_difference: Largest difference of a number.
+        largest: Largest number that the file's own runtime gave.
+        runtime: That runtime, with its version.
+    """
+
+    num_crops: int
+    crops: str
+    max_difference: float
+    largest: float
+    runtime: str
+
+    @property
+    def relative(self) -> float:
+        """The largest difference as a share of the largest number."""
+        return self.max_difference / self.largest
+
+    def _misfits(self):
+        if not 0 <= self.max_difference < math.inf:
+            yield "max_difference"
+        if not 0 < self.largest < math.inf:
+            yield "largest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSource(Record):
+    """The file of others that a model was read from.
+
+    Attributes:
+        file: Its name.
+        sha256: Its hash.
+        format: `"onnx"`.
+        input: What the file wants to be shown; the model sees to it.
+        mirrored: Whether the model averages over the crop and its mirror image, which the file does not.
+        parity: What was compared with the file's own runtime.
+    """
+
+    file: str
+    sha256: str
+    format: str
+    input: str
+    mirrored: bool = False
+    parity: Parity
+
+
 _NUMBERS = [entry.name for entry in fields(OpenSetThreshold) if entry.default is MISSING and entry.type in (int, float)]
 _THRESHOLD = f"the threshold for the unknown with a score of {_OPEN_SET_SCORES} and the numbers {', '.join(_NUMBERS)}"
 
@@ -156,6 +218,9 @@ class ModelCard(Record):
         calibration: Temperature of the probabilities and what speaks for it; see `Temperature.to_dict`.
         fine_tuned: Whether the backbone was trained too.
         weights: What it was trained from.
+        licence: What its weights may be used for, where others trained it.
+        trained_on: What others trained it on, as far as they say.
+        source: The file of others that it was read from.
         recipe: Settings of the training.
         data: Folder, fingerprint, source and licence of what it was trained on.
         code: Fingerprint of the sources that trained it.
@@ -182,6 +247,9 @@ class ModelCard(Record):
     calibration: Mapping[str, object] = field(default_factory=dict)
     fine_tuned: bool | None = None
     weights: tuple[WeightSource, ...] = ()
+    licence: str | None = None
+    trained_on: str | None = None
+    source: ModelSource | None = None
     recipe: Mapping[str, object] = field(default_factory=dict)
     data: Mapping[str, object] = field(default_factory=dict)
     code: str | None = None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align, similarity_transform
+from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, TEMPLATES, align, similarity_transform
 
 SIZE = (150, 150)
 
@@ -124,3 +124,14 @@ def test_a_view_that_is_not_contiguous_gives_the_same_crop(portrait):
     expected = align(np.ascontiguousarray(mirrored), landmarks, FACE_RESNET_TEMPLATE, SIZE)
     np.testing.assert_array_equal(align(mirrored, landmarks, FACE_RESNET_TEMPLATE, SIZE), expected)
     assert cv2.Laplacian(expected, cv2.CV_64F).var() > 0  # something is to be seen
+
+
+@pytest.mark.parametrize(("side", "template"), TEMPLATES.values(), ids=TEMPLATES)
+def test_templates_are_upright_faces_in_the_middle_of_their_crops(side, template):
+    """Eyes level within 1 % of the side, above the nose, that above the mouth; left and right as far from the nose."""
+    left_eye, right_eye, nose, left_mouth, right_mouth = template
+    assert abs(left_eye[1] - right_eye[1]) < 0.01 * side
+    assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1]) < side
+    for left, right in ((left_eye, right_eye), (left_mouth, right_mouth)):
+        assert left[0] < nose[0] < right[0]
+        assert abs((left[0] + right[0]) / 2 - side / 2) < 0.01 * side

@@ -72,11 +72,27 @@ SEGMENTER = {
     **{name: FACES[name] for name in ("metrics", "weights", "recipe", "data", "code", "versions", "device", "created")},
     "model_sha256": "ef",
 }
+POINTS = [[38.3, 51.7], [73.5, 51.5], [56, 71.7], [41.5, 92.4], [70.7, 92.2]]
+PARITY = {"num_crops": 64, "crops": "crops", "max_difference": 2e-6, "largest": 0.5, "runtime": "ONNX Runtime 1"}
+SOURCE = {"file": "a.onnx", "sha256": "9c", "format": "onnx", "input": "rgb -1..1", "mirrored": True, "parity": PARITY}
+IMPORTED = {
+    **{name: FACES[name] for name in ("format", "name")},
+    "task": "embed",
+    "input": {**FACES["input"], "image_size": [112, 112], "template": POINTS},
+    "backbone": "a",
+    "embedding": {"dim": 512, "score": "cosine", "fingerprint": "a-9c"},
+    "weights": [],
+    "licence": "Apache-2.0",
+    "trained_on": "photos of others",
+    "source": SOURCE,
+    "model_sha256": "ef",
+}
 KINDS = {
     "faces": FACES,
     "pictures": PICTURES,
     "pictures without strangers": PICTURES | {"open_set": None},
     "embedder": EMBEDDER,
+    "embedder of others": IMPORTED,
     "segmenter": SEGMENTER,
     "segmenter of faces": SEGMENTER | {"input": SEGMENTER["input"] | {"context": 2.2}},
 }
@@ -105,6 +121,9 @@ def test_what_is_in_a_card_has_types():
     assert embedding == EmbeddingSpace(dim=128, score="cosine", fingerprint="face_resnet-metric-12")
     segmenter = ModelCard.from_dict(SEGMENTER)
     assert segmenter.colours == ((0, 0, 0), (255, 204, 0))
+    imported = ModelCard.from_dict(IMPORTED)
+    assert imported.input.template[2] == (56, 71.7)
+    assert imported.source.parity.relative == 4e-6
     assert not segmenter.input.looks_at_faces
     assert replace(segmenter.input, context=2.2).looks_at_faces
 
@@ -147,6 +166,11 @@ def test_what_a_later_version_wrote_survives():
           for size in ([8], [8, 8, 3], "8", 8, [8.0, 8.0], [0, 8], [True, True])),
         *(({**SEGMENTER, "input": {**SEGMENTER["input"], "context": context}}, f"Received: context={context!r}.")
           for context in (-1.8, "1.8", True, float("inf"))),
+        *(({**IMPORTED, "input": {**IMPORTED["input"], "template": points}}, f"Received: template={points!r}.")
+          for points in ([], POINTS[:4], POINTS[:4] * 2, [*POINTS[:4], [1, 2, 3]], [*POINTS[:4], [1, float("nan")]],
+                         [*POINTS[:4], POINTS[0]], [*POINTS[:4], [1, "2"]], "arcface-112")),
+        *(({**IMPORTED, "source": {**SOURCE, "parity": {**PARITY, name: value}}}, f"lacks a valid '{name}'")
+          for name, value in (("max_difference", float("nan")), ("largest", 0), ("num_crops", 1.5))),
         *(({**SEGMENTER, "colours": colours}, f"0 to 255 for each of its classes. Received: colours={colours!r}.")
           for colours in ([[0, 0, 0]], [[0, 0]] * 2, [[0, 0, 256]] * 2, [[0, 0, 0.5]] * 2, "red")),
         ({**FACES, "recipe": []}, "The card lacks a valid 'recipe' (dict). Received: []."),
