@@ -19,11 +19,11 @@ import numpy as np
 from lfw import lfw_folder
 
 from kerasface.data.cache.crops import crop_faces
-from kerasface.data.cache.store import default_cache_folder
 from kerasface.evaluation.verification import wilson_interval
 from kerasface.faces.detection import FaceDetector
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.fingerprint import embedder_fingerprint
+from kerasface.files.paths import default_cache_folder
 from kerasface.models.face_resnet import build_face_resnet
 from kerasface.models.runtime import compile_network
 from kerasface.train.engine.frozen import class_directions

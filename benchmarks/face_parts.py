@@ -70,7 +70,7 @@ def measure_photos(segmenter: Segmenter, paths: list[Path]) -> None:
             without += 1
             continue
         face = central_face([entry.face for entry in result.faces], photo.shape)
-        size, context = segmenter.run.side(), segmenter.run.card.input.context
+        size, context = segmenter.side, segmenter.run.card.input.context
         scale = size / (context * face.box[3])
         for kind, values in zip(found, points_in_place(face, result.mask, scale, segmenter.classes), strict=True):
             kind += values

@@ -23,7 +23,6 @@ from machine import benchmark_parser, print_columns, print_header, print_row
 from sklearn.metrics import roc_auc_score
 
 from kerasface.data.cache.crops import crop_faces, embed_crops
-from kerasface.data.cache.store import default_cache_folder
 from kerasface.data.folders import read_identity_folders
 from kerasface.evaluation.normalization import normalized_scores
 from kerasface.evaluation.verification import wilson_interval
@@ -34,6 +33,7 @@ from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.quality import MAX_YAW, FaceQuality, head_pose, measure_quality, problems
 from kerasface.faces.rates.cohorts import normalizer_of
 from kerasface.faces.rates.operating_points import operating_point
+from kerasface.files.paths import default_cache_folder
 from kerasface.images.decoding import decode
 
 # Measure: whether a high value is the bad one; angles by their size.

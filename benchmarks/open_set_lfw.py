@@ -17,7 +17,6 @@ from operating_points import Cohorts
 from populations import read_population
 
 from kerasface.data.cache.crops import crop_faces, embed_crops
-from kerasface.data.cache.store import default_cache_folder
 from kerasface.data.folders import read_identity_folders
 from kerasface.evaluation.identification import (
     OpenSetTrial,
@@ -29,6 +28,7 @@ from kerasface.evaluation.normalization import Normalizer
 from kerasface.faces.detection import FaceDetector
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.rates.operating_points import search_point
+from kerasface.files.paths import default_cache_folder
 
 SIZES = (50, 200, 826)
 MARGINS = (0.005, 0.01, 0.015, 0.02)

@@ -40,7 +40,7 @@ from kerasface.evaluation.normalization import Normalizer, normalized_scores
 from kerasface.evaluation.verification import threshold_at_fmr, wilson_interval
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.images.decoding import decode
-from kerasface.models.face_resnet import VIEWS
+from kerasface.models.shipped import VIEWS
 
 OUT = COHORT.parent.parent / "operating_points.json"
 FMRS = [round(float(f"{fmr:.2g}"), 12) for fmr in np.logspace(-5, -1, 17)]

@@ -17,7 +17,6 @@ from machine import benchmark_parser, print_columns, print_header, print_row
 from populations import Population, read_population
 
 from kerasface.data.cache.crops import crop_faces
-from kerasface.data.cache.store import default_cache_folder
 from kerasface.data.people import EmbeddedPeople
 from kerasface.evaluation.people import measure_people
 from kerasface.faces.detection import FaceDetector
@@ -25,6 +24,7 @@ from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.rates.cohorts import _parts, embedder_of
 from kerasface.faces.rates.operating_points import operating_point, search_point
 from kerasface.faces.rates.own_points import points_of, shipped_points
+from kerasface.files.paths import default_cache_folder
 from kerasface.population.extension import draw_extension
 from kerasface.population.judging import judge_people
 from kerasface.population.own import points_to_keep

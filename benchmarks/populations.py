@@ -11,10 +11,10 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from kerasface.data.cache.crops import crop_faces, embed_crops
-from kerasface.data.cache.store import default_cache_folder
 from kerasface.faces.alignment import align
 from kerasface.faces.detection import FaceDetector, central_face
 from kerasface.faces.embedding import FaceEmbedder
+from kerasface.files.paths import default_cache_folder
 from kerasface.images.decoding import decode
 
 NAMES = ("lfw", "gtech", "portraits")

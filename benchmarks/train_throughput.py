@@ -17,7 +17,7 @@ from machine import print_columns, print_header, print_row
 
 from kerasface.data.cache.store import RecordStore
 from kerasface.data.pipelines import training_batches
-from kerasface.models.runtime import accelerators, device_name
+from kerasface.models.engines.graphs import accelerators, device_name
 from kerasface.models.zoo import build_architecture
 from kerasface.train.engine.optimizers import build_optimizer
 

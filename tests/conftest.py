@@ -223,6 +223,17 @@ def _own_cache(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _engine_that_needs_no_files():
+    """Computes networks with Keras, in child processes too: no process of its own makes files for another engine.
+
+    The tests of the engines (tests/models/engines) choose theirs.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERASFACE_ENGINE", "tensorflow")
+        yield
+
+
 @pytest.fixture(scope="session")
 def analyzer():
     """The face front end with its defaults, in float32 on every machine."""

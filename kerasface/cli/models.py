@@ -28,7 +28,7 @@ def export(name, to_format, out, images, overwrite, runs, as_json) -> None:
     The file is opened again and compared with Keras on the same images; one that does not agree is removed. What other
     programs must know (input, labels, hashes, differences) is written beside it: OUT.certificate.json.
     """
-    with errors():
+    with errors(tensorflow=True):
         from kerasface.runs.store import load_run
         from kerasface.tasks.export import certificate_path, export_run
 
@@ -56,7 +56,7 @@ def sample() -> None:
 @JSON
 def digits(folder, as_json) -> None:
     """Write 1,797 handwritten digits of 32 x 32 pixels into FOLDER, new or empty, a folder per digit."""
-    with errors(tensorflow=False):
+    with errors():
         from kerasface.data.samples import write_digits
 
         written = write_digits(folder)

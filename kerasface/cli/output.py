@@ -114,8 +114,13 @@ def box_text(face: dict) -> str:
 
 
 @contextmanager
-def errors(*, tensorflow: bool = True) -> Iterator[None]:
-    """Turns the library's answers into one line on stderr and exit code 1; starts TensorFlow where it is needed."""
+def errors(*, tensorflow: bool = False) -> Iterator[None]:
+    """Turns the library's answers into one line on stderr and exit code 1.
+
+    Args:
+        tensorflow: Whether to start TensorFlow, for what builds, changes or explains networks. What only looks
+            at photos leaves it to the engine.
+    """
     if tensorflow:
         start_tensorflow()
     with answers():

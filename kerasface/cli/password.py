@@ -23,7 +23,7 @@ def password() -> None:
 @JSON
 def set_command(text: str, as_json: bool) -> None:
     """Set the password, or another one. Dashboards that are open ask for it when they are loaded again."""
-    with errors(tensorflow=False):
+    with errors():
         from kerasface.password import set_password
 
         path = set_password(text)
@@ -37,7 +37,7 @@ def set_command(text: str, as_json: bool) -> None:
 @JSON
 def clear_command(as_json: bool) -> None:
     """Take the password away."""
-    with errors(tensorflow=False):
+    with errors():
         from kerasface.password import clear_password
 
         was_set = clear_password()

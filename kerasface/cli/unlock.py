@@ -10,7 +10,7 @@ from kerasface.cli.output import JSON, print_json
 from kerasface.cli.people.commands import GALLERY, opened_gallery
 from kerasface.files.paths import user_path
 from kerasface.terminal.errors import is_answer, one_line, show_traceback
-from kerasface.terminal.progress import start_tensorflow, turned_away
+from kerasface.terminal.progress import turned_away
 from kerasface.train.__main__ import UserPath
 
 _ERROR = 2
@@ -62,7 +62,6 @@ def _attempt(camera: str, user: str | None, timeout: float, keep: Path | None, g
 
     with opened_gallery(gallery) as opened:
         people = enrolled_people(opened, user)
-    start_tensorflow()
     from kerasface.unlock.camera import Camera
     from kerasface.unlock.session import UnlockSession, unlock_analyzer
 

@@ -17,7 +17,7 @@ from kerasface.arrays import check_images
 from kerasface.faces.pyramid import GRID, automatic_min_face_size, halvings, packed, pyramid
 from kerasface.faces.turns import TURNS, stands, turned, turned_back
 from kerasface.faces.windows import averaged, corrected, cut, cut_all, overlapping, squared, suppress, zoomed
-from kerasface.models import mtcnn
+from kerasface.models import shipped
 from kerasface.models.runtime import compile_network
 
 # Pixels of the canvases given to P-Net at once: bounds its memory at about 50 MB.
@@ -79,15 +79,15 @@ class FaceDetector:
     """
 
     def __init__(self, min_face_size: float | None = None, thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)):
-        if min_face_size is not None and min_face_size < mtcnn.PNET_CELL:
+        if min_face_size is not None and min_face_size < shipped.PNET_CELL:
             raise ValueError(f"min_face_size must be at least 12 pixels. Received: min_face_size={min_face_size}.")
         if len(thresholds) != 3 or not all(0 < value < 1 for value in thresholds):
             raise ValueError(f"thresholds must be three numbers in (0, 1). Received: thresholds={thresholds}.")
         self.min_face_size = min_face_size
         self.thresholds = thresholds
-        self._pnet = compile_network(mtcnn.build_pnet(), max_batch=64)
-        self._rnet = compile_network(mtcnn.build_rnet(), max_batch=512)
-        self._onet = compile_network(mtcnn.build_onet(), max_batch=128)
+        self._pnet = compile_network(shipped.PNET, max_batch=64)
+        self._rnet = compile_network(shipped.RNET, max_batch=512)
+        self._onet = compile_network(shipped.ONET, max_batch=128)
 
     @property
     def fingerprint(self) -> str:
@@ -157,7 +157,7 @@ class FaceDetector:
             elif best.detection_score < _BEYOND_DOUBT:
                 x, y, width, height = best.box
                 square = squared(np.array([(x, y, x + width, y + height)]))[0]
-                patch = cut(halved, square, mtcnn.ONET_SIZE)
+                patch = cut(halved, square, shipped.ONET_SIZE)
                 asked.append(index)
                 patches += [patch, *(turned(patch, degrees) for degrees in TURNS)]
         if asked:
@@ -194,7 +194,7 @@ class FaceDetector:
         step = max(GRID, 4 * _STACK_PIXELS // min(extents) // GRID * GRID)
         if extents[axis] <= step:
             return self._pnet(canvases)
-        overlap = mtcnn.PNET_CELL - mtcnn.PNET_STRIDE
+        overlap = shipped.PNET_CELL - shipped.PNET_STRIDE
         slices = [slice(start, start + step + overlap) for start in range(0, extents[axis], step)]
         strips = [self._pnet(canvases[:, :, some] if axis else canvases[:, some]) for some in slices]
         return tuple(np.concatenate(maps, axis=1 + axis) for maps in zip(*strips, strict=True))
@@ -204,12 +204,12 @@ class FaceDetector:
         found = [np.zeros((0, 5))]
         for place in places:
             # Only windows that lie wholly inside the level, none that see its neighbours.
-            left, top = (corner // mtcnn.PNET_STRIDE for corner in place[:2])
-            cols, rows = ((extent - mtcnn.PNET_CELL) // mtcnn.PNET_STRIDE + 1 for extent in place[2:])
+            left, top = (corner // shipped.PNET_STRIDE for corner in place[:2])
+            cols, rows = ((extent - shipped.PNET_CELL) // shipped.PNET_STRIDE + 1 for extent in place[2:])
             inside = np.s_[top : top + rows, left : left + cols]
             y, x = np.nonzero(probability[inside] > self.thresholds[0])
-            corner = np.stack([x, y], axis=1) * float(mtcnn.PNET_STRIDE)
-            windows = np.hstack([corner, corner + mtcnn.PNET_CELL]) + offsets[inside][y, x] * mtcnn.PNET_CELL
+            corner = np.stack([x, y], axis=1) * float(shipped.PNET_STRIDE)
+            windows = np.hstack([corner, corner + shipped.PNET_CELL]) + offsets[inside][y, x] * shipped.PNET_CELL
             windows *= np.tile(np.divide(image.shape[1::-1], place[2:]), 2)
             found.append(suppress(np.column_stack([windows, probability[inside][y, x]]), 0.5))
         return suppress(np.concatenate(found), 0.7)
@@ -221,7 +221,7 @@ class FaceDetector:
             probability, offsets = self._rnet(patches)
             return np.column_stack([corrected(squares, offsets), probability])
 
-        passed = _judged(rnet, photos, windows, mtcnn.RNET_SIZE, self.thresholds[1], looks)
+        passed = _judged(rnet, photos, windows, shipped.RNET_SIZE, self.thresholds[1], looks)
         # Not the best alone: each is one more view of the face to average after O-Net. Only near copies are dropped:
         # at 0.85 a third fewer go on to O-Net, and the faces found are the same.
         return [suppress(rows, 0.85) for rows in passed]
@@ -237,7 +237,7 @@ class FaceDetector:
             )
             return np.column_stack([corrected(squares, offsets), probability, points.reshape(-1, 10)])
 
-        passed = _judged(onet, photos, windows, mtcnn.ONET_SIZE, self.thresholds[2], looks)
+        passed = _judged(onet, photos, windows, shipped.ONET_SIZE, self.thresholds[2], looks)
         return [_faces(averaged(rows), halved[0].shape) for rows, halved in zip(passed, photos, strict=True)]
 
 

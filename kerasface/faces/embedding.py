@@ -8,8 +8,8 @@ from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import DEFAULT_VIEWS, alignment_fingerprint, embedder_fingerprint
 from kerasface.faces.rates.cohorts import normalizer_of
-from kerasface.models.face_resnet import EMBEDDING_DIM, IMAGE_SIZE, build_face_resnet
 from kerasface.models.runtime import best_precision, compile_network
+from kerasface.models.shipped import EMBEDDING_DIM, IMAGE_SIZE, face_resnet
 
 
 class FaceEmbedder:
@@ -41,7 +41,7 @@ class FaceEmbedder:
         self.alignment = alignment_fingerprint()
         self.fingerprint = embedder_fingerprint(views)
         self._network = compile_network(
-            build_face_resnet(views=views), max_batch=64 if views == 1 else 16, precision=self.precision
+            face_resnet(views), max_batch=64 if views == 1 else 16, precision=self.precision
         )
 
     @property

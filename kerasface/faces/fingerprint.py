@@ -4,9 +4,9 @@ import hashlib
 
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE
 from kerasface.models.pretrained import weight_file
+from kerasface.models.shipped import EMBEDDING_DIM  # noqa: F401 - part of what embeddings are compared by
 
 DEFAULT_VIEWS = 6
-EMBEDDING_DIM = 128
 
 
 def alignment_fingerprint() -> str:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from kerasface.models.mtcnn import PNET_CELL
+from kerasface.models.shipped import PNET_CELL
 
 PYRAMID_FACTOR = 0.709
 # Canvases are padded to multiples of this many pixels: fewer shapes against wasted area.

@@ -9,7 +9,7 @@ import numpy as np
 from kerasface.arrays import check_crop
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE
 from kerasface.faces.detection import Face
-from kerasface.models.face_resnet import IMAGE_SIZE
+from kerasface.models.shipped import IMAGE_SIZE
 
 # Limits beyond which a face is not decided on. Behind each what was measured about there at the threshold of FMR 0.1 %:
 # the share of genuine pairs refused where one photo is so (3 % of the same pairs unharmed, 5 % of all of LFW), and

@@ -31,6 +31,13 @@ def user_folder(variable: str, default: str) -> Path:
     return user_path(os.environ.get(variable) or os.path.join("~", default))
 
 
+def default_cache_folder() -> Path:
+    """Returns where caches live: `KERASFACE_CACHE`, else `kerasface` in the user's cache folder."""
+    if chosen := os.environ.get("KERASFACE_CACHE"):
+        return user_path(chosen)
+    return user_folder("XDG_CACHE_HOME", ".cache") / "kerasface"
+
+
 def shipped(name: str | os.PathLike) -> Path:
     """Returns where something that comes with KerasFace lies: `app.py`, `configs`, `saved_models`.
 

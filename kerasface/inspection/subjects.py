@@ -12,7 +12,7 @@ from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face, FaceDetector, central_face
 from kerasface.faces.regions import cut_square, square_around
 from kerasface.faces.turns import turned
-from kerasface.models.face_resnet import IMAGE_SIZE
+from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.runs.card import ModelInput
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import keras
 from keras import layers, ops
 
-from kerasface.models.face_resnet import IMAGE_SIZE, build_face_resnet
+from kerasface.models.face_resnet import build_face_resnet
 from kerasface.models.layers import ReverseChannels
 from kerasface.models.pretrained import ModelFileError, weight_file
+from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.models.zoo import ARCHITECTURES, build_features
 
 

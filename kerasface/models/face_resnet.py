@@ -11,10 +11,8 @@ from keras import layers
 from kerasface.models.dlib_format import layer_records
 from kerasface.models.layers import AddMirrored, AddZoomed, MeanOfViews, PaddedAdd, PadToMultiple
 from kerasface.models.pretrained import ModelFileError, read_verified, weight_file
+from kerasface.models.shipped import EMBEDDING_DIM, IMAGE_SIZE, VIEWS
 
-IMAGE_SIZE = (150, 150)
-EMBEDDING_DIM = 128
-VIEWS = (1, 2, 6)
 # The mean of the training set, per channel, RGB.
 _MEAN = (122.782, 117.001, 104.298)
 # (filters, blocks, whether the first block halves the map)

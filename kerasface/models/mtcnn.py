@@ -11,11 +11,7 @@ import keras
 from keras import layers
 
 from kerasface.models.pretrained import ModelFileError, read_verified, weight_file
-
-PNET_CELL = 12  # pixels seen by one output of P-Net
-PNET_STRIDE = 2  # pixels between two outputs of P-Net
-RNET_SIZE = 24
-ONET_SIZE = 48
+from kerasface.models.shipped import ONET_SIZE, RNET_SIZE
 
 
 def build_pnet(weights: str | None = "mtcnn_pnet") -> keras.Model:

@@ -1,104 +1,151 @@
 """The one place where a network becomes a fast callable.
 
 Everything that runs an image network for its users goes through `compile_network`, so device, precision, batch sizes
-and the engine behind them are decided here and nowhere else.
+and the engine behind them are decided here and in `engines`, and nowhere else. Nothing here needs Keras before a
+network does.
 """
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-Network = Callable[[np.ndarray], tuple[np.ndarray, ...]]
+from kerasface.models.engines.choice import backend, chosen_engine, gpu_at_hand
+from kerasface.models.engines.processor import processor_flags
+from kerasface.models.engines.source import NetworkSource
+from kerasface.terminal.notes import say_once
+from kerasface.terminal.progress import start_tensorflow
+
+if TYPE_CHECKING:
+    import keras
 
 PRECISIONS = ("float32", "bfloat16")
 
 
-def compile_network(model: keras.Model, *, max_batch: int = 64, precision: str = "float32") -> Network:
-    """Returns a callable that runs `model` on batches of images through one traced graph.
+class Network:
+    """A function from `uint8` images `(n, height, width, channels)`, any `n >= 0`, to a tuple of float32 arrays.
+
+    There is one array `(n, ...)` per output of the model. It may be called from several threads, of which one at a time
+    computes: several would share the cores, take as long together, and hold their maps in memory all at once.
+
+    Attributes:
+        engine: What computes it: `"openvino"`, `"tensorflow"` or `"jax"`.
+        input_shape: Rows, columns and channels of the images; `None` for any.
+        output_shapes: The same of each output, without the number of images.
+    """
+
+    def __init__(self, compute: Callable, engine: str, input_shape: tuple, output_shapes: tuple, max_batch: int):
+        self.engine = engine
+        self.input_shape = input_shape
+        self.output_shapes = output_shapes
+        self._compute = compute
+        self._max_batch = max_batch
+        self._turn = threading.Lock()
+
+    def __call__(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
+        results = []
+        for part in _slices(images, self._max_batch):
+            with self._turn:
+                # Copied, as some engines overwrite their answers.
+                results.append(tuple(np.array(output[: len(part)]) for output in self._compute(_padded(part))))
+        return results[0] if len(results) == 1 else tuple(map(np.concatenate, zip(*results, strict=True)))
+
+
+def compile_network(
+    network: "NetworkSource | keras.Model", *, max_batch: int = 64, precision: str = "float32"
+) -> Network:
+    """Returns a callable that runs a network on batches of images.
 
     Batches are padded with zeros to the next power of two and split at `max_batch`, so that a stream of ever
     different batch sizes meets only a handful of shapes: each new shape costs time and memory in the kernels' caches.
 
     Args:
-        model: A functional model with one image input.
+        network: What the network is made of: then the chosen engine computes it (`engines.choice`), and where that is
+            OpenVINO and its file is there, without Keras. Or a functional model with one image input that is at hand,
+            as in training and inspection: Keras's backend computes it through one traced graph.
         max_batch: Most images computed at once; a power of two. Memory grows with it.
-        precision: `"float32"`, or `"bfloat16"` for a copy of the model that computes in bfloat16 (its output layers
-            in float32): several times faster on processors that have it, slower on others; see `best_precision`.
-
-    Returns:
-        A function from `uint8` images `(n, height, width, channels)`, any `n >= 0`, to a tuple with one float32 array
-        `(n, ...)` per output of the model. It may be called from several threads, of which one at a time computes:
-        several would share the cores, take as long together, and hold their maps in memory all at once.
+        precision: `"float32"`, or `"bfloat16"` for one that computes in bfloat16 (the output layers in float32):
+            several times faster on processors that have it, slower on others; see `best_precision`.
 
     Raises:
-        ValueError: If `precision` is unknown or `max_batch` is no power of two.
+        ValueError: If `precision` is unknown, `max_batch` is no power of two, or `KERASFACE_ENGINE` names no engine.
+        RuntimeError: If the weights of a network that is built here are missing or altered.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {PRECISIONS}. Received: precision={precision!r}.")
     if max_batch < 1 or max_batch & (max_batch - 1):
         raise ValueError(f"max_batch must be a power of two. Received: max_batch={max_batch}.")
-    if precision == "bfloat16":
-        model = with_dtype_policy(model, "mixed_bfloat16")
-    graph = _jax_graph(model) if keras.backend.backend() == "jax" else _tensorflow_graph(model)
-    turn = threading.Lock()
+    if isinstance(network, NetworkSource):
+        if chosen_engine() == "openvino" and (found := _from_file(network, precision, max_batch)) is not None:
+            return found
+        if "tensorflow" not in sys.modules:
+            start_tensorflow()
+        network = network.build()
+    from kerasface.models.engines.graphs import graph_of
 
-    def network(images: np.ndarray) -> tuple[np.ndarray, ...]:
-        results = []
-        for part in _slices(images, max_batch):
-            with turn:
-                results.append([np.asarray(output)[: len(part)] for output in graph(_padded(part))])
-        return tuple(np.concatenate(arrays) for arrays in zip(*results, strict=True))
-
-    return network
+    shapes = tuple(tuple(output.shape[1:]) for output in network.outputs)
+    return Network(graph_of(network, precision), backend(), tuple(network.inputs[0].shape[1:]), shapes, max_batch)
 
 
 def best_precision() -> str:
     """Returns `"bfloat16"` where this machine's processor or accelerator multiplies it natively, else `"float32"`."""
     if accelerators():
         return "float32"
-    return "bfloat16" if _processor_flags() & {"avx512_bf16", "amx_bf16"} else "float32"
+    return "bfloat16" if processor_flags() & {"avx512_bf16", "amx_bf16"} else "float32"
 
 
 def device_name() -> str:
-    """Returns the device on which the networks run, such as `"CPU"` or `"GPU (NVIDIA H100)"`."""
+    """Returns the device on which networks run that only look, such as `"CPU"` or `"GPU (NVIDIA H100)"`."""
     found = accelerators()
     return f"GPU ({found[0]})" if found else "CPU"
 
 
 def accelerators() -> list[str]:
-    """Returns the models of the GPUs that Keras's backend computes on."""
-    if keras.backend.backend() == "jax":
-        import jax
+    """Returns the models of the GPUs that such networks are computed on; Keras is woken only where there may be one."""
+    if chosen_engine() == "openvino" or not ("keras" in sys.modules or gpu_at_hand()):
+        return []
+    from kerasface.models.engines import graphs
 
-        return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
-    details = tf.config.experimental.get_device_details
-    return [details(gpu).get("device_name", "unknown model") for gpu in tf.config.list_physical_devices("GPU")]
+    return graphs.accelerators()
 
 
-def with_dtype_policy(model: keras.Model, policy: str) -> keras.Model:
-    """Rebuilds a functional model with another dtype policy, with the same weights.
+def _from_file(source: NetworkSource, precision: str, max_batch: int) -> Network | None:
+    """Returns the network as OpenVINO computes it; `None`, and why in one line, where Keras has to."""
+    from kerasface.models.engines import making, openvino
+    from kerasface.models.engines.files import UnusableFileError, engine_path, read_engine_file
 
-    Args:
-        model: Functional, without models nested in it.
-        policy: Such as `"mixed_bfloat16"` or `"float32"`. Layers that give the model's outputs, and those that were
-            told to compute in float32 whatever the policy, are float32.
-    """
-    outputs = {tensor._keras_history.operation.name for tensor in model.outputs}
-    mixed = any(layer.compute_dtype != "float32" for layer in model.layers)
+    path = engine_path(source, precision)
+    try:
+        if (file := read_engine_file(path, making.identity_of(source))) is not None:
+            compute = openvino.loaded(file, precision)
+            return Network(compute, "openvino", file.input_shape, file.output_shapes, max_batch)
+    except UnusableFileError as error:
+        _throw_away(path, str(error))
+    except RuntimeError:
+        _throw_away(path, "is not taken by OpenVINO")
+    if (reason := making.refusal_of(source, precision)) is not None:
+        say_once(f"OpenVINO cannot take the network {source.name} ({reason}): {backend()} is used.")
+        return None
+    try:
+        making.make_later(source, precision)
+    except OSError as error:
+        say_once(f"No file of the engine can be made in {path.parent} ({error.strerror}): {backend()} is used.")
+    else:
+        say_once(
+            "The next start will be faster: files for it are being made in the background, once on this machine "
+            f"(kerasface doctor --prepare waits for them). Until then {backend()} is used."
+        )
+    return None
 
-    def rebuilt(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        if layer.name not in outputs and not (mixed and layer.compute_dtype == "float32"):
-            config["dtype"] = policy
-        return layer.__class__.from_config(config)
 
-    copy = keras.models.clone_model(model, clone_function=rebuilt)
-    copy.set_weights(model.get_weights())
-    return copy
+def _throw_away(path: Path, problem: str) -> None:
+    with suppress(OSError):
+        path.unlink()
+    say_once(f"The engine's file {path} {problem}: it is thrown away, and {backend()} is used.")
 
 
 def _slices(images: np.ndarray, max_batch: int) -> Iterator[np.ndarray]:
@@ -113,39 +160,3 @@ def _padded(images: np.ndarray) -> np.ndarray:
     padded = np.zeros((size, *images.shape[1:]), dtype=images.dtype)
     padded[: len(images)] = images
     return padded
-
-
-def _tensorflow_graph(model: keras.Model) -> Callable:
-    @tf.function(input_signature=[tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.uint8)], autograph=False)
-    def forward(batch):
-        return tuple(tf.nest.flatten(model(tf.cast(batch, tf.float32), training=False)))
-
-    # Called directly, the one graph can never be traced again.
-    graph = forward.get_concrete_function()
-    return lambda batch: graph(tf.constant(batch))
-
-
-def _jax_graph(model: keras.Model) -> Callable:
-    import jax
-
-    @jax.jit
-    def forward(trainable, others, batch):
-        outputs, _ = model.stateless_call(trainable, others, keras.ops.cast(batch, "float32"), training=False)
-        return tuple(keras.tree.flatten(outputs))
-
-    def graph(batch):
-        # As arguments, because values that the function closes over would be frozen into it.
-        variables = model.trainable_variables, model.non_trainable_variables
-        return forward(*([variable.value for variable in part] for part in variables), batch)
-
-    return graph
-
-
-def _processor_flags() -> set[str]:
-    """Returns the processor's feature flags as Linux names them; empty on other systems."""
-    path = Path("/proc/cpuinfo")
-    if not path.is_file():
-        return set()
-    lines = (line for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
-    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return set(flags.partition(":")[2].split())

@@ -8,12 +8,14 @@ import csv
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasface.files.paths import shipped
 from kerasface.files.replacement import names_left, replaced_whole, settle
 from kerasface.files.writing import sha256, write_json
+from kerasface.models.engines.source import NetworkSource
 from kerasface.runs.card import ModelCard
 from kerasface.runs.records import RunError
 from kerasface.terminal.streams import NOT_TEXT
@@ -46,17 +48,26 @@ class RunSummary:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A trained model, checked and loaded.
+    """A trained model, checked. Its Keras model is loaded when it is first asked for.
 
     Attributes:
         name: Its name.
         card: Its card.
-        model: The Keras model.
+        source: What its network is made of, for `compile_network`: its file, or a Keras model at hand.
     """
 
     name: str
     card: ModelCard
-    model: "keras.Model"
+    source: "NetworkSource | keras.Model"
+
+    @cached_property
+    def model(self) -> "keras.Model":
+        """The Keras model.
+
+        Raises:
+            RunError: If its file does not load, or its classes are not those of the card.
+        """
+        return self.source.build() if isinstance(self.source, NetworkSource) else self.source
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -72,13 +83,15 @@ class Run:
         if self.card.task != task:
             raise RunError(f"The model {self.name!r} does not {task}. Received: task={self.card.task!r}.")
 
-    def side(self) -> int:
+    def side(self, shape: tuple[int | None, ...]) -> int:
         """Returns the side of the squares of pixels that the model takes; one of any size was trained on that.
 
+        Args:
+            shape: Rows, columns and channels that its network takes; `None` for any.
+
         Raises:
-            RunError: If the card does not tell it, or another one than the model has.
+            RunError: If the card does not tell it, or another one than the network has.
         """
-        shape = tuple(self.model.input_shape[1:])
         match size := self.card.input.image_size:
             case (side, other) if side == other and shape in {(a, b, 3) for a in (None, side) for b in (None, side)}:
                 return side
@@ -120,7 +133,24 @@ def load_run(root: str | os.PathLike, name: str) -> Run:
     card = ModelCard.read(folder / _CARD)
     path = folder / _MODEL
     _check_model_file(path, card.model_sha256)
-    # Seconds to import: a list of the models, or a model that is not there, needs none of it.
+    arguments = {"num_classes": len(card.labels) if card.task == "classify" else None}
+    place = f"{load_model.__module__}:{load_model.__name__}"
+    return Run(name, card, NetworkSource(name, place, card.model_sha256, arguments, path.absolute()))
+
+
+def load_model(path: Path, sha256: str, *, num_classes: int | None = None) -> "keras.Model":
+    """Loads the Keras model of a run after checking its file.
+
+    Args:
+        path: The file `model.keras`.
+        sha256: Its hash, as the card has it.
+        num_classes: How many classes the card names; `None` where it names none.
+
+    Raises:
+        RunError: If the file is missing, altered or unreadable, or its classes are not as many.
+    """
+    _check_model_file(path, sha256)
+    # Seconds to import: a list of the models, or a network that an engine has, needs none of it.
     import keras
 
     from kerasface.models import layers  # noqa: F401 - registers the layers that saved models may hold
@@ -129,11 +159,11 @@ def load_run(root: str | os.PathLike, name: str) -> Run:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise RunError(f"{path} matches its card but does not load: {error}") from error
-    if card.task == "classify" and len(card.labels) != model.output_shape[-1]:
+    if num_classes is not None and num_classes != model.output_shape[-1]:
         raise RunError(
-            f"The card of {name!r} names {len(card.labels)} classes; its model has {model.output_shape[-1]}."
+            f"The card of {path.parent.name!r} names {num_classes} classes; its model has {model.output_shape[-1]}."
         )
-    return Run(name, card, model)
+    return model
 
 
 def missing_model(root: str | os.PathLike, name: str) -> str:

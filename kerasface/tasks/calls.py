@@ -22,7 +22,7 @@ from kerasface.files.writing import sha256
 from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.store import Consent, Person
 from kerasface.images.decoding import as_image
-from kerasface.models.runtime import Network, compile_network
+from kerasface.models.runtime import compile_network
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import DEFAULT_ROOT, Run, RunError, load_run
 from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, Enrolment, SourcePhoto
@@ -275,8 +275,8 @@ class _TrainedEmbedder:
 
     def __init__(self, run: Run):
         check_alignment(run, _analyzer())
-        self._network: Network = compile_network(run.model)
-        self._side = run.model.input_shape[1]
+        self._network = compile_network(run.source)
+        self._side = self._network.input_shape[0]
 
     def __call__(self, image: np.ndarray) -> list[AnalyzedFace]:
         analyzer = _analyzer()

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from kerasface.arrays import check_images
@@ -15,10 +16,14 @@ from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.rates.classifier_points import classifier_point
+from kerasface.models.engines.source import NetworkSource
 from kerasface.models.pretrained import weight_file
 from kerasface.models.runtime import compile_network
 from kerasface.runs.card import ModelCard, OpenSetThreshold
-from kerasface.runs.store import Run, RunError
+from kerasface.runs.store import Run, RunError, load_model
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,11 +263,11 @@ class _Judge:
     """A run's network with its labels and its threshold: squares in, answers out."""
 
     def __init__(self, run: Run):
-        self.image_size = run.side()
         self._labels = run.labels
         self._threshold = open_set_of(run.card)
         score = self._threshold and self._threshold.score
-        self._network = compile_network(_scoring_model(run, score))
+        self._network = compile_network(_scoring_network(run, score))
+        self.image_size = run.side(self._network.input_shape)
         self._means = _class_means(run) if score == "mean_cosine" else None
 
     def answers(self, squares: list[np.ndarray], top: int) -> Iterator[dict]:
@@ -288,20 +293,44 @@ def _check_kind(run: Run, kind: str) -> None:
         raise RunError(f"The model {run.name!r} is no classifier of input {kind!r}. Received: kind={found!r}.")
 
 
-def _scoring_model(run: Run, score: str | None) -> keras.Model:
-    """The run's model; as second output its cosines or its embeddings, where the threshold is on those."""
+def scoring_model(path: Path, sha256: str, *, num_classes: int, score: str) -> "keras.Model":
+    """Loads the Keras model of a run, with its cosines or its embeddings as second output.
+
+    Args:
+        path: Its file.
+        sha256: The file's hash, as the card has it.
+        num_classes: How many classes the card names.
+        score: What the run's threshold is on: `"cosine"` or `"mean_cosine"`.
+
+    Raises:
+        RunError: If the file is missing, altered or unreadable, or the model has no such output.
+    """
+    return _with_scores(load_model(path, sha256, num_classes=num_classes), path.parent.name, score)
+
+
+def _scoring_network(run: Run, score: str | None) -> "NetworkSource | keras.Model":
+    """The run's network; as second output its cosines or its embeddings, where the threshold is on those."""
+    if score not in ("cosine", "mean_cosine"):
+        return run.source
+    if not isinstance(run.source, NetworkSource):
+        return _with_scores(run.source, run.name, score)
+    arguments = {**run.source.arguments, "score": score}
+    return replace(run.source, builder=f"{scoring_model.__module__}:{scoring_model.__name__}", arguments=arguments)
+
+
+def _with_scores(model: "keras.Model", name: str, score: str) -> "keras.Model":
+    import keras
+
     if score == "mean_cosine":
-        head = next((layer for layer in run.model.layers if layer.name.startswith("head_")), None)
+        head = next((layer for layer in model.layers if layer.name.startswith("head_")), None)
         if head is None:
-            raise RunError(f"The model {run.name!r} decides by its embeddings, but has no layer 'head_...' on them.")
-        return keras.Model(run.model.input, [run.model.output, head.input])
-    if score != "cosine":
-        return run.model
+            raise RunError(f"The model {name!r} decides by its embeddings, but has no layer 'head_...' on them.")
+        return keras.Model(model.input, [model.output, head.input])
     try:
-        cosines = run.model.get_layer("head_cosines").output
+        cosines = model.get_layer("head_cosines").output
     except ValueError as error:
-        raise RunError(f"The model {run.name!r} decides by cosines, but has no layer 'head_cosines'.") from error
-    return keras.Model(run.model.input, [run.model.output, cosines])
+        raise RunError(f"The model {name!r} decides by cosines, but has no layer 'head_cosines'.") from error
+    return keras.Model(model.input, [model.output, cosines])
 
 
 def _class_means(run: Run) -> np.ndarray:

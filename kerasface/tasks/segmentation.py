@@ -11,8 +11,8 @@ from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face, FaceDetector
 from kerasface.faces.regions import BACKGROUND, GREY, Region, class_ids, compose, cut_square, inside, square_around
 from kerasface.faces.turns import turned
-from kerasface.models.face_resnet import IMAGE_SIZE
 from kerasface.models.runtime import compile_network
+from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.runs.store import Run, RunError
 
 FACE = "face"  # name of the region of every class but background and hair
@@ -144,9 +144,10 @@ class Segmenter:
         self.run = run
         self.classes = _checked_classes(run)
         self.colours = _checked_colours(run)
-        self._side = run.side()
+        self._network = compile_network(run.source, max_batch=_BATCH)
+        _check_maps(run, self._network.output_shapes)
+        self.side = run.side(self._network.input_shape)
         self._detector = detector
-        self._network = compile_network(run.model, max_batch=_BATCH)
 
     def segment_faces(self, image: np.ndarray) -> Segmentation:
         """Finds all faces of a photo and tells the class of every pixel around each.
@@ -173,7 +174,7 @@ class Segmenter:
             squares = [square_around(face.box, context, face.turned) for face in some]
             # The model saw faces that stand.
             crops = [
-                turned(cut_square(image, square, self._side), face.turned)
+                turned(cut_square(image, square, self.side), face.turned)
                 for face, square in zip(some, squares, strict=True)
             ]
             for face, (x, y, side), upright in zip(some, squares, self._probabilities(np.stack(crops)), strict=True):
@@ -203,11 +204,11 @@ class Segmenter:
         """
         check_image(image)
         height, width = image.shape[:2]
-        scale = self._side / max(height, width)
+        scale = self.side / max(height, width)
         rows, cols = max(1, round(scale * height)), max(1, round(scale * width))
         small = cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        top, left = (self._side - rows) // 2, (self._side - cols) // 2
-        square = np.full((self._side, self._side, 3), GREY, dtype=np.uint8)
+        top, left = (self.side - rows) // 2, (self.side - cols) // 2
+        square = np.full((self.side, self.side, 3), GREY, dtype=np.uint8)
         square[top : top + rows, left : left + cols] = small
         (probabilities,) = self._probabilities(square[None])
         probabilities = probabilities[top : top + rows, left : left + cols]
@@ -227,13 +228,15 @@ class Segmenter:
 
 def _checked_classes(run: Run) -> tuple[str, ...]:
     run.check_task("segment")
-    shape = run.model.output_shape
-    if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != len(run.labels):
+    return run.labels
+
+
+def _check_maps(run: Run, shapes: tuple[tuple[int | None, ...], ...]) -> None:
+    if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][-1] != len(run.labels):
         raise RunError(
             f"The model {run.name!r} must have one output: maps of the {len(run.labels)} classes that its card names. "
-            f"Received: output shape {shape}."
+            f"Received: output shapes {shapes}."
         )
-    return run.labels
 
 
 def _checked_colours(run: Run) -> tuple[tuple[int, int, int], ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from kerasface.data.augmentation import preview_sheet
-from kerasface.data.cache.store import default_cache_folder
+from kerasface.files.paths import default_cache_folder
 from kerasface.files.writing import write_atomically
 from kerasface.plotting.training import learning_rate_search
 from kerasface.train.classification.data import PreparedData, prepare

@@ -15,8 +15,7 @@ from PIL import Image
 
 from kerasface.cli import main
 from kerasface.data.archives import unpack
-from kerasface.data.cache.store import default_cache_folder
-from kerasface.files.paths import user_path
+from kerasface.files.paths import default_cache_folder, user_path
 from kerasface.files.writing import write_atomically
 from kerasface.gallery.keys import key_path
 from kerasface.train.metric_learning.recipe import MetricRecipe

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from kerasface.models.engines.graphs import with_dtype_policy
 from kerasface.models.heads import build_metric_head, build_siamese, join_embedder
-from kerasface.models.runtime import with_dtype_policy
 
 DIM = 6
 

@@ -8,9 +8,11 @@ import pytest
 import tensorflow as tf
 
 from kerasface.models import runtime
+from kerasface.models.engines import graphs
+from kerasface.models.engines.graphs import with_dtype_policy
 from kerasface.models.face_resnet import build_face_resnet
 from kerasface.models.heads import to_probabilities, to_vector
-from kerasface.models.runtime import best_precision, compile_network, device_name, with_dtype_policy
+from kerasface.models.runtime import best_precision, compile_network, device_name
 
 
 def small_model(*extra):
@@ -194,7 +196,7 @@ def test_a_batch_that_is_no_power_of_two_is_refused(max_batch):
     ],
 )
 def test_the_best_precision_follows_the_hardware(monkeypatch, flags, gpus, expected):
-    monkeypatch.setattr(runtime, "_processor_flags", lambda: flags)
+    monkeypatch.setattr(runtime, "processor_flags", lambda: flags)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {})
     assert best_precision() == expected
@@ -202,7 +204,7 @@ def test_the_best_precision_follows_the_hardware(monkeypatch, flags, gpus, expec
 
 def test_the_device_is_named(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
-    assert device_name() == "CPU"
+    assert device_name() == graphs.device_name() == "CPU"
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {"device_name": "NVIDIA H100"})
-    assert device_name() == "GPU (NVIDIA H100)"
+    assert device_name() == graphs.device_name() == "GPU (NVIDIA H100)"

@@ -197,7 +197,7 @@ def test_an_error_is_short_however_long_the_value():
 
 
 def test_a_run_says_what_it_is_not_for(tmp_path):
-    run = Run("family", ModelCard.from_dict(FACES), model=None)
+    run = Run("family", ModelCard.from_dict(FACES), source=None)
     run.check_task("classify")
     with pytest.raises(RunError, match=r"'family' does not segment\. Received: task='classify'"):
         run.check_task("segment")

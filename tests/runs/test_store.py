@@ -100,7 +100,7 @@ def test_models_are_opened_in_safe_mode(tmp_path):
     inputs = keras.Input((4,))
     write(tmp_path, keras.Model(inputs, keras.layers.Lambda(lambda x: x[:, :3])(inputs)))
     with pytest.raises(RunError, match=r"matches its card but does not load"):
-        load_run(tmp_path, "friends")
+        _ = load_run(tmp_path, "friends").model
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", None], ids=["empty", "text", "cut"])
@@ -111,7 +111,7 @@ def test_a_model_that_matches_its_card_but_is_damaged(model, tmp_path, content):
     path.write_bytes(whole[: len(whole) // 2] if content is None else content)
     change_card(folder, model_sha256=sha256(path))
     with pytest.raises(RunError, match="does not load"):
-        load_run(tmp_path, "friends")
+        _ = load_run(tmp_path, "friends").model
 
 
 BROKEN_CARDS = {
@@ -164,7 +164,7 @@ def test_labels_that_do_not_fit_the_model_are_refused(model, tmp_path):
     for labels in (LABELS[:2], [*LABELS, "one too many"], []):
         change_card(folder, labels=labels)
         with pytest.raises(RunError, match=f"names {len(labels)} classes; its model has 3"):
-            load_run(tmp_path, "friends")
+            _ = load_run(tmp_path, "friends").model
     for labels in ("abc", {"a": 1, "b": 2, "c": 3}, [1, 2, 3], None):
         change_card(folder, labels=labels)
         with pytest.raises(RunError, match="labels as a list of names"):

@@ -269,7 +269,7 @@ def test_a_card_that_does_not_fit_is_refused(changes, message):
 
 
 def test_a_model_that_does_not_fit_its_card_is_refused():
-    with pytest.raises(RunError, match=r"maps of the 4 classes.*Received: output shape \(None, None, None, 3\)"):
+    with pytest.raises(RunError, match=r"maps of the 4 classes.*Received: output shapes \(\(None, None, 3\),\)"):
         Segmenter(colour_run(colour_model(num_classes=3)))
     with pytest.raises(RunError, match=r"image_size=\[64, 64\]; the model takes \(32, 32, 3\)"):
         Segmenter(colour_run(colour_model(32)))

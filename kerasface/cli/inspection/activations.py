@@ -36,7 +36,7 @@ def activations(image, model, layer, count, filters, channel, out, min_face_size
     """
     if channel is not None and layer is None:
         raise click.UsageError("--maximise is for a channel of a layer: give --layer.")
-    with errors():
+    with errors(tensorflow=True):
         from kerasface.images.decoding import decode
         from kerasface.runs.store import load_run
 

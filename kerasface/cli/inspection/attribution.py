@@ -56,7 +56,7 @@ def attribution(image, model, method, layer, label, regions, out, min_face_size,
     """
     method = method or (_METHOD if layer is None else _LAYER_METHOD)
     _check_layer_method(layer, method)
-    with errors():
+    with errors(tensorflow=True):
         from kerasface.images.decoding import decode
         from kerasface.inspection.attribution.methods import LAYER_METHODS, METHODS
         from kerasface.inspection.attribution.targets import ClassTarget
@@ -113,7 +113,7 @@ def match(image_a, image_b, method, layer, regions, out, min_face_size, runs, as
     maps in colours that compare. The score is that of one view of each; `kerasface verify` averages six.
     """
     _check_layer_method(layer, method)
-    with errors():
+    with errors(tensorflow=True):
         import numpy as np
 
         from kerasface.faces.detection import FaceDetector

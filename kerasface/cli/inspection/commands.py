@@ -46,7 +46,7 @@ def layers(run_name, architecture, image_size, out, runs, as_json) -> None:
 
     With --out, layers.html (figures too) and layers.csv are written into the folder. All numbers are for one image.
     """
-    with errors():
+    with errors(tensorflow=True):
         from kerasface.inspection.cost.arithmetic import layer_table, model_cost
 
         model, size = inspected_model(run_name, architecture, image_size, runs)
@@ -80,7 +80,7 @@ def cost(names, image_size, sort_by, as_json) -> None:
     NAME is face_resnet, one of the zoo or one of keras.applications, built with random weights and 1,000 classes;
     nothing is downloaded. face_resnet keeps its 150 x 150 pixels.
     """
-    with errors():
+    with errors(tensorflow=True):
         from kerasface.inspection.cost.comparison import compare_models
         from kerasface.models.runtime import device_name
 

@@ -33,7 +33,7 @@ def people() -> None:
 @JSON
 def list_people(gallery, as_json) -> None:
     """List everybody in the gallery, with the number of samples and the consent."""
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
+    with errors(), opened_gallery(gallery) as opened:
         from kerasface.faces.rates.own_points import points_of
         from kerasface.gallery.store import GalleryError
 
@@ -61,7 +61,7 @@ def thresholds(forget, gallery, as_json) -> None:
 
     `evaluate population DIR --keep GALLERY` measures them on a folder of people and keeps them.
     """
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
+    with errors(), opened_gallery(gallery) as opened:
         from kerasface.faces.rates.own_points import points_of
 
         if forget:
@@ -81,7 +81,7 @@ def thresholds(forget, gallery, as_json) -> None:
 @JSON
 def show(name, gallery, as_json) -> None:
     """Show what the gallery holds of NAME: samples, consent, history."""
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
+    with errors(), opened_gallery(gallery) as opened:
         person = opened.person(name)
         samples = opened.samples(person.person_id)
         merges = opened.merges(person.person_id)
@@ -114,7 +114,7 @@ def show(name, gallery, as_json) -> None:
 @JSON
 def rename(name, new_name, gallery, as_json) -> None:
     """Give NAME another name, NEW_NAME."""
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
+    with errors(), opened_gallery(gallery) as opened:
         person = opened.rename(opened.person(name).person_id, new_name)
     print_person(person, f"{name} is now {person.name}", as_json)
 
@@ -130,7 +130,7 @@ def consent(name, purpose, expires, gallery, as_json) -> None:
 
     Once a consent has expired, nobody is told to be this person any more.
     """
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
+    with errors(), opened_gallery(gallery) as opened:
         person = opened.set_consent(opened.person(name).person_id, consent_of(purpose, expires))
     print_person(person, f"{person.name}: {_consent_text(person_row(person))}", as_json)
 
@@ -140,7 +140,7 @@ def consent(name, purpose, expires, gallery, as_json) -> None:
 @JSON
 def check(gallery, as_json) -> None:
     """Read the whole gallery and tell everything that is wrong with it; exit code 1 if anything is."""
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
+    with errors(), opened_gallery(gallery) as opened:
         problems = opened.check()
     if as_json:
         print_json({"gallery": str(gallery), "problems": problems})

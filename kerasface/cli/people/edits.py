@@ -20,7 +20,7 @@ def merge(name, other, force, dry_run, gallery, as_json) -> None:
     How alike the two are is said first, and where they do not look like one person, you are asked. `people unmerge`
     takes it back.
     """
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
+    with errors(), opened_gallery(gallery) as opened:
         from kerasface.tasks.likeness import likeness
 
         into, gone = opened.person(name), opened.person(other)
@@ -55,7 +55,7 @@ def unmerge(name, other, gallery, as_json) -> None:
     What was changed since stays changed: new samples stay with NAME, deleted ones do not come back, and a consent that
     has been ended is ended for both.
     """
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
+    with errors(), opened_gallery(gallery) as opened:
         person, number = opened.person(name), None
         if other is not None:
             merges = opened.merges(person.person_id)
@@ -82,7 +82,7 @@ def unmerge(name, other, gallery, as_json) -> None:
 @JSON
 def split(name, new_name, samples, gallery, as_json) -> None:
     """Take samples from NAME and make another person of them, NEW_NAME."""
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
+    with errors(), opened_gallery(gallery) as opened:
         person = opened.split(opened.person(name).person_id, samples, new_name)
     print_person(person, f"{person.name} has {counted(person.num_samples, 'sample')}", as_json)
 
@@ -95,7 +95,7 @@ def split(name, new_name, samples, gallery, as_json) -> None:
 @JSON
 def delete(name, sample, yes, gallery, as_json) -> None:
     """Delete NAME for good: name, templates and traces, from every file of the gallery."""
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
+    with errors(), opened_gallery(gallery) as opened:
         person = opened.person(name)
         if sample is not None and sample not in {entry.sample_id for entry in opened.samples(person.person_id)}:
             raise ValueError(f"{name} has no sample {sample}. `kerasface people show {name}` lists them.")

@@ -27,7 +27,7 @@ _PASSPHRASE = click.option(
 @JSON
 def export_people(file, passphrase, gallery, as_json) -> None:
     """Write everybody to FILE, which another gallery can import. Without a passphrase it is NOT encrypted."""
-    with errors(tensorflow=False), opened_gallery(gallery) as opened:
+    with errors(), opened_gallery(gallery) as opened:
         count = opened.export(file, passphrase=_given(passphrase, twice=True))
     if as_json:
         print_json({"file": str(file), "num_people": count, "encrypted": passphrase is not None})

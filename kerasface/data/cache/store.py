@@ -14,15 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasface.files.paths import user_folder, user_path
-
-
-def default_cache_folder() -> Path:
-    """Returns where caches live: `KERASFACE_CACHE`, else `kerasface` in the user's cache folder."""
-    if chosen := os.environ.get("KERASFACE_CACHE"):
-        return user_path(chosen)
-    return user_folder("XDG_CACHE_HOME", ".cache") / "kerasface"
-
 
 def unwritable(folder: str | os.PathLike, error: OSError) -> OSError:
     """Returns an error that names the cache and says what to do, in place of the bare one of the disk."""

@@ -10,8 +10,9 @@ import numpy as np
 
 from kerasface.inspection.cost.arithmetic import layer_table, model_cost
 from kerasface.models.backbones import APPLICATIONS, backbone_names, build_application
-from kerasface.models.face_resnet import IMAGE_SIZE, build_face_resnet
+from kerasface.models.face_resnet import build_face_resnet
 from kerasface.models.runtime import compile_network
+from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.models.zoo import ARCHITECTURES, build_architecture
 
 DEFAULT_SIZE = (224, 224)  # pixels; that of most published numbers

@@ -11,8 +11,8 @@ from kerasface.environment import versions
 from kerasface.evaluation.classification import OpenSet, Temperature, top_k_accuracy
 from kerasface.evaluation.names import as_name
 from kerasface.models.backbones import build_backbone
+from kerasface.models.engines.graphs import device_name
 from kerasface.models.pretrained import weight_file
-from kerasface.models.runtime import device_name
 from kerasface.runs.card import ModelCard, OpenSetThreshold, WeightSource
 from kerasface.tasks.recognition import open_set_of, unknown_note
 from kerasface.terminal.words import counted

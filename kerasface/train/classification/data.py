@@ -16,7 +16,7 @@ from kerasface.data.duplicates import LeakReport, find_duplicates, fingerprint, 
 from kerasface.data.folders import IdentityFolders, read_identity_folders, split_groups, split_holdout
 from kerasface.faces.detection import FaceDetector
 from kerasface.faces.embedding import FaceEmbedder
-from kerasface.models.face_resnet import IMAGE_SIZE
+from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.runs.card import ModelInput
 from kerasface.train.recipe import ClassifyRecipe
 

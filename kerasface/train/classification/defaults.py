@@ -4,7 +4,7 @@ import difflib
 from dataclasses import replace
 
 from kerasface.models.backbones import backbone_names, has_pretrained_weights
-from kerasface.models.face_resnet import IMAGE_SIZE
+from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.models.zoo import ARCHITECTURES, ArchitectureOptions, supported_options
 from kerasface.train.recipe import CHOICES, ClassifyRecipe, check_fields, check_groups
 

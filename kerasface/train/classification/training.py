@@ -10,8 +10,8 @@ import numpy as np
 
 from kerasface.evaluation.classification import cross_fitted_temperature
 from kerasface.models.backbones import build_backbone
+from kerasface.models.engines.graphs import with_dtype_policy
 from kerasface.models.heads import cool
-from kerasface.models.runtime import with_dtype_policy
 from kerasface.models.zoo import ARCHITECTURES
 from kerasface.train.classification.card import Trained, card_of, metrics_of, notes_of
 from kerasface.train.classification.data import PreparedData, prepare

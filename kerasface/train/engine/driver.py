@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from kerasface.data.cache.store import default_cache_folder
-from kerasface.models.runtime import device_name
+from kerasface.files.paths import default_cache_folder
+from kerasface.models.engines.graphs import device_name
 from kerasface.runs.store import DEFAULT_ROOT, check_name, write_run
 from kerasface.train.engine.precision import dtype_policy, training_context
 from kerasface.train.engine.session import Session

@@ -5,7 +5,7 @@ import functools
 
 import keras
 
-from kerasface.models.runtime import accelerators
+from kerasface.models.engines.graphs import accelerators
 from kerasface.train.recipe import Recipe
 
 

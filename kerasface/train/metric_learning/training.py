@@ -15,8 +15,9 @@ import numpy as np
 
 from kerasface.data.pipelines import identity_rows
 from kerasface.models.backbones import build_backbone
+from kerasface.models.engines.graphs import with_dtype_policy
 from kerasface.models.heads import build_metric_head, join_embedder
-from kerasface.models.runtime import compile_network, with_dtype_policy
+from kerasface.models.runtime import compile_network
 from kerasface.train.classification.data import PreparedData
 from kerasface.train.engine.driver import Finished, StageProgress, Steps
 from kerasface.train.engine.frozen import FrozenFeatures

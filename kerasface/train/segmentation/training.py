@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kerasface.evaluation.segmentation import SegmentationCounts, image_mean_iou
-from kerasface.models.runtime import with_dtype_policy
+from kerasface.models.engines.graphs import with_dtype_policy
 from kerasface.runs.store import Run
 from kerasface.tasks.segmentation import Segmenter
 from kerasface.train.engine.driver import Finished, StageProgress, Steps

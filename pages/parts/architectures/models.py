@@ -10,7 +10,7 @@ from kerasface.inspection.cost.arithmetic import LayerRecord, ModelCost, layer_t
 from kerasface.inspection.cost.comparison import build_by_name
 from kerasface.inspection.cost.worked import Worked, worked_sums
 from kerasface.models.backbones import APPLICATIONS
-from kerasface.models.face_resnet import IMAGE_SIZE
+from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.models.unet import build_encoder, build_unet
 from kerasface.models.zoo import ARCHITECTURES
 from kerasface.runs.store import list_runs, load_run

@@ -9,10 +9,10 @@ import streamlit as st
 from kerasface.data.cache.crops import CroppedFaces, crop_faces, embed_crops
 from kerasface.data.cache.features import cached_features
 from kerasface.data.cache.images import cache_resized
-from kerasface.data.cache.store import default_cache_folder
 from kerasface.faces.detection import Face
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.quality import measure_quality
+from kerasface.files.paths import default_cache_folder
 from kerasface.models.pretrained import ModelFileError
 from kerasface.models.runtime import Network, best_precision, compile_network
 from kerasface.runs.store import DEFAULT_ROOT, Run, RunError, list_runs, load_run

@@ -11,9 +11,9 @@ from kerasface.inspection.attribution.match import match_model
 from kerasface.inspection.layers.activations import LayerInfo, list_layers, tap
 from kerasface.inspection.placement import Placement, placements
 from kerasface.inspection.stitched import Stitched
-from kerasface.models.face_resnet import IMAGE_SIZE
 from kerasface.models.pretrained import ModelFileError
 from kerasface.models.runtime import Network, compile_network
+from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.runs.card import ModelCard, ModelInput
 from kerasface.runs.store import DEFAULT_ROOT, Run, RunError, RunSummary, list_runs, load_run, missing_model
 from kerasface.tasks.segmentation import Segmenter

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from kerasface.data.cache.store import default_cache_folder
+from kerasface.files.paths import default_cache_folder
 from kerasface.models.pretrained import ModelFileError
 from kerasface.plotting.segmentation import data_url
 from kerasface.plotting.training import class_balance

@@ -5,10 +5,9 @@ from pathlib import Path
 import streamlit as st
 
 from kerasface.data.archives import Contents, look_into, unpack
-from kerasface.data.cache.store import default_cache_folder
 from kerasface.data.folders import read_identity_folders
 from kerasface.data.samples import write_digits
-from kerasface.files.paths import user_path
+from kerasface.files.paths import default_cache_folder, user_path
 from kerasface.plotting.training import class_balance
 from kerasface.runs.store import RunError, check_name
 from kerasface.terminal.errors import told

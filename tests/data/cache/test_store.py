@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasface.data.cache.store import RecordStore, default_cache_folder
+from kerasface.data.cache.store import RecordStore
+from kerasface.files.paths import default_cache_folder
 
 SHAPE = (2, 3)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.rates import operating_points
 from kerasface.faces.rates.operating_points import operating_point, search_point
-from kerasface.models.face_resnet import VIEWS
+from kerasface.models.shipped import VIEWS
 
 MEASURED = operating_points._measurements()
 FINGERPRINTS = sorted(MEASURED)

@@ -12,7 +12,7 @@ from kerasface.data.cache.images import fit_square
 from kerasface.data.cache.store import RecordStore
 from kerasface.data.curation import curation_file, decide
 from kerasface.images.decoding import decode
-from kerasface.models.face_resnet import IMAGE_SIZE
+from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.train.classification import data as prepare_module
 from kerasface.train.classification.data import prepare
 from kerasface.train.classification.defaults import resolve

@@ -1,0 +1,181 @@
+"""How the engine's files are made: by `prepare`, or unasked by a process of its own, for the next start.
+
+That process is the only one of its kind: it holds a lock, and works off what was put on a list of wanted networks,
+one file for each. What an engine cannot take is noted, so that it is not tried again by the same versions.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from kerasface.files.locks import Lock, take_lock
+from kerasface.files.writing import write_json
+from kerasface.models.engines import openvino
+from kerasface.models.engines.files import (
+    EngineFile,
+    UnusableFileError,
+    engine_path,
+    make_engine_folder,
+    read_engine_file,
+    write_engine_file,
+)
+from kerasface.models.engines.source import NetworkSource
+
+Wanted = tuple[NetworkSource, str]  # a network and the precision that it is to compute in
+_LONGEST = 1800  # seconds, after which a process that makes files ends, whatever keeps it
+_started: list[subprocess.Popen] = []
+
+
+def identity_of(source: NetworkSource) -> dict:
+    """Returns what a file of a network must have been made of and by which versions."""
+    return source.identity() | openvino.versions()
+
+
+def make_file(source: NetworkSource, precision: str) -> str | None:
+    """Makes the file of a network: builds it with Keras, compiles it, compares both, writes it.
+
+    Returns:
+        Why the engine cannot have it, in a sentence; `None` if it is there now.
+
+    Raises:
+        OSError: If the disk refuses.
+        RuntimeError: If the weights are missing or altered.
+    """
+    from kerasface.models.engines.graphs import graph_of
+    from kerasface.models.engines.parity import disagreement
+
+    model = source.build()
+    input_shape = tuple(model.inputs[0].shape[1:])
+    try:
+        compiled = openvino.compiled(model, precision)
+        content = EngineFile(
+            identity_of(source), input_shape, tuple(tuple(output.shape[1:]) for output in model.outputs), compiled
+        )
+        differs = disagreement(graph_of(model, "float32"), openvino.loaded(content, precision), input_shape, precision)
+    except Exception as error:  # OpenVINO's own come in many types, and none of them is about the user's files
+        differs = f"it does not compile: {' '.join(str(error).split())[:200]}"
+    if differs is None:
+        write_engine_file(engine_path(source, precision), content)
+        _refusal(source, precision).unlink(missing_ok=True)
+        return None
+    write_json(_refusal(source, precision), {"identity": identity_of(source), "reason": differs})
+    return f"OpenVINO cannot take the network {source.name}: {differs}."
+
+
+def refusal_of(source: NetworkSource, precision: str) -> str | None:
+    """Returns why these versions of the engine could not take a network; `None` where nothing is known of that."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        noted = json.loads(_refusal(source, precision).read_text(encoding="utf-8"))
+        if noted["identity"] == identity_of(source):
+            return str(noted["reason"])
+    return None
+
+
+def prepare(wanted: Iterable[Wanted], on_progress: Callable[[int, int], None]) -> list[str]:
+    """Makes the files of networks that are not there yet, in this process.
+
+    Args:
+        wanted: The networks.
+        on_progress: Called with the number of files done and their total.
+
+    Returns:
+        Sentences about those that could not be made.
+
+    Raises:
+        OSError: If the disk refuses.
+    """
+    wanted, problems = list(wanted), []
+    with _sole_maker(patience=_LONGEST):
+        for done, (source, precision) in enumerate(wanted):
+            on_progress(done, len(wanted))
+            if not _is_there(source, precision) and (problem := make_file(source, precision)) is not None:
+                problems.append(problem)
+        on_progress(len(wanted), len(wanted))
+    return problems
+
+
+def make_later(source: NetworkSource, precision: str) -> None:
+    """Puts a network on the list, and starts the process that makes the files if none is at it.
+
+    Raises:
+        OSError: If the disk refuses.
+    """
+    folder = make_engine_folder()
+    written = asdict(source) | {"file": source.file and str(Path(source.file).absolute()), "precision": precision}
+    write_json(folder / "wanted" / f"{engine_path(source, precision).stem}.json", written)
+    if any(process.poll() is None for process in _started):
+        return
+    package = str(Path(__file__).parents[3])
+    paths = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
+    own = {"KERAS_BACKEND": "tensorflow", "KERASFACE_ENGINE": "tensorflow", "PYTHONPATH": paths}
+    with open(folder / "making.log", "wb") as log:
+        _started.append(
+            subprocess.Popen(
+                [sys.executable, "-P", "-m", __name__],
+                env=os.environ | own | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # whoever ends the command does not end it
+            )
+        )
+
+
+def work_off() -> None:
+    """Makes the files of all networks on the list, unless another process is at it already."""
+    folder = make_engine_folder()
+    while (lock := take_lock(folder / ".making")) is not None:
+        with lock:
+            for entry in sorted((folder / "wanted").glob("*.json")):
+                try:
+                    _make_entry(json.loads(entry.read_text(encoding="utf-8")))
+                finally:
+                    entry.unlink(missing_ok=True)
+        if not any((folder / "wanted").glob("*.json")):  # put there by one who saw the lock taken
+            return
+
+
+def _make_entry(entry: dict) -> None:
+    precision, file = entry.pop("precision"), entry.pop("file")
+    source = NetworkSource(**entry, file=file and Path(file))
+    if not _is_there(source, precision) and (problem := make_file(source, precision)) is not None:
+        print(problem)
+
+
+def _is_there(source: NetworkSource, precision: str) -> bool:
+    try:
+        return read_engine_file(engine_path(source, precision), identity_of(source)) is not None
+    except UnusableFileError:
+        return False
+
+
+def _sole_maker(patience: float) -> Lock:
+    lock = take_lock(make_engine_folder() / ".making", patience=patience)
+    if lock is None:
+        raise TimeoutError(0, "another process has been making the engine's files for half an hour")
+    return lock
+
+
+def _refusal(source: NetworkSource, precision: str) -> Path:
+    return engine_path(source, precision).with_suffix(".refused")
+
+
+def _be_modest() -> None:
+    """Lets everything else on this machine go first, and ends at last whatever happens."""
+    import signal
+
+    if hasattr(os, "nice"):
+        os.nice(19)
+    if hasattr(signal, "alarm"):
+        signal.alarm(_LONGEST)
+
+
+if __name__ == "__main__":
+    _be_modest()
+    work_off()

@@ -1,0 +1,83 @@
+"""OpenVINO as an engine: networks compiled into files, which start in a tenth of a second and need no Keras.
+
+It computes on the processor. Its own packages report usage to the internet unless told not to: here they are never
+imported (`_without`).
+"""
+
+import importlib.metadata
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+
+from kerasface.models.engines.files import EngineFile
+from kerasface.models.engines.processor import processor_name
+
+_DEVICE = "CPU"
+_HINTS = {"float32": "f32", "bfloat16": "bf16"}
+_TELEMETRY = "openvino_telemetry"
+_CONVERTER = "openvino.tools.ovc"
+
+
+def versions() -> dict:
+    """Returns what a compiled network depends on beside what it was made of: the engine, and the processor."""
+    return {"openvino": importlib.metadata.version("openvino"), "processor": processor_name()}
+
+
+def loaded(file: EngineFile, precision: str) -> Callable[[np.ndarray], list[np.ndarray]]:
+    """Returns the network of a file as a function from images uint8 to its outputs, which the next call overwrites.
+
+    Raises:
+        RuntimeError: If OpenVINO does not take the file.
+    """
+    network = _core().import_model(io.BytesIO(file.compiled), _DEVICE, _settings(precision))
+    outputs = list(network.outputs)
+    return lambda images: [answers[output] for answers in [network(images)] for output in outputs]
+
+
+def compiled(model, precision: str) -> bytes:
+    """Compiles a functional Keras model; TensorFlow is awake.
+
+    Args:
+        model: The model, in float32.
+        precision: In which the network computes: `"float32"` or `"bfloat16"`.
+
+    Raises:
+        Exception: What OpenVINO raises of a model that it cannot take: it has many types.
+    """
+    from kerasface.models.engines.graphs import traced
+
+    with _without(_TELEMETRY):
+        from openvino.tools.ovc import convert_model
+
+        # From TensorFlow's graph, never through ONNX: tf2onnx rounds the scales of Resize so that sizes change.
+        converted = convert_model(traced(model))
+    return _core().compile_model(converted, _DEVICE, _settings(precision)).export_model().getvalue()
+
+
+@cache
+def _core():
+    # The converter is not needed here, and it is what imports the telemetry.
+    with _without(_CONVERTER, _TELEMETRY):
+        from openvino import Core
+
+    return Core()
+
+
+def _settings(precision: str) -> dict[str, object]:
+    return {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _HINTS[precision]}
+
+
+@contextmanager
+def _without(*modules: str) -> Iterator[None]:
+    """Makes modules look as if they were not installed while the block runs, unless they were imported before."""
+    hidden = [module for module in modules if module not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for module in hidden:
+            del sys.modules[module]
