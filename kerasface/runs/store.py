@@ -153,7 +153,9 @@ def load_model(path: Path, sha256: str, *, num_classes: int | None = None) -> "k
     # Seconds to import: a list of the models, or a network that an engine has, needs none of it.
     import keras
 
-    from kerasface.models import layers  # noqa: F401 - registers the layers that saved models may hold
+    # Which register the layers that saved models may hold.
+    from kerasface.models import layers  # noqa: F401
+    from kerasface.models.onnx import layers as layers_of_onnx  # noqa: F401
 
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)

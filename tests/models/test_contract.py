@@ -22,6 +22,8 @@ from kerasface.models.layers import (
     ReverseChannels,
 )
 from kerasface.models.mtcnn import build_onet, build_pnet, build_rnet
+from kerasface.models.onnx import layers as layers_of_onnx
+from kerasface.models.onnx.layers import Affine, Clip, Divide, Pad
 from kerasface.models.unet import build_encoder, build_unet
 
 
@@ -61,6 +63,10 @@ LAYERS = {
     ),
     "CosineLogits": (lambda **options: CosineLogits(num_classes=5, scale=16.0, **options), (3, 8), (3, 5)),
     "ReverseChannels": (ReverseChannels, (2, 4, 5, 3), (2, 4, 5, 3)),
+    "Affine": (lambda **options: Affine((1, 5, 3), (4, 1, 1), **options), (2, 4, 5, 3), (2, 4, 5, 3)),
+    "Clip": (lambda **options: Clip(-0.5, 0.5, **options), (2, 4, 5, 3), (2, 4, 5, 3)),
+    "Divide": (Divide, [(2, 4, 5, 3), (2, 1, 1, 3)], (2, 4, 5, 3)),
+    "Pad": (lambda **options: Pad(((1, 0), (0, 2), (0, 1)), "edge", **options), (2, 4, 5, 3), (2, 5, 7, 4)),
 }
 
 
@@ -172,6 +178,9 @@ def test_a_layer_computes_in_mixed_precision(layer_case):
 
 def test_every_layer_of_ours_keeps_the_contract():
     ours = {
-        name for name, found in vars(layers).items() if isinstance(found, type) and found.__module__ == layers.__name__
+        name
+        for module in (layers, layers_of_onnx)
+        for name, found in vars(module).items()
+        if isinstance(found, type) and found.__module__ == module.__name__
     }
     assert ours == set(LAYERS)

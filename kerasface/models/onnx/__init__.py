@@ -1,0 +1,1 @@
+"""ONNX files of others as functional Keras models."""
