@@ -398,6 +398,7 @@ EXEMPT = {
     "tasks.export.export_run": "a folder of pictures",
     "tasks.calls": "a photo of any kind, which `images.decoding.as_image` looks at: tests/test_front_door.py",
     "tasks.likeness.likeness": "people by name",
+    "tasks.measuring": "folders and numbers of photos, and crops that an embedder or a cache has cut",
     "evaluation.people_rates": "numbers of people, and scores that `checked_pairs` looks at",
     "tasks.identification.Identifier.rank": "what `search` has checked",
     "evaluation.reliability": "what ScoreCalibration.probability gave, checked all the same",

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kerasface.cli import main
+from kerasface.cli.evaluation import pairs as evaluate_pairs
 from kerasface.cli.evaluation import people as evaluate_people
 from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.detection import Face
@@ -32,6 +33,8 @@ class ColourFrontEnd:
             embedding_dim=EMBEDDING_DIM,
             precision="float32",
             normalizer=normalizer_of(fingerprint),
+            name="colors",
+            alignment="none",
         )
 
     def analyze(self, images, *, pick=None):
@@ -65,7 +68,8 @@ def people(tmp_path):
 def run(tmp_path, monkeypatch):
     """Function that runs `kerasface evaluate` in this process, in an empty folder, on made-up faces."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(evaluate_people, "_analyzer", lambda views: ColourFrontEnd())
+    for module in (evaluate_people, evaluate_pairs):
+        monkeypatch.setattr(module, "build_analyzer", lambda views: ColourFrontEnd())
     return lambda *words: CliRunner().invoke(main, ["evaluate", *map(str, words)])
 
 
@@ -125,6 +129,79 @@ def test_a_list_of_pairs_tells_the_rates_at_the_thresholds_that_ship(run, people
     text = run("verification", "--images", folder, "--pairs", "pairs.csv").stdout
     assert "0.1 % asked (threshold " in text
     assert "33 % (0 to 100 %) of pairs of different people match" in text
+
+
+@pytest.fixture
+def list_of_pairs(people, tmp_path):
+    """Folder and list of 12 people with two photos each: every first photo with its second one and with all others'."""
+    names = [f"P{number:02d}" for number in range(1, 13)]
+    folder = people(**{name: of(number, 1, 2) for number, name in enumerate(names, 1)})
+    rows = [f"{name}/0.png,{name}/1.png,1" for name in names]
+    rows += [f"{a}/0.png,{b}/1.png,0" for a in names for b in names if a != b]
+    (tmp_path / "pairs.csv").write_text("\n".join(["a,b,same", *rows]))
+    return ["verification", "--images", folder, "--pairs", "pairs.csv"]
+
+
+def test_errors_are_shown_by_what_is_known_of_the_photos_and_as_probabilities(run, list_of_pairs, tmp_path):
+    """The first six people wear glasses; one photo of P12 has no row."""
+    rows = [
+        f"P{number:02d}/{photo}.png,{'yes' if number <= 6 else 'no'}" for number in range(1, 13) for photo in (0, 1)
+    ]
+    (tmp_path / "known.csv").write_text("\n".join(["photo,glasses", *rows[:-1]]))
+    told = told_by(run(*list_of_pairs, "--slices", "known.csv", "--report", "report.html", "--json"))
+    assert told["slices"]["threshold"] == told["at_shipped_thresholds"]["0.001"]["threshold"]
+    by_word = {part["word"]: part for part in told["slices"]["attributes"]["glasses"]}
+    counts = {
+        word: (part["fmr"]["num_pairs"], part["fnmr"] and part["fnmr"]["num_pairs"]) for word, part in by_word.items()
+    }
+    assert counts == {"no": (25, 5), "yes": (30, 6), "one of each": (66, None), None: (11, 1)}
+    assert {"side of the face in pixels", "turn of the head in degrees"} <= set(told["slices"]["attributes"])
+    assert "ships for this embedder" in told["calibration_note"]
+    assert told["calibration"]["ece_low"] <= told["calibration"]["ece"] <= told["calibration"]["ece_high"]
+    with open("report.html", encoding="utf-8") as file:
+        report = file.read()
+    assert "By what is known of the photos" in report
+    assert "Scores as probabilities" in report
+    text = run(*list_of_pairs, "--slices", "known.csv").stdout
+    assert "glasses one of each: FMR 0 % (0 to 5.5 %) of 66, FNMR -" in text
+    assert "on these pairs" in text
+
+
+def test_another_embedder_is_compared_on_the_same_pairs(run, list_of_pairs, monkeypatch):
+    """The other one sees of every face the first numbers alone, and some noise."""
+
+    def embed(crops):
+        noise = np.random.default_rng(crops[:, 0, 0, 0]).normal(size=(len(crops), 3))
+        return (noise / np.linalg.norm(noise, axis=1, keepdims=True)).astype("f4")
+
+    other = SimpleNamespace(
+        fingerprint="noise", embedding_dim=3, precision="float32", normalizer=None, name="noise", alignment="none"
+    )
+    other.crop, other.embed = (lambda image, face: image), embed
+    monkeypatch.setattr(evaluate_pairs, "_embedder", lambda name, runs, analyzer: other)
+    told = told_by(run(*list_of_pairs, "--compare", "noise", "--report", "report.html", "--json"))["comparison"]
+    assert (told["a"], told["b"], told["scores"]) == ("colors", "noise", {"a": "normalized score", "b": "cosine"})
+    (at,) = told["comparisons"]  # 132 pairs of different people
+    assert (at["fmr"], at["fnmr"]["a"], at["better"]) == (0.1, 0.0, "a")
+    text = run(*list_of_pairs, "--compare", "noise").stdout
+    assert "A is colors, B is noise:" in text
+    assert "at 10 % of different people: A (colors) makes fewer errors. It refuses 0.00" in text
+    with open("report.html", encoding="utf-8") as file:
+        assert "Next to the other model" in file.read()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("--compare", "absent"), 1, "absent"),
+        (("--slices", "absent.csv"), 1, "absent.csv: Cannot be read"),
+        (("--pairs", "all", "--compare", "2"), 2, "take a list of pairs"),
+    ],
+)
+def test_what_cannot_be_compared_or_sliced_is_refused(run, list_of_pairs, words, code, sentence):
+    result = run(*list_of_pairs, *words)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert sentence in result.stderr
 
 
 def test_who_is_given_to_strangers_as_a_name(run, people):

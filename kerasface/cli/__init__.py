@@ -5,7 +5,8 @@ import click
 from kerasface import __version__
 from kerasface.cli.app import app
 from kerasface.cli.evaluation.commands import evaluate
-from kerasface.cli.evaluation.people import identification, population, verification
+from kerasface.cli.evaluation.pairs import verification
+from kerasface.cli.evaluation.people import identification, population
 from kerasface.cli.gallery import cluster, enroll, identify
 from kerasface.cli.inspection.activations import activations
 from kerasface.cli.inspection.attribution import attribution, match

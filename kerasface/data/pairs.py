@@ -1,19 +1,17 @@
 """Reads lists of verification pairs: in the format of Labeled Faces in the Wild (LFW), or a table with a header."""
 
-import csv
-import io
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from kerasface.data.tables import TableError, table_rows
 from kerasface.files.paths import read_text, user_path
 
 _COLUMNS = ("a", "b", "same")
-_DELIMITERS = ("\t", ";", ",")
 _YES, _NO = ("1", "true", "yes", "same", "y", "t"), ("0", "false", "no", "different", "n", "f")
 
 
@@ -143,29 +141,11 @@ def persons_of(pairs: Sequence[Pair], paths: Sequence[Path]) -> tuple[list[str],
     return [paths[first].stem for first in np.unique(labels, return_index=True)[1]], labels
 
 
-def with_folds(pairs: Sequence[Pair], num_folds: int = 5) -> list[Pair]:
-    """Deals a list of one fold out into several, by the person on the first photo; others stay as they are.
-
-    Whoever is there is judged by a threshold that comes from the others.
-
-    Raises:
-        PairsError: If the same person is first in every pair.
-    """
-    if len({pair.fold for pair in pairs}) > 1:
-        return list(pairs)
-    paths = sorted({path for pair in pairs for path in (pair.path_a, pair.path_b)})
-    person = dict(zip(paths, persons_of(pairs, paths)[1].tolist(), strict=True))
-    people, first = np.unique([person[pair.path_a] for pair in pairs], return_inverse=True)
-    if len(people) < 2:
-        raise PairsError(
-            "Pairs without folds are judged in parts by the person on the first photo, which takes two people or more. "
-            f"Received: {len(pairs)} pairs of {len(people)}. Swap the photos of some pairs, or give a column fold."
-        )
-    return [replace(pair, fold=int(number)) for pair, number in zip(pairs, first % num_folds, strict=True)]
-
-
 def _read_table(file: str | os.PathLike, text: str, images_dir: Path) -> list[Pair]:
-    rows = list(_rows(file, text))
+    try:
+        rows = list(table_rows(file, text))
+    except TableError as error:
+        raise PairsError(str(error)) from error
     columns = [cell.casefold() for cell in rows[0][1]]
     is_header = set(_COLUMNS) <= set(columns)
     if not is_header and len(columns) in (3, 4) and _same(columns[2]) is not None:  # no header: the first row is a pair
@@ -204,22 +184,6 @@ def _same(text: str) -> bool | None:
     if re.fullmatch(r"[01][.,]0*", word):
         word = word[0]
     return True if word in _YES else False if word in _NO else None
-
-
-def _rows(file: str | os.PathLike, text: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a table that are not empty, each with the number of its line."""
-    skipped = 0
-    if stated := re.match(r"\s*sep=(.)[ \t]*\r?\n", text):  # a line by which spreadsheets tell their delimiter
-        skipped, text = stated[0].count("\n"), text[stated.end() :]
-    first = text.lstrip().partition("\n")[0]
-    delimiter = stated[1] if stated else max(_DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text), skipinitialspace=delimiter != "\t", delimiter=delimiter)
-    try:
-        for cells in reader:
-            if any(stripped := [cell.strip() for cell in cells]):
-                yield skipped + reader.line_num, stripped
-    except csv.Error as error:
-        raise PairsError(f"{file}, line {skipped + reader.line_num}: No row of a table: {error}.") from error
 
 
 def _is_table(text: str) -> bool:

@@ -1,9 +1,13 @@
-"""What scores of labelled pairs must fulfil before anything is computed from them."""
+"""Labelled pairs: how they are drawn of photos of people, and what they must fulfil before anything is computed."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasface.arrays import as_numbers
+
+# Somebody with a hundred photos has 4,950 genuine pairs, and would outweigh everybody else.
+_GENUINE_PER_PERSON = 20
+_MAX_IMPOSTORS = 200_000  # impostor pairs drawn: 200 of them lie above the threshold of an FMR of 0.1 %
 
 
 def checked_scores(scores: ArrayLike, name: str, *, keep_precision: bool = False) -> np.ndarray:
@@ -67,3 +71,31 @@ def checked_folds(folds: ArrayLike, num_pairs: int) -> np.ndarray:
             f"Received: folds of shape {folds.shape}, {len(np.unique(folds))} distinct, for {num_pairs} scores."
         )
     return folds
+
+
+def drawn_pairs(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws the pairs that are judged: at most 20 genuine ones of each person, and 200,000 impostor pairs.
+
+    Args:
+        labels: Who is on each photo, integers, `(num_photos,)`.
+        seed: Of the draw.
+
+    Returns:
+        Indices of the first and of the second images, int64, `(num_pairs,)` both; no pair twice.
+    """
+    generator = np.random.default_rng(seed)
+    pairs = []
+    for person in np.flatnonzero(np.bincount(labels) >= 2):
+        rows = np.flatnonzero(labels == person)
+        own = np.stack(np.triu_indices(len(rows), 1), axis=1)
+        pairs.append(rows[generator.permutation(own)[:_GENUINE_PER_PERSON]])
+    count = len(labels)
+    if count * (count - 1) // 2 <= 2 * _MAX_IMPOSTORS:
+        others = np.stack(np.triu_indices(count, 1), axis=1)
+    else:
+        drawn = np.sort(generator.integers(count, size=(2 * _MAX_IMPOSTORS, 2)), axis=1)
+        others = np.unique(drawn[drawn[:, 0] < drawn[:, 1]], axis=0)
+    others = others[labels[others[:, 0]] != labels[others[:, 1]]]
+    pairs.append(generator.permutation(others)[:_MAX_IMPOSTORS])
+    first, second = np.concatenate(pairs).T
+    return first, second

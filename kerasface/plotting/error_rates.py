@@ -148,7 +148,7 @@ def slices(parts: Sequence[Slice], attribute: str) -> go.Figure:
     """
     if not parts:
         raise ValueError("A figure of slices needs at least one. Received: parts=[].")
-    names = [_interval_name(part) for part in parts]
+    names = [html.escape(part.name) for part in parts]
     figure = go.Figure(
         [
             _rates(names, [part.fnmr for part in parts], "one person, refused", ACCEPT, "y"),
@@ -278,14 +278,6 @@ def _interval(points: Sequence[TarAtFmr | CountedRate]) -> dict:
         "arrayminus": [max(point.value - point.low, 0) for point in points],
         "thickness": 1.5,
     }
-
-
-def _interval_name(part: Slice) -> str:
-    if part.low is None:
-        return "not measured"
-    if part.low == part.high:
-        return f"{part.low:.3g}"
-    return f"{part.low:.3g} to {part.high:.3g}"
 
 
 def _share_axis(rates: Sequence[CountedRate | None]) -> dict:

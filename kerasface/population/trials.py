@@ -1,40 +1,14 @@
-"""Lists of pairs and searches among strangers at the thresholds that ship: by people."""
+"""Searches among strangers at the threshold that ships: by people."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from kerasface.data.pairs import Pair, persons_of
 from kerasface.evaluation.identification import OpenSetTrial, search_trial
-from kerasface.evaluation.people_rates import NamedForStrangers, ThresholdRates, rates_of_pairs
+from kerasface.evaluation.people_rates import NamedForStrangers
 from kerasface.faces.rates.operating_points import search_point
-from kerasface.population.judging import ASKED, shipped_thresholds
 
 _FPIR = 0.01
-
-
-def rates_of_list(pairs: Sequence[Pair], scores: ArrayLike, fingerprint: str) -> dict[float, ThresholdRates]:
-    """Measures what the shipped thresholds lead to on a list of pairs.
-
-    Args:
-        pairs: Those that could be scored.
-        scores: Theirs, normalized, `(num_pairs,)`.
-        fingerprint: `FaceEmbedder.fingerprint` of the embedder.
-
-    Returns:
-        For each rate that can be asked for, what happens at its threshold; intervals come from resampling people.
-    """
-    paths = sorted({path for pair in pairs for path in (pair.path_a, pair.path_b)})
-    person_of = dict(zip(paths, persons_of(pairs, paths)[1].tolist(), strict=True))
-    rates = rates_of_pairs(
-        scores,
-        [pair.same for pair in pairs],
-        [person_of[pair.path_a] for pair in pairs],
-        [person_of[pair.path_b] for pair in pairs],
-        shipped_thresholds(fingerprint),
-    )
-    return dict(zip(ASKED, rates, strict=True))
 
 
 def named_for_strangers(trial: OpenSetTrial, fingerprint: str, names: Sequence[str]) -> NamedForStrangers:

@@ -1,13 +1,11 @@
-"""What was measured about verification, identification or classification, as one HTML document with its figures."""
+"""What was measured about identification or classification, as one HTML document with its figures."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from kerasface.data.trials.classes import NamedPictures
-from kerasface.evaluation.calibration import ScoreCalibration
 from kerasface.evaluation.classification_report import (
     ClassificationReport,
     CountedShare,
@@ -23,79 +21,17 @@ from kerasface.evaluation.identification import (
     search_trial,
 )
 from kerasface.evaluation.names import as_name
-from kerasface.evaluation.people_rates import NamedForStrangers, ThresholdRates
-from kerasface.evaluation.verification import TarAtFmr, VerificationReport, roc
-from kerasface.plotting.calibration import calibration_curve, pair_reliability
+from kerasface.evaluation.people_rates import NamedForStrangers
+from kerasface.evaluation.verification import TarAtFmr
 from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
-from kerasface.plotting.error_rates import cmc_curve, det_curve, fnir_against_fpir, roc_curve, score_histogram
+from kerasface.plotting.error_rates import cmc_curve, fnir_against_fpir
 from kerasface.plotting.people import own_rates_figure
 from kerasface.plotting.style import escaped
 from kerasface.reports.document import document, facts_row, figure_html, notes_list, table
-from kerasface.reports.people import rates_table
-from kerasface.terminal.words import share
+from kerasface.terminal.words import points, share
 
 _MAX_CLASSES = 1000  # listed
 _MAX_LISTED = 24  # mistakes
-
-
-def verification_document(
-    title: str,
-    report: VerificationReport,
-    scores: ArrayLike,
-    same: ArrayLike,
-    *,
-    calibration: ScoreCalibration | None = None,
-    shipped: Sequence[tuple[float, ThresholdRates]] = (),
-    notes: Sequence[str] = (),
-    score_name: str = "score",
-) -> str:
-    """Returns the report of labelled pairs as HTML that needs no network.
-
-    Args:
-        title: Its heading.
-        report: The rates.
-        scores: Those of the scored pairs, `(num_scored,)`.
-        same: Whether each pair is genuine.
-        calibration: Of the embedder, drawn if given.
-        shipped: False match rates asked for, and what happens at the thresholds that ship for them.
-        notes: What must be said, in sentences.
-        score_name: What the scores are called.
-    """
-    scores, same = np.asarray(scores, dtype=np.float64), np.asarray(same, dtype=bool)
-    curve = roc(scores, same)
-    facts = {
-        "accuracy": share(report.accuracy_mean, 2),
-        "AUC": f"{report.auc:.5f}",
-        "equal error rate": share(report.eer, 2),
-        "pairs": f"{report.num_pairs:,}",
-        "failed": f"{report.num_failed:,}",
-    }
-    rows = [_row(f"FMR {share(float(fmr))}", tar, "impostor pairs") for fmr, tar in report.tar_at_fmr.items()]
-    heads = ["at", "genuine pairs accepted", "95 % interval", f"from a {score_name} of", "supported"]
-    believed = []
-    if calibration is not None:
-        believed = [
-            f"<p>{calibration.method.capitalize()}, fitted on {calibration.data}: calibration error "
-            f"{share(calibration.ece)} ({share(calibration.ece_low)} to {share(calibration.ece_high)}).</p>",
-            figure_html(pair_reliability(calibration)),
-        ]
-        if scores.min() < scores.max():
-            curve_of_scores = calibration_curve(calibration, scores.min(), scores.max(), report.threshold)
-            believed.insert(1, figure_html(curve_of_scores))
-    return document(
-        title,
-        {
-            "": [facts_row(facts), notes_list(notes)],
-            "Error rates": [
-                table(heads, rows),
-                figure_html(roc_curve(curve, report.tar_at_fmr, score_name=score_name)),
-            ],
-            "At the thresholds that ship": [rates_table(shipped)] if shipped else [],
-            "One error against the other": [figure_html(det_curve(curve, report.eer, score_name=score_name))],
-            "Scores": [figure_html(score_histogram(scores, same, report.threshold, score_name=score_name))],
-            "Scores as probabilities": believed,
-        },
-    )
 
 
 def identification_document(
@@ -124,7 +60,7 @@ def identification_document(
         "strangers": f"{report.num_unknown:,}",
         "photos failed": f"{report.num_failed:,}",
     }
-    rates = [_row(f"FPIR {share(float(fpir), 0)}", part, "strangers") for fpir, part in report.fnir_at_fpir.items()]
+    rates = [rate_row(f"FPIR {share(float(fpir), 0)}", part, "strangers") for fpir, part in report.fnir_at_fpir.items()]
     checked = [
         (
             f"{check.gallery_size:,} people",
@@ -241,17 +177,12 @@ def classifier_verdict(comparison: ClassifierComparison, names: tuple[str, str])
     return f"{names['ab'.index(comparison.better)]} makes fewer errors. {rates}"
 
 
-def points(rate: float) -> str:
-    """A difference of two rates in percentage points, two digits."""
-    rounded = round(100 * rate, 2) or 0.0  # no minus before nothing
-    return f"{rounded:.2f}".replace("-", "\N{MINUS SIGN}")
-
-
 def _counted_row(part: CountedShare) -> tuple[str, ...]:
     return share(part.value, 2), f"{share(part.low, 2)} to {share(part.high, 2)}", f"{part.num_pictures:,}"
 
 
-def _row(rate: str, part: TarAtFmr | FnirAtFpir, of_whom: str) -> tuple[str, ...]:
+def rate_row(rate: str, part: TarAtFmr | FnirAtFpir, of_whom: str) -> tuple[str, ...]:
+    """A row of a table: what is reached at a rate, and whether there are enough of whom it takes to speak of it."""
     return (
         rate,
         share(part.value, 2),

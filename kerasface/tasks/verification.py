@@ -1,13 +1,11 @@
 """Verification 1:1: do two photos show the same person?"""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kerasface.data.cache.embeddings import embed_photos
-from kerasface.data.pairs import Pair
 from kerasface.evaluation.calibration import ScoreCalibration
 from kerasface.evaluation.normalization import normalized_scores
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
@@ -180,51 +178,6 @@ def unusual_note(names: Sequence[str]) -> str:
     """Says of photos that their faces are outside what error rates were measured on; begins with a space."""
     whose = f"The face in {names[0]} is" if len(names) == 1 else "Both faces are"
     return f" {whose} unlike those that the error rates were measured on: how often a stranger matches is not known."
-
-
-@dataclass(frozen=True, eq=False)
-class ScoredPairs:
-    """The scores of labelled pairs.
-
-    Attributes:
-        pairs: The pairs that could be scored.
-        scores: Their cosines, float64, shape `(len(pairs),)`.
-        normalized: Their normalized scores, float64, same shape.
-        failed: `(pair, reason)` of the others.
-    """
-
-    pairs: list[Pair]
-    scores: np.ndarray
-    normalized: np.ndarray
-    failed: list[tuple[Pair, str]]
-
-
-def score_pairs(
-    pairs: Sequence[Pair], analyzer: FaceAnalyzer, *, on_progress: Callable[[int, int], None] | None = None
-) -> ScoredPairs:
-    """Scores labelled pairs of photo files; each photo is read once, its face nearest the centre counts.
-
-    Args:
-        pairs: The pairs.
-        analyzer: The face front end.
-        on_progress: Called with the number of photos done and their total.
-    """
-    paths = sorted({path for pair in pairs for path in (pair.path_a, pair.path_b)})
-    embedded = embed_photos(paths, analyzer, central_only=True, on_progress=on_progress)
-    row_of = {path: row for row, path in enumerate(embedded.paths)}
-    reason_of = dict(embedded.rejected)
-    scored, failed = [], []
-    for pair in pairs:
-        lost = [path for path in (pair.path_a, pair.path_b) if path in reason_of]
-        if lost:
-            failed.append((pair, "; ".join(reason_of[path] for path in lost)))
-        else:
-            scored.append(pair)
-    rows = np.array([(row_of[pair.path_a], row_of[pair.path_b]) for pair in scored], dtype=np.int64).reshape(-1, 2)
-    first, second = (embedded.embeddings[column].astype(np.float64) for column in rows.T)
-    scores = np.sum(first * second, axis=1)
-    statistics = analyzer.embedder.normalizer.statistics(embedded.embeddings)
-    return ScoredPairs(scored, scores, normalized_scores(scores, *(statistics[column] for column in rows.T)), failed)
 
 
 def _picked(name: str, faces: list[AnalyzedFace], number: int | None) -> AnalyzedFace | None:

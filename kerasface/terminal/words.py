@@ -21,3 +21,9 @@ def percent_of(rate: float) -> str:
 def share(value: float | None, digits: int = 1) -> str:
     """A fraction in per cent, or a dash."""
     return "-" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def points(rate: float) -> str:
+    """A difference of two rates in percentage points, two digits."""
+    rounded = round(100 * rate, 2) or 0.0  # no minus before nothing
+    return f"{rounded:.2f}".replace("-", "\N{MINUS SIGN}")

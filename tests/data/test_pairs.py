@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasface.data.pairs import Pair, PairsError, check_images, missing_images, persons_of, read_pairs, with_folds
+from kerasface.data.pairs import Pair, PairsError, check_images, missing_images, persons_of, read_pairs
 
 TWO_FOLDS = "2\t1\nAda\t1\t2\nAda\t1\tBob\t12\nBob\t3\t4\nBob\t3\tEve\t1\n"
 
@@ -146,15 +146,6 @@ def test_people_are_folders_where_the_pairs_agree_and_else_what_they_join(write)
 
     assert people("ada/1,ada/2,1\nada/3,bob/4,0\n") == {"1": "ada", "2": "ada", "3": "ada", "4": "bob"}
     assert people("1,2,1\n2,3,1\n4,5,0\n") == {"1": "1", "2": "1", "3": "1", "4": "4", "5": "5"}
-
-
-def test_one_fold_is_dealt_out_by_the_person_on_the_first_photo(write):
-    pairs = read_pairs(write("a,b,same\nada/1,ada/2,1\nada/3,bob/4,0\nbob/4,bob/5,1\n"), "photos")
-    assert [pair.fold for pair in with_folds(pairs)] == [0, 0, 1]
-    told = read_pairs(write(TWO_FOLDS), "photos")
-    assert with_folds(told) == told
-    with pytest.raises(PairsError, match="two people or more"):
-        with_folds(pairs[:2])
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from streamlit.testing.v1 import AppTest
 from kerasface.evaluation.classification import OpenSet, OpenSetCurve
 from kerasface.evaluation.comparison import Difference, McNemar, PairComparison
 from kerasface.population import judging
-from pages.parts.evaluate import data as evaluate_data
+from kerasface.reports.verification import pair_verdict
+from kerasface.tasks.measuring.pairs import pairs_of_people, score_pairs
+from kerasface.tasks.measuring.people import Embedded
 from pages.parts.evaluate import sources as evaluate_sources
-from pages.parts.evaluate.compare import verdict
-from pages.parts.evaluate.data import Embedded, pairs_of_people, score
 from pages.parts.evaluate.sample import MAX_SIMULATED, simulated_embeddings, simulated_people
 from tests.conftest import settle
 
@@ -46,11 +46,12 @@ def made_up(monkeypatch):
             Embedded(
                 model.name,
                 "",
+                None,
                 rows,
                 vectors,
                 {"side of the face in pixels": side},
-                lambda photos: {photo: grey for photo in photos if rows[photo] >= 0},
                 reasons,
+                lambda photos: {photo: grey for photo in photos if rows[photo] >= 0},
             )
             for model in models
         ]
@@ -116,7 +117,7 @@ def text_of(page):
 def sample_scores():
     """Scores of the sample and whether each pair is of one person."""
     people = simulated_people(100)
-    scored = score(pairs_of_people(people, MAX_SIMULATED), simulated_embeddings(people, "Model A"))
+    scored = score_pairs(pairs_of_people(people, MAX_SIMULATED), simulated_embeddings(people, "Model A"))
     return scored.scores, scored.listed.same
 
 
@@ -201,11 +202,12 @@ def test_what_cannot_be_measured_is_a_sentence(open_at, tmp_path):
     write_people(tmp_path / "people", [2, 2])
     write_people(tmp_path / "singles", [1, 1])
     (tmp_path / "wrong.txt").write_text("1\t1\nAnn\t1\nAnn\t1\tBob\t2\n", encoding="utf-8")
+    (tmp_path / "missing.csv").write_text("a,b,same\nAnn/1.jpg,Ann/2.jpg,1\n", encoding="utf-8")
     page = open_at(pairs_of="Pairs file")
     for kind, paths, sentence in (
         ("Pairs file", {"pairs_file": "no.txt", "pairs_images": "people"}, "Cannot be read"),
         ("Pairs file", {"pairs_file": "wrong.txt", "pairs_images": "people"}, r"A genuine pair is\: name i j"),
-        ("Pairs file", {"pairs_file": "wrong.txt", "pairs_images": "nowhere"}, "is not a folder"),
+        ("Pairs file", {"pairs_file": "missing.csv", "pairs_images": "nowhere"}, "does not exist"),
         ("Folder per person", {"people_folder": "nowhere"}, "does not exist"),
         ("Folder per person", {"people_folder": "singles"}, "one of them with two photos"),
         ("Embeddings", {"vectors_file": "wrong.txt"}, "no file of embeddings"),
@@ -281,11 +283,10 @@ def test_a_cosine_beside_a_normalized_score_is_called_one(open_at, tmp_path, mon
 
     def embed_two(people, models, report):
         first, *others = embed(people, models, report)
-        return [first, *(replace(other, fingerprint="with a cohort") for other in others)]
+        return [first, *(replace(other, normalizer=cohort) for other in others)]
 
     cohort = SimpleNamespace(statistics=lambda embeddings: np.tile([0.5, 0.1], (len(embeddings), 1)))
     monkeypatch.setattr(evaluate_sources, "embed_people", embed_two)
-    monkeypatch.setattr(evaluate_data, "normalizer_of", lambda fingerprint: cohort if fingerprint else None)
     folder = write_people(tmp_path / "people", [3] * 15)
     page = typed(open_at(question="Compare", comparison_on="Folder per person"), people_folder=folder)
     button(page, "Compare").click().run()
@@ -301,7 +302,7 @@ def compared(better, value, low, high, only_a, only_b, p_value):
     test = McNemar(only_a, only_b, p_value)
     found = PairComparison(0.01, 0.5, 0.6, rate, rate, rate, test, 1000, 3000, 90)
     assert found.better == better
-    return verdict(found, ("six", "two")).replace("\N{NO-BREAK SPACE}", " ")
+    return " ".join(pair_verdict(found, ("six", "two"))).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_verdict_says_who_is_better_by_how_much_or_that_nothing_can_be_said():

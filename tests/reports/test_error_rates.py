@@ -4,31 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from kerasface.evaluation.calibration import fit_calibration
 from kerasface.evaluation.identification import OpenSetTrial, check_thresholds, evaluate_identification
-from kerasface.evaluation.verification import evaluate_verification
-from kerasface.reports.error_rates import curves_of, identification_document, verification_document
+from kerasface.reports.error_rates import curves_of, identification_document
 
 
 def unit(rows):
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
-def test_a_verification_is_reported_with_its_figures():
-    generator = np.random.default_rng(0)
-    same = np.tile([True] * 60 + [False] * 60, 3)
-    scores = np.where(same, generator.normal(0.6, 0.1, same.size), generator.normal(0.3, 0.1, same.size))
-    folds = np.repeat([0, 1, 2], 120)
-    report = evaluate_verification(scores, same, folds, num_failed=4, bootstrap=20)
-    calibration = fit_calibration(scores, same, folds, data="made-up pairs", date="2026-01-01", bootstrap=20)
-    text = verification_document("<b>Pairs</b>", report, scores, same, calibration=calibration)
-    assert "&lt;b&gt;Pairs&lt;/b&gt;" in text
-    assert f"{100 * report.accuracy_mean:.2f}" in text
-    assert "too few impostor pairs" in text  # 180 are too few for 0.1 %
-    assert "made-up pairs" in text
-    assert text.count("Plotly.newPlot(") == 5
-    without = verification_document("Pairs", report, scores, same)
-    assert "Scores as probabilities" not in without
 
 
 def test_an_identification_is_reported_with_its_figures():

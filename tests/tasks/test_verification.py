@@ -14,7 +14,7 @@ from kerasface.faces.detection import Face
 from kerasface.faces.quality import MIN_SIDE
 from kerasface.faces.rates.operating_points import operating_point
 from kerasface.images.decoding import decode
-from kerasface.tasks.verification import score_pairs, verify
+from kerasface.tasks.verification import verify
 
 BLANK = np.full((120, 160, 3), 180, dtype=np.uint8)
 # Crops of middling brightness, sharp everywhere; and without any edge.
@@ -269,29 +269,3 @@ def test_strangers_do_not_match_and_friends_match(lfw_dir, analyzer):
         decided = [result.decision for result in verdicts if result.decision in ("match", "no_match")]
         assert len(decided) >= 9
         assert decided.count("match" if same else "no_match") >= len(decided) - (2 if same else 0)
-
-
-def write_person(root, name, number, image):
-    from PIL import Image
-
-    (root / name).mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(root / name / f"{name}_{number:04d}.jpg", quality=95)
-
-
-def test_pairs_are_scored_and_lost_ones_listed(head, portrait, analyzer, tmp_path):
-    write_person(tmp_path, "Eileen", 1, head)
-    write_person(tmp_path, "Eileen", 2, portrait)
-    write_person(tmp_path, "Wall", 1, BLANK)
-    (tmp_path / "pairs.txt").write_text("1\t2\nEileen\t1\t2\nEileen\t2\t3\nEileen\t1\tWall\t1\nEileen\t2\tWall\t9\n")
-    pairs = read_pairs(tmp_path / "pairs.txt", tmp_path)
-    told = []
-    scored = score_pairs(pairs, analyzer, on_progress=lambda *counts: told.append(counts))
-    assert scored.pairs == pairs[:1]
-    assert scored.scores.dtype == np.float64
-    assert scored.scores == pytest.approx([verify(head, portrait, analyzer).score], abs=0.02)  # JPEG
-    assert [pair for pair, _ in scored.failed] == pairs[1:]
-    reasons = [reason for _, reason in scored.failed]
-    assert "Eileen_0003.jpg" in reasons[0]
-    assert "no face was found" in reasons[1]
-    assert "Wall_0009.jpg" in reasons[2]
-    assert told[-1] == (5, 5)

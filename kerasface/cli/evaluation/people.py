@@ -1,4 +1,4 @@
-"""Commands that measure who is told from whom: pairs of photos, searches among strangers, a folder of people."""
+"""Commands that measure who is taken for whom: searches among strangers, and a folder of people."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,90 +13,8 @@ from kerasface.cli.output import JSON, VIEWS, errors, print_json, stopwatch
 from kerasface.cli.people.commands import public_points
 from kerasface.terminal.errors import is_answer, one_line
 from kerasface.terminal.progress import progress_bars
-from kerasface.terminal.words import counted, percent_of
+from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
-
-_ALL = Path("all")
-
-
-@click.command()
-@click.option("--images", required=True, type=UserPath(), help="Folder with the photos of the pairs.")
-@click.option(
-    "--pairs",
-    required=True,
-    type=UserPath(),
-    help="List of pairs: a table, or LFW's format. Or `all`: every pair of photos of a folder per person.",
-)
-@VIEWS
-@REPORT
-@JSON
-def verification(images, pairs, views, report_file, as_json) -> None:
-    """Measure 1:1 verification on labelled pairs, by the protocol of LFW, or on all pairs of a folder per person.
-
-    PAIRS is a table with the header a,b,same: two files in IMAGES, and 1 or 0; a column fold is optional, and so is the
-    header. Or it is in LFW's format, where `Name 7` is IMAGES/Name/Name_0007.jpg. Where a photo has several faces, the
-    one nearest its centre counts. A pair that cannot be scored counts as wrong.
-
-    With --pairs all, every two photos of IMAGES, a folder with a folder per person, are a pair: what the thresholds
-    that ship lead to, who is taken for others far more often than asked, and which two people are.
-    """
-    if pairs == _ALL and not pairs.exists():
-        _judge_folder(images, views, report_file, as_json)
-        return
-    with errors():
-        from kerasface.data.pairs import PairsError, check_images, read_pairs, with_folds
-        from kerasface.evaluation.verification import evaluate_verification
-        from kerasface.models.runtime import device_name
-        from kerasface.population.trials import rates_of_list
-        from kerasface.tasks.verification import score_pairs
-
-        read = read_pairs(pairs, images)
-        check_images(read, images)
-        listed = with_folds(read)
-        analyzer = _analyzer(views)
-        with progress_bars() as report, stopwatch() as seconds:
-            scored = score_pairs(listed, analyzer, on_progress=lambda done, total: report("photos", done, total))
-        if len(scored.failed) == len(scored.pairs):
-            raise PairsError(f"None of the {len(listed):,} pairs can be scored. The first: {scored.failed[0][1]}")
-        same = [pair.same for pair in scored.pairs]
-        folds = [pair.fold for pair in scored.pairs]
-        result = evaluate_verification(scored.normalized, same, folds, num_failed=len(scored.failed))
-        shipped = rates_of_list(scored.pairs, scored.normalized, analyzer.embedder.fingerprint)
-        if report_file:
-            from kerasface.evaluation.calibration import NORMALIZED, SCORE_NAMES
-            from kerasface.faces.rates.operating_points import pair_calibration
-            from kerasface.reports.error_rates import verification_document
-
-            calibration = pair_calibration(analyzer.embedder.fingerprint)
-            title = f"Verification: {pairs}"
-            write_report(
-                report_file,
-                verification_document(
-                    title,
-                    result,
-                    scored.normalized,
-                    same,
-                    calibration=calibration,
-                    shipped=list(shipped.items()),
-                    score_name=SCORE_NAMES[NORMALIZED],
-                ),
-            )
-    failed = [{"line": pair.line, "reason": reason} for pair, reason in scored.failed]
-    if as_json:
-        at_shipped = {str(asked): at.to_dict() for asked, at in shipped.items()}
-        told = {"at_shipped_thresholds": at_shipped, "failed": failed, **_device(analyzer, seconds)}
-        print_json({**result.to_dict(), **told})
-        return
-    click.echo(f"accuracy {result.accuracy_mean:.2%} +- {result.accuracy_se:.2%}, {counted(result.num_pairs, 'pair')}")
-    click.echo(f"AUC {result.auc:.5f}, equal error rate {result.eer:.2%}, threshold {result.threshold:.4f}")
-    for fmr, tar in result.tar_at_fmr.items():
-        doubt = "" if tar.supported else "  (too few impostor pairs to speak of this rate)"
-        click.echo(f"TAR at FMR {float(fmr):.1%}: {tar.value:.2%} (95 % {tar.low:.2%} to {tar.high:.2%}){doubt}")
-    for asked, at in shipped.items():
-        click.echo(_at_shipped(asked, at))
-    click.echo(f"{counted(result.num_failed, 'pair')} failed, {device_name()}, {seconds():.0f} s")
-    for line in failed[:10]:
-        click.echo(f"  line {line['line']}: {line['reason']}")
 
 
 @click.command()
@@ -118,7 +36,7 @@ def identification(images, views, report_file, as_json) -> None:
         from kerasface.models.runtime import device_name
         from kerasface.population.trials import named_for_strangers
 
-        analyzer = _analyzer(views)
+        analyzer = build_analyzer(views)
         with progress_bars() as report, stopwatch() as seconds:
             trial, rejected = open_set_trial(
                 images, analyzer, on_progress=lambda done, total: report("photos", done, total)
@@ -138,7 +56,7 @@ def identification(images, views, report_file, as_json) -> None:
             "people_over_ten_times": taken.to_dict(),
             "failed": failed,
         }
-        print_json({**result.to_dict(), **told, **_device(analyzer, seconds)})
+        print_json({**result.to_dict(), **told, **used_device(analyzer, seconds)})
         return
     click.echo(
         f"{counted(result.gallery_size, 'person', 'people')} enrolled with one photo each, "
@@ -194,10 +112,10 @@ def population(folder, part_file, gallery, views, report_file, as_json) -> None:
     where its rate holds for them, and lowered only where they are enough to say so. No photo and no embedding of these
     people is kept.
     """
-    _judge_folder(folder, views, report_file, as_json, part_file, gallery)
+    judge_folder(folder, views, report_file, as_json, part_file, gallery)
 
 
-def _judge_folder(
+def judge_folder(
     folder: Path, views: str, report_file: Path | None, as_json: bool, part_file=None, gallery=None
 ) -> None:
     """Judges a folder of people over all pairs of photos; draws a part of a cohort, keeps thresholds in a gallery."""
@@ -210,7 +128,7 @@ def _judge_folder(
         from kerasface.population.sentences import sentences_of
 
         name, today = part_name(part_file) if part_file else "", date.today().isoformat()
-        analyzer, extension, kept, refusals = _analyzer(views), None, None, []
+        analyzer, extension, kept, refusals = build_analyzer(views), None, None, []
         fingerprint = analyzer.embedder.fingerprint
         if gallery:  # refused before the work
             size = analyzer.embedder.embedding_dim
@@ -245,7 +163,7 @@ def _judge_folder(
         drawn = {"extension": {"file": str(part_file), **extension.to_dict()}} if extension else {}
         own = {"kept": {"gallery": str(gallery), **public_points(kept)}} if kept else {}
         told = {"sentences": sentences_of(judged), **drawn, **own, "failed": failed}
-        print_json({**judged.to_dict(), **told, **_device(analyzer, seconds)})
+        print_json({**judged.to_dict(), **told, **used_device(analyzer, seconds)})
     else:
         _tell_people(judged, extension, part_file, failed, seconds())
         if kept:
@@ -277,23 +195,16 @@ def _tell_people(judged, extension, part_file: Path | None, failed: list[dict], 
         click.echo(f"  {line['reason']}")
 
 
-def _analyzer(views: str):
+def build_analyzer(views: str):
+    """The face front end, with so many views of each face."""
     from kerasface.faces.analyzer import FaceAnalyzer
     from kerasface.faces.embedding import FaceEmbedder
 
     return FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
 
 
-def _device(analyzer, seconds) -> dict:
+def used_device(analyzer, seconds) -> dict:
+    """Where the networks ran, and for how long, for JSON."""
     from kerasface.models.runtime import device_name
 
     return {"device": device_name(), "precision": analyzer.embedder.precision, "seconds": round(seconds(), 3)}
-
-
-def _at_shipped(asked: float, at) -> str:
-    from kerasface.population.sentences import rate_text
-
-    return (
-        f"{percent_of(asked)} asked (threshold {at.threshold:.4f}): {rate_text(at.fmr)} of pairs of different people "
-        f"match, {rate_text(at.fnmr)} of pairs of one person are missed"
-    )

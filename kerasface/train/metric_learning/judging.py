@@ -5,12 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasface.evaluation.identification import IdentificationReport, OpenSetTrial, evaluate_identification
+from kerasface.evaluation.labelled_pairs import drawn_pairs
 from kerasface.evaluation.normalization import Normalizer, draw_cohort
 from kerasface.evaluation.verification import VerificationReport, evaluate_verification, threshold_at_fmr
 
-# Somebody with a hundred photos has 4,950 genuine pairs, and would outweigh everybody else.
-_GENUINE_PER_PERSON = 20
-_MAX_IMPOSTORS = 200_000  # impostor pairs drawn: 200 of them lie above the threshold of an FMR of 0.1 %
 _FOLDS = 5
 _TOLERANCE = 0.05
 _COHORT, _NUM_BEST = 2000, 100  # drawn after the people trained on, and looked at of each face
@@ -105,30 +103,6 @@ def judge_embeddings(
     found = evaluate_identification(trial, seed=seed) if trial else None
     cosines = fnir_of_cosines(trial, FPIR) if trial else None
     return JudgedEmbeddings(distances[same], distances[~same], report, found, cosines)
-
-
-def drawn_pairs(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draws the pairs that are judged: at most 20 genuine ones of each person, and 200,000 impostor pairs.
-
-    Returns:
-        Indices of the first and of the second images, int64, `(num_pairs,)` both; no pair twice.
-    """
-    generator = np.random.default_rng(seed)
-    pairs = []
-    for person in np.flatnonzero(np.bincount(labels) >= 2):
-        rows = np.flatnonzero(labels == person)
-        own = np.stack(np.triu_indices(len(rows), 1), axis=1)
-        pairs.append(rows[generator.permutation(own)[:_GENUINE_PER_PERSON]])
-    count = len(labels)
-    if count * (count - 1) // 2 <= 2 * _MAX_IMPOSTORS:
-        others = np.stack(np.triu_indices(count, 1), axis=1)
-    else:
-        drawn = np.sort(generator.integers(count, size=(2 * _MAX_IMPOSTORS, 2)), axis=1)
-        others = np.unique(drawn[drawn[:, 0] < drawn[:, 1]], axis=0)
-    others = others[labels[others[:, 0]] != labels[others[:, 1]]]
-    pairs.append(generator.permutation(others)[:_MAX_IMPOSTORS])
-    first, second = np.concatenate(pairs).T
-    return first, second
 
 
 def open_set_trial(

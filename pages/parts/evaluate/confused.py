@@ -1,40 +1,16 @@
 """Evaluate, pairs: who is confused with whom, over all pairs of photos of a folder per person."""
 
-import numpy as np
 import streamlit as st
 
-from kerasface.data.people import EmbeddedPeople
 from kerasface.evaluation.people_rates import FACTOR
-from kerasface.population.judging import ASKED, MAIN, JudgedPeople, judge_people
+from kerasface.population.judging import ASKED, MAIN, JudgedPeople
 from kerasface.population.sentences import sentences_of
 from kerasface.reports.population import own_rates_of, people_document, worst_pairs
+from kerasface.tasks.measuring.people import Embedded, People
 from kerasface.terminal.words import counted, percent_of
 from pages.parts.charts import show_chart
-from pages.parts.evaluate.data import Embedded, People
-from pages.parts.evaluate.models import Report
 from pages.parts.evaluate.shown import show_face_cards
 from pages.parts.photos import plain
-
-
-def judged_of(people: People, embedded: Embedded, report: Report) -> JudgedPeople:
-    """Judges people at the thresholds that ship, over every pair of their photos.
-
-    Raises:
-        ValueError: If a folder is not a person, or nothing ships for the embedder.
-    """
-    names = np.array(people.names)[people.labels].tolist()
-    if names != [path.parent.name for path in people.paths]:
-        raise ValueError("Who is confused with whom takes a folder per person: these photos lie otherwise.")
-    there = np.flatnonzero(embedded.rows >= 0)
-    present, labels = np.unique(people.labels[there], return_inverse=True)
-    usable = EmbeddedPeople(
-        [people.names[person] for person in present],
-        [people.paths[photo] for photo in there],
-        embedded.embeddings[embedded.rows[there]],
-        labels,
-        [(people.paths[photo], reason) for photo, reason in embedded.reasons.items()],
-    )
-    return judge_people(usable, embedded.fingerprint, on_progress=lambda *counts: report("Who is confused", *counts))
 
 
 def show_confused(judged: JudgedPeople, people: People, embedded: Embedded):

@@ -22,11 +22,11 @@ from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
 from kerasface.reports.error_rates import classification_document, classifier_verdict
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import DEFAULT_ROOT, RunSummary, list_runs
+from kerasface.tasks.measuring.people import Report
 from kerasface.tasks.recognition import name_folder, open_set_of, unknown_note
 from kerasface.terminal.errors import told
 from kerasface.terminal.words import share
 from pages.parts.charts import show_chart
-from pages.parts.evaluate.models import Report
 from pages.parts.evaluate.shown import show_files, show_table
 from pages.parts.evaluate.sources import Source, choose_class_folder
 from pages.parts.evaluate.work import work

@@ -19,17 +19,15 @@ from kerasface.evaluation.identification import (
     search_trial,
 )
 from kerasface.evaluation.verification import Roc, roc
-from kerasface.faces.rates.cohorts import normalizer_of
 from kerasface.faces.rates.operating_points import search_point
 from kerasface.plotting.classification import open_set_curve
 from kerasface.plotting.error_rates import cmc_curve, fnir_against_fpir
 from kerasface.reports.error_rates import curves_of, identification_document
 from kerasface.runs.store import DEFAULT_ROOT, list_runs
+from kerasface.tasks.measuring.people import Embedded, People, Report
 from kerasface.tasks.recognition import unknown_note
 from kerasface.terminal.words import share
 from pages.parts.charts import show_chart
-from pages.parts.evaluate.data import Embedded, People
-from pages.parts.evaluate.models import Report
 from pages.parts.evaluate.shown import show_files, show_table
 from pages.parts.evaluate.sources import FOLDER, SAMPLE, VECTORS, Source, choose_models, choose_source, read_people
 from pages.parts.evaluate.work import work
@@ -81,7 +79,7 @@ def show_open_set():
 
 def trial_of(people: People, embedded: Embedded) -> OpenSetTrial:
     """Shares photos out as `kerasface evaluate identification` does; errors are those of `share_out`."""
-    return share_out(people.labels, embedded.rows, embedded.embeddings, normalizer_of(embedded.fingerprint))
+    return share_out(people.labels, embedded.rows, embedded.embeddings, embedded.normalizer)
 
 
 def open_set_rates(trial: OpenSetTrial) -> tuple[np.ndarray, np.ndarray]:

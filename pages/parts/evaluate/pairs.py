@@ -1,27 +1,25 @@
 """Evaluate, pairs: how often two photos are judged wrongly, and what a threshold does."""
 
+import json
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from kerasface.evaluation.calibration import NORMALIZED
-from kerasface.evaluation.slices import CountedRate, evaluate_slices
+from kerasface.evaluation.slices import CountedRate
 from kerasface.plotting.calibration import pair_reliability
 from kerasface.plotting.error_rates import det_curve, roc_curve, score_histogram, slices
+from kerasface.population.judging import MAIN, JudgedPeople
+from kerasface.reports.verification import verification_document
+from kerasface.tasks.measuring.confusion import judge_embedded
+from kerasface.tasks.measuring.pairs import ScoredPairs, score_pairs
+from kerasface.tasks.measuring.people import Report
+from kerasface.tasks.measuring.rates import PairRates, measure_pairs
+from kerasface.terminal.errors import told
 from kerasface.terminal.words import share
 from pages.parts.charts import show_chart
 from pages.parts.evaluate.confused import people_html, show_confused
-from pages.parts.evaluate.data import ScoredList, score
-from pages.parts.evaluate.results import (
-    PairResults,
-    measure_pairs,
-    nearest_pairs,
-    rates_at,
-    results_csv,
-    results_html,
-    results_json,
-)
 from pages.parts.evaluate.shown import show_face_cards, show_files, show_table
 from pages.parts.evaluate.sources import (
     FILE,
@@ -39,6 +37,22 @@ from pages.parts.photos import plain
 
 SHOWN = 4  # pairs of a kind
 WRONG, RIGHT = "Judged wrongly", "Judged rightly"
+_BOOTSTRAP = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Error rates of pairs, and of whom they come.
+
+    Attributes:
+        rates: Of the pairs.
+        judged: Who is confused with whom, over all pairs of the photos; `None` where that cannot be said.
+        not_judged: Why it cannot.
+    """
+
+    rates: PairRates
+    judged: JudgedPeople | None
+    not_judged: str
 
 
 def show_pairs():
@@ -51,45 +65,42 @@ def show_pairs():
     show_drawing(source)
     key = ("pairs", source, *models)
 
-    def compute(report) -> PairResults:
-        listed, (embedded,) = read_pairs(source, models, report)
-        return measure_pairs(score(listed, embedded), report)
-
-    results = work(key, compute, button=None if source.kind == SAMPLE else "Measure")
-    if results:
-        show_results(results, key, source)
+    button = None if source.kind == SAMPLE else "Measure"
+    measured = work(key, lambda report: _measure(source, models, report), button=button)
+    if measured:
+        show_results(measured, key, source)
 
 
-def show_results(results: PairResults, key: tuple, source: Source):
-    show_facts(results)
-    show_failed(results.scored)
-    name = f"threshold_{abs(hash(key))}"
+def show_results(measured: Measured, key: tuple, source: Source):
+    rates, scored = measured.rates, measured.rates.scored
+    people, embedded = scored.listed.people, scored.embedded
+    show_facts(rates)
+    show_failed(scored)
     st.subheader("Where is the threshold?")
-    show_threshold(results, name)
+    show_threshold(rates, f"threshold_{abs(hash(key))}")
     st.subheader("Error rates")
-    show_rates(results)
+    show_rates(rates)
     st.subheader("Can the probabilities be believed?")
-    show_calibration(results)
+    show_calibration(rates)
     if source.kind != SAMPLE:
         st.subheader("Who is confused with whom?")
-        if results.judged:
-            show_confused(results.judged, results.scored.listed.people, results.scored.embedded)
+        if measured.judged:
+            show_confused(measured.judged, people, embedded)
         else:
-            st.markdown(plain(results.not_judged))
+            st.markdown(plain(measured.not_judged))
     st.subheader("Keep the results")
     files = {
-        "Rates (JSON)": (partial(results_json, results), "error_rates.json"),
-        "Scores (CSV)": (partial(results_csv, results), "scores.csv"),
-        "Report (HTML)": (partial(results_html, results), "error_rates.html"),
+        "Rates (JSON)": (partial(_json, measured), "error_rates.json"),
+        "Scores (CSV)": (scored.to_csv, "scores.csv"),
+        "Report (HTML)": (partial(verification_document, f"Verification: {people.title}", rates), "error_rates.html"),
     }
-    if results.judged:
-        people = results.judged, results.scored.listed.people, results.scored.embedded
-        files["People (HTML)"] = (partial(people_html, *people), "people.html")
+    if measured.judged:
+        files["People (HTML)"] = (partial(people_html, measured.judged, people, embedded), "people.html")
     show_files(files, key, source)
 
 
-def show_facts(results: PairResults):
-    report, listed = results.report, results.scored.listed
+def show_facts(rates: PairRates):
+    report, listed = rates.report, rates.scored.listed
     with st.container(horizontal=True):
         st.metric(
             "Equal error rate",
@@ -101,7 +112,7 @@ def show_facts(results: PairResults):
             f"{report.auc:.4f}",
             help="How often a pair of one person scores higher than a pair of different people.",
         )
-        if listed.told:  # of drawn pairs nearly all are of different people: refusing everybody would be right
+        if listed.own_folds:  # of drawn pairs nearly all are of different people: refusing everybody would be right
             st.metric(
                 "Right answers",
                 share(report.accuracy_mean, 2),
@@ -115,33 +126,33 @@ def show_facts(results: PairResults):
     )
 
 
-def show_failed(scored: ScoredList, told: str = "left out of all rates but right answers"):
-    """The pairs without a score, and why; `told`: what became of them."""
+def show_failed(scored: ScoredPairs, meaning: str = "left out of all rates but right answers"):
+    """The pairs without a score, and why; `meaning`: what became of them."""
     if not (failed := scored.failed):
         return
     pairs = "1 pair" if len(failed) == 1 else f"{len(failed):,} pairs"
-    with st.expander(f"{pairs} could not be scored: {told}", icon=":material/broken_image:"):
-        reasons = dict.fromkeys(reason for _, reason in failed)
+    with st.expander(f"{pairs} could not be scored: {meaning}", icon=":material/broken_image:"):
+        reasons = dict.fromkeys(pair.reason for pair in failed)
         st.markdown("\n".join(f"- {plain(reason)}" for reason in list(reasons)[:20]))
         if len(reasons) > 20:
             st.caption(f"The first 20 of {len(reasons):,} reasons; all of them stand in the CSV file.")
 
 
 @st.fragment
-def show_threshold(results: PairResults, name: str):
+def show_threshold(rates: PairRates, name: str):
     """Histogram, slider, both errors, and the pairs about the threshold. A fragment: the slider redraws it alone."""
-    scored, same = results.scored, results.scored.listed.same
+    scored, same, score_name = rates.scored, rates.scored.listed.same, rates.scored.embedded.score_name
     low, high = float(scored.scores.min()), float(scored.scores.max())
     if low == high:
         st.info("All pairs have one score: no threshold divides them.")
         return
-    marks = {label: float(np.clip(value, low, high)) for label, value in _marks(results).items()}
+    marks = {label: float(np.clip(value, low, high)) for label, value in _marks(rates).items()}
     st.session_state.setdefault(name, list(marks.values())[-1])
     with st.container(horizontal=True):
         for label, value in marks.items():
             st.button(label, on_click=st.session_state.__setitem__, args=(name, value), key=f"{name}_{label}")
     threshold = st.slider(
-        f"Accepted from a {scored.score_name} of",
+        f"Accepted from a {score_name} of",
         low,
         high,
         step=(high - low) / 400,
@@ -149,20 +160,20 @@ def show_threshold(results: PairResults, name: str):
         key=name,
         persist_state="session",
     )
-    if scored.kind == NORMALIZED:
+    if scored.embedded.normalizer:
         st.caption("Scores are normalized: in units of what strangers reach, as KerasFace decides.")
     else:
         st.caption("Scores are plain cosines: this embedder has no cohort to normalize them by.")
-    at = rates_at(scored, threshold)
+    at = scored.at(threshold)
     left, right = st.columns(2, gap="medium")
     left.metric("Different people accepted (FMR)", share(at.fmr.value, 2))
     left.caption(f"{_counted(at.fmr)} {_odds(at.fmr.value, at.fmr.num_pairs)}")
     right.metric("One person refused (FNMR)", share(at.fnmr.value, 2))
     right.caption(_counted(at.fnmr))
     show_chart(
-        score_histogram(scored.scores, same, threshold, score_name=scored.score_name),
+        score_histogram(scored.scores, same, threshold, score_name=score_name),
         key="histogram",
-        alt=f"{scored.score_name.capitalize()}s of pairs of one person and of others, and the threshold between them",
+        alt=f"{score_name.capitalize()}s of pairs of one person and of others, and the threshold between them",
     )
     kind = st.segmented_control(
         "Pairs nearest to the threshold", (WRONG, RIGHT), default=WRONG, required=True, key="nearest"
@@ -171,17 +182,17 @@ def show_threshold(results: PairResults, name: str):
     show_slices(scored, threshold)
 
 
-def show_nearest(scored: ScoredList, threshold: float, *, wrong: bool):
+def show_nearest(scored: ScoredPairs, threshold: float, *, wrong: bool):
     """The nearest pairs of one person, then the nearest of different people."""
     for same in (True, False):
         accepted = same != wrong
         text = f"{'One person' if same else 'Different people'}, {'accepted' if accepted else 'refused'}"
-        chosen = nearest_pairs(scored, threshold, same=same, accepted=accepted, count=SHOWN)
+        chosen = scored.nearest(threshold, same=same, accepted=accepted, count=SHOWN)
         st.markdown(f":{'red' if wrong else 'green'}-badge[{text}]" + ("" if len(chosen) else ": none"))
-        show_pair_cards(scored, chosen, lambda pair: f"{scored.score_name} **{scored.scores[pair]:.3f}**")
+        show_pair_cards(scored, chosen, lambda pair: f"{scored.embedded.score_name} **{scored.scores[pair]:.3f}**")
 
 
-def show_pair_cards(scored: ScoredList, chosen: np.ndarray, verdict):
+def show_pair_cards(scored: ScoredPairs, chosen: np.ndarray, verdict):
     """Pairs as cards: both photos, what `verdict` says of the pair, names of the photos."""
     if not len(chosen):
         return
@@ -196,27 +207,26 @@ def show_pair_cards(scored: ScoredList, chosen: np.ndarray, verdict):
     show_face_cards(cards)
 
 
-def show_slices(scored: ScoredList, threshold: float):
+def show_slices(scored: ScoredPairs, threshold: float):
     """Both errors at the threshold where an attribute of the faces is low, middling and high."""
-    attributes = {name: values for name, values in scored.attributes().items() if not np.isnan(values).all()}
-    if not attributes:
+    found = scored.slices(threshold)
+    if not found:
         return
     name = st.segmented_control(
-        "Errors by", list(attributes), default=next(iter(attributes)), required=True, key=f"slice_{len(attributes)}"
+        "Errors by", list(found), default=next(iter(found)), required=True, key=f"slice_{len(found)}"
     )
-    parts = evaluate_slices(scored.scores, scored.listed.same, {name: attributes[name]}, threshold=threshold)[name]
-    show_chart(slices(parts, name), key="slices", alt=f"Both errors by {name}, with their intervals")
+    show_chart(slices(found[name], name), key="slices", alt=f"Both errors by {name}, with their intervals")
     st.caption(
         "Of each pair the smaller or less sharp face counts, or the one turned further. Hollow: under 100 pairs."
     )
 
 
-def show_rates(results: PairResults):
-    name = results.scored.score_name
+def show_rates(rates: PairRates):
+    name = rates.scored.embedded.score_name
     rows = {
         fmr: (share(point.value, 2), f"{share(point.low, 2)} to {share(point.high, 2)}", f"{point.threshold:.4f}")
-        for fmr, point in results.targets.items()
-    } | {fmr: (reason, "", "") for fmr, reason in results.refused.items()}
+        for fmr, point in rates.targets.items()
+    } | {fmr: (reason, "", "") for fmr, reason in rates.refused.items()}
     show_table(
         ("different people accepted", "one person accepted", "95 % interval", f"from a {name} of"),
         [(f"{100 * fmr:g} %", *cells) for fmr, cells in sorted(rows.items(), reverse=True)],
@@ -224,24 +234,24 @@ def show_rates(results: PairResults):
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**ROC**: what is gained")
-        points = {str(fmr): point for fmr, point in results.targets.items()}
+        points = {str(fmr): point for fmr, point in rates.targets.items()}
         show_chart(
-            roc_curve(results.curve, points, score_name=name),
+            roc_curve(rates.curve, points, score_name=name),
             key="roc",
             alt="ROC curve: pairs of one person accepted against different people accepted",
         )
     with right:
         st.markdown("**DET**: one error against the other")
         show_chart(
-            det_curve(results.curve, results.report.eer, score_name=name),
+            det_curve(rates.curve, rates.report.eer, score_name=name),
             key="det",
             alt="DET curve: one error against the other",
         )
 
 
-def show_calibration(results: PairResults):
-    calibration = results.calibration
-    st.markdown(plain(results.calibration_note))
+def show_calibration(rates: PairRates):
+    calibration = rates.calibration
+    st.markdown(plain(rates.calibration_note))
     if calibration is None:
         return
     left, right = st.columns([3, 2], gap="medium")
@@ -263,19 +273,35 @@ def show_calibration(results: PairResults):
     )
 
 
+def _measure(source: Source, models: list, report: Report) -> Measured:
+    listed, (embedded,) = read_pairs(source, models, report)
+    rates = measure_pairs(score_pairs(listed, embedded), bootstrap=_BOOTSTRAP, report=report)
+    try:
+        return Measured(rates, judge_embedded(listed.people, embedded, report=report), "")
+    except ValueError as error:
+        return Measured(rates, None, told(error))
+
+
+def _json(measured: Measured) -> str:
+    rates, judged = measured.rates, measured.judged
+    targets = {str(fmr): vars(point) for fmr, point in rates.targets.items()}
+    all_pairs = judged and judged.to_dict()
+    return json.dumps({**rates.to_dict(), "tar_at_fmr": targets, "all_pairs": all_pairs}, indent=1)
+
+
 def _brief(name: str) -> str:
     """A photo's folder and file, or its file alone where that begins with the folder's name, as LFW's do."""
     folder, _, file = name.rpartition("/")
     return plain(file if file.startswith(folder) else name)
 
 
-def _marks(results: PairResults) -> dict[str, float]:
+def _marks(rates: PairRates) -> dict[str, float]:
     """Thresholds with a meaning, for the buttons above the slider; it begins at the last one."""
-    equal = results.curve.thresholds[int(np.argmax(results.curve.fmr >= results.curve.fnmr))]
-    asked = [(fmr, point.threshold) for fmr, point in results.targets.items() if fmr <= 0.01]
+    equal = rates.curve.thresholds[int(np.argmax(rates.curve.fmr >= rates.curve.fnmr))]
+    asked = [(fmr, point.threshold) for fmr, point in rates.targets.items() if fmr <= 0.01]
     marks = {f"FMR {100 * fmr:g} %": threshold for fmr, threshold in reversed(asked)}
     marks["Both errors equal"] = float(equal)
-    return marks | ({"As KerasFace decides": results.shipped} if results.shipped else {})
+    return marks | ({"As KerasFace decides": rates.shipped[MAIN].threshold} if rates.shipped else {})
 
 
 def _counted(rate: CountedRate) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.plotting.drawn_faces import NUM_TRAITS, draw_face
-from pages.parts.evaluate.data import Embedded, People
+from kerasface.tasks.measuring.people import Embedded, People
 
 MODELS = {"Model A": 0.36, "Model B": 0.26}  # how far a blurred face is seen from where it is
 FEW, SOME, MANY = 20, 100, 300
@@ -37,8 +37,8 @@ def simulated_embeddings(people: People, model: str, seed: int = 0) -> Embedded:
     """
     generator = np.random.default_rng(seed)
     count = len(people.labels)
-    centres = generator.normal(size=(len(people.names), _DIM))
-    faces = centres[people.labels] + _SPREAD * generator.normal(size=(count, _DIM))
+    centers = generator.normal(size=(len(people.names), _DIM))
+    faces = centers[people.labels] + _SPREAD * generator.normal(size=(count, _DIM))
     sharpness = generator.beta(3, 2, count)  # from 0 to 1
     # Noise from a generator of its own: models differ in it alone.
     noise = np.random.default_rng([seed, *model.encode()]).normal(size=(count, _DIM))
@@ -53,9 +53,10 @@ def simulated_embeddings(people: People, model: str, seed: int = 0) -> Embedded:
     return Embedded(
         model=model,
         fingerprint="",
+        normalizer=None,
         rows=np.arange(count),
         embeddings=embeddings.astype(np.float32),
         attributes={"sharpness of the face, from 0 to 1": sharpness},
-        pictures=pictures,
         reasons={},
+        pictures=pictures,
     )

@@ -6,17 +6,9 @@ from pathlib import Path
 import streamlit as st
 
 from kerasface.files.paths import user_path
-from pages.parts.evaluate.data import (
-    MAX_IMPOSTOR,
-    Embedded,
-    PairList,
-    People,
-    pairs_of_file,
-    pairs_of_people,
-    people_of_embeddings,
-    people_of_folder,
-)
-from pages.parts.evaluate.models import Model, Report, embed_people, models_or_stop
+from kerasface.tasks.measuring.pairs import MAX_IMPOSTOR, PairList, pairs_of_file, pairs_of_people
+from kerasface.tasks.measuring.people import Embedded, People, Report, people_of_embeddings, people_of_folder
+from pages.parts.evaluate.models import Model, embed_people, models_or_stop
 from pages.parts.evaluate.sample import FEW, MANY, MAX_SIMULATED, MODELS, SOME, simulated_embeddings, simulated_people
 
 SAMPLE, FILE, FOLDER, VECTORS = "Sample", "Pairs file", "Folder per person", "Embeddings"

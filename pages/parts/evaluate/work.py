@@ -8,8 +8,8 @@ import streamlit as st
 
 from kerasface.models.pretrained import ModelFileError
 from kerasface.runs.store import RunError
+from kerasface.tasks.measuring.people import Report
 from kerasface.terminal.errors import told
-from pages.parts.evaluate.models import Report
 from pages.parts.photos import plain
 from pages.parts.server.arrival import answered, ask
 

@@ -1,0 +1,1 @@
+"""How often it is wrong: pairs, searches among strangers, names and masks, for the command line and the page."""
