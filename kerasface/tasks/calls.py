@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
-from kerasface.data.cache.images import fit_square
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face
 from kerasface.files.paths import user_path
@@ -22,12 +21,12 @@ from kerasface.files.writing import sha256
 from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.store import Consent, Person
 from kerasface.images.decoding import as_image
-from kerasface.models.runtime import compile_network
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import DEFAULT_ROOT, Run, RunError, load_run
 from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, Enrolment, SourcePhoto
 from kerasface.tasks.identification import DEFAULT_FPIR, IdentifiedFace, Identifier
-from kerasface.tasks.recognition import RecognisedFace, Recognition, build_classifier, check_alignment
+from kerasface.tasks.measuring.embedding import TrainedEmbedder
+from kerasface.tasks.recognition import RecognisedFace, Recognition, build_classifier
 from kerasface.tasks.segmentation import Segmentation, Segmenter
 from kerasface.tasks.verification import DEFAULT_FMR, Verification
 from kerasface.tasks.verification import verify as verify_images
@@ -183,7 +182,8 @@ def load(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> LoadedModel:
         of_faces = run.card.input.looks_at_faces
         return LoadedModel(run, segmenter.segment_faces if of_faces else segmenter.segment_whole)
     if task == "embed":
-        return LoadedModel(run, _TrainedEmbedder(run))
+        front_end = FaceAnalyzer(_analyzer().detector, TrainedEmbedder(run, _analyzer().embedder))
+        return LoadedModel(run, lambda image: front_end.analyze([image])[0])
     raise RunError(f"The model {name!r} is of task {task!r}, which no photo can be put to.")
 
 
@@ -268,24 +268,6 @@ class Gallery:
         """
         source = _source(photo, 1)
         return self._identifier.identify([source.image], source_hashes=[source.source_hash])[0]
-
-
-class _TrainedEmbedder:
-    """Embeds the faces of a photo with a trained metric run."""
-
-    def __init__(self, run: Run):
-        check_alignment(run, _analyzer())
-        self._network = compile_network(run.source)
-        self._side = self._network.input_shape[0]
-
-    def __call__(self, image: np.ndarray) -> list[AnalyzedFace]:
-        analyzer = _analyzer()
-        (faces,) = analyzer.detector.detect([image])
-        if not faces:
-            return []
-        crops = [analyzer.embedder.crop(image, face) for face in faces]
-        embeddings = self._network(np.stack([fit_square(crop, self._side) for crop in crops]))[0]
-        return list(map(AnalyzedFace, faces, crops, embeddings))
 
 
 @cache

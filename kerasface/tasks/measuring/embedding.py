@@ -13,7 +13,6 @@ from kerasface.data.photos import Photo, read_photos
 from kerasface.evaluation.normalization import Normalizer
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face, FaceDetector, central_face
-from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.quality import FaceQuality, measure_quality
 from kerasface.models.runtime import compile_network
 from kerasface.runs.store import Run, RunError
@@ -50,10 +49,10 @@ class TrainedEmbedder:
         RunError: If it does not embed faces, or was trained on faces that were cut differently.
     """
 
-    def __init__(self, run: Run, of_crops: FaceEmbedder):
+    def __init__(self, run: Run, of_crops: Embedder):
         card = run.card
         if card.task != "embed" or not card.input.of_faces:
-            raise RunError(f"The model {card.name!r} does not embed faces. Train one: kerasface train metric.")
+            raise RunError(f"The model {run.name!r} does not embed faces. Train one: kerasface train metric.")
         if card.input.alignment != of_crops.alignment:
             raise RunError(
                 f"The model {run.name!r} was trained on faces cut for {card.input.alignment!r}; here they are cut for "
@@ -62,8 +61,8 @@ class TrainedEmbedder:
         self.name, self.fingerprint, self.precision = f"{run.name}, trained", card.embedding.fingerprint, "float32"
         self.alignment, self.image_size, self.crop = of_crops.alignment, of_crops.image_size, of_crops.crop
         self.normalizer: Normalizer | None = None
-        self.embedding_dim = run.model.output_shape[-1]
-        self._network, self._side = compile_network(run.model), run.model.input_shape[1]
+        self._network = compile_network(run.source)
+        self._side, self.embedding_dim = run.side(self._network.input_shape), self._network.output_shapes[0][-1]
 
     def embed(self, crops: np.ndarray) -> np.ndarray:
         """Embeds aligned crops, `(n, *image_size, 3)` uint8, to `(n, embedding_dim)` float32, each of length 1."""
