@@ -1,5 +1,5 @@
-# `make app` opens the dashboard, `make test` runs the tests, `make lint` checks style,
-# `make docs` makes pages of the docstrings in build/docs, `make screenshots` takes a picture
+# `make app` opens the dashboard, prepared so that it starts fast, `make test` runs the tests, `make lint`
+# checks style, `make docs` makes pages of the docstrings in build/docs, `make screenshots` takes a picture
 # of every page. Each installs what it needs first.
 PYTHON ?= python3
 VENV := .venv
@@ -10,6 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 .DELETE_ON_ERROR:
 
 app: $(VENV)/.app-installed
+	$(BIN)/kerasface doctor --prepare >/dev/null
 	$(BIN)/kerasface app
 
 # Two tests at a time, each on one core; a worker needs about 2 GB of memory.

@@ -17,6 +17,7 @@ _PACKAGES = (
     "pillow",
     "pillow-heif",
     "opencv-python-headless",
+    "openvino",
     "scikit-learn",
     "scipy",
     "cryptography",
@@ -38,6 +39,8 @@ def versions() -> dict[str, str | None]:
     if found["tensorflow"] or found["tensorflow-cpu"]:
         # One of the two builds suffices.
         found = {name: version for name, version in found.items() if version or not name.startswith("tensorflow")}
+    if not found["openvino"]:  # which some platforms have none of; `engine` says what computes instead
+        del found["openvino"]
     return found
 
 
@@ -45,21 +48,24 @@ def report() -> dict:
     """Looks at the machine, running the embedder once.
 
     Returns:
-        `versions`, `device`, `precision`, `gpus` (names), `embedding_seconds` (one face, warm; `None` if it cannot
-        run), `pretrained` (the ledger with states) and `missing` (sentences that say what to do).
+        `versions`, `device`, `engine`, `precision`, `gpus` (names), `embedding_seconds` (one face, warm; `None` if it
+        cannot run), `pretrained` (the ledger with states) and `missing` (sentences that say what to do).
     """
-    from kerasface.models.runtime import accelerators, best_precision, device_name
+    from kerasface.models.engines.choice import chosen_engine
+    from kerasface.models.runtime import accelerators, best_precision, device_name, engines_in_use
 
     found = versions()
     pretrained = [describe(entry) for entry in LEDGER]
     missing = [line["state"] for line in pretrained if line["state"] != "installed"]
     missing += [f"{name} is not installed. Run: pip install {name}" for name, version in found.items() if not version]
+    seconds = None if missing else _embedding_seconds()
     return {
         "versions": found,
+        "engine": engines_in_use() or chosen_engine(),
         "device": device_name(),
         "precision": best_precision(),
         "gpus": accelerators(),
-        "embedding_seconds": None if missing else _embedding_seconds(),
+        "embedding_seconds": seconds,
         "pretrained": pretrained,
         "missing": missing,
     }

@@ -192,7 +192,7 @@ def test_detect_numbers_the_faces_and_tells_of_a_turned_photo(run, tmp_path, por
 
 def test_detect_looks_for_faces_of_the_size_asked_for(run, photos):
     result = run("detect", photos / "face.png", "--min-face-size", "300", "--json")
-    assert json.loads(result.stdout) == [{"image": str(photos / "face.png"), "faces": []}]
+    assert json.loads(result.stdout) == [{"image": str(photos / "face.png"), "faces": [], "engine": "tensorflow"}]
 
 
 def test_verify_says_it_in_words(run, photos):
@@ -374,7 +374,7 @@ def test_predict_judges_pictures_without_the_face_front_end(run, photos, save_mo
     save_model("shapes", kind="image")
     words = ("predict", photos / "wall.png", photos / "face.png", "--model", "shapes", "--top", "2")
     wall, face = json.loads(run(*words, "--json").stdout)
-    assert set(wall) == {"image", "top", "decision", "score"}
+    assert set(wall) == {"image", "top", "decision", "score", "engine"}
     assert (wall["image"], wall["decision"]) == (str(photos / "wall.png"), None)
     assert [line["label"] for line in face["top"]] == ["Ada", "Bea"]
     lines = run(*words).stdout.splitlines()

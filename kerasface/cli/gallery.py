@@ -6,7 +6,17 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.output import JSON, box_text, errors, face_lines, print_json, run_photos, say_note
+from kerasface.cli.output import (
+    ENGINE,
+    JSON,
+    box_text,
+    engine_used,
+    errors,
+    face_lines,
+    print_json,
+    run_photos,
+    say_note,
+)
 from kerasface.cli.people.commands import EXPIRES, GALLERY, PURPOSE, consent_of, opened_gallery
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.words import counted
@@ -43,6 +53,7 @@ _FPIR = click.option(
 @PURPOSE
 @EXPIRES
 @GALLERY
+@ENGINE
 @JSON
 def enroll(name, images, folder, face, allow, purpose, expires, gallery, as_json) -> None:
     """Enrol NAME with IMAGES, or with --folder everybody in a folder with a folder of photos per person.
@@ -80,7 +91,7 @@ def enroll(name, images, folder, face, allow, purpose, expires, gallery, as_json
     if as_json:
         photos = [result.to_dict() for result in results]
         counts = {"num_enrolled": enrolled, "num_refused": len(results) - enrolled, "gallery_size": size}
-        print_json({"gallery": str(gallery), **counts, "photos": photos, "rejected": rejected})
+        print_json({"gallery": str(gallery), **counts, "photos": photos, "rejected": rejected, **engine_used()})
     else:
         _print_reasons(results)
         for line in rejected:
@@ -110,6 +121,7 @@ def _print_reasons(results) -> None:
 @click.argument("images", nargs=-1, required=True, type=UserPath())
 @_FPIR
 @GALLERY
+@ENGINE
 @JSON
 def identify(images, fpir, gallery, as_json) -> None:
     """Say for every face in IMAGES (files, or folders of them) who of the gallery it is, or that it is nobody known.
@@ -146,6 +158,7 @@ def identify(images, fpir, gallery, as_json) -> None:
 @PURPOSE
 @EXPIRES
 @GALLERY
+@ENGINE
 @JSON
 def cluster(folder, names, fmr, allow, purpose, expires, gallery, as_json) -> None:
     """Group the unknown faces in a FOLDER of photos by person; --name 0=Ada enrols the largest group as Ada.
@@ -204,7 +217,8 @@ def _print_clusters(found, chosen: dict[int, str], results: list, as_json: bool)
         counts = {"num_faces": len(faces.paths), "num_known": known, "num_alone": alone}
         point = found.operating_point.to_dict()
         enrolled = [result.to_dict() for result in results]
-        print_json({"clusters": rows, **counts, "operating_point": point, "rejected": rejected, "enrolments": enrolled})
+        rest = {"operating_point": point, "rejected": rejected, "enrolments": enrolled, **engine_used()}
+        print_json({"clusters": rows, **counts, **rest})
         return
     _print_reasons(results)
     taken = Counter(result.name for result in results if result.refused is None)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.output import JSON, RUNS, errors, print_json
-from kerasface.terminal.progress import turned_away
+from kerasface.cli.output import ENGINE, JSON, RUNS, errors, print_json
+from kerasface.terminal.progress import progress_bars, turned_away
 from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
 
@@ -99,24 +99,38 @@ def models(runs, as_json) -> None:
 
 
 @click.command()
+@click.option("--prepare", is_flag=True, help="First make the engine's files of all models, for fast starts.")
+@ENGINE
 @JSON
-def doctor(as_json) -> None:
-    """Tell which device and precision are really used, versions, and what is missing."""
+def doctor(prepare, as_json) -> None:
+    """Tell which device, engine and precision are really used, versions, and what is missing."""
     with errors():
         from kerasface.environment import report
 
-        found = report()
+        problems = _prepared() if prepare else []
+        found = {**report(), **({"not_prepared": problems} if prepare else {})}
     if as_json:
         print_json(found)
         return
-    click.echo(f"device {found['device']}, precision {found['precision']}")
+    click.echo(f"device {found['device']}, engine {found['engine']}, precision {found['precision']}")
     if found["embedding_seconds"] is not None:
         click.echo(f"one face is embedded in {1000 * found['embedding_seconds']:.0f} ms")
     if not found["gpus"]:
-        click.echo("No GPU is visible to TensorFlow. With an NVIDIA GPU: pip install -r requirements-gpu.txt")
+        click.echo("No GPU is used. With an NVIDIA GPU: pip install -r requirements-gpu.txt")
     for name, version in found["versions"].items():
         click.echo(f"{name} {version or 'not installed'}")
     for sentence in found["missing"]:
         click.echo(f"missing: {sentence}")
     if not found["missing"]:
         click.echo("nothing is missing")
+
+
+def _prepared() -> list[str]:
+    """Makes the engine's files with a bar for them; returns sentences about what could not be made."""
+    from kerasface.tasks.preparation import prepare_engine
+
+    with progress_bars() as report:
+        problems = prepare_engine(on_progress=lambda done, total: report("files of the engine", done, total))
+    for problem in problems:
+        click.echo(f"Not made: {problem} Keras is used for it.", err=True)
+    return problems

@@ -29,6 +29,13 @@ MIN_FACE = click.option(
     type=click.FloatRange(min=12),
     help="Side in pixels of the smallest face looked for.  [default: 20, more in large photos]",
 )
+ENGINE = click.option(
+    "--engine",
+    type=click.Choice(["auto", "openvino", "tensorflow", "jax"]),
+    expose_value=False,
+    callback=lambda context, option, name: name and _use_engine(name),
+    help="What computes the networks; KERASFACE_ENGINE does the same.  [default: auto, the one that starts fastest]",
+)
 VIEWS = click.option(
     "--views",
     type=click.Choice(["1", "2", "6"]),
@@ -58,7 +65,7 @@ def run_photos(
                 click.echo(f"Error: {photo.problem}", err=True)
                 continue
             result = next(found)
-            results.append({"image": str(photo.path), **result, **notes_of(photo)})
+            results.append({"image": str(photo.path), **result, **notes_of(photo), **engine_used()})
             if not as_json:
                 first, *others = lines(result)
                 click.echo("\n  ".join([f"{photo.path}: {first}", *others]))
@@ -68,6 +75,13 @@ def run_photos(
         click.echo(note)
     if any("error" in result for result in results):
         raise SystemExit(1)
+
+
+def engine_used() -> dict:
+    """Returns for the JSON of an answer what computed the networks."""
+    from kerasface.models.runtime import engines_in_use
+
+    return {"engine": engines_in_use()}
 
 
 def notes_of(photo: "Photo") -> dict:
@@ -125,6 +139,12 @@ def errors(*, tensorflow: bool = False) -> Iterator[None]:
         start_tensorflow()
     with answers():
         yield
+
+
+def _use_engine(name: str) -> None:
+    from kerasface.models.engines.choice import use_engine
+
+    use_engine(name)
 
 
 @contextmanager

@@ -3,11 +3,13 @@
 import click
 
 from kerasface.cli.output import (
+    ENGINE,
     IMAGES,
     JSON,
     MIN_FACE,
     RUNS,
     VIEWS,
+    engine_used,
     errors,
     face_lines,
     print_json,
@@ -22,6 +24,7 @@ from kerasface.train.__main__ import UserPath
 @click.command()
 @IMAGES
 @MIN_FACE
+@ENGINE
 @JSON
 def detect(images, min_face_size, as_json) -> None:
     """Find the faces in IMAGES: boxes, five landmarks and scores."""
@@ -49,6 +52,7 @@ def detect(images, min_face_size, as_json) -> None:
 )
 @click.option("--face-b", type=click.IntRange(min=1), help="Which face of B.  [default: the largest]")
 @MIN_FACE
+@ENGINE
 @JSON
 def verify(image_a, image_b, fmr, face_a, face_b, min_face_size, as_json) -> None:
     """Tell whether photos A and B show the same person."""
@@ -63,7 +67,7 @@ def verify(image_a, image_b, fmr, face_a, face_b, min_face_size, as_json) -> Non
         names = (str(image_a), str(image_b))
         result = verify_photos(*photos, analyzer, fmr=fmr, names=names, faces=(face_a, face_b))
     if as_json:
-        print_json(result.to_dict())
+        print_json({**result.to_dict(), **engine_used()})
         return
     point = result.operating_point
     click.echo(f"{result.decision.upper().replace('_', ' ')}: {result.reason}")
@@ -75,13 +79,14 @@ def verify(image_a, image_b, fmr, face_a, face_b, min_face_size, as_json) -> Non
     )
     if result.score is not None:
         click.echo(_probability_text(result))
-    click.echo(f"{result.device}, {result.precision}, {result.seconds:.2f} s")
+    click.echo(f"{result.device}, {engine_used()['engine']}, {result.precision}, {result.seconds:.2f} s")
 
 
 @click.command()
 @click.argument("folder", type=UserPath())
 @click.option("--out", required=True, type=UserPath(dir_okay=False), help="The .npz file to write.")
 @VIEWS
+@ENGINE
 @JSON
 def embed(folder, out, views, as_json) -> None:
     """Embed every face of every photo under FOLDER into OUT.
@@ -111,7 +116,7 @@ def embed(folder, out, views, as_json) -> None:
     rejected = [{"image": str(path), "reason": reason} for path, reason in faces.rejected]
     if as_json:
         summary = {"out": str(out), "num_photos": len(files), "num_faces": len(faces.paths), "rejected": rejected}
-        print_json({**summary, "embedder": analyzer.embedder.fingerprint})
+        print_json({**summary, "embedder": analyzer.embedder.fingerprint, **engine_used()})
     else:
         click.echo(f"{out}: {counted(len(faces.paths), 'face')} of {counted(len(files), 'photo')}")
         for line in rejected:
@@ -123,6 +128,7 @@ def embed(folder, out, views, as_json) -> None:
 @click.option("--model", required=True, help="Name of a model trained by `kerasface train classify`.")
 @click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many names per face.")
 @RUNS
+@ENGINE
 @JSON
 def predict(images, model, top, runs, as_json) -> None:
     """Name the people in IMAGES, or the pictures as a whole, with a trained MODEL.

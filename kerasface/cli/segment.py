@@ -7,7 +7,18 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.output import IMAGES, JSON, MIN_FACE, RUNS, errors, face_lines, notes_of, print_json
+from kerasface.cli.output import (
+    ENGINE,
+    IMAGES,
+    JSON,
+    MIN_FACE,
+    RUNS,
+    engine_used,
+    errors,
+    face_lines,
+    notes_of,
+    print_json,
+)
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.streams import to_json
 from kerasface.train.__main__ import UserPath
@@ -36,6 +47,7 @@ _JPEG_QUALITY = 92
 )
 @MIN_FACE
 @RUNS
+@ENGINE
 @JSON
 def segment(images, out, model, whole, opacity, min_face_size, runs, as_json) -> None:
     """Tell skin, hair, eyes, nose and mouth of every face in IMAGES, or what else a MODEL knows, pixel by pixel.
@@ -95,7 +107,7 @@ def _segmented(photo, segmenter, whole: bool, opacity: float, mask_file: Path, o
     overlay = Image.fromarray(draw_mask(photo.image, found.mask, found.colours, opacity=opacity))
     write_atomically(mask_file, mask_png(found.mask, found.colours))
     write_atomically(overlay_file, lambda file: overlay.save(file, "JPEG", quality=_JPEG_QUALITY))
-    return {"mask": str(mask_file), "overlay": str(overlay_file), **found.to_dict()}
+    return {"mask": str(mask_file), "overlay": str(overlay_file), **found.to_dict(), **engine_used()}
 
 
 def _targets(images: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.output import JSON, print_json
+from kerasface.cli.output import ENGINE, JSON, engine_used, print_json
 from kerasface.cli.people.commands import GALLERY, opened_gallery
 from kerasface.files.paths import user_path
 from kerasface.terminal.errors import is_answer, one_line, show_traceback
@@ -32,6 +32,7 @@ _JPEG_QUALITY = 92
     help="Keep the frames in this folder; nothing is kept if not given.",
 )
 @GALLERY
+@ENGINE
 @JSON
 def unlock(camera, user, timeout, enable, keep_frames, gallery, as_json) -> None:
     """Unlock by face: look into the camera and turn your head as asked. A convenience, not a security product.
@@ -76,6 +77,7 @@ def _attempt(camera: str, user: str | None, timeout: float, keep: Path | None, g
     return {
         "unlocked": status.person is not None,
         **{key: value for key, value in status.to_dict().items() if key in ("state", "cause", "reason", "person")},
+        **engine_used(),
         "seconds": round(seconds, 2),
         "frames": frames,
         "camera": source.name,

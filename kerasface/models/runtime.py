@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 PRECISIONS = ("float32", "bfloat16")
 
 
+_in_use: set[str] = set()  # the engines of the networks that this process has compiled
+
+
 class Network:
     """A function from `uint8` images `(n, height, width, channels)`, any `n >= 0`, to a tuple of float32 arrays.
 
@@ -45,6 +48,7 @@ class Network:
         self._compute = compute
         self._max_batch = max_batch
         self._turn = threading.Lock()
+        _in_use.add(engine)
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
         results = []
@@ -82,8 +86,7 @@ def compile_network(
     if isinstance(network, NetworkSource):
         if chosen_engine() == "openvino" and (found := _from_file(network, precision, max_batch)) is not None:
             return found
-        if "tensorflow" not in sys.modules:
-            start_tensorflow()
+        start_tensorflow()
         network = network.build()
     from kerasface.models.engines.graphs import graph_of
 
@@ -113,25 +116,37 @@ def accelerators() -> list[str]:
     return graphs.accelerators()
 
 
+def engines_in_use() -> str | None:
+    """Returns what computes the networks of this process: several with `+`; `None` before the first."""
+    return "+".join(sorted(_in_use)) or None
+
+
 def _from_file(source: NetworkSource, precision: str, max_batch: int) -> Network | None:
     """Returns the network as OpenVINO computes it; `None`, and why in one line, where Keras has to."""
     from kerasface.models.engines import making, openvino
     from kerasface.models.engines.files import UnusableFileError, engine_path, read_engine_file
 
     path = engine_path(source, precision)
-    try:
-        if (file := read_engine_file(path, making.identity_of(source))) is not None:
-            compute = openvino.loaded(file, precision)
-            return Network(compute, "openvino", file.input_shape, file.output_shapes, max_batch)
-    except UnusableFileError as error:
-        _throw_away(path, str(error))
-    except RuntimeError:
-        _throw_away(path, "is not taken by OpenVINO")
+
+    def read() -> Network | None:
+        try:
+            if (file := read_engine_file(path, making.identity_of(source))) is not None:
+                compute = openvino.loaded(file, precision)
+                return Network(compute, "openvino", file.input_shape, file.output_shapes, max_batch)
+        except UnusableFileError as error:
+            _throw_away(path, str(error))
+        except RuntimeError:
+            _throw_away(path, "is not taken by OpenVINO")
+        return None
+
+    if (network := read()) is not None:
+        return network
     if (reason := making.refusal_of(source, precision)) is not None:
         say_once(f"OpenVINO cannot take the network {source.name} ({reason}): {backend()} is used.")
         return None
     try:
-        making.make_later(source, precision)
+        if making.make_now_or_later(source, precision):
+            return read()
     except OSError as error:
         say_once(f"No file of the engine can be made in {path.parent} ({error.strerror}): {backend()} is used.")
     else:

@@ -83,15 +83,17 @@ class Run:
         if self.card.task != task:
             raise RunError(f"The model {self.name!r} does not {task}. Received: task={self.card.task!r}.")
 
-    def side(self, shape: tuple[int | None, ...]) -> int:
+    def side(self, shape: tuple[int | None, ...] | None = None) -> int:
         """Returns the side of the squares of pixels that the model takes; one of any size was trained on that.
 
         Args:
-            shape: Rows, columns and channels that its network takes; `None` for any.
+            shape: Rows, columns and channels that its network takes, `None` for any; those of its Keras model if not
+                given.
 
         Raises:
             RunError: If the card does not tell it, or another one than the network has.
         """
+        shape = tuple(self.model.input_shape[1:]) if shape is None else shape
         match size := self.card.input.image_size:
             case (side, other) if side == other and shape in {(a, b, 3) for a in (None, side) for b in (None, side)}:
                 return side

@@ -2,21 +2,27 @@
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 
 from kerasface.terminal.errors import is_answer
 from kerasface.terminal.streams import flush_streams, open_closed_streams
 
+_starting = threading.Lock()
 
+
+@cache
 def start_tensorflow() -> None:
     """Imports TensorFlow and runs it once, keeping its start-up messages off stderr; they are shown if it fails.
 
     The messages come from its libraries before any log level applies, so the file descriptor itself is turned away.
+    Once it runs, nothing more happens.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     choose_kernels()
-    with turned_away(2):
+    with _starting, turned_away(2):  # of the whole process, so one at a time
         import tensorflow as tf
 
         tf.function(lambda x: x + 1)(tf.constant(1))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.output import JSON, RUNS, errors, print_json, stopwatch
+from kerasface.cli.output import ENGINE, JSON, RUNS, engine_used, errors, print_json, stopwatch
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.streams import NOT_TEXT
 from kerasface.terminal.words import counted
@@ -29,6 +29,7 @@ def evaluate() -> None:
 @click.option("--model", required=True, help="Name of a model that classifies.")
 @click.option("--beside", help="Name of another one with the same classes, compared on the same pictures.")
 @RUNS
+@ENGINE
 @REPORT
 @JSON
 def classification(images, model, beside, runs, report_file, as_json) -> None:
@@ -71,7 +72,9 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
     if as_json:
         compared = {"beside": results[1].to_dict(), "comparison": comparison.to_dict()} if beside else {}
         told = {"strangers": list(answers[0].strangers), "failed": failed, **compared}
-        print_json({**results[0].to_dict(), **told, "device": device_name(), "seconds": round(seconds(), 3)})
+        print_json(
+            {**results[0].to_dict(), **told, "device": device_name(), **engine_used(), "seconds": round(seconds(), 3)}
+        )
         return
     of_faces = loaded[0].card.input.of_faces
     for run, result in zip(loaded, results, strict=True):
@@ -123,6 +126,7 @@ def _tell_classification(name: str, result, whose: str, others: str) -> None:
 @click.option("--masks", required=True, type=UserPath(), help="Folder of masks of the same names.")
 @click.option("--model", default="face-parts", show_default=True, help="Name of a model that segments.")
 @RUNS
+@ENGINE
 @REPORT
 @JSON
 def segmentation(images, masks, model, runs, report_file, as_json) -> None:
@@ -152,7 +156,9 @@ def segmentation(images, masks, model, runs, report_file, as_json) -> None:
     failed = [{"image": str(path), "reason": reason} for path, reason in rejected]
     if as_json:
         counts = {"num_failed": len(failed), "failed": failed}
-        print_json({**result.to_dict(), **counts, "device": device_name(), "seconds": round(seconds(), 3)})
+        print_json(
+            {**result.to_dict(), **counts, "device": device_name(), **engine_used(), "seconds": round(seconds(), 3)}
+        )
         return
     click.echo(
         f"mean IoU {result.mean_iou:.2%}{_interval(result.mean_iou_low, result.mean_iou_high)}, pixel accuracy "

@@ -7,7 +7,7 @@ import click
 
 from kerasface.cli.evaluation.commands import REPORT, write_report
 from kerasface.cli.evaluation.people import build_analyzer, judge_folder, used_device
-from kerasface.cli.output import JSON, RUNS, VIEWS, errors, print_json, stopwatch
+from kerasface.cli.output import ENGINE, JSON, RUNS, VIEWS, errors, print_json, stopwatch
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.words import counted, percent_of
 from kerasface.train.__main__ import UserPath
@@ -36,6 +36,7 @@ _ALL = Path("all")
 )
 @VIEWS
 @RUNS
+@ENGINE
 @REPORT
 @JSON
 def verification(images, pairs, other, slices_file, views, runs, report_file, as_json) -> None:

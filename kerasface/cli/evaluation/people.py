@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kerasface.cli.evaluation.commands import REPORT, write_report
-from kerasface.cli.output import JSON, VIEWS, errors, print_json, stopwatch
+from kerasface.cli.output import ENGINE, JSON, VIEWS, engine_used, errors, print_json, stopwatch
 from kerasface.cli.people.commands import public_points
 from kerasface.terminal.errors import is_answer, one_line
 from kerasface.terminal.progress import progress_bars
@@ -20,6 +20,7 @@ from kerasface.train.__main__ import UserPath
 @click.command()
 @click.option("--images", required=True, type=UserPath(), help="Folder with a folder per person.")
 @VIEWS
+@ENGINE
 @REPORT
 @JSON
 def identification(images, views, report_file, as_json) -> None:
@@ -96,6 +97,7 @@ def identification(images, views, report_file, as_json) -> None:
     "too. `people thresholds` shows them and takes them back.",
 )
 @VIEWS
+@ENGINE
 @REPORT
 @JSON
 def population(folder, part_file, gallery, views, report_file, as_json) -> None:
@@ -207,4 +209,5 @@ def used_device(analyzer, seconds) -> dict:
     """Where the networks ran, and for how long, for JSON."""
     from kerasface.models.runtime import device_name
 
-    return {"device": device_name(), "precision": analyzer.embedder.precision, "seconds": round(seconds(), 3)}
+    used = {"device": device_name(), "precision": analyzer.embedder.precision, **engine_used()}
+    return {**used, "seconds": round(seconds(), 3)}

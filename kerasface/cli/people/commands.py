@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.output import JSON, box_text, errors, print_json
+from kerasface.cli.output import ENGINE, JSON, box_text, engine_used, errors, print_json
 from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
 
@@ -158,6 +158,7 @@ def check(gallery, as_json) -> None:
 )
 @click.option("--lift", is_flag=True, help="Take it back.")
 @GALLERY
+@ENGINE
 @JSON
 def not_this_person(name, image, face, lift, gallery, as_json) -> None:
     """Remember that a face in IMAGE is not NAME: later runs never say so again."""
@@ -176,7 +177,9 @@ def not_this_person(name, image, face, lift, gallery, as_json) -> None:
             change(source_hash, faces[face - 1].box, person.person_id)
     what = f"{image}, face at {box_text(faces[face - 1].to_dict())}: {'may be' if lift else 'is not'} {name}"
     if as_json:
-        print_json({"image": str(image), "name": name, **faces[face - 1].to_dict(), "refused": not lift})
+        print_json(
+            {"image": str(image), "name": name, **faces[face - 1].to_dict(), "refused": not lift, **engine_used()}
+        )
     else:
         click.echo(what)
 

@@ -1,4 +1,4 @@
-"""How the engine's files are made: by `prepare`, or unasked by a process of its own, for the next start.
+"""How the engine's files are made: in a block of `made_at_once`, or by a process of its own, for the next start.
 
 That process is the only one of its kind: it holds a lock, and works off what was put on a list of wanted networks,
 one file for each. What an engine cannot take is noted, so that it is not tried again by the same versions.
@@ -8,12 +8,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from kerasface.files.locks import Lock, take_lock
+from kerasface.files.locks import take_lock
 from kerasface.files.writing import write_json
 from kerasface.models.engines import openvino
 from kerasface.models.engines.files import (
@@ -25,10 +25,11 @@ from kerasface.models.engines.files import (
     write_engine_file,
 )
 from kerasface.models.engines.source import NetworkSource
+from kerasface.terminal.progress import start_tensorflow
 
-Wanted = tuple[NetworkSource, str]  # a network and the precision that it is to compute in
 _LONGEST = 1800  # seconds, after which a process that makes files ends, whatever keeps it
 _started: list[subprocess.Popen] = []
+_problems: list[str] | None = None  # of the files that are made at once, while they are
 
 
 def identity_of(source: NetworkSource) -> dict:
@@ -46,6 +47,7 @@ def make_file(source: NetworkSource, precision: str) -> str | None:
         OSError: If the disk refuses.
         RuntimeError: If the weights are missing or altered.
     """
+    start_tensorflow()  # before anything imports it
     from kerasface.models.engines.graphs import graph_of
     from kerasface.models.engines.parity import disagreement
 
@@ -76,30 +78,48 @@ def refusal_of(source: NetworkSource, precision: str) -> str | None:
     return None
 
 
-def prepare(wanted: Iterable[Wanted], on_progress: Callable[[int, int], None]) -> list[str]:
-    """Makes the files of networks that are not there yet, in this process.
+@contextmanager
+def made_at_once() -> Iterator[list[str]]:
+    """While the block runs, files that are missing are made in this process, when they are asked for.
 
-    Args:
-        wanted: The networks.
-        on_progress: Called with the number of files done and their total.
+    Gives the list of sentences about those that could not be made, which grows meanwhile.
+
+    Raises:
+        OSError: If the disk refuses, or another process makes files for half an hour.
+    """
+    global _problems
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"  # from whose graphs networks are compiled
+    lock = take_lock(make_engine_folder() / ".making", patience=_LONGEST)
+    if lock is None:
+        raise TimeoutError(0, "another process has been making the engine's files for half an hour")
+    with lock:
+        _problems = []
+        try:
+            yield _problems
+        finally:
+            _problems = None
+
+
+def make_now_or_later(source: NetworkSource, precision: str) -> bool:
+    """Makes the file of a network in a block of `made_at_once`, and elsewhere has it made by a process of its own.
 
     Returns:
-        Sentences about those that could not be made.
+        Whether it was tried here and now: then the file is there, or why it cannot be is noted.
 
     Raises:
         OSError: If the disk refuses.
+        RuntimeError: If it is made here and the weights are missing or altered.
     """
-    wanted, problems = list(wanted), []
-    with _sole_maker(patience=_LONGEST):
-        for done, (source, precision) in enumerate(wanted):
-            on_progress(done, len(wanted))
-            if not _is_there(source, precision) and (problem := make_file(source, precision)) is not None:
-                problems.append(problem)
-        on_progress(len(wanted), len(wanted))
-    return problems
+    if _problems is None:
+        _make_later(source, precision)
+        return False
+    if (problem := make_file(source, precision)) is not None:
+        _problems.append(problem)
+    return True
 
 
-def make_later(source: NetworkSource, precision: str) -> None:
+def _make_later(source: NetworkSource, precision: str) -> None:
     """Puts a network on the list, and starts the process that makes the files if none is at it.
 
     Raises:
@@ -153,13 +173,6 @@ def _is_there(source: NetworkSource, precision: str) -> bool:
         return read_engine_file(engine_path(source, precision), identity_of(source)) is not None
     except UnusableFileError:
         return False
-
-
-def _sole_maker(patience: float) -> Lock:
-    lock = take_lock(make_engine_folder() / ".making", patience=patience)
-    if lock is None:
-        raise TimeoutError(0, "another process has been making the engine's files for half an hour")
-    return lock
 
 
 def _refusal(source: NetworkSource, precision: str) -> Path:

@@ -50,12 +50,17 @@ def compiled(model, precision: str) -> bytes:
     """
     from kerasface.models.engines.graphs import traced
 
+    graph = traced(model)
     with _without(_TELEMETRY):
+        from openvino import Model
         from openvino.tools.ovc import convert_model
 
         # From TensorFlow's graph, never through ONNX: tf2onnx rounds the scales of Resize so that sizes change.
-        converted = convert_model(traced(model))
-    return _core().compile_model(converted, _DEVICE, _settings(precision)).export_model().getvalue()
+        converted = convert_model(graph)
+    # By name, as what some layers work out on the way comes out too.
+    outputs = [converted.output(tensor.name) for tensor in graph.outputs]
+    network = Model(outputs, converted.get_parameters(), model.name)
+    return _core().compile_model(network, _DEVICE, _settings(precision)).export_model().getvalue()
 
 
 @cache
