@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from machine import benchmark_parser, print_columns, print_header, print_row
 
-from kerasface.data.trials.masks import score_masks
 from kerasface.runs.store import load_run
+from kerasface.tasks.measuring.masks import score_masks
 from kerasface.tasks.segmentation import Segmenter
 from kerasface.train.engine.driver import run_training
 from kerasface.train.recipe import build_recipe, read_recipe

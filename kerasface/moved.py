@@ -31,7 +31,7 @@ inspection.teaching: inspection.basics inspection.kernel_places inspection.dropp
     inspection.factorised=factorized
 data.cache: data.store data.image_cache=images data.features data.crops data.embeddings
 data.masks: data.mask_augmentation=augmentation data.mask_batches=batches data.mask_cache=cache
-data.trials: data.mask_trials=masks data.class_trials=classes
+tasks.measuring: data.trials=identities data.mask_trials=masks data.class_trials=classes
 gallery: gallery.matching=search
 gallery.changes: gallery.editing gallery.merging gallery.reembedding gallery.transfer gallery.unlocking
 faces.rates: faces.operating_points faces.classifier_points faces.cohorts

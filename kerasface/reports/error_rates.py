@@ -1,56 +1,37 @@
 """What was measured about identification or classification, as one HTML document with its figures."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
-import numpy as np
-
-from kerasface.data.trials.classes import NamedPictures
 from kerasface.evaluation.classification_report import (
-    ClassificationReport,
     CountedShare,
     most_confused,
     surest_mistakes,
 )
 from kerasface.evaluation.comparison import ClassifierComparison
-from kerasface.evaluation.identification import (
-    FnirAtFpir,
-    FpirCheck,
-    IdentificationReport,
-    OpenSetTrial,
-    search_trial,
-)
+from kerasface.evaluation.identification import FnirAtFpir
 from kerasface.evaluation.names import as_name
-from kerasface.evaluation.people_rates import NamedForStrangers
 from kerasface.evaluation.verification import TarAtFmr
 from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
 from kerasface.plotting.error_rates import cmc_curve, fnir_against_fpir
 from kerasface.plotting.people import own_rates_figure
 from kerasface.plotting.style import escaped
 from kerasface.reports.document import document, facts_row, figure_html, notes_list, table
+from kerasface.tasks.measuring.classes import ClassRates
+from kerasface.tasks.measuring.identities import SearchRates
 from kerasface.terminal.words import points, share
 
 _MAX_CLASSES = 1000  # listed
 _MAX_LISTED = 24  # mistakes
 
 
-def identification_document(
-    title: str,
-    report: IdentificationReport,
-    trial: OpenSetTrial,
-    checks: Sequence[FpirCheck],
-    *,
-    taken: NamedForStrangers | None = None,
-) -> str:
-    """Returns the report of an open-set trial as HTML that needs no network.
+def identification_document(title: str, rates: SearchRates) -> str:
+    """Returns the report of searches among strangers as HTML that needs no network.
 
     Args:
         title: Its heading.
-        report: The rates.
-        trial: What they were measured on.
-        checks: Rates asked for and measured, for galleries of several sizes.
-        taken: Whose names strangers get, drawn if given.
+        rates: What was measured.
     """
+    report, taken = rates.report, rates.taken
     missed = report.fnir_at_fpir["0.01"]
     facts = {
         "first named is right": share(report.rank1, 2),
@@ -60,7 +41,7 @@ def identification_document(
         "strangers": f"{report.num_unknown:,}",
         "photos failed": f"{report.num_failed:,}",
     }
-    rates = [rate_row(f"FPIR {share(float(fpir), 0)}", part, "strangers") for fpir, part in report.fnir_at_fpir.items()]
+    rows = [rate_row(f"FPIR {share(float(fpir), 0)}", part, "strangers") for fpir, part in report.fnir_at_fpir.items()]
     checked = [
         (
             f"{check.gallery_size:,} people",
@@ -69,9 +50,8 @@ def identification_document(
             f"{share(check.low, 2)} to {share(check.high, 2)}",
             share(check.fnir),
         )
-        for check in checks
+        for check in rates.checks
     ]
-    curves = curves_of(trial, _open_set_curve)
     named = []
     if taken is not None:
         figure = own_rates_figure(taken.own_rates, taken.names, taken.even_rate, of_whom="of strangers get this name")
@@ -81,35 +61,28 @@ def identification_document(
         {
             "": [facts_row(facts)],
             "Known faces missed": [
-                table(["at", "missed (FNIR)", "95 % interval", "threshold", "supported"], rates),
-                figure_html(fnir_against_fpir(curves)),
+                table(["at", "missed (FNIR)", "95 % interval", "threshold", "supported"], rows),
+                figure_html(fnir_against_fpir(rates.curves)),
             ],
             "Rates asked for, and measured at the thresholds that ship": [
                 table(["gallery", "FPIR asked", "measured", "95 % interval", "FNIR"], checked)
-            ],
+            ]
+            if checked
+            else [],
             "Who is given to strangers as a name": named,
             "Among the first names": [figure_html(cmc_curve({f"{report.gallery_size:,} people": report.cmc}))],
         },
     )
 
 
-def classification_document(
-    title: str,
-    report: ClassificationReport,
-    pictures: NamedPictures,
-    *,
-    comparison: ClassifierComparison | None = None,
-    names: tuple[str, str] = ("A", "B"),
-) -> str:
+def classification_document(title: str, rates: ClassRates) -> str:
     """Returns the report of a classifier's answers as HTML that needs no network.
 
     Args:
         title: Its heading.
-        report: The rates.
-        pictures: What they were measured on.
-        comparison: With another classifier, if there was one.
-        names: Of both.
+        rates: What was measured; of two models, the first one's rates, and which of them errs less.
     """
+    report, pictures, comparison = rates.reports[0], rates.pictures[0], rates.comparison
     facts = {
         "right": share(report.top1.value, 2),
         "right among the first five": share(report.top5.value, 2),
@@ -136,6 +109,7 @@ def classification_document(
         (as_name(true), f"taken for {as_name(named)}", times)
         for true, named, times in most_confused(report, _MAX_LISTED)
     ]
+    said = [notes_list([classifier_verdict(comparison, rates.names)])] if comparison else []
     trial = pictures.trial
     mistakes = [
         (str(pictures.paths[row]), as_name(trial.classes[trial.named[row]]), share(trial.probabilities[row].max()))
@@ -148,7 +122,7 @@ def classification_document(
         title,
         {
             "": [facts_row(facts)],
-            "Beside the other model": [notes_list([classifier_verdict(comparison, names)])] if comparison else [],
+            "Next to the other model": said,
             "Rates": [table(["", "share", "95 % interval", "pictures"], rows)],
             "What is taken for what": [*drawn, table(["class", "", "times"], confused)] if confused else drawn,
             "Classes, the worst first": [table(["class", "pictures", "recall", "precision"], classes)],
@@ -157,7 +131,7 @@ def classification_document(
     )
 
 
-def classifier_verdict(comparison: ClassifierComparison, names: tuple[str, str]) -> str:
+def classifier_verdict(comparison: ClassifierComparison, names: Sequence[str]) -> str:
     """What can be said of two classifiers, in a sentence or two.
 
     Args:
@@ -190,24 +164,3 @@ def rate_row(rate: str, part: TarAtFmr | FnirAtFpir, of_whom: str) -> tuple[str,
         f"{part.threshold:.4f}",
         "yes" if part.supported else f"too few {of_whom}",
     )
-
-
-def curves_of(trial: OpenSetTrial, curve: Callable) -> dict:
-    """Returns a curve by the scores that decide and, where these are normalized, one by cosines.
-
-    Args:
-        trial: The gallery and the probes.
-        curve: From a trial to its curve.
-    """
-    if trial.normalizer is None:
-        return {"plain cosines": curve(trial)}
-    return {"normalized scores": curve(trial), "cosines alone": curve(replace(trial, normalizer=None))}
-
-
-def _open_set_curve(trial: OpenSetTrial) -> tuple[np.ndarray, np.ndarray]:
-    """FPIR and FNIR over thresholds, from strict to lenient."""
-    mated, strangers = search_trial(trial)
-    own, descending = np.sort(mated.own_scores), np.sort(strangers.normalized)[::-1]
-    lost = trial.num_mated_failed
-    missed = (np.searchsorted(own, descending, side="left") + lost) / (len(own) + lost)
-    return np.arange(1, len(descending) + 1) / len(descending), missed

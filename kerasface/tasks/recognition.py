@@ -1,17 +1,14 @@
 """Recognition with a trained classifier: the most probable names of every face or picture, or that it is unknown."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kerasface.arrays import check_images
-from kerasface.data.cache.images import Progress, fit_square
-from kerasface.data.trials.classes import NamedPictures, name_pictures
+from kerasface.data.cache.images import fit_square
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import embedder_fingerprint
@@ -166,24 +163,6 @@ def build_classifier(run: Run, make_analyzer: Callable[[], FaceAnalyzer]) -> Fac
         ModelFileError: If a weight file of the face front end is missing or altered.
     """
     return ImageClassifier(run) if run.card.input.kind == "image" else FaceClassifier(run, make_analyzer())
-
-
-def name_folder(
-    folder: str | os.PathLike, classifier: FaceClassifier | ImageClassifier, *, on_progress: Progress | None = None
-) -> NamedPictures:
-    """Asks a classifier for the name of every picture of a folder with a folder per class, as `name_pictures`.
-
-    Args:
-        folder: The folder; those in it that are none of the classes hold strangers.
-        classifier: The model; its threshold decides who is known.
-        on_progress: Called with the number of pictures done and their total.
-
-    Raises:
-        ValueError: If `folder` cannot be read, or no folder in it is named like a class.
-    """
-    labels, known = classifier.run.labels, open_set_of(classifier.run.card)
-    recognise = partial(classifier.recognise, top=len(labels))
-    return name_pictures(folder, recognise, labels, threshold=known and known.threshold, on_progress=on_progress)
 
 
 def open_set_of(card: ModelCard) -> OpenSetThreshold | None:

@@ -253,7 +253,7 @@ def test_searches_of_the_sample_and_the_strangers_of_a_classifier(open_at, tmp_p
 def test_a_folder_without_strangers_cannot_be_searched(open_at, tmp_path):
     folder = write_people(tmp_path / "people", [2, 2, 2])
     page = measure(typed(open_at(question="Open set", search_of="Folder per person"), people_folder=folder))
-    assert "0 of others" in page.error[0].value
+    assert "3 with two or more, 0 with one" in page.error[0].value
 
 
 def test_a_difference_is_shown_with_enough_people_only(open_at):

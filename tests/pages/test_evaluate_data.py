@@ -1,7 +1,6 @@
 """What the page Evaluate measures, without its widgets."""
 
 import json
-from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -9,59 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface.data.trials import identities as trials
-from kerasface.evaluation.identification import search_trial
 from kerasface.runs import store as runs
 from kerasface.runs.card import ModelCard
 from kerasface.tasks.measuring.pairs import pairs_of_people, score_pairs
 from kerasface.tasks.measuring.people import People, people_of_folder
 from pages.parts.evaluate import models as evaluate_models
 from pages.parts.evaluate.models import Model, embed_people, list_models
-from pages.parts.evaluate.open_set import open_set_rates, trial_of
 from pages.parts.evaluate.sample import MODELS, simulated_embeddings, simulated_people
-from tests.tasks.measuring.made_up import embedded_as, write_images
+from tests.tasks.measuring.made_up import write_images
 
 
 def nothing(stage, done, total):
     pass
-
-
-def test_photos_are_shared_out_as_the_command_does(tmp_path, front_end):
-    """With failures of each kind: an enrolled photo, a probe, a stranger, one that cannot be decoded."""
-    write_images(tmp_path, *(f"{name}.png" for name in ("A/1", "A/2", "B/1", "B/2", "C/1", "C/2", "C/3", "D/1", "E/1")))
-    (tmp_path / "E/1.png").write_bytes(b"no picture")
-    vectors = [[v] if (number not in (4, 6)) else [] for number, v in enumerate(np.eye(128, dtype=np.float32)[:8])]
-    front_end.lists = list(vectors)
-    expected, _ = trials.open_set_trial(tmp_path, front_end)
-    people = people_of_folder(str(tmp_path))
-    rows, kept = np.full(9, -1), [number for number, faces in enumerate(vectors) if faces]
-    rows[kept] = np.arange(len(kept))
-    embeddings = np.eye(128, dtype=np.float32)[kept]
-    found = trial_of(people, embedded_as(embeddings, rows, fingerprint=front_end.embedder.fingerprint))
-    assert found.normalizer is expected.normalizer
-    for name, value in vars(replace(expected, normalizer=None)).items():
-        if name == "normalizer":
-            continue
-        np.testing.assert_array_equal(getattr(found, name), value, err_msg=name)
-    assert (found.num_mated_failed, found.num_failed) == (2, 3)
-
-
-def test_rates_of_searches_are_counted_at_every_threshold():
-    people = simulated_people(20)
-    trial = replace(trial_of(people, simulated_embeddings(people, "Model A")), num_mated_failed=3)
-    fpir, fnir = open_set_rates(trial)
-    mated, strangers = search_trial(trial)
-    assert (np.diff(fpir) >= 0).all()
-    assert (np.diff(fnir) <= 0).all()
-    for one, other in zip(fpir, fnir, strict=True):
-        # Points are reached by some threshold: that of as many strangers, or any that lies higher than all.
-        levels = [*np.unique(np.r_[strangers.normalized, mated.normalized]), np.inf]
-        points = [
-            (np.mean(strangers.normalized >= level), (np.sum(mated.own_scores < level) + 3) / (len(mated.labels) + 3))
-            for level in levels
-        ]
-        assert min(abs(one - a) + abs(other - b) for a, b in points) < 1e-9
-    assert fnir[-1] == pytest.approx((np.sum(mated.own_ranks != 1) + 3) / (len(mated.labels) + 3))
 
 
 def test_the_sample_is_the_same_each_time_and_model_b_sees_more_clearly():

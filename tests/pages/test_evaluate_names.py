@@ -1,12 +1,8 @@
 """Evaluate, names: a made-up classifier of pictures on a folder of them."""
 
-import json
-
 import pytest
 from PIL import Image
 
-from kerasface.runs.store import list_runs
-from pages.parts.evaluate import names as evaluate_names
 from pages.parts.evaluate.names import ALONE
 from tests.pages.test_evaluate import button, measure, metrics, text_of, typed
 from tests.pages.test_inspect import LABELS, save_classifier
@@ -74,17 +70,3 @@ def test_a_folder_of_other_names_is_refused(open_names, pictures, tmp_path):
     save_classifier(tmp_path / "saved_models", "unlike", labels=("x", "y"))
     page = measure(typed(open_names(), class_folder=pictures))
     assert "has no folder named like a class of the model" in page.error[0].value.replace("\\", "")
-
-
-def test_files_hold_what_was_measured(pictures, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    save_classifier(tmp_path / "saved_models", "one")
-    (summary,) = list_runs(tmp_path / "saved_models")
-    source = evaluate_names.Source("Folder per person", str(pictures))
-    found = evaluate_names._measure(source, [summary], lambda stage, done, total: None)
-    told = json.loads(evaluate_names._json(found))
-    assert told["models"]["one"]["top1"]["value"] == 0.75
-    assert told["comparison"] is None
-    html = evaluate_names._html(found, source)
-    assert f"taken for {LABELS[1]}" in html
-    assert "Beside the other model" not in html

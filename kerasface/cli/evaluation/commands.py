@@ -1,6 +1,5 @@
 """Commands that measure error rates on labelled photos."""
 
-from functools import partial
 from pathlib import Path
 
 import click
@@ -27,12 +26,14 @@ def evaluate() -> None:
 @evaluate.command()
 @click.option("--images", required=True, type=UserPath(), help="Folder with a folder per class.")
 @click.option("--model", required=True, help="Name of a model that classifies.")
-@click.option("--beside", help="Name of another one with the same classes, compared on the same pictures.")
+@click.option(
+    "--compare", "--beside", "other", help="Name of another one with the same classes, compared on the same pictures."
+)
 @RUNS
 @ENGINE
 @REPORT
 @JSON
-def classification(images, model, beside, runs, report_file, as_json) -> None:
+def classification(images, model, other, runs, report_file, as_json) -> None:
     """Measure how often a trained classifier gives a picture its own name.
 
     A folder named like a class of the model holds its pictures; all others hold strangers. Of a photo with several
@@ -40,57 +41,41 @@ def classification(images, model, beside, runs, report_file, as_json) -> None:
     not trained on: those it has seen make it look better than it is.
     """
     with errors():
-        from kerasface.data.trials.classes import some_names
-        from kerasface.evaluation.classification_report import evaluate_classification
-        from kerasface.evaluation.comparison import compare_classifiers
         from kerasface.faces.analyzer import FaceAnalyzer
         from kerasface.models.runtime import device_name
         from kerasface.runs.store import load_run
-        from kerasface.tasks.recognition import build_classifier, name_folder, open_set_of
+        from kerasface.tasks.measuring.classes import check_comparable, measure_classes, some_names
+        from kerasface.tasks.recognition import build_classifier, open_set_of
 
-        names = [model] if beside is None else [model, beside]
-        loaded = [load_run(runs, name) for name in names]
-        if len({frozenset(run.labels) for run in loaded}) > 1:
-            raise ValueError(f"{model} and {beside} know different classes. Only equal classes can be compared.")
+        loaded = [load_run(runs, name) for name in (model, other) if name is not None]
+        check_comparable(loaded)
         with progress_bars() as report, stopwatch() as seconds:
-            answers = [
-                name_folder(
-                    images, build_classifier(run, FaceAnalyzer), on_progress=partial(report, f"pictures, {run.name}")
-                )
-                for run in loaded
-            ]
-        results = [evaluate_classification(one.trial) for one in answers]
-        comparison = compare_classifiers(*(one.trial.wrong for one in answers)) if beside else None
+            rates = measure_classes(images, [build_classifier(run, FaceAnalyzer) for run in loaded], report=report)
         if report_file:
             from kerasface.reports.error_rates import classification_document
 
-            text = classification_document(
-                f"{model}: {images}", results[0], answers[0], comparison=comparison, names=(model, beside or "")
-            )
-            write_report(report_file, text)
-    failed = [{"image": str(path), "reason": reason} for path, reason in answers[0].rejected]
+            write_report(report_file, classification_document(f"{model}: {images}", rates))
+    first, failed, strangers = rates.reports[0], rates.pictures[0].rejected, rates.pictures[0].strangers
     if as_json:
-        compared = {"beside": results[1].to_dict(), "comparison": comparison.to_dict()} if beside else {}
-        told = {"strangers": list(answers[0].strangers), "failed": failed, **compared}
-        print_json(
-            {**results[0].to_dict(), **told, "device": device_name(), **engine_used(), "seconds": round(seconds(), 3)}
-        )
+        lost = [{"image": str(path), "reason": reason} for path, reason in failed]
+        compared = {"beside": rates.reports[1].to_dict(), "comparison": rates.comparison.to_dict()} if other else {}
+        told = {"strangers": list(strangers), "failed": lost, **compared}
+        print_json({**first.to_dict(), **told, **_device(seconds)})
         return
-    of_faces = loaded[0].card.input.of_faces
-    for run, result in zip(loaded, results, strict=True):
+    for run, result in zip(loaded, rates.reports, strict=True):
         known = open_set_of(run.card)
         whose = "the default" if known and known.default else "its"
-        _tell_classification(run.name, result, whose, "strangers" if of_faces else "none of the classes")
-    if answers[0].strangers:
-        whose = "of strangers" if of_faces else "of none of the classes"
-        click.echo(f"folders {whose}, as no class has their name: {some_names(answers[0].strangers)}")
-    if comparison:
+        _tell_classification(run.name, result, whose, "strangers" if rates.of_faces else "none of the classes")
+    if strangers:
+        whose = "of strangers" if rates.of_faces else "of none of the classes"
+        click.echo(f"folders {whose}, as no class has their name: {some_names(strangers)}")
+    if rates.comparison:
         from kerasface.reports.error_rates import classifier_verdict
 
-        click.echo(classifier_verdict(comparison, (model, beside)))
+        click.echo(classifier_verdict(rates.comparison, rates.names))
     click.echo(f"{counted(len(failed), 'file')} with no answer, {device_name()}, {seconds():.0f} s")
-    for line in failed[:10]:
-        click.echo(f"  {line['reason']}")
+    for _, reason in failed[:10]:
+        click.echo(f"  {reason}")
 
 
 def _tell_classification(name: str, result, whose: str, others: str) -> None:
@@ -136,69 +121,44 @@ def segmentation(images, masks, model, runs, report_file, as_json) -> None:
     no face is looked for.
     """
     with errors():
-        from kerasface.data.trials.masks import score_masks
         from kerasface.models.runtime import device_name
         from kerasface.runs.store import load_run
+        from kerasface.tasks.measuring.masks import measure_masks
         from kerasface.tasks.segmentation import Segmenter
 
         segmenter = Segmenter(load_run(runs, model))
         with progress_bars() as report, stopwatch() as seconds:
-            result, rejected = score_masks(
-                images,
-                masks,
-                lambda image: segmenter.segment_whole(image).mask,
-                segmenter.classes,
-                segmenter.colours,
-                on_progress=lambda done, total: report("pictures", done, total),
-            )
+            rates = measure_masks(images, masks, segmenter, report=report)
         if report_file:
-            write_report(report_file, _segmentation_document(f"Segmentation: {images}", result, segmenter.colours))
-    failed = [{"image": str(path), "reason": reason} for path, reason in rejected]
+            from kerasface.reports.segmentation import segmentation_document
+
+            write_report(report_file, segmentation_document(f"Segmentation: {images}", rates))
     if as_json:
-        counts = {"num_failed": len(failed), "failed": failed}
-        print_json(
-            {**result.to_dict(), **counts, "device": device_name(), **engine_used(), "seconds": round(seconds(), 3)}
-        )
+        print_json({**rates.to_dict(), **_device(seconds)})
         return
+    result, failed = rates.result, rates.failed
     click.echo(
         f"mean IoU {result.mean_iou:.2%}{_interval(result.mean_iou_low, result.mean_iou_high)}, pixel accuracy "
         f"{result.pixel_accuracy:.2%}{_interval(result.pixel_accuracy_low, result.pixel_accuracy_high)}, "
         + counted(result.num_images, "picture")
     )
     for name in result.classes:
-        rates = {"IoU": result.iou[name], "F1": result.f1[name], "boundary F1": result.boundary_f1[name]}
-        told = ", ".join(f"{kind} {rate:.2%}" for kind, rate in rates.items() if rate is not None)
+        shares = {"IoU": result.iou[name], "F1": result.f1[name], "boundary F1": result.boundary_f1[name]}
+        told = ", ".join(f"{kind} {rate:.2%}" for kind, rate in shares.items() if rate is not None)
         click.echo(f"{name}: {told or 'occurs in no mask'}")
     click.echo(f"{counted(len(failed), 'file')} failed, {device_name()}, {seconds():.0f} s")
-    for line in failed[:10]:
-        click.echo(f"  {line['reason']}")
+    for _, reason in failed[:10]:
+        click.echo(f"  {reason}")
+
+
+def _device(seconds) -> dict:
+    from kerasface.models.runtime import device_name
+
+    return {"device": device_name(), **engine_used(), "seconds": round(seconds(), 3)}
 
 
 def _interval(low: float | None, high: float | None) -> str:
     return "" if low is None else f" (95 % {low:.2%} to {high:.2%})"
-
-
-def _segmentation_document(title: str, result, colours) -> str:
-    from kerasface.plotting.segmentation import confusion_heatmap, iou_bars
-    from kerasface.reports.document import document, facts_row, figure_html, table
-    from kerasface.terminal.words import share
-
-    facts = {
-        "mean IoU": share(result.mean_iou, 2),
-        "pixel accuracy": share(result.pixel_accuracy, 2),
-        "pictures": f"{result.num_images:,}",
-    }
-    rates = (result.iou, result.f1, result.boundary_f1)
-    rows = [(name, *(share(by_name[name], 2) for by_name in rates)) for name in result.classes]
-    heads = ["class", "IoU", "F1", "boundary F1"]
-    return document(
-        title,
-        {
-            "": [facts_row(facts)],
-            "Classes": [table(heads, rows), figure_html(iou_bars(result, colours))],
-            "What is taken for what": [figure_html(confusion_heatmap(result))],
-        },
-    )
 
 
 def write_report(file: Path, text: str) -> None:

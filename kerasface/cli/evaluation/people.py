@@ -31,34 +31,24 @@ def identification(images, views, report_file, as_json) -> None:
     known faces that do not get their own name.
     """
     with errors():
-        from kerasface.data.folders import read_identity_folders
-        from kerasface.data.trials.identities import check_shipped_thresholds, open_set_trial
-        from kerasface.evaluation.identification import evaluate_identification
         from kerasface.models.runtime import device_name
-        from kerasface.population.trials import named_for_strangers
+        from kerasface.tasks.measuring.embedding import embed_people
+        from kerasface.tasks.measuring.identities import check_searchable, measure_searches
+        from kerasface.tasks.measuring.people import people_of_folder
 
+        people = people_of_folder(images)
+        check_searchable(people)
         analyzer = build_analyzer(views)
         with progress_bars() as report, stopwatch() as seconds:
-            trial, rejected = open_set_trial(
-                images, analyzer, on_progress=lambda done, total: report("photos", done, total)
-            )
-        result = evaluate_identification(trial)
-        checks = check_shipped_thresholds(trial, analyzer.embedder.fingerprint)
-        taken = named_for_strangers(trial, analyzer.embedder.fingerprint, read_identity_folders(images).identities)
+            rates = measure_searches(people, embed_people(people, analyzer, report=report)[0], report=report)
         if report_file:
             from kerasface.reports.error_rates import identification_document
 
-            title = f"Identification: {images}"
-            write_report(report_file, identification_document(title, result, trial, checks, taken=taken))
-    failed = [{"image": str(path), "reason": reason} for path, reason in rejected]
+            write_report(report_file, identification_document(f"Identification: {images}", rates))
     if as_json:
-        told = {
-            "fpir_asked_and_measured": [check.to_dict() for check in checks],
-            "people_over_ten_times": taken.to_dict(),
-            "failed": failed,
-        }
-        print_json({**result.to_dict(), **told, **used_device(analyzer, seconds)})
+        print_json({**rates.to_dict(), **used_device(analyzer, seconds)})
         return
+    result = rates.report
     click.echo(
         f"{counted(result.gallery_size, 'person', 'people')} enrolled with one photo each, "
         f"{counted(result.num_mated, 'photo')} of them come back, {counted(result.num_unknown, 'stranger')}"
@@ -70,15 +60,16 @@ def identification(images, views, report_file, as_json) -> None:
             f"FNIR at FPIR {float(fpir):.0%}: {missed.value:.2%} (95 % {missed.low:.2%} to {missed.high:.2%}), "
             f"threshold {missed.threshold:.4f}{doubt}"
         )
-    for check in checks:
+    for check in rates.checks:
         click.echo(
             f"{counted(check.gallery_size, 'person', 'people')}: FPIR asked {check.asked:.0%}, measured "
             f"{check.measured:.2%} (95 % {check.low:.2%} to {check.high:.2%}), FNIR {check.fnir:.1%}"
         )
-    click.echo(taken.sentence())
+    if rates.taken:
+        click.echo(rates.taken.sentence())
     click.echo(f"{counted(result.num_failed, 'photo')} failed, {device_name()}, {seconds():.0f} s")
-    for line in failed[:10]:
-        click.echo(f"  {line['reason']}")
+    for _, reason in rates.failed[:10]:
+        click.echo(f"  {reason}")
 
 
 @click.command()

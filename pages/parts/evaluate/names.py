@@ -1,29 +1,25 @@
 """Evaluate, names: how often a trained classifier is right on a folder of photos, alone or beside another one."""
 
 import json
-from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
 
 from kerasface.data.cache.images import fit_square
-from kerasface.data.trials.classes import NamedPictures, some_names
 from kerasface.evaluation.classification_report import (
     ClassificationReport,
     CountedShare,
-    evaluate_classification,
     most_confused,
     surest_mistakes,
 )
-from kerasface.evaluation.comparison import ClassifierComparison, compare_classifiers
 from kerasface.evaluation.names import as_name
 from kerasface.images.decoding import ImageError, decode
 from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
 from kerasface.reports.error_rates import classification_document, classifier_verdict
-from kerasface.runs.card import ModelCard
 from kerasface.runs.store import DEFAULT_ROOT, RunSummary, list_runs
+from kerasface.tasks.measuring.classes import ClassRates, NamedPictures, measure_classes, some_names
 from kerasface.tasks.measuring.people import Report
-from kerasface.tasks.recognition import name_folder, open_set_of, unknown_note
+from kerasface.tasks.recognition import open_set_of, unknown_note
 from kerasface.terminal.errors import told
 from kerasface.terminal.words import share
 from pages.parts.charts import show_chart
@@ -44,30 +40,6 @@ _UNSEEN = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Names:
-    """A classifier's answers, and those of another one.
-
-    Attributes:
-        names: Of the models, one or two.
-        pictures: What each said.
-        reports: The rates of each.
-        comparison: Of both; `None` with one model alone.
-        cards: Those of the models.
-    """
-
-    names: tuple[str, ...]
-    pictures: tuple[NamedPictures, ...]
-    reports: tuple[ClassificationReport, ...]
-    comparison: ClassifierComparison | None
-    cards: tuple[ModelCard, ...]
-
-    @property
-    def of_faces(self) -> bool:
-        """Whether they name people."""
-        return self.cards[0].input.of_faces
-
-
 def show_names():
     """The whole view: folder, one model or two, how often they are right."""
     st.caption(_UNSEEN)
@@ -79,12 +51,15 @@ def show_names():
         st.info("Type a path on this machine. Photos are read there; none is copied or sent.")
         return
     key = ("names", source, *((one.name, one.card.model_sha256) for one in chosen))
-    found = work(key, lambda report: _measure(source, chosen, report), button="Measure")
-    if found:
+
+    def compute(report: Report) -> ClassRates:
+        return measure_classes(source.path, [classifier_or_stop(one) for one in chosen], report=report)
+
+    if found := work(key, compute, button="Measure"):
         show_results(found, key, source)
 
 
-def show_results(found: Names, key: tuple, source: Source):
+def show_results(found: ClassRates, key: tuple, source: Source):
     for name, report in zip(found.names, found.reports, strict=True):
         show_rates(report, plain(name) if found.comparison else "", of_faces=found.of_faces)
     if found.comparison:
@@ -105,9 +80,10 @@ def show_results(found: Names, key: tuple, source: Source):
         st.subheader(f"What {plain(name)} takes for what")
         show_mistakes(found.reports[place], found.pictures[place], f"names_{place}")
     st.subheader("Keep the results")
+    title = f"{found.names[0]}: {source.path}"
     files = {
         "Rates (JSON)": (partial(_json, found), "names.json"),
-        "Report (HTML)": (partial(_html, found, source), "names.html"),
+        "Report (HTML)": (partial(classification_document, title, found), "names.html"),
     }
     show_files(files, key, source)
 
@@ -211,31 +187,9 @@ def _choose() -> list[RunSummary]:
     return [first] if other == ALONE else [first, usable[other]]
 
 
-def _measure(source: Source, chosen: list[RunSummary], report: Report) -> Names:
-    pictures = tuple(
-        name_folder(source.path, classifier_or_stop(one), on_progress=partial(report, f"Looking at them: {one.name}"))
-        for one in chosen
-    )
-    comparison = compare_classifiers(*(one.trial.wrong for one in pictures)) if len(pictures) == 2 else None
-    names = tuple(one.name for one in chosen)
-    reports = tuple(evaluate_classification(one.trial) for one in pictures)
-    return Names(names, pictures, reports, comparison, tuple(one.card for one in chosen))
-
-
 def _of(part: CountedShare) -> str:
     return f"95 %: {share(part.low, 2)} to {share(part.high, 2)}, of {part.num_pictures:,} photos."
 
 
-def _json(found: Names) -> str:
-    models = {
-        name: {**report.to_dict(), "failed": [{"image": str(path), "reason": why} for path, why in pictures.rejected]}
-        for name, report, pictures in zip(found.names, found.reports, found.pictures, strict=True)
-    }
-    return json.dumps({"models": models, "comparison": found.comparison and found.comparison.to_dict()}, indent=1)
-
-
-def _html(found: Names, source: Source) -> str:
-    names = (found.names[0], found.names[-1])
-    return classification_document(
-        f"{names[0]}: {source.path}", found.reports[0], found.pictures[0], comparison=found.comparison, names=names
-    )
+def _json(found: ClassRates) -> str:
+    return json.dumps(found.to_dict(), indent=1)

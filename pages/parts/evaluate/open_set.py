@@ -1,30 +1,20 @@
 """Evaluate, open set: how often a search in a gallery misses somebody, and takes a stranger for somebody."""
 
 import json
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from kerasface.data.trials.identities import check_shipped_thresholds, share_out
-from kerasface.evaluation.calibration import COSINE, NORMALIZED, SCORE_NAMES
 from kerasface.evaluation.classification import OpenSet, OpenSetCurve
-from kerasface.evaluation.identification import (
-    FpirCheck,
-    IdentificationReport,
-    OpenSetTrial,
-    evaluate_identification,
-    search_trial,
-)
-from kerasface.evaluation.verification import Roc, roc
-from kerasface.faces.rates.operating_points import search_point
+from kerasface.evaluation.identification import FpirCheck
 from kerasface.plotting.classification import open_set_curve
 from kerasface.plotting.error_rates import cmc_curve, fnir_against_fpir
-from kerasface.reports.error_rates import curves_of, identification_document
+from kerasface.reports.error_rates import identification_document
 from kerasface.runs.store import DEFAULT_ROOT, list_runs
-from kerasface.tasks.measuring.people import Embedded, People, Report
+from kerasface.tasks.measuring.identities import SearchRates, check_searchable, measure_searches
+from kerasface.tasks.measuring.people import Report
 from kerasface.tasks.recognition import unknown_note
 from kerasface.terminal.words import share
 from pages.parts.charts import show_chart
@@ -34,27 +24,6 @@ from pages.parts.evaluate.work import work
 from pages.parts.photos import plain
 
 _BOOTSTRAP = 300
-
-
-@dataclass(frozen=True, eq=False)
-class Searches:
-    """What searches of a gallery led to.
-
-    Attributes:
-        title: Data and model.
-        trial: Who was enrolled and who came.
-        report: Error rates.
-        checks: Rates asked for and measured at the thresholds that ship; empty where none ship.
-        shipped_on: What those come from.
-        curves: What was compared to FPIR and FNIR over all thresholds.
-    """
-
-    title: str
-    trial: OpenSetTrial
-    report: IdentificationReport
-    checks: list[FpirCheck]
-    shipped_on: str
-    curves: dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def show_open_set():
@@ -77,24 +46,7 @@ def show_open_set():
     show_classifiers()
 
 
-def trial_of(people: People, embedded: Embedded) -> OpenSetTrial:
-    """Shares photos out as `kerasface evaluate identification` does; errors are those of `share_out`."""
-    return share_out(people.labels, embedded.rows, embedded.embeddings, embedded.normalizer)
-
-
-def open_set_rates(trial: OpenSetTrial) -> tuple[np.ndarray, np.ndarray]:
-    """FPIR and FNIR over all thresholds, from strict to lenient, `(num_points,)` both."""
-    mated, strangers = search_trial(trial)
-    own, lost = mated.own_scores, trial.num_mated_failed
-    never = min(strangers.normalized.min(), own[np.isfinite(own)].min(initial=0)) - 1  # in place of -infinity
-    scores = np.r_[np.where(np.isfinite(own), own, never), strangers.normalized]
-    curve: Roc = roc(scores, np.arange(len(scores)) < len(own)).corners()
-    reached = curve.thresholds > never  # at the last one everybody is named, and by another's name too
-    fnir = (curve.fnmr * len(own) + lost) / (len(own) + lost)
-    return curve.fmr[reached], fnir[reached]
-
-
-def show_searches(found: Searches, key: tuple, source: Source):
+def show_searches(found: SearchRates, key: tuple, source: Source):
     report = found.report
     with st.container(horizontal=True):
         st.metric("First named is right", share(report.rank1, 2))
@@ -112,7 +64,7 @@ def show_searches(found: Searches, key: tuple, source: Source):
             cells = (f"needs {3 / float(fpir):,.0f} strangers; there are {report.num_unknown:,}", "", "")
         rows.append((f"{100 * float(fpir):g} %", *cells))
     show_table(
-        ("strangers named (FPIR)", "known faces missed (FNIR)", "95 % interval", f"from a {_score_name(found)} of"),
+        ("strangers named (FPIR)", "known faces missed (FNIR)", "95 % interval", f"from a {found.score_name} of"),
         rows,
     )
     left, right = st.columns(2, gap="medium")
@@ -135,14 +87,15 @@ def show_searches(found: Searches, key: tuple, source: Source):
         st.caption("Cumulative match characteristic: how often the right person is among the first names.")
     if found.checks:
         show_checks(found.checks, found.shipped_on)
+    title = f"Identification: {found.title}, {found.model}"
     files = {
         "Rates (JSON)": (partial(_json, found), "identification.json"),
-        "Report (HTML)": (partial(_html, found), "identification.html"),
+        "Report (HTML)": (partial(identification_document, title, found), "identification.html"),
     }
     show_files(files, key, source)
 
 
-def show_checks(checks: list[FpirCheck], shipped_on: str):
+def show_checks(checks: tuple[FpirCheck, ...], shipped_on: str):
     st.subheader("Asked for, and measured")
     rows = [
         (
@@ -180,36 +133,10 @@ def show_classifiers(root: str = DEFAULT_ROOT):
     show_chart(open_set_curve(curve, chosen, of_faces=of_faces), key="strangers", alt=alt)
 
 
-def _measure(source: Source, models: list, report: Report) -> Searches:
-    people, (embedded,) = read_people(source, models, report)
-    report("Searching the gallery", 0, 1)
-    trial = trial_of(people, embedded)
-    try:
-        checks = check_shipped_thresholds(trial, embedded.fingerprint)
-        shipped_on = search_point(embedded.fingerprint, 0.01, 2).data
-    except ValueError:
-        checks, shipped_on = [], ""  # nothing ships for this embedder
-    found = Searches(
-        title=f"{people.title}, {embedded.model}",
-        trial=trial,
-        report=evaluate_identification(trial, bootstrap=_BOOTSTRAP),
-        checks=checks,
-        shipped_on=shipped_on,
-        curves=curves_of(trial, open_set_rates),
-    )
-    report("Searching the gallery", 1, 1)
-    return found
+def _measure(source: Source, models: list, report: Report) -> SearchRates:
+    people, (embedded,) = read_people(source, models, report, check=check_searchable)
+    return measure_searches(people, embedded, bootstrap=_BOOTSTRAP, report=report)
 
 
-def _json(found: Searches) -> str:
-    measured = [check.to_dict() for check in found.checks]
-    told = {"fpir_asked_and_measured": measured, "data": found.title, "scores": _score_name(found)}
-    return json.dumps({**found.report.to_dict(), **told}, indent=1)
-
-
-def _score_name(found: Searches) -> str:
-    return SCORE_NAMES[COSINE if found.trial.normalizer is None else NORMALIZED]
-
-
-def _html(found: Searches) -> str:
-    return identification_document(f"Identification: {found.title}", found.report, found.trial, found.checks)
+def _json(rates: SearchRates) -> str:
+    return json.dumps(rates.to_dict(), indent=1)

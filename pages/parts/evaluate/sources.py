@@ -1,5 +1,6 @@
 """Where the page Evaluate gets its photos from: the widgets, and what they lead to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,8 +106,16 @@ def show_drawing(source: Source):
         st.caption(f"Pairs are drawn: at most 20 of each person, and up to {MAX_IMPOSTOR:,} of different people.")
 
 
-def read_people(source: Source, models: list, report: Report) -> tuple[People, list[Embedded]]:
+def read_people(
+    source: Source, models: list, report: Report, *, check: Callable[[People], None] = lambda people: None
+) -> tuple[People, list[Embedded]]:
     """Reads a source's photos and embeds them with each model.
+
+    Args:
+        source: What the user chose.
+        models: Those that judge.
+        report: Told how far it is.
+        check: Refuses people who cannot serve, before their photos are read.
 
     Raises:
         ValueError: If the source breaks a rule.
@@ -119,6 +128,7 @@ def read_people(source: Source, models: list, report: Report) -> tuple[People, l
         people, embedded = people_of_embeddings(source.path)
         return people, [embedded]
     people = people_of_folder(source.path)
+    check(people)
     return people, embed_people(people, models, report)
 
 

@@ -1,13 +1,16 @@
 """A folder of pictures asked of a classifier that answers by colour."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface.data.trials.classes import name_pictures
 from kerasface.faces.detection import Face
+from kerasface.reports.error_rates import classification_document
+from kerasface.tasks.measuring.classes import measure_classes, name_pictures
 
 CLASSES = ("green", "red")  # sorted otherwise than the classifier's channels
 COLOURS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250)}
@@ -94,3 +97,32 @@ def test_folders_that_no_class_has_are_refused_with_both_names(folder):
     (folder / "empty").mkdir()
     with pytest.raises(ValueError, match="An identity with a photo is needed"):
         name_pictures(folder / "empty", by_colour, CLASSES)
+
+
+def test_the_same_pictures_are_asked_of_two_models(folder, tmp_path):
+    """Both answer by color; the second one takes everything for red."""
+    input_of = SimpleNamespace(of_faces=False)
+
+    def classifier(name, answers, labels=CLASSES):
+        card = SimpleNamespace(input=input_of, open_set=SimpleNamespace(threshold=0.5))
+        run = SimpleNamespace(name=name, labels=labels, card=card)
+        return SimpleNamespace(run=run, recognise=lambda images, top: answers(images))
+
+    def red(images):
+        return [SimpleNamespace(top=(("red", 0.8), ("green", 0.2)), score=0.8) for _ in images]
+
+    both = [classifier("sharp", by_colour), classifier("blind", red)]
+    rates = measure_classes(folder, both)
+    assert (rates.names, rates.of_faces, rates.folder) == (("sharp", "blind"), False, folder)
+    assert [report.top1.value for report in rates.reports] == [0.5, 0.5]  # green/0 and red/0; red/0 and red/1
+    assert (rates.comparison.mcnemar.only_a, rates.comparison.mcnemar.only_b) == (1, 1)
+    told = json.loads(json.dumps(rates.to_dict()))
+    assert told["models"]["blind"]["top1"]["value"] == 0.5
+    assert {Path(one["image"]).name for one in told["models"]["sharp"]["failed"]} == {"notes.txt", "cut.png"}
+    html = classification_document("<b>Pictures</b>", rates)
+    assert "&lt;b&gt;Pictures" in html
+    assert "taken for green" in html
+    assert "Next to the other model" in html
+    assert "Next to the other model" not in classification_document("Pictures", measure_classes(folder, both[:1]))
+    with pytest.raises(ValueError, match="sharp and other know different classes"):
+        measure_classes(folder, [both[0], classifier("other", red, ("red", "blue"))])

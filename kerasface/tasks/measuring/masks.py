@@ -1,6 +1,8 @@
-"""A folder of pictures and a folder of their masks as a trial of a segmentation."""
+"""How well masks agree with drawn ones: a folder of pictures and a folder of their masks."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,53 @@ from kerasface.data.masks.reading import CLASSES_FILE, Colour, files_by_stem, re
 from kerasface.data.photos import read_photos
 from kerasface.evaluation.segmentation import SegmentationCounts, SegmentationResult
 from kerasface.images.decoding import ImageError
+from kerasface.tasks.measuring.people import Report, unreported
+from kerasface.tasks.segmentation import Segmenter
 
 Rejected = list[tuple[Path, str]]
+
+
+@dataclass(frozen=True, eq=False)
+class MaskRates:
+    """How well a segmentation agrees with drawn masks.
+
+    Attributes:
+        result: The rates.
+        colors: RGB color of each class, by class id.
+        failed: `(file, reason)` of every file that could not be used.
+    """
+
+    result: SegmentationResult
+    colors: tuple[Colour, ...]
+    failed: tuple[tuple[Path, str], ...]
+
+    def to_dict(self) -> dict:
+        """Returns the rates as JSON-ready values."""
+        failed = [{"image": str(path), "reason": reason} for path, reason in self.failed]
+        return {**self.result.to_dict(), "num_failed": len(failed), "failed": failed}
+
+
+def measure_masks(images: Path, masks: Path, segmenter: Segmenter, *, report: Report = unreported) -> MaskRates:
+    """Segments every picture as a whole and compares the result with its mask, as `score_masks`.
+
+    Args:
+        images: Folder of the pictures.
+        masks: Folder of the masks, each as large as its picture.
+        segmenter: The model.
+        report: Told how many pictures are done.
+
+    Raises:
+        ValueError: As `score_masks`.
+    """
+    result, failed = score_masks(
+        images,
+        masks,
+        lambda image: segmenter.segment_whole(image).mask,
+        segmenter.classes,
+        segmenter.colours,
+        on_progress=partial(report, "pictures"),
+    )
+    return MaskRates(result, tuple(segmenter.colours), tuple(failed))
 
 
 def score_masks(

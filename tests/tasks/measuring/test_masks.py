@@ -1,10 +1,14 @@
 """A folder of pictures and one of masks as a trial: pairs by name, what cannot be compared, and nothing guessed."""
 
+import json
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface.data.trials.masks import score_masks
+from kerasface.reports.segmentation import segmentation_document
+from kerasface.tasks.measuring.masks import measure_masks, score_masks
 
 CLASSES = ("background", "skin", "hair")
 COLOURS = ((0, 0, 0), (200, 0, 0), (0, 200, 0))
@@ -92,3 +96,17 @@ def test_nothing_to_compare(folders, tmp_path):
         (folders / "drawn" / f"{name}.png").rename(folders / "drawn" / f"{name}{name}.png")
     with pytest.raises(ValueError, match=r"No picture of .*pictures could be compared.*No mask of this name"):
         score(folders)
+
+
+def test_a_model_is_measured_and_reported(folders):
+    segmenter = SimpleNamespace(
+        classes=CLASSES, colours=COLOURS, segment_whole=lambda image: SimpleNamespace(mask=by_colour(image))
+    )
+    rates = measure_masks(folders / "pictures", folders / "drawn", segmenter)
+    assert rates.result.pixel_accuracy == score(folders)[0].pixel_accuracy
+    told = json.loads(json.dumps(rates.to_dict()))
+    assert (told["num_images"], told["num_failed"]) == (3, 0)
+    text = segmentation_document("<b>Masks</b>", rates)
+    assert "&lt;b&gt;Masks" in text
+    assert f"{100 * rates.result.iou['skin']:.2f}" in text
+    assert text.count("Plotly.newPlot(") == 2

@@ -1,1 +1,0 @@
-"""Folders as trials of a trained model."""
