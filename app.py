@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 from pages.parts.server.arrival import lose_nothing
 from pages.parts.server.memory import return_large_blocks, start_keras
-from pages.parts.server.navigation import mark_app_as_run, navigate, show_icon
+from pages.parts.server.navigation import KERAS_PAGES, mark_app_as_run, navigate, show_icon
 from pages.parts.server.password import stop_without_password
 from pages.parts.server.requests import OwnPagesOnly, open_browser
 from pages.parts.server.theme import show_readable_colours
@@ -26,8 +26,8 @@ def run():
     page = navigate()
     stop_without_password()
     mark_app_as_run()
-    if "keras" not in sys.modules and page.url_path:  # Home needs it last of all, and says so there
-        # The other pages import it anyway; here the wait has a sign.
+    if "keras" not in sys.modules and page.url_path in KERAS_PAGES:
+        # They import it anyway; here the wait has a sign.
         with st.spinner("Starting Keras and TensorFlow: some seconds, once after each start."):
             start_keras()
     page.run()

@@ -11,7 +11,7 @@ from kerasface.runs.store import RunSummary, list_runs
 from pages.parts.home.cards import show_abilities, show_first_steps
 from pages.parts.photos import plain
 from pages.parts.runs import TRAIN_COMMAND, show_broken_runs
-from pages.parts.server.memory import start_keras
+from pages.parts.server.memory import settle
 from pages.parts.tables import show_table
 
 
@@ -30,17 +30,19 @@ def show_runs(summaries: list[RunSummary]):
 
 @st.cache_data(ttl=600, show_spinner="Looking at what is installed")  # seconds; it hashes files and runs the embedder
 def look_at_installation() -> dict:
-    start_keras()
-    return environment.report()
+    report = environment.report()
+    settle()  # Keras is awake now, where the engine is one of its backends
+    return report
 
 
 def show_installation(report: dict):
-    """The device and precision in use, and the pretrained weights with their licence and state."""
+    """The device, engine and precision in use, and the pretrained weights with their licence and state."""
     st.subheader("Installed")
     ledger, seconds = report["pretrained"], report["embedding_seconds"]
     intact = sum(item["state"] == "installed" for item in ledger)
     with st.container(horizontal=True):
         st.metric("Device", report["device"], width="content", border=True)
+        st.metric("Engine", report["engine"], width="content", border=True)
         st.metric("Precision", report["precision"], width="content", border=True)
         st.metric("Embedding one face", f"{1000 * seconds:.0f} ms" if seconds else "-", width="content", border=True)
         st.metric("Weights intact", f"{intact} of {len(ledger)}", width="content", border=True)

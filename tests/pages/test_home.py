@@ -23,7 +23,13 @@ def test_first_start_leads_by_what_one_has(open_page):
     assert [heading.value for heading in page.subheader[:2]] == ["What do you have?", "What it can do"]
     assert page.code[0].value == TRAIN_COMMAND
     assert any("No model is trained yet" in text.value for text in page.markdown)
-    assert {metric.label for metric in page.metric} == {"Device", "Precision", "Embedding one face", "Weights intact"}
+    assert {metric.label for metric in page.metric} == {
+        "Device",
+        "Engine",
+        "Precision",
+        "Embedding one face",
+        "Weights intact",
+    }
     first = links(page)[: sum(len(entry[1]) for entry in HAVE.values())]
     assert first[:4] == [("verify", ""), ("gallery", "view=unknown"), ("gallery", "view=folder"), ("train", "")]
     # Photos of people are never led to a page where a model of other things would judge them.

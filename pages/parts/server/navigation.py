@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+KERAS_PAGES = ("inspect", "architectures", "playground", "train")  # addresses of what explains networks or makes them
 _MARK = "app_was_run"
 # A file: the browser would fetch a named icon, such as the page's own, from elsewhere.
 _ICON = Path(__file__).parents[2] / "icon.png"
