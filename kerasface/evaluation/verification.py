@@ -255,7 +255,16 @@ def threshold_at_fmr(impostor_scores: ArrayLike, fmr: float) -> float:
     """
     if not 0 <= fmr <= 1:
         raise ValueError(f"fmr must lie in [0, 1]. Received: fmr={fmr}.")
-    ascending = np.sort(checked_scores(impostor_scores, "impostor_scores", keep_precision=True))
+    return threshold_of_sorted(np.sort(checked_scores(impostor_scores, "impostor_scores", keep_precision=True)), fmr)
+
+
+def threshold_of_sorted(ascending: np.ndarray, fmr: float) -> float:
+    """Returns what `threshold_at_fmr` does, of scores that are sorted already.
+
+    Args:
+        ascending: Finite impostor scores, ascending, shape `(num_impostor,)`.
+        fmr: The target, in `[0, 1]`.
+    """
     num_refused = len(ascending) - _num_acceptable(len(ascending), fmr)
     if num_refused == 0:
         return float(ascending[0])

@@ -1,0 +1,1 @@
+"""Face networks of others: added, fetched, measured, compared."""
