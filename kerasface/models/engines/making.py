@@ -4,10 +4,12 @@ That process is the only one of its kind: it holds a lock, and works off what wa
 one file for each. What an engine cannot take is noted, so that it is not tried again by the same versions.
 """
 
+import atexit
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -19,6 +21,7 @@ from kerasface.models.engines import openvino
 from kerasface.models.engines.files import (
     EngineFile,
     UnusableFileError,
+    engine_folder,
     engine_path,
     make_engine_folder,
     read_engine_file,
@@ -28,7 +31,8 @@ from kerasface.models.engines.source import NetworkSource
 from kerasface.terminal.progress import start_tensorflow
 
 _LONGEST = 1800  # seconds, after which a process that makes files ends, whatever keeps it
-_started: list[subprocess.Popen] = []
+_PATIENCE = 30.0  # seconds until a process that stays, such as the dashboard, has the files made
+_timer: threading.Timer | None = None
 _problems: list[str] | None = None  # of the files that are made at once, while they are
 
 
@@ -120,22 +124,33 @@ def make_now_or_later(source: NetworkSource, precision: str) -> bool:
 
 
 def _make_later(source: NetworkSource, precision: str) -> None:
-    """Puts a network on the list, and starts the process that makes the files if none is at it.
+    """Puts a network on the list, whose files are made when this process has ended, or after a while if it stays.
+
+    Not at once, as that would take the processor from the answer that is being waited for.
 
     Raises:
         OSError: If the disk refuses.
     """
-    folder = make_engine_folder()
     written = asdict(source) | {"file": source.file and str(Path(source.file).absolute()), "precision": precision}
-    write_json(folder / "wanted" / f"{engine_path(source, precision).stem}.json", written)
-    if any(process.poll() is None for process in _started):
-        return
+    write_json(make_engine_folder() / "wanted" / f"{engine_path(source, precision).stem}.json", written)
+    _start_soon()
+
+
+def start_maker() -> subprocess.Popen | None:
+    """Starts the process that makes the files of all networks on the list.
+
+    Returns:
+        The process; `None` where nothing is on the list, or it cannot be started.
+    """
+    if not any((engine_folder() / "wanted").glob("*.json")):
+        return None
     package = str(Path(__file__).parents[3])
     paths = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
     own = {"KERAS_BACKEND": "tensorflow", "KERASFACE_ENGINE": "tensorflow", "PYTHONPATH": paths}
-    with open(folder / "making.log", "wb") as log:
-        _started.append(
-            subprocess.Popen(
+    with suppress(OSError):  # nobody waits for it, and the next start tries again
+        folder = make_engine_folder()
+        with open(folder / "making.log", "wb") as log:
+            return subprocess.Popen(
                 [sys.executable, "-P", "-m", __name__],
                 env=os.environ | own | {"TF_CPP_MIN_LOG_LEVEL": "3"},
                 cwd=folder,
@@ -144,7 +159,18 @@ def _make_later(source: NetworkSource, precision: str) -> None:
                 stderr=log,
                 start_new_session=True,  # whoever ends the command does not end it
             )
-        )
+    return None
+
+
+def _start_soon() -> None:
+    """Has the process started when this one ends; one that stays longer starts it after a while."""
+    global _timer
+    if _timer is None:
+        atexit.register(start_maker)
+    if _timer is None or not _timer.is_alive():
+        _timer = threading.Timer(_PATIENCE, start_maker)
+        _timer.daemon = True
+        _timer.start()
 
 
 def work_off() -> None:
