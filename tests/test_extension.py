@@ -80,7 +80,8 @@ def test_a_backbone_passes_the_tests_of_all_architectures(house):
     )
     assert int(re.search(r"(\d+) passed", printed)[1]) >= 7
     code = """
-from kerasface.models.backbones import build_backbone, freeze
+from kerasface.models.backbones import build_backbone
+from kerasface.models.freezing import freeze
 backbone = build_backbone("two_blocks", (32, 32), weights=None)
 print([(row.block, row.trainable) for row in freeze(backbone, trainable_blocks=1)])
 """

@@ -32,7 +32,7 @@ class Encoder:
     """The half of a U-Net that looks: a backbone, and where its maps are tapped.
 
     Attributes:
-        backbone: Its model, blocks and licence; `backbones.freeze` freezes its first blocks.
+        backbone: Its model, blocks and licence; `freezing.freeze` freezes its first blocks.
         skips: Names of the layers whose maps the decoder takes in, the finest first; the last one is the bottom. Each
             map has half the rows and columns of the one before.
         stride: Pixels per row of the finest of these maps.

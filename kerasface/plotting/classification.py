@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from kerasface.evaluation.classification import Calibration, OpenSet, OpenSetCurve
+from kerasface.evaluation.classification import Calibration
 from kerasface.evaluation.names import as_name
+from kerasface.evaluation.open_set import OpenSet, OpenSetCurve
 from kerasface.plotting.style import ACCEPT, MAX_NAMED, QUIET, REJECT, literal, short
 
 MAX_HEATMAP = 60  # classes; a cell of a larger matrix is too small to be seen

@@ -6,17 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from kerasface.models.backbones import (
-    APPLICATIONS,
-    backbone_names,
-    build_backbone,
-    check_frozen,
-    family_of,
-    freeze,
-    frozen_state,
-    has_pretrained_weights,
-    weights_fingerprint,
-)
+from kerasface.models.backbones import APPLICATIONS, backbone_names, build_backbone, family_of, has_pretrained_weights
+from kerasface.models.freezing import check_frozen, freeze, frozen_state, weights_fingerprint
 from kerasface.models.heads import to_probabilities, to_vector
 from kerasface.models.pretrained import ModelFileError
 from kerasface.models.runtime import compile_network

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasface.models.backbones import freeze
 from kerasface.models.face_resnet import build_face_resnet
+from kerasface.models.freezing import freeze
 from kerasface.models.unet import build_encoder, build_unet, encoder_names
 
 # Some of each family, small ones; the rest takes a minute.

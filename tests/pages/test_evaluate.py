@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from kerasface.evaluation.classification import OpenSet, OpenSetCurve
 from kerasface.evaluation.comparison import Difference, McNemar, PairComparison
+from kerasface.evaluation.open_set import OpenSet, OpenSetCurve
 from kerasface.population import judging
 from kerasface.reports.verification import pair_verdict
 from kerasface.tasks.measuring.pairs import pairs_of_people, score_pairs

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from kerasface.evaluation.classification import calibration, open_set, open_set_curve
+from kerasface.evaluation.classification import calibration
+from kerasface.evaluation.open_set import open_set, open_set_curve
 from kerasface.plotting import classification
 
 

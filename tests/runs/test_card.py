@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasface.evaluation.classification import OpenSet
+from kerasface.evaluation.open_set import OpenSet
 from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.rates.classifier_points import classifier_point
 from kerasface.runs.card import EmbeddingSpace, ModelCard, ModelInput, OpenSetThreshold, WeightSource

@@ -8,8 +8,9 @@ import numpy as np
 
 from kerasface.data.folders import read_about
 from kerasface.environment import versions
-from kerasface.evaluation.classification import OpenSet, Temperature, top_k_accuracy
+from kerasface.evaluation.classification import Temperature, top_k_accuracy
 from kerasface.evaluation.names import as_name
+from kerasface.evaluation.open_set import OpenSet
 from kerasface.models.backbones import build_backbone
 from kerasface.models.engines.graphs import device_name
 from kerasface.models.pretrained import weight_file

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from kerasface.data.cache.store import StoredArray
-from kerasface.evaluation.classification import OpenSet, Temperature, open_set, top_k_accuracy
+from kerasface.evaluation.classification import Temperature, top_k_accuracy
+from kerasface.evaluation.open_set import OpenSet, open_set
 from kerasface.models.runtime import compile_network
 
 KNOWN_ACCEPTED = 0.95  # share of known faces accepted where two models are compared on strangers

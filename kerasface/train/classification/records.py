@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasface.evaluation.classification import OpenSet, OpenSetCurve, Temperature, open_set_curve
+from kerasface.evaluation.classification import Temperature
+from kerasface.evaluation.open_set import OpenSet, OpenSetCurve, open_set_curve
 from kerasface.runs.store import RunError
 from kerasface.train.classification.data import PreparedData
 from kerasface.train.classification.judging import Judged

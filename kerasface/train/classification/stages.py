@@ -15,13 +15,8 @@ from kerasface.data.pipelines import (
     with_class_weights,
 )
 from kerasface.losses.embeddings import ArcFace, CosFace
-from kerasface.models.backbones import (
-    Backbone,
-    build_backbone,
-    check_frozen,
-    freeze,
-    frozen_state,
-)
+from kerasface.models.backbones import Backbone, build_backbone
+from kerasface.models.freezing import check_frozen, freeze, frozen_state
 from kerasface.models.heads import to_probabilities, to_vector
 from kerasface.models.zoo import ARCHITECTURES, ArchitectureOptions, build_features
 from kerasface.train.classification.data import PreparedData

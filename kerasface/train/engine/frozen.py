@@ -8,7 +8,8 @@ import numpy as np
 
 from kerasface.data.cache.features import cached_features
 from kerasface.data.cache.store import StoredArray
-from kerasface.models.backbones import build_backbone, weights_fingerprint
+from kerasface.models.backbones import build_backbone
+from kerasface.models.freezing import weights_fingerprint
 from kerasface.models.heads import build_classifier_head, join, to_vector
 from kerasface.models.runtime import compile_network
 from kerasface.train.classification.data import PreparedData

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kerasface.models.backbones import weights_fingerprint
+from kerasface.models.freezing import weights_fingerprint
 from kerasface.runs.card import EmbeddingSpace, ModelCard
 from kerasface.terminal.words import counted
 from kerasface.train.classification.card import provenance, weights_of

@@ -10,7 +10,8 @@ import numpy as np
 from kerasface.data.cache.store import StoredArray
 from kerasface.data.pipelines import identity_batches, identity_rows
 from kerasface.losses.embeddings import ArcFace, ContrastiveLoss, CosFace, SupConLoss, TripletLoss
-from kerasface.models.backbones import Backbone, check_frozen, frozen_state
+from kerasface.models.backbones import Backbone
+from kerasface.models.freezing import check_frozen, frozen_state
 from kerasface.models.heads import build_siamese
 from kerasface.models.layers import CosineLogits
 from kerasface.train.classification.data import PreparedData

@@ -11,7 +11,7 @@ from kerasface.data.masks.augmentation import POLICIES, MaskChanges
 from kerasface.data.masks.batches import epoch_rows, fitted, masked_batches
 from kerasface.data.pipelines import epoch_order, num_steps
 from kerasface.losses import pixels
-from kerasface.models.backbones import check_frozen, freeze, frozen_state
+from kerasface.models.freezing import check_frozen, freeze, frozen_state
 from kerasface.models.runtime import compile_network
 from kerasface.models.unet import Encoder, build_encoder, build_unet
 from kerasface.train.classification.stages import for_devices, unfreeze_last

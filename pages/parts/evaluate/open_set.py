@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from kerasface.evaluation.classification import OpenSet, OpenSetCurve
 from kerasface.evaluation.identification import FpirCheck
+from kerasface.evaluation.open_set import OpenSet, OpenSetCurve
 from kerasface.plotting.classification import open_set_curve
 from kerasface.plotting.error_rates import cmc_curve, fnir_against_fpir
 from kerasface.reports.error_rates import identification_document
