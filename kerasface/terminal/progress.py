@@ -10,6 +10,7 @@ from functools import cache
 from kerasface.terminal.errors import is_answer
 from kerasface.terminal.streams import flush_streams, open_closed_streams
 
+THREADS = "KERASFACE_THREADS"  # how many threads compute, on every engine; one on each core if not set
 _starting = threading.Lock()
 
 
@@ -29,12 +30,16 @@ def start_tensorflow() -> None:
 
 
 def choose_kernels() -> None:
-    """Turns on oneDNN's kernels, unless the user decided otherwise; call it before TensorFlow is imported.
+    """Turns on oneDNN's kernels, and sets their threads, unless the user decided otherwise for TensorFlow alone.
+
+    Call it before TensorFlow is imported.
 
     TensorFlow takes them unasked on some processors only. On the others the detector is nearly twice as fast with them
     (`benchmarks/RESULTS.md`).
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if number := os.environ.get(THREADS):
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", number)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from kerasface.terminal.notes import say_once
+from kerasface.terminal.progress import THREADS
 
 ENGINES = ("openvino", "tensorflow", "jax")
 AUTO = "auto"
@@ -35,8 +36,9 @@ def chosen_engine() -> str:
     OpenVINO where that is installed and no GPU is at hand, and else Keras's backend.
 
     Raises:
-        ValueError: If the environment variable `KERASFACE_ENGINE` names none.
+        ValueError: If the environment variable `KERASFACE_ENGINE` names none, or `KERASFACE_THREADS` is no number.
     """
+    threads()
     wanted = os.environ.get(VARIABLE) or AUTO
     _check(wanted, VARIABLE)
     if wanted == AUTO:
@@ -51,6 +53,20 @@ def chosen_engine() -> str:
             return backend()
         os.environ["KERAS_BACKEND"] = wanted
     return wanted
+
+
+def threads() -> int | None:
+    """Returns how many threads compute, on every engine: `KERASFACE_THREADS`; `None` for one on each core.
+
+    Raises:
+        ValueError: If it is no whole number of 1 or more.
+    """
+    text = os.environ.get(THREADS)
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{THREADS} must be a whole number of 1 or more. Received: {THREADS}={text!r}.")
+    return int(text)
 
 
 def backend() -> str:

@@ -13,6 +13,7 @@ from functools import cache
 
 import numpy as np
 
+from kerasface.models.engines.choice import threads
 from kerasface.models.engines.files import EngineFile
 from kerasface.models.engines.processor import processor_name
 
@@ -73,7 +74,13 @@ def _core():
 
 
 def _settings(precision: str) -> dict[str, object]:
-    return {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _HINTS[precision]}
+    number = threads()
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": _HINTS[precision],
+        "ENABLE_CPU_PINNING": False,  # next to other processes, the system knows better which core is free
+        **({"INFERENCE_NUM_THREADS": number} if number else {}),
+    }
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """Which engine is chosen: what was named, what is installed, and what is at hand."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-from kerasface.models.engines import choice
+from kerasface.models.engines import choice, openvino
 from kerasface.models.engines.choice import chosen_engine, use_engine
 from kerasface.models.runtime import compile_network
 from kerasface.models.shipped import RNET
@@ -64,6 +66,27 @@ def test_the_engine_is_a_requirement_where_it_has_wheels():
     for system, machine in places | others:
         found = marker.evaluate({"sys_platform": system, "platform_machine": machine})
         assert found == ((system, machine) in places), (system, machine)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5"])
+def test_threads_are_a_number(monkeypatch, text):
+    monkeypatch.setenv("KERASFACE_THREADS", text)
+    with pytest.raises(ValueError, match=f"1 or more. Received: KERASFACE_THREADS='{text}'"):
+        compile_network(RNET)
+
+
+def test_one_setting_of_threads_is_for_every_engine(monkeypatch):
+    pytest.importorskip("openvino")
+    monkeypatch.setenv("KERASFACE_THREADS", "3")
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    assert openvino._settings("float32")["INFERENCE_NUM_THREADS"] == 3
+    code = (
+        "from kerasface.terminal.progress import choose_kernels\n"
+        "choose_kernels()\nimport os\nprint(os.environ['TF_NUM_INTRAOP_THREADS'])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "3\n"
+    monkeypatch.delenv("KERASFACE_THREADS")
+    assert "INFERENCE_NUM_THREADS" not in openvino._settings("float32")
 
 
 def test_a_gpu_counts_where_the_backend_can_use_it(monkeypatch, tmp_path):
