@@ -139,20 +139,19 @@ def look_into(archive: bytes | BinaryIO, limits: Limits | None = None) -> Conten
     return Contents(tuple(files[key] for key in order), tuple(entries[key] for key in order), total, tuple(skipped))
 
 
-def unpack(archive: bytes | BinaryIO, folder: str | os.PathLike, limits: Limits | None = None) -> Unpacked:
+def unpack(archive: bytes | BinaryIO, folder: str | os.PathLike) -> Unpacked:
     """Unpacks the images of a zip file into a new folder, which is there whole or not at all.
 
     Args:
         archive: Its bytes, or the open file.
         folder: The folder to make; must not exist, or be empty.
-        limits: What the archive may be at most.
 
     Raises:
         ValueError: As `look_into`, or if there is something in the folder already.
         OSError: If the disk refuses.
     """
-    limits, folder = limits or Limits(), Path(folder)
-    contents = look_into(archive, limits)
+    folder = Path(folder)
+    contents = look_into(archive)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"There is something in {folder} already. Choose another name, or delete it.")
     check_space(folder, contents.num_bytes)

@@ -87,30 +87,20 @@ def fingerprint(images: np.ndarray | StoredArray, *, block_size: int = 256) -> F
     return Fingerprints(np.packbits(bits, axis=1).view(np.uint64)[:, 0], thumbnails)
 
 
-def find_duplicates(
-    keys: Sequence[str],
-    prints: Fingerprints,
-    *,
-    max_distance: int = MAX_DISTANCE,
-    max_difference: float = MAX_DIFFERENCE,
-) -> Duplicates:
+def find_duplicates(keys: Sequence[str], prints: Fingerprints) -> Duplicates:
     """Groups equal and nearly equal pictures. Every picture is compared with every other: 20,000 take about a second.
 
     Args:
         keys: Content hash of each file, length `num_images`.
         prints: Fingerprints of the images, in the order of `keys`.
-        max_distance: Hashes of near duplicates differ in at most so many of their 64 bits.
-        max_difference: Thumbnails of near duplicates differ by at most so many grey levels of 255 in the mean.
 
     Raises:
-        ValueError: If the lengths differ or `max_distance` is outside 0 to 64.
+        ValueError: If the lengths differ.
     """
     if len(keys) != len(prints.hashes):
         raise ValueError(
             f"Every image needs a key and a hash. Received: {len(keys)} keys, {len(prints.hashes)} hashes."
         )
-    if not 0 <= max_distance <= 64:
-        raise ValueError(f"A hash has 64 bits. Received: max_distance={max_distance}. Choose 0 to 64.")
     count = len(keys)
     if count == 0:
         return Duplicates(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
@@ -119,9 +109,9 @@ def find_duplicates(
     flat = np.ascontiguousarray(prints.thumbnails).reshape(count, -1)
     looks = flat.view(np.dtype((np.void, flat.shape[1])))[:, 0]
     _, first, look = np.unique(looks, return_index=True, return_inverse=True)
-    near = near_pairs(prints.hashes[first], max_distance)
+    near = near_pairs(prints.hashes[first], MAX_DISTANCE)
     difference = _mean_difference(flat, first[near])
-    edges = [first[near[difference <= max_difference]], np.stack([np.arange(count), first[look]], axis=1)]
+    edges = [first[near[difference <= MAX_DIFFERENCE]], np.stack([np.arange(count), first[look]], axis=1)]
     edges.append(np.stack([np.arange(count), np.unique(content, return_index=True)[1][content]], axis=1))
     return Duplicates(content, _components(count, np.concatenate(edges)))
 

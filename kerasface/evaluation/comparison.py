@@ -126,7 +126,6 @@ def compare_pairs(
     *,
     fmr: float = 0.01,
     bootstrap: int = 1000,
-    seed: int = 0,
 ) -> PairComparison:
     """Compares two models on pairs that both have scored; their scores need not be on one scale.
 
@@ -141,7 +140,6 @@ def compare_pairs(
         people: Who is on both photos of each pair, names or integers, shape `(num_pairs, 2)`.
         fmr: False match rate of the thresholds, in `(0, 1]`.
         bootstrap: Number of bootstrap samples behind the intervals, at least 1.
-        seed: Seed of the bootstrap.
 
     Raises:
         ValueError: If the shapes differ, a score is not finite, a kind of pair is absent, `people` contradicts `same`,
@@ -163,7 +161,7 @@ def compare_pairs(
             f"Received: {num_impostor:,} impostor pairs, bootstrap={bootstrap}."
         )
     models = [_Levels(scores, same) for scores in (scores_a, scores_b)]
-    generator, num_people = np.random.default_rng(seed), int(person.max()) + 1
+    generator, num_people = np.random.default_rng(0), int(person.max()) + 1
     samples = []
     while len(samples) < bootstrap:
         drawn = np.bincount(generator.integers(0, num_people, num_people), minlength=num_people)
@@ -213,9 +211,7 @@ class ClassifierComparison:
         return {**asdict(self), "better": self.better}
 
 
-def compare_classifiers(
-    wrong_a: ArrayLike, wrong_b: ArrayLike, *, bootstrap: int = 10_000, seed: int = 0
-) -> ClassifierComparison:
+def compare_classifiers(wrong_a: ArrayLike, wrong_b: ArrayLike, *, bootstrap: int = 10_000) -> ClassifierComparison:
     """Compares two classifiers on the same pictures.
 
     Pictures are drawn anew, with the answers of both: the interval is that of other pictures of the same classes. It
@@ -225,7 +221,6 @@ def compare_classifiers(
         wrong_a: Whether A gave each picture another name than its own, bool, shape `(num_pictures,)`.
         wrong_b: Whether B did, in the same order.
         bootstrap: Number of bootstrap samples behind the interval, at least 1.
-        seed: Seed of the bootstrap.
 
     Raises:
         ValueError: If the shapes differ, there is no picture, or a value is neither true nor false.
@@ -243,7 +238,7 @@ def compare_classifiers(
     alike = len(wrong_a) - test.only_a - test.only_b
     # Of a picture only these three kinds matter, so that drawing pictures is drawing how many there are of each.
     kinds = np.array([test.only_a, test.only_b, alike]) / len(wrong_a)
-    drawn = np.random.default_rng(seed).multinomial(len(wrong_a), kinds, size=bootstrap)
+    drawn = np.random.default_rng(0).multinomial(len(wrong_a), kinds, size=bootstrap)
     low, high = np.quantile((drawn[:, 1] - drawn[:, 0]) / len(wrong_a), [SIGNIFICANCE / 2, 1 - SIGNIFICANCE / 2])
     return ClassifierComparison(_difference(wrong_a.mean(), wrong_b.mean(), low, high), test, len(wrong_a))
 

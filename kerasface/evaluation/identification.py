@@ -263,7 +263,7 @@ def evaluate_identification(
     )
 
 
-def smaller_galleries(trial: OpenSetTrial, size: int, *, repeats: int, seed: int = 0) -> Iterator[OpenSetTrial]:
+def smaller_galleries(trial: OpenSetTrial, size: int, *, repeats: int) -> Iterator[OpenSetTrial]:
     """Gives trials with galleries of `size` people drawn from the trial's; who is not drawn is left out altogether.
 
     Raises:
@@ -272,7 +272,7 @@ def smaller_galleries(trial: OpenSetTrial, size: int, *, repeats: int, seed: int
     people = np.unique(trial.gallery_labels)
     if not 2 <= size <= len(people):
         raise ValueError(f"size must lie in [2, {len(people)}], the people enrolled. Received: size={size}.")
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     for _ in range(repeats):
         drawn = generator.choice(people, size, replace=False)
         kept, probes = np.isin(trial.gallery_labels, drawn), np.isin(trial.mated_labels, drawn)

@@ -96,7 +96,6 @@ def measure_people(
     *,
     normalizer: Normalizer | None = None,
     num_worst: int = 24,
-    seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> PeopleRates:
     """Measures what every pair of two photos leads to, at thresholds fixed beforehand.
@@ -108,7 +107,6 @@ def measure_people(
         thresholds: Scores from which two photos match, one or more.
         normalizer: Makes normalized scores of cosines; without one, cosines are the scores.
         num_worst: Pairs of people to give for each threshold.
-        seed: Of the resampling.
         on_progress: Called with the number of photos done and their total.
 
     Raises:
@@ -120,7 +118,7 @@ def measure_people(
         raise ValueError(f"thresholds must be one or more finite numbers. Received: {thresholds.tolist()}.")
     tallies, nearest, highest = _tallied(people, thresholds, num_worst, on_progress or (lambda done, total: None))
     counts = people.counts
-    weights = resampled(len(counts), seed)
+    weights = resampled(len(counts))
     own = [(matched + matched.T).sum(axis=1) / (counts * (counts.sum() - counts)) for matched in tallies.matched]
     return PeopleRates(
         rates=rates_at(thresholds, tallies, weights, _impostors_drawn(weights, counts)),
@@ -136,12 +134,11 @@ def measure_people(
     )
 
 
-def rates_of_parts(parts: Sequence[PeopleRates], seed: int = 0) -> tuple[ThresholdRates, ...]:
+def rates_of_parts(parts: Sequence[PeopleRates]) -> tuple[ThresholdRates, ...]:
     """Returns the rates of people measured in parts, such as halves, at the same thresholds: no pair is of two parts.
 
     Args:
         parts: What was measured.
-        seed: Of the resampling.
     """
     tallies = [part.tallies for part in parts]
     together = Tallies(
@@ -151,7 +148,7 @@ def rates_of_parts(parts: Sequence[PeopleRates], seed: int = 0) -> tuple[Thresho
         num_impostor=sum(one.num_impostor for one in tallies),
         num_people_pairs=sum(one.num_people_pairs for one in tallies),
     )
-    weights = resampled(len(together.genuine), seed)
+    weights = resampled(len(together.genuine))
     of_parts = np.split(weights, np.cumsum([len(one.genuine) for one in tallies])[:-1], axis=1)
     impostors = sum(_impostors_drawn(some, part.num_photos) for some, part in zip(of_parts, parts, strict=True))
     return rates_at(np.array([at.threshold for at in parts[0].rates]), together, weights, impostors)

@@ -17,6 +17,7 @@ from scipy.sparse import coo_array, csr_array
 from kerasface.evaluation.labelled_pairs import checked_pairs
 from kerasface.terminal.words import counted
 
+_SAMPLES = 1000  # of people drawn anew
 FACTOR = 10  # over so many times the rate asked for, a person's own rate is said
 
 
@@ -151,7 +152,7 @@ def people_over(own_rates: ArrayLike, asked: float) -> PeopleOver:
 
 
 def rates_of_pairs(
-    scores: ArrayLike, same: ArrayLike, first: ArrayLike, second: ArrayLike, thresholds: Sequence[float], seed: int = 0
+    scores: ArrayLike, same: ArrayLike, first: ArrayLike, second: ArrayLike, thresholds: Sequence[float]
 ) -> tuple[ThresholdRates, ...]:
     """Measures what a list of pairs leads to at thresholds fixed beforehand, with intervals by resampling people.
 
@@ -161,7 +162,6 @@ def rates_of_pairs(
         first: The person on the first photo of each, an integer, `(num_pairs,)`.
         second: The person on the second one.
         thresholds: One or more.
-        seed: Of the resampling.
 
     Raises:
         ValueError: If a kind of pair is absent or the shapes differ.
@@ -179,7 +179,7 @@ def rates_of_pairs(
         num_impostor=int(np.sum(~same)),
         num_people_pairs=total.nnz,
     )
-    weights = resampled(num_people, seed)
+    weights = resampled(num_people)
     return rates_at(thresholds, tallies, weights, _pairs_weighed(weights, total))
 
 
@@ -214,10 +214,10 @@ def counted_pairs(parts: Sequence[tuple[np.ndarray, np.ndarray]], num_people: in
     return coo_array((counts, divmod(codes, num_people)), shape=(num_people, num_people)).tocsr()
 
 
-def resampled(num_people: int, seed: int, samples: int = 1000) -> np.ndarray:
-    """How often each sample draws each person, `(samples, num_people)` float64."""
-    generator = np.random.default_rng(seed)
-    return generator.multinomial(num_people, np.full(num_people, 1 / num_people), samples).astype(np.float64)
+def resampled(num_people: int) -> np.ndarray:
+    """How often each of 1,000 samples draws each person, `(1000, num_people)` float64; the same ones each time."""
+    generator = np.random.default_rng(0)
+    return generator.multinomial(num_people, np.full(num_people, 1 / num_people), _SAMPLES).astype(np.float64)
 
 
 def rates_at(

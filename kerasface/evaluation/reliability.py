@@ -96,16 +96,15 @@ def calibration_error_interval(
     return min(float(low), error), max(float(high), error)
 
 
-def reliability_bins(probabilities: ArrayLike, same: ArrayLike, num_bins: int = _DIAGRAM_BINS) -> tuple[PairBin, ...]:
+def reliability_bins(probabilities: ArrayLike, same: ArrayLike) -> tuple[PairBin, ...]:
     """Compares probability with the share of genuine pairs in bins of equal width.
 
     Args:
         probabilities: In `[0, 1]`, shape `(num_pairs,)`.
         same: Whether the pair is genuine, bool, shape `(num_pairs,)`.
-        num_bins: Number of bins between 0 and 1; empty ones are left out.
     """
     probabilities, same = as_numbers(probabilities, _SHAPE, "probabilities"), np.asarray(same, dtype=bool)
-    index = np.minimum((probabilities * num_bins).astype(int), num_bins - 1)
+    index = np.minimum((probabilities * _DIAGRAM_BINS).astype(int), _DIAGRAM_BINS - 1)
     bins = []
     for part in np.unique(index):
         inside = index == part

@@ -166,7 +166,7 @@ def evaluate_verification(
 
 
 def tar_at_fmr(
-    scores: ArrayLike, same: ArrayLike, fmrs: Sequence[float], *, bootstrap: int = 1000, seed: int = 0
+    scores: ArrayLike, same: ArrayLike, fmrs: Sequence[float], *, bootstrap: int = 1000
 ) -> dict[str, TarAtFmr]:
     """Measures the true accept rate at false match rates of the caller's choice.
 
@@ -178,7 +178,6 @@ def tar_at_fmr(
         same: Whether the pair is genuine, bool, shape `(num_pairs,)`; both kinds must occur.
         fmrs: The rates, fractions in `(0, 1]`.
         bootstrap: Number of bootstrap samples behind the intervals, at least 1.
-        seed: Seed of the bootstrap.
 
     Returns:
         Rate, such as `"0.001"`, to what is accepted there.
@@ -199,7 +198,7 @@ def tar_at_fmr(
             )
     if bootstrap < 1:
         raise ValueError(f"bootstrap must be >= 1. Received: bootstrap={bootstrap}.")
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     return {str(fmr): _tar_at_fmr(genuine, impostor, fmr, bootstrap, generator) for fmr in fmrs}
 
 

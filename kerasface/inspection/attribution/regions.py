@@ -38,27 +38,22 @@ def region_shares(map: np.ndarray, mask: np.ndarray, classes: Sequence[str]) -> 
     return dict(zip(classes, shares.tolist(), strict=True))
 
 
-def background_warning(
-    shares: dict[str, float], background: str = "background", *, limit: float = BACKGROUND_LIMIT
-) -> str | None:
+def background_warning(shares: dict[str, float], background: str = "background") -> str | None:
     """Returns a sentence to show where the background holds too much of an attribution, or else `None`.
 
     Args:
         shares: From `region_shares`.
         background: Name of the class that is none of the face.
-        limit: Largest share that is not worth a warning, in `[0, 1]`.
 
     Raises:
-        ValueError: If there is no such class, or the limit is no share.
+        ValueError: If there is no such class.
     """
-    if background not in shares or not 0 <= limit <= 1:
-        raise ValueError(
-            f"background must be one of {list(shares)} and limit a share. "
-            f"Received: background={background!r}, limit={limit}."
-        )
-    if shares[background] <= limit:
+    if background not in shares:
+        raise ValueError(f"background must be one of {list(shares)}. Received: background={background!r}.")
+    if shares[background] <= BACKGROUND_LIMIT:
         return None
     return (
-        f"{shares[background]:.0%} of what speaks for this answer lies on the background, more than {limit:.0%}: the "
+        f"{shares[background]:.0%} of what speaks for this answer lies on the background, more than "
+        f"{BACKGROUND_LIMIT:.0%}: the "
         "model may have learned the surroundings instead of the face."
     ).replace("%", " %")

@@ -61,11 +61,7 @@ def randomised(model: keras.Model, *, seed: int = 0) -> keras.Model:
 
 
 def sanity_correlation(
-    explain: Callable[[Stitched, np.ndarray], np.ndarray],
-    stitched: Stitched,
-    images: Sequence[np.ndarray],
-    *,
-    seed: int = 0,
+    explain: Callable[[Stitched, np.ndarray], np.ndarray], stitched: Stitched, images: Sequence[np.ndarray]
 ) -> SanityCheck:
     """Compares the maps of a model with those of the same model with random weights.
 
@@ -74,7 +70,6 @@ def sanity_correlation(
             most probable one of random weights is another.
         stitched: The trained model.
         images: Images, each `(height, width, 3)`.
-        seed: Seed of the random weights; a new one for each image.
 
     Raises:
         ValueError: If there is no image.
@@ -83,7 +78,7 @@ def sanity_correlation(
         raise ValueError("Maps are compared on one image or more. Received: no image.")
     found = []
     for number, image in enumerate(images):
-        other = stitched.changed(randomised(stitched.model, seed=seed + number))
+        other = stitched.changed(randomised(stitched.model, seed=number))
         found.append(rank_correlation(*(np.abs(explain(one, image)) for one in (stitched, other))))
     mean = float(np.mean(found))
     return SanityCheck(tuple(found), mean, mean < LIMIT)

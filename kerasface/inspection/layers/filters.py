@@ -91,9 +91,7 @@ def filter_grid(weights: np.ndarray) -> np.ndarray:
     return mosaic(filter_pictures(weights), side=48)
 
 
-def filter_history(
-    snapshots: Sequence[keras.Model | np.ndarray], *, count: int | None = None, side: int = 48
-) -> list[np.ndarray]:
+def filter_history(snapshots: Sequence[keras.Model | np.ndarray], *, side: int = 48) -> list[np.ndarray]:
     """Draws the first filters of one model at several times of its training, to be leafed through.
 
     All are on one scale, so that a filter that grows is seen to grow.
@@ -101,7 +99,6 @@ def filter_history(
     Args:
         snapshots: Models of one architecture, or the weights of their first layer, `(rows, cols, channels,
             num_filters)`, oldest first.
-        count: How many filters; all by default.
         side: Longer side of each filter in pixels.
 
     Returns:
@@ -115,7 +112,7 @@ def filter_history(
         raise ValueError(f"Snapshots of one model have filters of one shape. Received: {sorted(shapes)}.")
     if not weights:
         return []
-    stacked = np.concatenate([values[..., :count] for values in weights], axis=-1)
+    stacked = np.concatenate(weights, axis=-1)
     pictures = filter_pictures(stacked, scale="together")
     return [mosaic(part, side=side) for part in np.split(pictures, len(weights))]
 

@@ -217,7 +217,7 @@ def _central(found: Any, photo: Photo) -> Any:
     return next(one for one in found if one.face is central)
 
 
-def some_names(names: Sequence[str], count: int = 3) -> str:
+def some_names(names: Sequence[str]) -> str:
     """The first `count` names, and how many more there are."""
-    more = f" and {len(names) - count:,} more" if len(names) > count else ""
-    return ", ".join(names[:count]) + more
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

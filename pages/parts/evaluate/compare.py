@@ -13,7 +13,7 @@ from kerasface.tasks.measuring.comparison import ComparedPairs, compare_models
 from kerasface.tasks.measuring.pairs import score_pairs
 from kerasface.tasks.measuring.people import Report
 from pages.parts.charts import show_chart
-from pages.parts.evaluate.pairs import show_failed, show_pair_cards
+from pages.parts.evaluate.pairs import show_failed
 from pages.parts.evaluate.shown import show_files, show_table
 from pages.parts.evaluate.sources import (
     FILE,
@@ -25,6 +25,7 @@ from pages.parts.evaluate.sources import (
     read_pairs,
     show_drawing,
 )
+from pages.parts.evaluate.threshold import show_pair_cards
 from pages.parts.evaluate.work import work
 from pages.parts.photos import plain
 

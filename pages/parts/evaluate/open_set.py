@@ -110,10 +110,10 @@ def show_checks(checks: tuple[FpirCheck, ...], shipped_on: str):
     st.caption(f"At the thresholds that ship with KerasFace, which come from {plain(shipped_on)}.")
 
 
-def show_classifiers(root: str = DEFAULT_ROOT):
+def show_classifiers():
     """What the thresholds of trained classifiers do to strangers, as it was measured when they were trained."""
     found = {}
-    for summary in list_runs(root):
+    for summary in list_runs(DEFAULT_ROOT):
         if summary.card and summary.card.task == "classify" and summary.card.open_set:
             try:
                 measured = json.loads((Path(summary.path) / "records.json").read_text(encoding="utf-8"))["open_set"]

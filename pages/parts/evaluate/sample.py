@@ -27,21 +27,20 @@ def simulated_people(num_people: int) -> People:
     return People(f"simulated, {num_people} people", paths, labels, names)
 
 
-def simulated_embeddings(people: People, model: str, seed: int = 0) -> Embedded:
+def simulated_embeddings(people: People, model: str) -> Embedded:
     """The people as a made-up model sees them: the more blurred a photo, the more at random.
 
     Args:
         people: Of `simulated_people`; the same ones have the same faces.
         model: A key of `MODELS`.
-        seed: Other seeds give other people.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     count = len(people.labels)
     centers = generator.normal(size=(len(people.names), _DIM))
     faces = centers[people.labels] + _SPREAD * generator.normal(size=(count, _DIM))
     sharpness = generator.beta(3, 2, count)  # from 0 to 1
     # Noise from a generator of its own: models differ in it alone.
-    noise = np.random.default_rng([seed, *model.encode()]).normal(size=(count, _DIM))
+    noise = np.random.default_rng([0, *model.encode()]).normal(size=(count, _DIM))
     seen = faces + 2 * MODELS[model] * (1 - sharpness[:, None]) * noise
     embeddings = np.c_[np.full(count, _COMMON), seen]
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)

@@ -124,13 +124,13 @@ def layers_or_stop(chosen: Inspected, size: tuple[int, int]) -> Layers:
 
 
 @st.cache_resource(show_spinner="Loading the face embedder.", max_entries=2)
-def match_stitched(layer: str | None = None) -> Stitched:
+def match_stitched() -> Stitched:
     """The embedder made ready to be explained.
 
     Raises:
         ModelFileError: If its weights are missing or altered.
     """
-    return match_model(layer)
+    return match_model()
 
 
 def part_finder() -> Segmenter | None:
