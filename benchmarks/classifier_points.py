@@ -20,8 +20,8 @@ from lfw import lfw_folder
 
 from kerasface.data.cache.crops import crop_faces
 from kerasface.evaluation.verification import wilson_interval
+from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.faces.detection import FaceDetector
-from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.files.paths import default_cache_folder
 from kerasface.models.face_resnet import build_face_resnet
@@ -39,7 +39,7 @@ BLOCK = 256
 def embedded(folder: Path, cache: Path) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """Embeddings of all photos under `folder`, by number of views, and the person of each."""
     paths = sorted(folder.glob("*/*.jpg"))
-    crops = crop_faces(paths, FaceDetector(), FaceEmbedder(views=1, precision="float32"), cache)
+    crops = crop_faces(paths, FaceDetector(), FACE_RESNET_CROP, cache)
     images = crops.store.array(crops.keys)
     embeddings = {}
     for views in (1, 2):

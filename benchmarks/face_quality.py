@@ -70,7 +70,7 @@ def lfw_faces(images: Path, embedder: FaceEmbedder) -> tuple[np.ndarray, list[Fa
     rows = np.concatenate([np.flatnonzero(folders.labels == label)[:6] for label in range(len(folders.identities))])
     chosen = [folders.paths[row] for row in rows]
     cache = default_cache_folder()
-    crops = crop_faces(chosen, FaceDetector(), embedder, cache)
+    crops = crop_faces(chosen, FaceDetector(), embedder.template, cache)
     embeddings = embed_crops(crops, embedder, cache)
     qualities = []
     for key in crops.keys:

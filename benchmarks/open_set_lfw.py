@@ -40,7 +40,7 @@ def lfw_embeddings(images, views: int) -> tuple[np.ndarray, np.ndarray]:
     folders = read_identity_folders(images)
     embedder = FaceEmbedder(views=views, precision="float32")
     cache = default_cache_folder()
-    crops = crop_faces(folders.paths, FaceDetector(), embedder, cache)
+    crops = crop_faces(folders.paths, FaceDetector(), embedder.template, cache)
     return embed_crops(crops, embedder, cache), folders.labels[crops.positions]
 
 

@@ -33,7 +33,7 @@ FPIR, SIZES, SPLITS, GALLERIES, DATE = 0.01, (6, 50, 200), 4, 4, "2026-11-29"
 
 
 def seen_poorly(people: Population, embedder: FaceEmbedder, width: int) -> Population:
-    crops = crop_faces(people.paths, FaceDetector(), embedder, default_cache_folder())
+    crops = crop_faces(people.paths, FaceDetector(), embedder.template, default_cache_folder())
     poor = []
     for crop in crops.store.read(crops.keys):
         small = cv2.resize(crop, (width, width), interpolation=cv2.INTER_AREA)

@@ -86,7 +86,7 @@ def read_population(data: Path, name: str, embedder: FaceEmbedder) -> Population
     if not paths:
         raise SystemExit(f"{data / name} holds no photos. Give a folder with {', '.join(NAMES)}: --data FOLDER.")
     cache, detector = default_cache_folder(), FaceDetector()
-    crops = crop_faces(paths, detector, embedder, cache)
+    crops = crop_faces(paths, detector, embedder.template, cache)
     paths = [paths[position] for position in crops.positions]
     embeddings = embed_crops(crops, embedder, cache)
     if name == "portraits":

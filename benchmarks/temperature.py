@@ -16,12 +16,12 @@ from lfw import lfw_folder
 from machine import benchmark_parser, print_columns, print_header, print_row
 
 from kerasface.data.cache.crops import crop_faces
-from kerasface.data.cache.images import fit_square
 from kerasface.data.samples import write_digits
 from kerasface.evaluation.classification import apply_temperature, calibration
+from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.faces.detection import FaceDetector
-from kerasface.faces.embedding import FaceEmbedder
 from kerasface.images.decoding import decode
+from kerasface.images.squares import fit_square
 from kerasface.models.runtime import compile_network
 from kerasface.runs.store import load_run
 from kerasface.train.engine.driver import run_training
@@ -59,7 +59,7 @@ def measured(source: Path, name: str, num_classes: int, photos: tuple[int, int],
         run = load_run(Path(folder) / "runs", "run")
     paths, labels = [path for path, _ in fresh], np.array([label for _, label in fresh])
     if recipe.faces:
-        crops = crop_faces(paths, FaceDetector(), FaceEmbedder(views=1, precision="float32"), cache)
+        crops = crop_faces(paths, FaceDetector(), FACE_RESNET_CROP, cache)
         pictures, labels = crops.store.array(crops.keys)[:], labels[crops.positions]
     else:
         pictures = np.stack([fit_square(decode(path), recipe.image_size) for path in paths])

@@ -28,6 +28,7 @@ sys.meta_path.append(OldNames)
 # Name -> the module it comes from, and its name there; without one it is the module itself.
 _PLACES = {
     **{name: ("tasks.calls", name) for name in ("detect", "embed", "load", "segment", "verify", "Gallery")},
+    "load_embedder": ("faces.embedders", "load_embedder"),
     "decode": ("images.decoding", "decode"),
     "train": ("train", None),
     "callbacks": ("train.callbacks", None),

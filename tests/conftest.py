@@ -284,21 +284,28 @@ class MadeUpFrontEnd:
 
         fingerprint = embedder_fingerprint()
         self.embedder = SimpleNamespace(
-            fingerprint=fingerprint, embedding_dim=EMBEDDING_DIM, normalizer=normalizer_of(fingerprint)
+            name="made up",
+            fingerprint=fingerprint,
+            embedding_dim=EMBEDDING_DIM,
+            normalizer=normalizer_of(fingerprint),
         )
         self.lists = []
         self.face, self._crop = face, crop
 
     def analyze(self, images, *, pick=None):
         from kerasface.faces.analyzer import AnalyzedFace
+        from kerasface.faces.quality import measure_quality
 
         assert len(images) <= len(self.lists)
         lists, self.lists = self.lists[: len(images)], self.lists[len(images) :]
         x, y, width, height = self.face.box
         return [
             [
-                AnalyzedFace(replace(self.face, box=(x + 300 * number, y, width, height)), self._crop, embedding)
-                for number, embedding in enumerate(embeddings)
+                AnalyzedFace(face, self._crop, measure_quality(face, self._crop), embedding, self.embedder.fingerprint)
+                for face, embedding in (
+                    (replace(self.face, box=(x + 300 * number, y, width, height)), embedding)
+                    for number, embedding in enumerate(embeddings)
+                )
             ]
             for embeddings in lists
         ]

@@ -7,13 +7,14 @@ import ast
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
+from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import embedder_fingerprint
 
@@ -100,7 +101,7 @@ def analyzer():
 
 def identifier():
     made = bare("tasks.identification.Identifier")
-    made.analyzer, made._index = analyzer(), index()
+    made._index = index()
     return made
 
 
@@ -121,12 +122,13 @@ def normalizer():
 
 def classifier(name):
     made = bare(f"tasks.recognition.{name}")
-    made._analyzer = analyzer()
+    made._detector = analyzer().detector
     return made
 
 
 def embedder():
     made = bare("faces.embedding.FaceEmbedder")
+    made.template = FACE_RESNET_CROP
     made.image_size, made.fingerprint = (150, 150), embedder_fingerprint()
     return made
 
@@ -291,7 +293,6 @@ CONTRACT = {
         }
         for name in ("calibration", "fit_temperature", "cross_fitted_temperature")
     },
-    "tasks.identification.Identifier.identify": {"images": ([PHOTOS], method(identifier, "identify"))},
     "tasks.identification.Identifier.search": {
         "embeddings": ({**EMBEDDINGS, **NOT_UNIT}, method(identifier, "search"))
     },
@@ -389,6 +390,13 @@ EXEMPT = {
     "inspection.attribution.watched": "likewise",
     "gallery.keys": "bytes that are sealed",
     "faces.rates.classifier_points": "a number of photos",
+    "faces.alignment.CropTemplate.cut": "what `FaceEmbedder.crop` is, which is looked at above",
+    "faces.analyzer.FaceAnalyzer.cut": "likewise",
+    "faces.embedders": "likewise, and `check_crops` as `FaceEmbedder.embed`",
+    "faces.analyzer.FaceAnalyzer.embed": "faces that `crops` gave",
+    "faces.analyzer.FaceAnalyzer.crops": "as `analyze`, which calls it",
+    "evaluation.normalization.Cosines": "as `Normalizer`, by the same checks",
+    "faces.rates.own_points": "a score that was computed",
     "faces.pyramid": "a photo that the detector has checked",
     "faces.windows": "likewise",
     "faces.regions.class_ids": "what a network gave",
@@ -400,6 +408,9 @@ EXEMPT = {
     "tasks.likeness.likeness": "people by name",
     "tasks.measuring": "folders and numbers of photos, and crops that an embedder or a cache has cut",
     "evaluation.people_rates": "numbers of people, and scores that `checked_pairs` looks at",
+    "tasks.identification.Identifier.decide": "takes records: see `test_faces_to_decide_on_are_records`",
+    "tasks.identification.check_embedder": "likewise",
+    "tasks.enrollment.Enroller.judge": "takes records with photos: see `test_photos_to_enroll_are_records`",
     "tasks.identification.Identifier.rank": "what `search` has checked",
     "evaluation.reliability": "what ScoreCalibration.probability gave, checked all the same",
     "evaluation.labelled_pairs": "the checks themselves",
@@ -468,15 +479,19 @@ def test_what_is_named_here_exists():
 
 
 def test_photos_to_enroll_are_records():
-    from kerasface.tasks.enrollment import SourcePhoto
-
     enroller = bare("tasks.enrollment.Enroller")
     enroller.identifier = identifier()
     for wrong in ("photo.jpg", [PHOTO], ["photo.jpg"], [SMALL]):
         with pytest.raises(ValueError, match=r"list of SourcePhoto.*Received: photos=.*enroll_files"):
             enroller.enroll("Ada", wrong)
-    with pytest.raises(ValueError, match=r"images\[0\]=.*\[0, 1\]"):
-        enroller.enroll("Ada", [SourcePhoto("a.jpg", "0" * 64, np.float32(PHOTO) / 255)])
+
+
+@pytest.mark.parametrize("wrong", [PHOTO, "photo.jpg", [PHOTO], None])
+def test_faces_to_decide_on_are_records(wrong):
+    from kerasface.tasks.identification import check_embedder
+
+    with pytest.raises(ValueError, match=r"a list of AnalyzedFace.*Received: .*FaceAnalyzer\.analyze"):
+        check_embedder(SimpleNamespace(embedder="this"), [wrong])
 
 
 def test_what_is_right_passes():

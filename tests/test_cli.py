@@ -287,7 +287,7 @@ def save_model(tmp_path, embedder):
             "open_set": threshold and {"score": "probability", "threshold": threshold, **numbers, **rates},
         }
         if kind == "face":
-            card["input"]["alignment"] = embedder.alignment
+            card["input"]["alignment"] = embedder.template.fingerprint
         model = keras.Model(inputs, outputs)
         return write_run(
             tmp_path / "saved_models", name, model=model, card=ModelCard.from_dict(card), metrics={}, history=[]

@@ -17,6 +17,7 @@ from kerasface.cli.evaluation import people as evaluate_people
 from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
+from kerasface.faces.quality import measure_quality
 from kerasface.faces.rates.cohorts import normalizer_of, read_part
 from kerasface.gallery.opening import open_gallery
 
@@ -37,6 +38,9 @@ class ColourFrontEnd:
             alignment="none",
         )
 
+    def crops(self, images, *, pick=None):
+        return self.analyze(images)
+
     def analyze(self, images, *, pick=None):
         return [self._faces(image) for image in images]
 
@@ -47,7 +51,8 @@ class ColourFrontEnd:
         # People as near to one another as faces are: embeddings of nobody, of the cohort.
         person = self.embedder.normalizer.cohort[500 * red]
         row = person + 0.01 * np.random.default_rng(others).normal(size=EMBEDDING_DIM)
-        return [AnalyzedFace(FACE, np.full((150, 150, 3), red, np.uint8), (row / np.linalg.norm(row)).astype("f4"))]
+        crop, embedding = np.full((150, 150, 3), red, np.uint8), (row / np.linalg.norm(row)).astype("f4")
+        return [AnalyzedFace(FACE, crop, measure_quality(FACE, crop), embedding, self.embedder.fingerprint)]
 
 
 @pytest.fixture
@@ -69,7 +74,7 @@ def run(tmp_path, monkeypatch):
     """Function that runs `kerasface evaluate` in this process, in an empty folder, on made-up faces."""
     monkeypatch.chdir(tmp_path)
     for module in (evaluate_people, evaluate_pairs):
-        monkeypatch.setattr(module, "build_analyzer", lambda views: ColourFrontEnd())
+        monkeypatch.setattr(module, "build_analyzer", lambda *_: ColourFrontEnd())
     return lambda *words: CliRunner().invoke(main, ["evaluate", *map(str, words)])
 
 
@@ -178,7 +183,7 @@ def test_another_embedder_is_compared_on_the_same_pairs(run, list_of_pairs, monk
         fingerprint="noise", embedding_dim=3, precision="float32", normalizer=None, name="noise", alignment="none"
     )
     other.crop, other.embed = (lambda image, face: image), embed
-    monkeypatch.setattr(evaluate_pairs, "_embedder", lambda name, runs, analyzer: other)
+    monkeypatch.setattr(evaluate_pairs, "_embedder", lambda name, runs: other)
     told = told_by(run(*list_of_pairs, "--compare", "noise", "--report", "report.html", "--json"))["comparison"]
     assert (told["a"], told["b"], told["scores"]) == ("colors", "noise", {"a": "normalized score", "b": "cosine"})
     (at,) = told["comparisons"]  # 132 pairs of different people

@@ -56,7 +56,7 @@ def runs(tmp_path_factory, embedder):
         write_run(root, name, model=model, card=ModelCard.from_dict(card), metrics={}, history=[])
 
     picture = {"kind": "image", "image_size": [SIDE, SIDE]}
-    people = {"kind": "face", "image_size": [150, 150], "alignment": embedder.alignment}
+    people = {"kind": "face", "image_size": [150, 150], "alignment": embedder.template.fingerprint}
     parts = {"kind": "segment", "image_size": [64, 64], "context": 2.0}
     write("pictures", colour_model(SIDE), task="classify", labels=COLOURS, input=picture)
     write("people", colour_model(150), task="classify", labels=COLOURS, input=people)

@@ -43,7 +43,7 @@ def run(path):
 @pytest.fixture
 def sees(front_end, monkeypatch):
     """Says which embeddings the faces of the next photos have, a list for each photo."""
-    monkeypatch.setattr("kerasface.faces.analyzer.FaceAnalyzer", lambda *_: front_end)
+    monkeypatch.setattr("kerasface.faces.analyzer.FaceAnalyzer", lambda *_, **__: front_end)
 
     def see(*photos):
         front_end.lists = [list(embeddings) for embeddings in photos]

@@ -81,7 +81,7 @@ def test_a_trained_embedder_gives_embeddings_of_its_own(folder):
     means = keras.layers.UnitNormalization()(keras.layers.GlobalAveragePooling2D()(crops))
     card = {
         "task": "embed",
-        "input": {"kind": "face", "image_size": [30, 30], "alignment": calls._analyzer().embedder.alignment},
+        "input": {"kind": "face", "image_size": [30, 30], "alignment": calls._analyzer().embedder.template.fingerprint},
         "embedding": {"dim": 3, "fingerprint": "colors"},
     }
     write_run("runs", "colors", model=keras.Model(crops, means), card=ModelCard.from_dict(card), metrics={}, history=[])

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import (
+    EMBEDDER,
     ENGINE,
     JSON,
     box_text,
@@ -17,7 +18,7 @@ from kerasface.cli.output import (
     run_photos,
     say_note,
 )
-from kerasface.cli.people.commands import EXPIRES, GALLERY, PURPOSE, consent_of, opened_gallery
+from kerasface.cli.people.commands import EXPIRES, GALLERY, PURPOSE, consent_of
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
@@ -52,10 +53,11 @@ _FPIR = click.option(
 @_ALLOW
 @PURPOSE
 @EXPIRES
+@EMBEDDER
 @GALLERY
 @ENGINE
 @JSON
-def enroll(name, images, folder, face, allow, purpose, expires, gallery, as_json) -> None:
+def enroll(name, images, folder, face, allow, purpose, expires, embedder, gallery, as_json) -> None:
     """Enrol NAME with IMAGES, or with --folder everybody in a folder with a folder of photos per person.
 
     One photo of a person suffices. A photo is refused, with the reason, if it shows no face or several, if the face is
@@ -80,10 +82,12 @@ def enroll(name, images, folder, face, allow, purpose, expires, gallery, as_json
             rejected = [{"image": str(path), "reason": reason} for path, reason in found.rejected]
         else:
             people = {name: [FaceOf(image, face) if face else image for image in images]}
-        with _identifier(gallery, CONFLICT_FPIR, create="late") as identifier, progress_bars() as report:
-            enroller = Enroller(identifier, allow=allow)
-            results = enroller.enroll_files(
-                people, consent=consent, on_progress=lambda done, total: report("photos", done, total)
+        with (
+            _opened(gallery, CONFLICT_FPIR, embedder, create="late") as (identifier, analyzer),
+            progress_bars() as report,
+        ):
+            results = Enroller(identifier, allow=allow).enroll_files(
+                people, analyzer, consent=consent, on_progress=lambda done, total: report("photos", done, total)
             )
             identifier.refresh()
             size = identifier.num_people
@@ -120,10 +124,11 @@ def _print_reasons(results) -> None:
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=UserPath())
 @_FPIR
+@EMBEDDER
 @GALLERY
 @ENGINE
 @JSON
-def identify(images, fpir, gallery, as_json) -> None:
+def identify(images, fpir, embedder, gallery, as_json) -> None:
     """Say for every face in IMAGES (files, or folders of them) who of the gallery it is, or that it is nobody known.
 
     In one photo nobody is found twice. Scores are in units of what strangers reach, and the one needed rises with the
@@ -134,15 +139,16 @@ def identify(images, fpir, gallery, as_json) -> None:
         from kerasface.data.cache.images import content_keys
 
         files = tuple(file for path in images for file in (image_files(path) if path.is_dir() else [path]))
-        with _identifier(gallery, fpir) as identifier:
+        with _opened(gallery, fpir, embedder) as (identifier, analyzer):
             point = identifier.operating_point()
 
             def work(photos: list) -> list[dict]:
                 hashes, _ = content_keys([photo.path for photo in photos])
-                found = identifier.identify([photo.image for photo in photos], source_hashes=hashes)
+                found = identifier.decide(analyzer.analyze([photo.image for photo in photos]), source_hashes=hashes)
                 return [_photo_row(faces, point) for faces in found]
 
-            run_photos(files, work, _identified_lines, as_json, note=_search_note(point))
+            note = _search_note(point) if identifier.num_people == 0 or point else ""
+            run_photos(files, work, _identified_lines, as_json, note=note)
 
 
 @click.command()
@@ -157,10 +163,11 @@ def identify(images, fpir, gallery, as_json) -> None:
 @_ALLOW
 @PURPOSE
 @EXPIRES
+@EMBEDDER
 @GALLERY
 @ENGINE
 @JSON
-def cluster(folder, names, fmr, allow, purpose, expires, gallery, as_json) -> None:
+def cluster(folder, names, fmr, allow, purpose, expires, embedder, gallery, as_json) -> None:
     """Group the unknown faces in a FOLDER of photos by person; --name 0=Ada enrols the largest group as Ada.
 
     People whom the gallery knows already are named and left out. Faces are enrolled past the same gate as with
@@ -170,14 +177,16 @@ def cluster(folder, names, fmr, allow, purpose, expires, gallery, as_json) -> No
     with errors(), ExitStack() as stack:
         from kerasface.data.cache.embeddings import image_files
         from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.faces.embedders import load_embedder
         from kerasface.tasks.clustering import cluster_photos, enroll_clusters
         from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller
         from kerasface.tasks.identification import DEFAULT_FPIR
 
         files, identifier = image_files(folder), None
         if gallery.exists() or chosen:
-            identifier = stack.enter_context(_identifier(gallery, DEFAULT_FPIR, create="late"))
-        analyzer = identifier.analyzer if identifier else FaceAnalyzer()
+            identifier, analyzer = stack.enter_context(_opened(gallery, DEFAULT_FPIR, embedder, create="late"))
+        else:
+            analyzer = FaceAnalyzer(embedder=load_embedder(embedder))
         with progress_bars() as report:
             found = cluster_photos(
                 files,
@@ -189,7 +198,7 @@ def cluster(folder, names, fmr, allow, purpose, expires, gallery, as_json) -> No
         results = []
         if chosen:
             identifier.fpir = CONFLICT_FPIR
-            results = enroll_clusters(found, chosen, Enroller(identifier, allow=allow), consent=consent)
+            results = enroll_clusters(found, chosen, Enroller(identifier, allow=allow), analyzer, consent=consent)
     _print_clusters(found, chosen, results, as_json)
     if results and consent is None and not as_json:
         click.echo(_NO_CONSENT)
@@ -233,20 +242,24 @@ def _print_clusters(found, chosen: dict[int, str], results: list, as_json: bool)
     click.echo(f"{counted(len(faces.paths), 'face')}: {known} of {known_people} known already, {alone} like no other")
     point = found.operating_point
     click.echo(
-        f"A group's faces have a mean normalized score of {point.threshold:.2f} or more. "
-        f"False match rate: {point.measured_text}"
+        f"A group's faces have a mean score of {point.threshold:.2f} or more. False match rate: {point.measured_text}"
     )
     for line in rejected:
         click.echo(f"not used: {line['reason']}", err=True)
 
 
 @contextmanager
-def _identifier(path: Path, fpir: float, *, create: bool | str = False):
+def _opened(path: Path, fpir: float, embedder: str | None, *, create: bool | str = False):
+    """What searches a gallery, and the face front end that its templates come from."""
     from kerasface.faces.analyzer import FaceAnalyzer
+    from kerasface.faces.embedders import load_embedder, load_embedder_of
+    from kerasface.gallery.opening import open_gallery, recorded_embedder
     from kerasface.tasks.identification import Identifier
 
-    with opened_gallery(path, create=create) as gallery:
-        yield Identifier(gallery, FaceAnalyzer(), fpir=fpir)
+    recorded = recorded_embedder(path)
+    own = load_embedder(embedder) if embedder or not recorded else load_embedder_of(recorded[0])
+    with open_gallery(path, embedder=own.fingerprint, embedding_dim=own.embedding_dim, create=create) as gallery:
+        yield Identifier(gallery, fpir=fpir), FaceAnalyzer(embedder=own)
 
 
 def _photo_row(faces, point) -> dict:

@@ -36,6 +36,11 @@ ENGINE = click.option(
     callback=lambda context, option, name: name and _use_engine(name),
     help="What computes the networks; KERASFACE_ENGINE does the same.  [default: auto, the one that starts fastest]",
 )
+EMBEDDER = click.option(
+    "--embedder",
+    help="What compares faces; `kerasface embedders list` names them.  [default: what a gallery was made with, else "
+    "face_resnet, or what `kerasface embedders default` chose]",
+)
 VIEWS = click.option(
     "--views",
     type=click.Choice(["1", "2", "6"]),

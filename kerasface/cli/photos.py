@@ -3,6 +3,7 @@
 import click
 
 from kerasface.cli.output import (
+    EMBEDDER,
     ENGINE,
     IMAGES,
     JSON,
@@ -51,19 +52,21 @@ def detect(images, min_face_size, as_json) -> None:
     "--face-a", type=click.IntRange(min=1), help="Which face of A, as `detect` counts.  [default: the largest]"
 )
 @click.option("--face-b", type=click.IntRange(min=1), help="Which face of B.  [default: the largest]")
+@EMBEDDER
 @MIN_FACE
 @ENGINE
 @JSON
-def verify(image_a, image_b, fmr, face_a, face_b, min_face_size, as_json) -> None:
+def verify(image_a, image_b, fmr, face_a, face_b, embedder, min_face_size, as_json) -> None:
     """Tell whether photos A and B show the same person."""
     with errors():
         from kerasface.faces.analyzer import FaceAnalyzer
         from kerasface.faces.detection import FaceDetector
+        from kerasface.faces.embedders import load_embedder
         from kerasface.images.decoding import decode
         from kerasface.tasks.verification import verify as verify_photos
 
         photos = [decode(path, on_note=say_note) for path in (image_a, image_b)]
-        analyzer = FaceAnalyzer(FaceDetector(min_face_size))
+        analyzer = FaceAnalyzer(FaceDetector(min_face_size), load_embedder(embedder))
         names = (str(image_a), str(image_b))
         result = verify_photos(*photos, analyzer, fmr=fmr, names=names, faces=(face_a, face_b))
     if as_json:
@@ -73,22 +76,25 @@ def verify(image_a, image_b, fmr, face_a, face_b, min_face_size, as_json) -> Non
     click.echo(f"{result.decision.upper().replace('_', ' ')}: {result.reason}")
     if result.decision == "ambiguous":
         click.echo("Pick faces with --face-a N and --face-b N; `kerasface detect` numbers them.")
-    click.echo(f"Of pairs of different people that match: {point.measured_text}.")
+    if point is not None:
+        click.echo(f"Of pairs of different people that match: {point.measured_text}.")
+        missed = "" if point.fnmr is None else f"Of pairs of one person {point.fnmr:.1%} do not match "
+        click.echo(f"{missed}({point.main.description}). Measured {point.date}.")
+        if result.score is not None:
+            click.echo(_probability_text(result))
     click.echo(
-        f"Of pairs of one person {point.fnmr:.1%} do not match ({point.main.description}). Measured {point.date}."
+        f"{result.embedder}, {result.device}, {engine_used()['engine']}, {result.precision}, {result.seconds:.2f} s"
     )
-    if result.score is not None:
-        click.echo(_probability_text(result))
-    click.echo(f"{result.device}, {engine_used()['engine']}, {result.precision}, {result.seconds:.2f} s")
 
 
 @click.command()
 @click.argument("folder", type=UserPath())
 @click.option("--out", required=True, type=UserPath(dir_okay=False), help="The .npz file to write.")
+@EMBEDDER
 @VIEWS
 @ENGINE
 @JSON
-def embed(folder, out, views, as_json) -> None:
+def embed(folder, out, embedder, views, as_json) -> None:
     """Embed every face of every photo under FOLDER into OUT.
 
     OUT holds `paths` (the photo of each face), `boxes` (x, y, width, height), `embeddings` (unit length) and
@@ -99,11 +105,11 @@ def embed(folder, out, views, as_json) -> None:
 
         from kerasface.data.cache.embeddings import embed_photos, image_files
         from kerasface.faces.analyzer import FaceAnalyzer
-        from kerasface.faces.embedding import FaceEmbedder
+        from kerasface.faces.embedders import load_embedder
         from kerasface.files.writing import write_atomically
 
         files = image_files(folder)
-        analyzer = FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
+        analyzer = FaceAnalyzer(embedder=load_embedder(embedder, views=int(views)))
         with progress_bars() as report:
             faces = embed_photos(files, analyzer, on_progress=lambda done, total: report("photos", done, total))
         arrays = {
@@ -137,11 +143,11 @@ def predict(images, model, top, runs, as_json) -> None:
     neither was measured, a stranger gets the name that is most alike, and that is said.
     """
     with errors():
-        from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.faces.detection import FaceDetector
         from kerasface.runs.store import load_run
         from kerasface.tasks.recognition import ImageClassifier, build_classifier, unknown_note
 
-        classifier = build_classifier(load_run(runs, model), FaceAnalyzer)
+        classifier = build_classifier(load_run(runs, model), FaceDetector)
         count_faces = _face_counter() if isinstance(classifier, ImageClassifier) else None
 
         def recognise(photos: list) -> list[dict]:

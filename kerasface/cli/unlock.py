@@ -66,7 +66,7 @@ def _attempt(camera: str, user: str | None, timeout: float, keep: Path | None, g
     from kerasface.unlock.camera import Camera
     from kerasface.unlock.session import UnlockSession, unlock_analyzer
 
-    session = UnlockSession(people, unlock_analyzer(), Lockout(), timeout=timeout)
+    session = UnlockSession(people, unlock_analyzer(people.embedder), Lockout(), timeout=timeout)
     with turned_away(2):  # what OpenCV says of a camera that is not there
         source = Camera(str(user_path(camera)))
     with source:

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from kerasface.data.cache.images import fit_square
+from kerasface.images.squares import fit_square
 
 # Images, one-hot labels and a key to images and labels.
 Augmentation = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]

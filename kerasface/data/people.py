@@ -70,6 +70,6 @@ def face_crops(paths: Iterable[Path], analyzer: FaceAnalyzer) -> dict[Path, np.n
     crops = {}
     for batch in read_photos(sorted(set(paths))):
         readable = [photo for photo in batch if photo.problem is None]
-        found = analyzer.analyze([photo.image for photo in readable], pick=central_face)
+        found = analyzer.crops([photo.image for photo in readable], pick=central_face)
         crops |= {photo.path: faces[0].crop for photo, faces in zip(readable, found, strict=True) if faces}
     return crops

@@ -106,6 +106,28 @@ class Normalizer:
         return np.ascontiguousarray(self.cohort.T)
 
 
+class Cosines:
+    """Leaves scores as they are: for embedders whose scores a cohort does not make better, or that have none."""
+
+    digest = ""
+
+    def statistics(self, embeddings: np.ndarray) -> np.ndarray:
+        """Returns mean 0 and deviation 1 for every face, `(n, 2)` float32: a normalized score is the cosine then."""
+        return np.tile(np.float32([0.0, 1.0]), (len(as_embeddings(embeddings)), 1))
+
+    def is_unusual(self, statistics: np.ndarray) -> np.ndarray:
+        """Returns `False` for every face, bool `(n,)`: nothing was measured that it could be outside of."""
+        return np.zeros(len(statistics), dtype=bool)
+
+    def scores(self, probes: np.ndarray, references: np.ndarray) -> np.ndarray:
+        """Scores every probe against every reference: cosines, `(num_probes, num_references)` float64."""
+        probes, references = as_embeddings(probes, name="probes"), as_embeddings(references, name="references")
+        return np.asarray(probes @ references.T, dtype=np.float64)
+
+
+COSINES = Cosines()
+
+
 def normalized_scores(cosines: ArrayLike, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Returns cosines in units of what strangers reach.
 

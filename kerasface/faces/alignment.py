@@ -1,28 +1,74 @@
 """Aligned crops: five landmarks moved onto an embedder's template."""
 
+import hashlib
 import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from kerasface.arrays import check_array
+from kerasface.arrays import check_array, check_image
+
+if TYPE_CHECKING:
+    from kerasface.faces.detection import Face
+
+# Pixels: the longest side that OpenCV takes. Shorter photos are not cut: it rounds where it samples by where it starts,
+# and a few pairs of LFW are decided by that.
+_LONGEST = 32_766
+
+
+@dataclass(frozen=True, eq=False)
+class CropTemplate:
+    """How faces are cut for a network: where their landmarks belong, on crops of which size.
+
+    Attributes:
+        name: What it is called.
+        points: Left eye, right eye, nose, left and right corner of the mouth on the crop: x, y in pixels, `(5, 2)`.
+        image_size: Height and width of the crop.
+    """
+
+    name: str
+    points: np.ndarray
+    image_size: tuple[int, int]
+
+    @property
+    def fingerprint(self) -> str:
+        """Name and points in one string: crops are comparable where it is equal."""
+        points = np.asarray(self.points, dtype=np.float64)
+        return f"{self.name}-five_points-{hashlib.sha256(points.tobytes()).hexdigest()[:6]}"
+
+    def cut(self, image: np.ndarray, face: "Face") -> np.ndarray:
+        """Cuts the aligned crop of a face, `(*image_size, 3)` uint8, RGB.
+
+        Args:
+            image: RGB photo `(height, width, 3)` uint8.
+            face: Where the face is in it.
+
+        Raises:
+            ValueError: If the photo has another shape or dtype.
+        """
+        check_image(image)
+        return align(image, face.landmarks, self.points, self.image_size)
+
 
 # Where the 150 x 150 crops of `face_resnet` have left eye, right eye, nose, left and right corner of the mouth: x, y.
 # Median over 767 photos of where our landmarks fall in the chips that dlib itself cuts of the same faces.
 FACE_RESNET_TEMPLATE = np.array(
     [(47.31, 45.39), (101.71, 45.32), (74.29, 77.67), (50.44, 105.20), (98.10, 105.16)], dtype=np.float64
 )
+FACE_RESNET_CROP = CropTemplate("face_resnet", FACE_RESNET_TEMPLATE, (150, 150))
 # Where crops of 112 x 112 have them for networks that were trained with ArcFace's alignment, most of what others share:
 # the published points of InsightFace (Deng et al., "ArcFace", CVPR 2019).
 ARCFACE_TEMPLATE = np.array(
     [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)],
     dtype=np.float64,
 )
-# By the name that a user gives: the side of the square crops in pixels, and the points.
-TEMPLATES = {"arcface-112": (112, ARCFACE_TEMPLATE), "face_resnet-150": (150, FACE_RESNET_TEMPLATE)}
-# Pixels: the longest side that OpenCV takes. Shorter photos are not cut: it rounds where it samples by where it starts,
-# and a few pairs of LFW are decided by that.
-_LONGEST = 32_766
+# By the name that a user gives.
+TEMPLATES = {
+    "arcface-112": CropTemplate("arcface", ARCFACE_TEMPLATE, (112, 112)),
+    "face_resnet-150": FACE_RESNET_CROP,
+}
 
 
 def similarity_transform(points: np.ndarray, template: np.ndarray) -> np.ndarray:

@@ -5,23 +5,40 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.faces.detection import Face, FaceDetector
-from kerasface.faces.embedding import FaceEmbedder
+from kerasface.faces.embedders import Embedder, load_embedder
+from kerasface.faces.quality import FaceQuality, measure_quality
+
+Pick = Callable[[Sequence[Face], tuple[int, ...]], Face]
 
 
 @dataclass(frozen=True, eq=False)
-class AnalyzedFace:
-    """One face of a photo, ready to be compared.
+class CroppedFace:
+    """One face of a photo, cut out and measured.
 
     Attributes:
         face: Where it is.
-        crop: Its aligned crop `(150, 150, 3)` uint8, RGB.
-        embedding: Its unit embedding `(128,)` float32.
+        crop: Its aligned crop, as the embedder's template has it, uint8, RGB.
+        quality: How much can be asked of it.
     """
 
     face: Face
     crop: np.ndarray
+    quality: FaceQuality
+
+
+@dataclass(frozen=True, eq=False)
+class AnalyzedFace(CroppedFace):
+    """One face of a photo, ready to be compared.
+
+    Attributes:
+        embedding: Its unit embedding `(embedding_dim,)` float32.
+        embedder: Fingerprint of the embedder: embeddings are comparable where it is equal.
+    """
+
     embedding: np.ndarray
+    embedder: str
 
 
 class FaceAnalyzer:
@@ -29,23 +46,18 @@ class FaceAnalyzer:
 
     Args:
         detector: Finds the faces; MTCNN with its defaults if not given.
-        embedder: Embeds them; `face_resnet` with its defaults if not given.
+        embedder: Embeds them; the user's default if not given.
 
     Raises:
         ModelFileError: If a weight file is missing or altered.
     """
 
-    def __init__(self, detector: FaceDetector | None = None, embedder: FaceEmbedder | None = None):
+    def __init__(self, detector: FaceDetector | None = None, embedder: Embedder | None = None):
         self.detector = detector or FaceDetector()
-        self.embedder = embedder or FaceEmbedder()
+        self.embedder = embedder or load_embedder()
 
-    def analyze(
-        self,
-        images: Sequence[np.ndarray],
-        *,
-        pick: Callable[[Sequence[Face], tuple[int, ...]], Face] | None = None,
-    ) -> list[list[AnalyzedFace]]:
-        """Finds, aligns and embeds all faces of every photo, in common batches.
+    def crops(self, images: Sequence[np.ndarray], *, pick: Pick | None = None) -> list[list[CroppedFace]]:
+        """Finds, cuts out and measures all faces of every photo.
 
         Args:
             images: RGB photos, each `(height, width, 3)` uint8; sizes may differ.
@@ -58,9 +70,27 @@ class FaceAnalyzer:
         found = self.detector.detect(images)
         if pick is not None:
             found = [[pick(faces, image.shape)] if faces else [] for image, faces in zip(images, found, strict=True)]
-        crops = [self.embedder.crop(image, face) for image, faces in zip(images, found, strict=True) for face in faces]
-        if not crops:
-            return [[] for _ in images]
-        crops = np.stack(crops)
-        analyzed = map(AnalyzedFace, (face for faces in found for face in faces), crops, self.embedder.embed(crops))
-        return [[next(analyzed) for _ in faces] for faces in found]
+        return [[self.cut(image, face) for face in faces] for image, faces in zip(images, found, strict=True)]
+
+    def embed(self, photos: Sequence[Sequence[CroppedFace]]) -> list[list[AnalyzedFace]]:
+        """Embeds the faces that `crops` gave, those of all photos in common batches."""
+        faces = [face for photo in photos for face in photo]
+        if not faces:
+            return [[] for _ in photos]
+        embeddings = self.embedder.embed(np.stack([face.crop for face in faces]))
+        embedded = (
+            AnalyzedFace(entry.face, entry.crop, entry.quality, embedding, self.embedder.fingerprint)
+            for entry, embedding in zip(faces, embeddings, strict=True)
+        )
+        return [[next(embedded) for _ in photo] for photo in photos]
+
+    def analyze(self, images: Sequence[np.ndarray], *, pick: Pick | None = None) -> list[list[AnalyzedFace]]:
+        """Finds, cuts out, measures and embeds all faces of every photo; as `crops` and `embed`."""
+        return self.embed(self.crops(images, pick=pick))
+
+    def cut(self, image: np.ndarray, face: Face) -> CroppedFace:
+        """Cuts out and measures one face of an RGB photo `(height, width, 3)` uint8."""
+        crop = self.embedder.crop(image, face)
+        template = self.embedder.template.fingerprint
+        measured = crop if template == FACE_RESNET_CROP.fingerprint else FACE_RESNET_CROP.cut(image, face)
+        return CroppedFace(face, crop, measure_quality(face, measured))

@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from kerasface.arrays import as_embeddings, check_crops, check_image
+from kerasface.arrays import as_embeddings, check_crops
 from kerasface.evaluation.normalization import Normalizer
-from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
+from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.faces.detection import Face
-from kerasface.faces.fingerprint import DEFAULT_VIEWS, alignment_fingerprint, embedder_fingerprint
+from kerasface.faces.fingerprint import DEFAULT_VIEWS, EMBEDDING_DIM, embedder_fingerprint
 from kerasface.faces.rates.cohorts import normalizer_of
+from kerasface.models.pretrained import weight_file
 from kerasface.models.runtime import best_precision, compile_network
-from kerasface.models.shipped import EMBEDDING_DIM, IMAGE_SIZE, face_resnet
+from kerasface.models.shipped import face_resnet
 
 
 class FaceEmbedder:
@@ -23,9 +24,11 @@ class FaceEmbedder:
     Attributes:
         name: The model's name, as thresholds and galleries record it.
         fingerprint: Weights, alignment and averaging in one string: embeddings are comparable where it is equal.
-        alignment: Name of template and crop size: what a model that takes these crops records.
+        template: How its crops are cut.
         embedding_dim: Length of an embedding.
         image_size: Height and width of the crops.
+        licence: What its weights may be used for.
+        trained_on: What they were trained on.
 
     Raises:
         ModelFileError: If the weight file is missing or altered.
@@ -34,11 +37,13 @@ class FaceEmbedder:
 
     def __init__(self, views: int = DEFAULT_VIEWS, precision: str | None = None):
         self.name = "face_resnet"
+        weights = weight_file(self.name)
+        self.licence, self.trained_on = weights.licence, weights.training_data
         self.views = views
         self.precision = precision or best_precision()
         self.embedding_dim = EMBEDDING_DIM
-        self.image_size = IMAGE_SIZE
-        self.alignment = alignment_fingerprint()
+        self.template = FACE_RESNET_CROP
+        self.image_size = self.template.image_size
         self.fingerprint = embedder_fingerprint(views)
         self._network = compile_network(
             face_resnet(views), max_batch=64 if views == 1 else 16, precision=self.precision
@@ -59,8 +64,7 @@ class FaceEmbedder:
         Raises:
             ValueError: If the photo has another shape or dtype.
         """
-        check_image(image)
-        return align(image, face.landmarks, FACE_RESNET_TEMPLATE, self.image_size)
+        return self.template.cut(image, face)
 
     def embed(self, crops: np.ndarray) -> np.ndarray:
         """Embeds aligned crops.

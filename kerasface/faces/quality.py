@@ -7,9 +7,8 @@ import cv2
 import numpy as np
 
 from kerasface.arrays import check_crop
-from kerasface.faces.alignment import FACE_RESNET_TEMPLATE
+from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.faces.detection import Face
-from kerasface.models.shipped import IMAGE_SIZE
 
 # Limits beyond which a face is not decided on. Behind each what was measured about there at the threshold of FMR 0.1 %:
 # the share of genuine pairs refused where one photo is so (3 % of the same pairs unharmed, 5 % of all of LFW), and
@@ -72,7 +71,7 @@ def measure_quality(face: Face, crop: np.ndarray) -> FaceQuality:
     Raises:
         ValueError: If the crop has another shape or dtype.
     """
-    check_crop(crop, IMAGE_SIZE)
+    check_crop(crop, FACE_RESNET_CROP.image_size)
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     inside = grey[_FACE]
     contrast = float(inside.std())
@@ -142,7 +141,7 @@ def head_pose(landmarks: np.ndarray) -> tuple[float, float, float]:
 
 def _face_model() -> np.ndarray:
     """The landmarks of a face looking ahead, in distances between its eyes, centred, `(5, 3)`: right, down, near."""
-    template = FACE_RESNET_TEMPLATE.astype(np.float64)
+    template = FACE_RESNET_CROP.points
     flat = (template - template.mean(axis=0)) / np.linalg.norm(template[1] - template[0])
     # A head has two equal halves: a photo and its mirror image then differ in the signs of yaw and roll alone.
     flat = (flat + (flat * (-1, 1))[_MIRRORED]) / 2
@@ -152,7 +151,7 @@ def _face_model() -> np.ndarray:
 
 def _feature_windows() -> list[tuple[slice, slice]]:
     """Where both eyes and the mouth are on an aligned crop."""
-    left_eye, right_eye, _, *mouth = FACE_RESNET_TEMPLATE.astype(np.float64)
+    left_eye, right_eye, _, *mouth = FACE_RESNET_CROP.points
     rows, columns = _HALF_WINDOW
     centres = [np.round(point).astype(int) for point in (left_eye, right_eye, np.mean(mouth, axis=0))]
     return [np.s_[y - rows : y + rows + 1, x - columns : x + columns + 1] for x, y in centres]

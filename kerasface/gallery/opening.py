@@ -1,17 +1,42 @@
 """From where a gallery is to the gallery, open."""
 
 import os
+from pathlib import Path
 from typing import Literal
 
+from kerasface.gallery.database import Database
 from kerasface.gallery.sqlite import SqliteGallery
-from kerasface.gallery.store import TIMEOUT
+from kerasface.gallery.store import TIMEOUT, GalleryDamagedError, GalleryError
+
+
+def recorded_embedder(path: str | os.PathLike) -> tuple[str, int] | None:
+    """Returns fingerprint and length of the embeddings that a gallery holds, for which no key is needed.
+
+    Returns:
+        `None` where there is no gallery.
+
+    Raises:
+        GalleryError: If it is none, or damaged.
+    """
+    file = Path(path).resolve()
+    if not file.exists():
+        return None
+    database = Database(file, TIMEOUT)
+    try:
+        with database.read() as connection:
+            row = connection.execute("SELECT embedder, embedding_dim FROM gallery").fetchone()
+    finally:
+        database.close()
+    if row is None:
+        raise GalleryDamagedError(f"The gallery {file} has lost its own row. Restore a copy.")
+    return row[0], row[1]
 
 
 def open_gallery(
     path: str | os.PathLike,
     *,
-    embedder: str,
-    embedding_dim: int,
+    embedder: str | None = None,
+    embedding_dim: int | None = None,
     key: bytes | None = None,
     create: bool | Literal["late"] = True,
     timeout: float = TIMEOUT,
@@ -20,8 +45,8 @@ def open_gallery(
 
     Args:
         path: The gallery's file. Beside it may lie `-wal`, `-shm` and `-lock`, which belong to it.
-        embedder: Fingerprint of the embedder whose embeddings it holds.
-        embedding_dim: Length of an embedding.
+        embedder: Fingerprint of the embedder whose embeddings it holds; whatever an existing one records if not given.
+        embedding_dim: Length of an embedding; given with `embedder`.
         key: 32 bytes; if not given, the key of `keys.load_key`, which is made when the first gallery is.
         create: Whether a gallery that does not exist is made. `"late"` makes it with the first change that succeeds:
             until then nothing is on the disk, so that what fails leaves no empty gallery behind.
@@ -39,4 +64,8 @@ def open_gallery(
                 print(person.name, person.num_samples)
         ```
     """
+    if embedder is None:
+        if (recorded := recorded_embedder(path)) is None:
+            raise GalleryError(f"There is no gallery at {os.fspath(path)}. Enrol somebody to make one.")
+        embedder, embedding_dim = recorded
     return SqliteGallery(path, embedder=embedder, embedding_dim=embedding_dim, key=key, create=create, timeout=timeout)

@@ -1,51 +1,14 @@
-"""Galleries as others are to see them: one in which an enrolment is only tried, one that has a single person."""
+"""A gallery as others are to see it: with a single person."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from kerasface.gallery.changes.transfer import export_gallery
-from kerasface.gallery.store import Person, Sample
+from kerasface.gallery.store import Person
 
 if TYPE_CHECKING:
     from kerasface.gallery.sqlite import SqliteGallery
-
-
-class Rehearsal:
-    """A gallery for an `Enroller` that says what it would refuse: all is read as it is, and nothing is written.
-
-    Args:
-        gallery: The real one.
-    """
-
-    def __init__(self, gallery: "SqliteGallery"):
-        self._gallery = gallery
-
-    @property
-    def embedder(self) -> str:
-        return self._gallery.embedder
-
-    def person(self, name_or_id: str) -> Person:
-        return self._gallery.person(name_or_id)
-
-    def find_source(self, source_hash: str) -> list[Sample]:
-        return self._gallery.find_source(source_hash)
-
-    def samples(self, person_id: str) -> list[Sample]:
-        return self._gallery.samples(person_id)
-
-    def embeddings(self, person_id: str) -> np.ndarray:
-        return self._gallery.embeddings(person_id)
-
-    def transaction(self) -> AbstractContextManager[None]:
-        """Begins nothing: no lock is taken, and a gallery that cannot be written can be asked too."""
-        return nullcontext()
-
-    def enroll(self, name: str, samples: list, *, consent=None) -> None:
-        """Enrols nobody."""
 
 
 def export_person(

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.arrays import check_image
-from kerasface.data.cache.images import fit_square
 from kerasface.data.photos import read_photos
-from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
 from kerasface.faces.detection import Face, FaceDetector, central_face
+from kerasface.faces.embedders import template_of
 from kerasface.faces.regions import cut_square, square_around
 from kerasface.faces.turns import turned
-from kerasface.models.shipped import IMAGE_SIZE
+from kerasface.images.squares import fit_square
 from kerasface.runs.card import ModelInput
 
 
@@ -40,7 +39,7 @@ def model_square(photo: np.ndarray, taken: ModelInput, face: Face | None = None)
         raise ValueError("The model looks at faces. Received: face=None. Give a face that was found in the photo.")
     if context := taken.context:
         return turned(cut_square(photo, square_around(face.box, context, face.turned), side), face.turned)
-    return fit_square(align(photo, face.landmarks, FACE_RESNET_TEMPLATE, IMAGE_SIZE), side)
+    return fit_square(template_of("of faces", taken).cut(photo, face), side)
 
 
 def squares_of(

@@ -28,7 +28,7 @@ class ModelInput(Record):
         kind: `"face"`, `"image"` (whole pictures) or `"segment"`; cards of version 0.1 may not say it and mean faces.
         image_size: Height and width of its squares, in pixels.
         values: Channels and range of the pixels.
-        alignment: How faces are cut for it; see `FaceEmbedder.alignment`.
+        alignment: How faces are cut for it; see `CropTemplate.fingerprint`.
         detector: What found the faces that it was trained on; see `FaceDetector.fingerprint`.
         context: Side of the square around a face that it is shown, in heights of its box; none for whole pictures.
         template: Where its crops have left eye, right eye, nose, left and right corner of the mouth, [x, y] in pixels;

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Union
 import numpy as np
 
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
-from kerasface.faces.detection import Face
+from kerasface.faces.detection import Face, FaceDetector
+from kerasface.faces.embedders import Embedder, RunEmbedder, default_embedder, load_embedder, load_embedder_of
 from kerasface.files.paths import user_path
 from kerasface.files.writing import sha256
-from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.opening import open_gallery, recorded_embedder
 from kerasface.gallery.store import Consent, Person
 from kerasface.images.decoding import as_image
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import DEFAULT_ROOT, Run, RunError, load_run
 from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, Enrolment, SourcePhoto
 from kerasface.tasks.identification import DEFAULT_FPIR, IdentifiedFace, Identifier
-from kerasface.tasks.measuring.embedding import TrainedEmbedder
 from kerasface.tasks.recognition import RecognisedFace, Recognition, build_classifier
 from kerasface.tasks.segmentation import Segmentation, Segmenter
 from kerasface.tasks.verification import DEFAULT_FMR, Verification
@@ -51,11 +51,15 @@ def detect(photo: Photo) -> list[Face]:
 
         ```
     """
-    return _analyzer().detector.detect([as_image(photo)])[0]
+    return _detector().detect([as_image(photo)])[0]
 
 
-def embed(photo: Photo) -> list[AnalyzedFace]:
-    """Embeds the faces of a photo, largest first: each with `face`, aligned `crop` and unit `embedding` `(128,)`.
+def embed(photo: Photo, *, embedder: str | Embedder | None = None) -> list[AnalyzedFace]:
+    """Embeds the faces of a photo, largest first: each with `face`, `crop`, `quality` and unit `embedding`.
+
+    Args:
+        photo: The photo.
+        embedder: Name of an embedder, or what `load_embedder` gave; the user's default if not given.
 
     Raises:
         ImageError: If the photo cannot be read.
@@ -68,11 +72,16 @@ def embed(photo: Photo) -> list[AnalyzedFace]:
 
         ```
     """
-    return _analyzer().analyze([as_image(photo)])[0]
+    return _analyzer(embedder).analyze([as_image(photo)])[0]
 
 
 def verify(
-    first: Photo, second: Photo, *, fmr: float = DEFAULT_FMR, faces: tuple[int | None, int | None] = (None, None)
+    first: Photo,
+    second: Photo,
+    *,
+    fmr: float = DEFAULT_FMR,
+    faces: tuple[int | None, int | None] = (None, None),
+    embedder: str | Embedder | None = None,
 ) -> Verification:
     """Decides whether two photos show the same person, at a stated false match rate.
 
@@ -81,6 +90,7 @@ def verify(
         second: The other one.
         fmr: False match rate to decide at, a fraction.
         faces: The number of the face that is meant in each, 1 for its largest; the largest if not given.
+        embedder: As for `embed`. One without measured error rates gives a score, and no decision.
 
     Raises:
         ImageError: If a photo cannot be read.
@@ -99,7 +109,7 @@ def verify(
         os.fspath(photo) if isinstance(photo, str | os.PathLike) else f"{number} photo"
         for photo, number in zip(photos, ("first", "second"), strict=True)
     )
-    return verify_images(*map(as_image, photos), _analyzer(), fmr=fmr, names=names, faces=faces)
+    return verify_images(*map(as_image, photos), _analyzer(embedder), fmr=fmr, names=names, faces=faces)
 
 
 def segment(photo: Photo, *, model: str = "face-parts") -> Segmentation:
@@ -175,15 +185,15 @@ def load(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> LoadedModel:
     run = load_run(user_path(runs), name)
     task = run.card.task
     if task == "classify":
-        classifier = build_classifier(run, _analyzer)
+        classifier = build_classifier(run, _detector)
         return LoadedModel(run, lambda image: classifier.recognise([image])[0])
     if task == "segment":
         segmenter = Segmenter(run)
         of_faces = run.card.input.looks_at_faces
         return LoadedModel(run, segmenter.segment_faces if of_faces else segmenter.segment_whole)
     if task == "embed":
-        front_end = FaceAnalyzer(_analyzer().detector, TrainedEmbedder(run, _analyzer().embedder))
-        return LoadedModel(run, lambda image: front_end.analyze([image])[0])
+        analyzer = FaceAnalyzer(_detector(), RunEmbedder(run))
+        return LoadedModel(run, lambda image: analyzer.analyze([image])[0])
     raise RunError(f"The model {name!r} is of task {task!r}, which no photo can be put to.")
 
 
@@ -193,6 +203,7 @@ class Gallery:
     Args:
         path: The file; made when the first person is enrolled.
         fpir: False positive identification rate of `identify`: the share of strangers who may be taken for somebody.
+        embedder: As for `embed`; the one that an existing gallery was made with if not given.
 
     Raises:
         GalleryError: If the file is no gallery, or the key is missing or wrong.
@@ -208,17 +219,18 @@ class Gallery:
         ```
     """
 
-    def __init__(self, path: str | os.PathLike, *, fpir: float = DEFAULT_FPIR):
-        analyzer = _analyzer()
+    def __init__(self, path: str | os.PathLike, *, fpir: float = DEFAULT_FPIR, embedder: str | Embedder | None = None):
+        path = user_path(path)
+        if embedder is None and (recorded := recorded_embedder(path)) is not None:
+            embedder = load_embedder_of(recorded[0])
+        self._analyzer = _analyzer(embedder)
         with ExitStack() as opened:
-            embedder = analyzer.embedder
+            own = self._analyzer.embedder
             self.store = opened.enter_context(
-                open_gallery(
-                    user_path(path), embedder=embedder.fingerprint, embedding_dim=embedder.embedding_dim, create="late"
-                )
+                open_gallery(path, embedder=own.fingerprint, embedding_dim=own.embedding_dim, create="late")
             )
-            self._identifier = Identifier(self.store, analyzer, fpir=fpir)
-            self._gate = Identifier(self.store, analyzer, fpir=CONFLICT_FPIR)
+            self._identifier = Identifier(self.store, fpir=fpir)
+            self._gate = Identifier(self.store, fpir=CONFLICT_FPIR)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> "Gallery":
@@ -256,7 +268,9 @@ class Gallery:
         """
         if isinstance(photos, str | bytes | os.PathLike):
             raise ValueError(f"Photos to enroll come as a list. Received: photos={photos!r}. Put it in [ ].")
-        sources = [_source(photo, number) for number, photo in enumerate(photos, start=1)]
+        read = [_source(photo, number) for number, photo in enumerate(photos, start=1)]
+        found = self._analyzer.analyze([image for image, _, _ in read])
+        sources = [SourcePhoto(*about, faces) for (_, *about), faces in zip(read, found, strict=True)]
         return Enroller(self._gate, allow=allow).enroll(name, sources, consent=consent)
 
     def identify(self, photo: Photo) -> list[IdentifiedFace]:
@@ -266,23 +280,35 @@ class Gallery:
             ImageError: If the photo cannot be read.
             ValueError: If it is no photo.
         """
-        source = _source(photo, 1)
-        return self._identifier.identify([source.image], source_hashes=[source.source_hash])[0]
+        image, _, source_hash = _source(photo, 1)
+        return self._identifier.decide(self._analyzer.analyze([image]), source_hashes=[source_hash])[0]
 
 
 @cache
-def _analyzer() -> FaceAnalyzer:
-    return FaceAnalyzer()
+def _detector() -> FaceDetector:
+    return FaceDetector()
+
+
+def _analyzer(embedder: str | Embedder | None = None) -> FaceAnalyzer:
+    if embedder is None or isinstance(embedder, str):
+        embedder = _embedder(embedder or default_embedder())
+    return FaceAnalyzer(_detector(), embedder)
+
+
+@cache
+def _embedder(name: str) -> Embedder:
+    return load_embedder(name)
 
 
 @cache
 def _segmenter(model: str) -> Segmenter:
-    return Segmenter(load_run(DEFAULT_ROOT, model), _analyzer().detector)
+    return Segmenter(load_run(DEFAULT_ROOT, model), _detector())
 
 
-def _source(photo: Photo, number: int) -> SourcePhoto:
+def _source(photo: Photo, number: int) -> tuple[np.ndarray, str, str]:
+    """Returns a photo's pixels, what it is called, and the hash that it is known by."""
     image = as_image(photo)
     if isinstance(photo, str | os.PathLike):
-        return SourcePhoto(os.fspath(photo), sha256(user_path(photo)), image)
+        return image, os.fspath(photo), sha256(user_path(photo))
     content = photo if isinstance(photo, bytes) else np.ascontiguousarray(image).tobytes()
-    return SourcePhoto(f"photo {number}", hashlib.sha256(content).hexdigest(), image)
+    return image, f"photo {number}", hashlib.sha256(content).hexdigest()

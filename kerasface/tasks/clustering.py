@@ -91,7 +91,12 @@ def cluster_photos(
 
 
 def enroll_clusters(
-    clusters: PhotoClusters, names: Mapping[int, str], enroller: Enroller, *, consent: Consent | None = None
+    clusters: PhotoClusters,
+    names: Mapping[int, str],
+    enroller: Enroller,
+    analyzer: FaceAnalyzer,
+    *,
+    consent: Consent | None = None,
 ) -> list[Enrolment]:
     """Gives clusters names: those of their faces that pass the gate become samples of these people, new or known.
 
@@ -99,6 +104,7 @@ def enroll_clusters(
         clusters: What `cluster_photos` found.
         names: Clusters to people; several may be of one.
         enroller: Of the gallery.
+        analyzer: The face front end.
         consent: What all of them agreed to, if that is to be recorded.
 
     Returns:
@@ -116,7 +122,7 @@ def enroll_clusters(
             FaceOf(clusters.faces.paths[face], numbers[face], clusters.faces.embeddings[face])
             for face in members[cluster]
         )
-    return enroller.enroll_files(people, consent=consent, together=True)
+    return enroller.enroll_files(people, analyzer, consent=consent, together=True)
 
 
 def _numbers(paths: Sequence[Path]) -> list[int]:
@@ -134,6 +140,6 @@ def _names(embeddings: np.ndarray, identifier: Identifier) -> list[str | None]:
     names: list[str | None] = []
     for embedding, candidates in zip(embeddings, identifier.search(embeddings) if len(embeddings) else [], strict=True):
         best = identifier.rank(embedding, candidates)
-        found = best is not None and best.normalized >= best.threshold
+        found = best is not None and best.is_known
         names.append(identifier.name_of(best.person_id) if found else None)
     return names

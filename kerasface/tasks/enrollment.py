@@ -9,12 +9,13 @@ import numpy as np
 from kerasface.arrays import described
 from kerasface.data.cache.images import content_keys
 from kerasface.data.photos import Photo, read_photos
-from kerasface.faces.analyzer import AnalyzedFace
+from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import none_stands_out
-from kerasface.faces.quality import measure_quality, problems
+from kerasface.faces.quality import problems
+from kerasface.faces.rates.operating_points import NotCalibratedError
 from kerasface.gallery.checks import checked_name
 from kerasface.gallery.store import Consent, NewSample, NoSuchPersonError
-from kerasface.tasks.identification import Identifier
+from kerasface.tasks.identification import Identifier, check_embedder
 
 Progress = Callable[[int, int], None]
 
@@ -31,19 +32,19 @@ _CONFLICT_FMR = 0.0001
 
 @dataclass(frozen=True, eq=False)
 class SourcePhoto:
-    """A decoded photo to enrol.
+    """A photo to enrol, with the faces that were found in it.
 
     Attributes:
         source: Where it comes from, such as its path.
         source_hash: SHA-256 of its file, hexadecimal.
-        image: RGB `(height, width, 3)` uint8.
+        faces: Its faces, largest first, as `FaceAnalyzer.analyze` gives them.
         face: Number of the face that is meant, 1 the largest, as `FaceDetector.detect` orders them; the largest one if
             not given, which is refused where none stands out.
     """
 
     source: str
     source_hash: str
-    image: np.ndarray
+    faces: Sequence[AnalyzedFace]
     face: int | None = None
 
 
@@ -123,24 +124,26 @@ class Enroller:
             consent: What the person agreed to, if that is to be recorded.
 
         Raises:
-            ValueError: If `photos` are no sequence of `SourcePhoto`, or one of their images is none.
+            ValueError: If `photos` are no sequence of `SourcePhoto`, or their faces are of another embedder.
             GalleryError: If the gallery cannot be written.
         """
-        if isinstance(photos, str | bytes) or not all(isinstance(photo, SourcePhoto) for photo in photos):
-            raise ValueError(
-                f"Photos to enroll come as a list of SourcePhoto. Received: photos={described(photos)}. "
-                "`enroll_files` takes paths."
-            )
-        analyzed = self.identifier.analyzer.analyze([photo.image for photo in photos])
-        self.identifier.refresh()
         pending: list[tuple[str, NewSample]] = []
-        results = [self._judge(name, photo, faces, pending) for photo, faces in zip(photos, analyzed, strict=True)]
+        results = self._judge_all(name, photos, pending)
         self._keep(pending, consent)
         return results
+
+    def judge(self, name: str, photos: Sequence[SourcePhoto]) -> list[Enrolment]:
+        """Says what would become of photos, as `enroll` does; nothing is written, and no lock is taken.
+
+        Raises:
+            ValueError: As `enroll` does.
+        """
+        return self._judge_all(name, photos, [])
 
     def enroll_files(
         self,
         people: Mapping[str, Sequence[Path | FaceOf]],
+        analyzer: FaceAnalyzer,
         *,
         consent: Consent | None = None,
         together: bool = False,
@@ -151,6 +154,7 @@ class Enroller:
 
         Args:
             people: Names to files, or to certain faces in files.
+            analyzer: The face front end.
             consent: What all of them agreed to, if that is to be recorded.
             together: Whether all people are enrolled in the end, at once. If not, each is as soon as its photos have
                 been looked at, and what is done is kept if it is interrupted.
@@ -169,7 +173,7 @@ class Enroller:
         report(0, len(wanted))
         for batch in read_photos([entry.path for _, entry in wanted]):
             part = wanted[len(results) : len(results) + len(batch)]
-            results += self._judge_batch(part, batch, barred, pending, root)
+            results += self._judge_batch(part, batch, analyzer, barred, pending, root)
             if not together:
                 unfinished = wanted[len(results)][0] if len(results) < len(wanted) else None
                 self._keep([entry for entry in pending if entry[0] != unfinished], consent)
@@ -178,10 +182,23 @@ class Enroller:
         self._keep(pending, consent)
         return results
 
+    def _judge_all(
+        self, name: str, photos: Sequence[SourcePhoto], pending: list[tuple[str, NewSample]]
+    ) -> list[Enrolment]:
+        if isinstance(photos, str | bytes) or not all(isinstance(photo, SourcePhoto) for photo in photos):
+            raise ValueError(
+                f"Photos to enroll come as a list of SourcePhoto. Received: photos={described(photos)}. "
+                "`enroll_files` takes paths."
+            )
+        check_embedder(self.gallery, [photo.faces for photo in photos])
+        self.identifier.refresh()
+        return [self._judge(name, photo, pending) for photo in photos]
+
     def _judge_batch(
         self,
         wanted: Sequence[tuple[str, FaceOf]],
         batch: Sequence[Photo],
+        analyzer: FaceAnalyzer,
         barred: Mapping[str, str | None],
         pending: list[tuple[str, NewSample]],
         root: Path | None,
@@ -189,7 +206,9 @@ class Enroller:
         """Judges photo files; samples that pass are added to `pending`."""
         self.identifier.refresh()
         readable = [photo for photo in batch if photo.image is not None]
-        analyzed = iter(self.identifier.analyzer.analyze([photo.image for photo in readable]))
+        analyzed = analyzer.analyze([photo.image for photo in readable])
+        check_embedder(self.gallery, analyzed)
+        found = iter(analyzed)
         hashes = iter(content_keys([photo.path for photo in readable])[0])
         results = []
         for (name, chosen), photo in zip(wanted, batch, strict=True):
@@ -198,12 +217,11 @@ class Enroller:
                 problem = str(photo.problem).replace(str(photo.path), source)
                 results.append(Enrolment(name, source, "unreadable", problem, {}))
                 continue
-            faces = next(analyzed)
-            entry = SourcePhoto(source, next(hashes), photo.image, chosen.face or None)
+            entry = SourcePhoto(source, next(hashes), next(found), chosen.face or None)
             if barred[name]:
                 results.append(Enrolment(name, source, "person", f"{source}: {barred[name]}", {}))
             else:
-                results.append(self._judge(name, entry, faces, pending, chosen.embedding))
+                results.append(self._judge(name, entry, pending, chosen.embedding))
         return results
 
     def _keep(self, pending: Sequence[tuple[str, NewSample]], consent: Consent | None) -> None:
@@ -231,12 +249,11 @@ class Enroller:
         self,
         name: str,
         photo: SourcePhoto,
-        faces: Sequence[AnalyzedFace],
         pending: list[tuple[str, NewSample]],
         expected: np.ndarray | None = None,
     ) -> Enrolment:
         """Says what becomes of a photo; a sample that passes is added to `pending`."""
-        number = photo.face or 1
+        faces, number = photo.faces, photo.face or 1
         if len(faces) < number:
             reason = "no face was found. Give a photo that shows the face larger and from the front."
             if photo.face is not None and faces:
@@ -246,23 +263,23 @@ class Enroller:
         if expected is not None and float(expected @ chosen.embedding) < _SAME_FACE:
             reason = f"{photo.source}: face {number} is another one than was chosen; the file has been changed since."
             return Enrolment(name, photo.source, "changed", reason, {})
-        quality = measure_quality(chosen.face, chosen.crop)
         rivals = () if photo.face is not None else faces
-        found = dict(self._objections(name, photo, chosen, rivals, quality, pending))
+        found = dict(self._objections(name, photo, chosen, rivals, pending))
+        quality = chosen.quality.to_dict()
         standing = [kind for kind in found if kind not in self.allow]
         refused = standing[0] if standing else None
         said = " ".join(found[kind] for kind in (standing or found))
         if refused is None:
-            sample = NewSample(chosen.embedding, photo.source, photo.source_hash, quality.to_dict())
+            sample = NewSample(chosen.embedding, photo.source, photo.source_hash, quality)
             pending.append((name, sample))
         reason, turned = f"{photo.source}: {said}" if said else "", chosen.face.turned
-        return Enrolment(name, photo.source, refused, reason, quality.to_dict(), turned)
+        return Enrolment(name, photo.source, refused, reason, quality, turned)
 
-    def _objections(self, name, photo, chosen, rivals, quality, pending) -> Iterator[tuple[str, str]]:
+    def _objections(self, name, photo, chosen, rivals, pending) -> Iterator[tuple[str, str]]:
         """Gives what speaks against enrolling a face of a photo, as kind and sentence."""
         if none_stands_out([entry.face for entry in rivals]):
             yield "several_faces", f"It shows {len(rivals)} faces and none stands out{CHOOSE_ONE}"
-        if flaws := problems(quality):
+        if flaws := problems(chosen.quality):
             yield "low_quality", " ".join(sentence for _, sentence in flaws)
         if (whose := self._owner_of(photo.source_hash, chosen.embedding, pending)) is not None:
             yield "duplicate", f"The same file is enrolled already, as {whose}."
@@ -292,10 +309,13 @@ class Enroller:
             if own_id is not None:
                 own = max([own, *self._scores(embedding, self.gallery.embeddings(own_id))])
             best = self.identifier.rank(embedding, candidates, {own_id} if own_id else ())
-            if best is not None and best.normalized >= best.threshold and best.normalized > own:
+            if best is not None and best.is_known and best.normalized > own:
                 return self.gallery.person(best.person_id).name
         score, whose = max(others, default=(-np.inf, ""))
-        threshold = self.identifier.points.operating_point(_CONFLICT_FMR).threshold
+        try:
+            threshold = self.identifier.points.operating_point(_CONFLICT_FMR).threshold
+        except NotCalibratedError:  # nobody can tell who looks like whom
+            return None
         return whose if score >= threshold and score > own else None
 
     def _scores(self, embedding: np.ndarray, others: Sequence[np.ndarray]) -> list[float]:

@@ -20,9 +20,9 @@ import tensorflow as tf
 
 from kerasface import __version__
 from kerasface.data.cache.embeddings import image_files
-from kerasface.data.cache.images import fit_square
 from kerasface.data.photos import read_photos
 from kerasface.files.writing import sha256, sync_path, write_json
+from kerasface.images.squares import fit_square
 from kerasface.models.formats import FORMATS, INPUT, OUTPUT
 from kerasface.models.runtime import compile_network
 from kerasface.runs.store import Run, RunError

@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kerasface.arrays import described
 from kerasface.evaluation.calibration import ScoreCalibration
 from kerasface.evaluation.names import as_name
 from kerasface.evaluation.normalization import normalized_scores
-from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
+from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.detection import Face
-from kerasface.faces.quality import FaceQuality, measure_quality, problems
-from kerasface.faces.rates.operating_points import SearchPoint, search_calibration, search_point
+from kerasface.faces.quality import FaceQuality, problems
+from kerasface.faces.rates.operating_points import NotCalibratedError, SearchPoint, search_calibration
 from kerasface.faces.rates.own_points import Points, points_of
 from kerasface.gallery.assignment import assign
 from kerasface.gallery.search import Candidate, SearchIndex
@@ -28,6 +30,10 @@ DEFAULT_FPIR = 0.01
 # many right and wrong answers fall below.
 AMBIGUOUS_MARGIN = 0.01
 _CANDIDATES = 5
+NOT_CALIBRATED = (
+    "no error rates were measured for this embedder, so nothing is decided: "
+    "`kerasface embedders calibrate` measures them."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +43,8 @@ class IdentifiedFace:
     Attributes:
         face: Where it is.
         crop: Its aligned crop `(150, 150, 3)` uint8, RGB.
-        decision: `"match"`, `"unknown"`, `"ambiguous"` (two people are about as alike) or `"low_quality"`.
+        decision: `"match"`, `"unknown"`, `"ambiguous"` (two people are about as alike), `"low_quality"`, or
+            `"not_calibrated"` (no error rates were measured for the embedder: there are scores and ranks, no decision).
         reason: The decision in a sentence, for people.
         person_id: Who it is; `None` unless the decision is `"match"`.
         name: That person's name.
@@ -103,7 +110,7 @@ class Ranked:
         person_id: The person.
         score: Cosine similarity to this person's best sample.
         normalized: The normalized score, by which people are ordered.
-        threshold: What `normalized` has to reach.
+        threshold: What `normalized` has to reach; `None` where no error rates were measured for the embedder.
         is_unusual: Whether the face is unlike those that the error rates were measured on.
         margin: By how much `score` exceeds the best other person's; negative where normalizing changed the order.
     """
@@ -111,37 +118,36 @@ class Ranked:
     person_id: str
     score: float
     normalized: float
-    threshold: float
+    threshold: float | None
     is_unusual: bool
     margin: float
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the face is this person's, as far as that can be decided."""
+        return self.threshold is not None and self.normalized >= self.threshold
 
 
 class Identifier:
     """Searches a gallery for the faces of photos, and follows its changes, also those of other processes.
 
     Args:
-        gallery: An open gallery of the analyzer's embedder.
-        analyzer: The face front end.
+        gallery: An open gallery.
         fpir: False positive identification rate to decide at: the share of strangers who may be taken for somebody.
 
     Attributes:
         points: What puts scores in units of what strangers reach, and the thresholds, as of the last search.
 
     Raises:
-        ValueError: If the gallery holds another embedder's templates, or nothing was measured for `fpir`.
+        ValueError: If nothing was measured for `fpir`.
     """
 
-    def __init__(self, gallery: "SqliteGallery", analyzer: FaceAnalyzer, *, fpir: float = DEFAULT_FPIR):
-        if gallery.embedder != analyzer.embedder.fingerprint:
-            raise ValueError(
-                "Only templates of one embedder can be compared. "
-                f"Received: gallery of {gallery.embedder!r}, embedder {analyzer.embedder.fingerprint!r}."
-            )
-        search_point(gallery.embedder, fpir, 2)  # refuses a rate that was not measured, before any work
+    def __init__(self, gallery: "SqliteGallery", *, fpir: float = DEFAULT_FPIR):
         self.gallery = gallery
-        self.analyzer = analyzer
         self.fpir = fpir
         self.points: Points = points_of(gallery)
+        with suppress(NotCalibratedError):
+            self.points.search_point(fpir, 2)  # refuses a rate that was not measured, before any work
         self.calibration: ScoreCalibration | None = search_calibration(gallery.embedder)
         self._index = SearchIndex(gallery.embedding_dim)
         self._names: dict[str, str] = {}
@@ -151,9 +157,13 @@ class Identifier:
         self._valid_until: float | None = None
 
     def operating_point(self) -> SearchPoint | None:
-        """Returns threshold and error rates for the gallery as it is now; `None` while it is empty."""
+        """Returns threshold and error rates for the gallery as it is now.
+
+        Returns:
+            `None` while it is empty, and where none were measured for its embedder.
+        """
         self.refresh()
-        return self.points.search_point(self.fpir, self.num_people) if self.num_people else None
+        return self._point()
 
     @property
     def num_people(self) -> int:
@@ -180,24 +190,27 @@ class Identifier:
         for refusal in refusals:
             self._refusals.setdefault(refusal.source_hash, []).append(refusal)
 
-    def identify(
-        self, images: Sequence[np.ndarray], *, source_hashes: Sequence[str] | None = None
+    def decide(
+        self, photos: Sequence[Sequence[AnalyzedFace]], *, source_hashes: Sequence[str] | None = None
     ) -> list[list[IdentifiedFace]]:
         """Decides on every face of every photo; in one photo nobody is found twice.
 
         Args:
-            images: RGB photos, each `(height, width, 3)` uint8.
+            photos: For each photo its faces, as `FaceAnalyzer.analyze` gives them.
             source_hashes: SHA-256 of each photo's file, by which "not this person" is remembered.
 
         Returns:
-            For each photo a decision per face, largest face first; an empty list where there is no face.
+            For each photo a decision per face, in the same order; an empty list where there is no face.
+
+        Raises:
+            ValueError: If the faces were embedded by another embedder than the gallery's.
         """
-        analyzed = self.analyzer.analyze(images)
+        check_embedder(self.gallery, photos)
         self.refresh()
-        hashes = source_hashes or [None] * len(images)
+        hashes = source_hashes or [None] * len(photos)
         return [
             self._decide(faces, self._refused(source_hash, faces))
-            for faces, source_hash in zip(analyzed, hashes, strict=True)
+            for faces, source_hash in zip(photos, hashes, strict=True)
         ]
 
     def name_of(self, person_id: str) -> str:
@@ -221,7 +234,7 @@ class Identifier:
         allowed = np.array([candidate.person_id not in refused for candidate in candidates], dtype=bool)
         if not allowed.any():
             return None
-        point = self.points.search_point(self.fpir, self.num_people)
+        point = self._point()
         scores = np.array([candidate.score for candidate in candidates])
         own = self.points.normalizer.statistics(embedding[None])
         normalized = self._normalized(embedding, own, [candidate.person_id for candidate in candidates])
@@ -231,10 +244,15 @@ class Identifier:
             person_id=candidates[best].person_id,
             score=float(scores[best]),
             normalized=float(normalized[best]),
-            threshold=point.threshold,
+            threshold=point and point.threshold,
             is_unusual=bool(self.points.normalizer.is_unusual(own)[0]),
             margin=float(scores[best] - others.max()) if len(others) else np.inf,
         )
+
+    def _point(self) -> SearchPoint | None:
+        with suppress(NotCalibratedError):
+            return self.points.search_point(self.fpir, self.num_people) if self.num_people else None
+        return None
 
     def _normalized(self, embedding: np.ndarray, own: np.ndarray, person_ids: Sequence[str]) -> np.ndarray:
         """The normalized score of a face, with its statistics, to each person: that of the best template."""
@@ -258,12 +276,11 @@ class Identifier:
             self.rank(entry.embedding, candidates, names)
             for entry, candidates, names in zip(faces, found, refused, strict=True)
         ]
-        qualities = [measure_quality(entry.face, entry.crop) for entry in faces]
-        flaws = [problems(quality) for quality in qualities]
+        flaws = [problems(entry.quality) for entry in faces]
         accepted = {
             index: entry
             for index, entry in enumerate(ranked)
-            if entry is not None and not flaws[index] and entry.normalized >= entry.threshold
+            if entry is not None and not flaws[index] and entry.is_known
         }
         surplus = [
             {accepted[index].person_id: accepted[index].normalized - accepted[index].threshold}
@@ -273,13 +290,11 @@ class Identifier:
         ]
         given = assign(surplus, threshold=0.0)
         return [
-            self._row(entry, quality, flaw, candidates, best, taken=index in accepted and given[index] is None)
-            for index, (entry, quality, flaw, candidates, best) in enumerate(
-                zip(faces, qualities, flaws, found, ranked, strict=True)
-            )
+            self._row(entry, flaw, candidates, best, taken=index in accepted and given[index] is None)
+            for index, (entry, flaw, candidates, best) in enumerate(zip(faces, flaws, found, ranked, strict=True))
         ]
 
-    def _row(self, entry, quality, flaws, candidates, best: Ranked | None, *, taken: bool) -> IdentifiedFace:
+    def _row(self, entry: AnalyzedFace, flaws, candidates, best: Ranked | None, *, taken: bool) -> IdentifiedFace:
         decision, reason = self._verdict(flaws, best, taken)
         if best is not None and best.is_unusual:
             reason += " The face is unlike those that the error rates were measured on."
@@ -297,7 +312,7 @@ class Identifier:
             threshold=best and best.threshold,
             probability=self._probability(best),
             candidates=tuple((self._names[candidate.person_id], float(candidate.score)) for candidate in candidates),
-            quality=quality,
+            quality=entry.quality,
         )
 
     def _verdict(self, flaws, best: Ranked | None, taken: bool) -> tuple[str, str]:
@@ -306,9 +321,11 @@ class Identifier:
         if flaws:
             return "low_quality", " ".join(sentence for _, sentence in flaws)
         name = as_name(self._names[best.person_id])
-        numbers = f"normalized score {best.normalized:.2f}, {best.threshold:.2f}"
-        if best.normalized < best.threshold:
-            return "unknown", f"Most alike is {name}: {numbers} would be needed (cosine {best.score:.3f})."
+        if best.threshold is None:
+            return "not_calibrated", f"Most alike is {name}, with a cosine of {best.score:.3f}; {NOT_CALIBRATED}"
+        numbers = best.score, best.normalized, best.threshold
+        if not best.is_known:
+            return "unknown", f"Most alike is {name}: {self.points.score_text(*numbers, 'would be needed')}."
         if taken:
             return "unknown", f"Most alike is {name}, whom another face of this photo is more alike."
         if best.margin < AMBIGUOUS_MARGIN and self.num_people > 1:
@@ -316,13 +333,33 @@ class Identifier:
                 "ambiguous",
                 f"{name} and another person are about as alike: their scores are {abs(best.margin):.3f} apart.",
             )
-        return "match", f"{name}: {numbers} needed (cosine {best.score:.3f})."
+        return "match", f"{name}: {self.points.score_text(*numbers)}."
 
     def _probability(self, best: Ranked | None) -> float | None:
-        if best is None or self.calibration is None or self.num_people < 2:
+        if best is None or self.calibration is None or best.threshold is None or self.num_people < 2:
             return None
         usual = self.points.search_point(DEFAULT_FPIR, self.num_people).threshold
         return float(self.calibration.probability(best.normalized - usual))
+
+
+def check_embedder(gallery: "SqliteGallery", photos: Sequence[Sequence[AnalyzedFace]]) -> None:
+    """Refuses faces of another embedder than a gallery's, and what are no faces.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    for faces in photos:
+        if not isinstance(faces, Sequence) or not all(isinstance(face, AnalyzedFace) for face in faces):
+            raise ValueError(
+                f"Of each photo its faces are wanted, a list of AnalyzedFace. Received: {described(faces)}. "
+                "FaceAnalyzer.analyze gives them."
+            )
+    others = {face.embedder for faces in photos for face in faces} - {gallery.embedder}
+    if others:
+        raise ValueError(
+            "Only templates of one embedder can be compared. "
+            f"Received: gallery of {gallery.embedder!r}, faces of {sorted(others)[0]!r}."
+        )
 
 
 def _is_face_of(refusal: Refusal, face: Face) -> bool:

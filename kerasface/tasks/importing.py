@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import asdict, dataclass
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from kerasface.faces.rates.own_points import points_of
@@ -70,8 +69,7 @@ def import_file(
         GalleryError: As `gallery.transfer.import_gallery` does; nobody was added then.
         ValueError: If thresholds of one's own that come along are none; nobody was added then.
     """
-    no_photos = SimpleNamespace(embedder=SimpleNamespace(fingerprint=gallery.embedder))
-    identifier = Identifier(gallery, no_photos, fpir=CONFLICT_FPIR)
+    identifier = Identifier(gallery, fpir=CONFLICT_FPIR)
     identifier.refresh()
     version = gallery.version
     with gallery.transaction():
@@ -83,7 +81,7 @@ def import_file(
     for person_id, embedding, candidates in zip(added.person_ids, added.embeddings, searches, strict=False):
         best = identifier.rank(embedding, candidates, {person_id})
         own = max((entry.score for entry in candidates if entry.person_id == person_id), default=-1.0)
-        if best is not None and best.normalized >= best.threshold and best.score > own:
+        if best is not None and best.is_known and best.score > own:
             pair = person_id, best.person_id
             found[pair] = max(best.score, found.get(pair, -1.0))
     alike = [

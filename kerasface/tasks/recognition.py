@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasface.arrays import check_images
-from kerasface.data.cache.images import fit_square
-from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.faces.detection import Face
+from kerasface.faces.detection import Face, FaceDetector
+from kerasface.faces.embedders import template_of
 from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.rates.classifier_points import classifier_point
+from kerasface.images.squares import fit_square
 from kerasface.models.engines.source import NetworkSource
 from kerasface.models.pretrained import weight_file
 from kerasface.models.runtime import compile_network
@@ -62,21 +62,21 @@ class RecognisedFace(Recognition):
 
 
 class FaceClassifier:
-    """A trained classifier of faces behind the face front end.
+    """A trained classifier of faces behind a detector.
 
     Args:
         run: A run of task `classify` whose input is aligned faces.
-        analyzer: Its detector and alignment are used.
+        detector: Finds the faces.
 
     Raises:
-        RunError: If the run is of another kind or was trained on crops that were cut differently.
+        RunError: If the run is of another kind or was trained on crops that are cut in a way no longer known.
     """
 
-    def __init__(self, run: Run, analyzer: FaceAnalyzer):
+    def __init__(self, run: Run, detector: FaceDetector):
         _check_kind(run, "face")
-        check_alignment(run, analyzer)
         self.run = run
-        self._analyzer = analyzer
+        self._template = template_of(run.name, run.card.input)
+        self._detector = detector
         self._judge = _Judge(run)
 
     def recognise(self, images: Sequence[np.ndarray], *, top: int = 5) -> list[list[RecognisedFace]]:
@@ -89,9 +89,9 @@ class FaceClassifier:
         Returns:
             For each photo its faces, largest first.
         """
-        found = self._analyzer.detector.detect(images)
+        found = self._detector.detect(images)
         faces = [(image, face) for image, entries in zip(images, found, strict=True) for face in entries]
-        crops = [self._analyzer.embedder.crop(image, face) for image, face in faces]
+        crops = [self._template.cut(image, face) for image, face in faces]
         size = self._judge.image_size
         answers = self._judge.answers([fit_square(crop, size) for crop in crops], top)
         recognised = iter(
@@ -137,32 +137,19 @@ class ImageClassifier:
         return [Recognition(crop=crop, **answer) for crop, answer in zip(crops, answers, strict=True)]
 
 
-def check_alignment(run: Run, analyzer: FaceAnalyzer) -> None:
-    """Refuses a model of faces that were cut in another way than a front end cuts them.
-
-    Raises:
-        RunError: If it was trained on such.
-    """
-    if (alignment := run.card.input.alignment) != analyzer.embedder.alignment:
-        raise RunError(
-            f"The model {run.name!r} was trained on crops cut for {alignment!r}; "
-            f"this front end cuts for {analyzer.embedder.alignment!r}. Train it again."
-        )
-
-
-def build_classifier(run: Run, make_analyzer: Callable[[], FaceAnalyzer]) -> FaceClassifier | ImageClassifier:
+def build_classifier(run: Run, make_detector: Callable[[], FaceDetector]) -> FaceClassifier | ImageClassifier:
     """Builds the classifier that the run's card asks for.
 
     Args:
         run: A run of task `classify`.
-        make_analyzer: Makes the face front end, such as the class `FaceAnalyzer` itself. It is called for a model of
-            faces only, so a model of pictures needs no face detector and none of its weights.
+        make_detector: Makes what finds faces, such as the class `FaceDetector` itself. It is called for a model of
+            faces only, so a model of pictures needs none of its weights.
 
     Raises:
         RunError: If the run does not fit.
-        ModelFileError: If a weight file of the face front end is missing or altered.
+        ModelFileError: If a weight file of the detector is missing or altered.
     """
-    return ImageClassifier(run) if run.card.input.kind == "image" else FaceClassifier(run, make_analyzer())
+    return ImageClassifier(run) if run.card.input.kind == "image" else FaceClassifier(run, make_detector())
 
 
 def open_set_of(card: ModelCard) -> OpenSetThreshold | None:

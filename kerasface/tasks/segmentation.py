@@ -7,12 +7,11 @@ import cv2
 import numpy as np
 
 from kerasface.arrays import check_image
-from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
+from kerasface.faces.alignment import FACE_RESNET_CROP, align
 from kerasface.faces.detection import Face, FaceDetector
 from kerasface.faces.regions import BACKGROUND, GREY, Region, class_ids, compose, cut_square, inside, square_around
 from kerasface.faces.turns import turned
 from kerasface.models.runtime import compile_network
-from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.runs.store import Run, RunError
 
 FACE = "face"  # name of the region of every class but background and hair
@@ -113,9 +112,10 @@ def mask_in_crop(segmented: SegmentedFace) -> np.ndarray:
     Returns:
         Class ids `(150, 150)` uint8; background outside the region.
     """
+    template = FACE_RESNET_CROP
     landmarks = segmented.face.landmarks - np.array(segmented.region[:2], dtype=np.float32)
     covers = [
-        align(np.uint8(255) * (segmented.mask == index), landmarks, FACE_RESNET_TEMPLATE, IMAGE_SIZE)
+        align(np.uint8(255) * (segmented.mask == index), landmarks, template.points, template.image_size)
         for index in range(len(segmented.classes))
     ]
     return np.argmax(covers, axis=0).astype(np.uint8)

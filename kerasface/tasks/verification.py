@@ -7,15 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasface.evaluation.calibration import ScoreCalibration
-from kerasface.evaluation.normalization import normalized_scores
+from kerasface.evaluation.normalization import COSINES, normalized_scores
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face, none_stands_out
 from kerasface.faces.embedding import cosine_scores
-from kerasface.faces.quality import MIN_SIDE, measure_quality
+from kerasface.faces.quality import MIN_SIDE
 from kerasface.faces.quality import problems as quality_problems
-from kerasface.faces.rates.operating_points import OperatingPoint, operating_point, pair_calibration
+from kerasface.faces.rates.operating_points import NotCalibratedError, OperatingPoint, pair_calibration
+from kerasface.faces.rates.own_points import Points
 from kerasface.faces.turns import turn_note
 from kerasface.models.runtime import device_name
+from kerasface.tasks.identification import NOT_CALIBRATED
 
 DEFAULT_FMR = 0.001
 
@@ -49,19 +51,20 @@ class Verification:
 
     Attributes:
         decision: `"match"`, `"no_match"` (not shown to be the same person), `"ambiguous"` (a photo has several faces
-            and none stands out), `"low_quality"` (a face is too small, or both are blurred, dark or covered) or
-            `"no_face"`.
+            and none stands out), `"low_quality"` (a face is too small, or both are blurred, dark or covered),
+            `"no_face"`, or `"not_calibrated"` (no error rates were measured for the embedder: there is a score alone).
         reason: The decision in one or two sentences, for people.
         score: Cosine similarity in `[-1, 1]`, `None` where no two faces were compared.
         normalized_score: The same in units of what strangers reach, which decides
             (`kerasface.evaluation.normalization`); `None` likewise.
-        threshold: Normalized score from which two faces are called a match.
+        threshold: Normalized score from which two faces are called a match; `None` where none was measured.
         fmr: False match rate asked for: the share of pairs of different people that reach the threshold.
         faces: All faces of both photos, largest first in each.
+        embedder: Name of the embedder.
         device: Where the networks ran.
         precision: In which precision the embedder ran.
         seconds: Time it took.
-        operating_point: What was measured at the threshold, and on what.
+        operating_point: What was measured at the threshold, and on what; `None` where nothing was.
         probability: That both show one person, if every second pair asked about does; `None` where there is no score
             or nothing was calibrated.
         calibration: Where that probability comes from, and how far it can be believed; `None` likewise.
@@ -71,13 +74,14 @@ class Verification:
     reason: str
     score: float | None
     normalized_score: float | None
-    threshold: float
+    threshold: float | None
     fmr: float
     faces: tuple[VerifiedFace, ...]
+    embedder: str
     device: str
     precision: str
     seconds: float
-    operating_point: OperatingPoint
+    operating_point: OperatingPoint | None
     probability: float | None = None
     calibration: ScoreCalibration | None = None
 
@@ -92,8 +96,9 @@ class Verification:
             "threshold": self.threshold,
             "fmr": self.fmr,
             "calibration": self.calibration and _summary(self.calibration),
-            "operating_point": self.operating_point.to_dict(),
+            "operating_point": self.operating_point and self.operating_point.to_dict(),
             "faces": [face.to_dict() for face in self.faces],
+            "embedder": self.embedder,
             "device": self.device,
             "precision": self.precision,
             "seconds": self.seconds,
@@ -130,7 +135,11 @@ def verify(
             or dtype.
     """
     started = time.perf_counter()
-    point = operating_point(analyzer.embedder.fingerprint, fmr)
+    points = Points(analyzer.embedder.fingerprint, analyzer.embedder.normalizer or COSINES)
+    try:
+        point = points.operating_point(fmr)
+    except NotCalibratedError:
+        point = None
     analyzed = analyzer.analyze([image_a, image_b])
     picked = [_picked(*some) for some in zip(names, analyzed, faces, strict=True)]
     problems = [_problem(*some) for some in zip(names, analyzed, faces, strict=True)]
@@ -142,11 +151,12 @@ def verify(
             problems += [("low_quality", sentence) for sentence in flaws]
         embeddings = np.stack([entry.embedding for entry in picked])
         score = float(cosine_scores(embeddings[:1], embeddings[1:])[0, 0])
-        statistics = analyzer.embedder.normalizer.statistics(embeddings)
+        statistics = points.normalizer.statistics(embeddings)
         normalized = float(normalized_scores(score, *statistics))
-        if (unusual := analyzer.embedder.normalizer.is_unusual(statistics)).any():
+        if (unusual := points.normalizer.is_unusual(statistics)).any():
             doubt = unusual_note([name for name, is_one in zip(names, unusual, strict=True) if is_one])
-    decision, reason = _decide(score, normalized, point, [problem for problem in problems if problem], "".join(flaws))
+    standing = [problem for problem in problems if problem]
+    decision, reason = _decide(point, score, normalized, points, standing, "".join(flaws))
     calibration = pair_calibration(analyzer.embedder.fingerprint) if score is not None else None
     turns = "".join(
         f" {name} was {turn_note(entries[0].face.turned)}."
@@ -158,13 +168,14 @@ def verify(
         reason=reason + doubt + turns,
         score=score,
         normalized_score=normalized,
-        threshold=point.threshold,
+        threshold=point and point.threshold,
         fmr=fmr,
         faces=tuple(
             VerifiedFace(name, number, entry.face, entry.crop, chosen=entry is chosen and score is not None)
             for name, entries, chosen in zip(names, analyzed, picked, strict=True)
             for number, entry in enumerate(entries, start=1)
         ),
+        embedder=analyzer.embedder.name,
         device=device_name(),
         precision=analyzer.embedder.precision,
         seconds=time.perf_counter() - started,
@@ -208,18 +219,21 @@ def _problem(name: str, faces: list[AnalyzedFace], number: int | None) -> tuple[
 
 def _flaws(name: str, entry: AnalyzedFace) -> str:
     """Returns what is wrong with a face beside its size, in a sentence; empty where nothing is."""
-    found = quality_problems(measure_quality(entry.face, entry.crop))
-    told = " ".join(sentence for measure, sentence in found if measure != "side")
+    told = " ".join(sentence for measure, sentence in quality_problems(entry.quality) if measure != "side")
     return f"{name}: {told}" if told else ""
 
 
-def _decide(score, normalized, point: OperatingPoint, problems: list[tuple[str, str]], flaws: str) -> tuple[str, str]:
+def _decide(
+    point: OperatingPoint | None, score, normalized, points: Points, problems: list[tuple[str, str]], flaws: str
+) -> tuple[str, str]:
     # The graver problem names the decision; all of them are said.
     gravity = ("no_face", "ambiguous", "low_quality")
     if problems:
         decision = min((kind for kind, _ in problems), key=gravity.index)
         return decision, " ".join(sentence for _, sentence in problems)
-    numbers = f"normalized score {normalized:.2f}, {point.threshold:.2f} needed (cosine {score:.3f})."
+    if point is None:
+        return "not_calibrated", f"The cosine of the faces is {score:.3f}; {NOT_CALIBRATED}"
+    numbers = f"{points.score_text(score, normalized, point.threshold)}."
     if normalized >= point.threshold:
         return "match", f"The faces match: {numbers}"
     told = f" That makes it likelier that one person is not recognised: {flaws}" if flaws else ""

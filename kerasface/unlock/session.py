@@ -10,7 +10,8 @@ import numpy as np
 from kerasface.arrays import check_image
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import FaceDetector
-from kerasface.faces.quality import measure_quality
+from kerasface.faces.embedders import load_embedder_of
+from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.unlock.challenge import Challenge, draw_challenge
 from kerasface.unlock.identity import FMR, EnrolledPeople, IdentityTrack
 from kerasface.unlock.lockout import Lockout, LockoutError
@@ -23,13 +24,17 @@ _MIN_FACE_SIZE = 60.0
 _LONGEST_SIDE = 640  # pixels in which faces are looked for
 
 
-def unlock_analyzer() -> FaceAnalyzer:
+def unlock_analyzer(embedder: str | None = None) -> FaceAnalyzer:
     """Returns the face front end for live video.
+
+    Args:
+        embedder: Fingerprint of the embedder that people were enrolled with; that which ships if not given.
 
     Raises:
         ModelFileError: If a weight file is missing or altered.
+        RunError: If no such embedder is here.
     """
-    return FaceAnalyzer(FaceDetector(_MIN_FACE_SIZE))
+    return FaceAnalyzer(FaceDetector(_MIN_FACE_SIZE), load_embedder_of(embedder or embedder_fingerprint()))
 
 
 class FrameReader:
@@ -71,9 +76,8 @@ class FrameReader:
         faces = tuple(self._analyzer.detector.detect([frame], turns=False)[0])
         quality = embedding = None
         if faces:
-            crop = self._analyzer.embedder.crop(frame, faces[0])
-            quality = measure_quality(faces[0], crop)
-            embedding = self._analyzer.embedder.embed(crop[None])[0]
+            ((face,),) = self._analyzer.embed([[self._analyzer.cut(frame, faces[0])]])
+            quality, embedding = face.quality, face.embedding
         brightness = float(cv2.cvtColor(frame[::4, ::4], cv2.COLOR_RGB2GRAY).mean())
         self._latest = Observation(time, faces, quality, embedding, brightness, fingerprint)
         return self._latest, ratio

@@ -18,9 +18,16 @@ FACES_ONLY = "Only find faces"
 SHIPPED_SEGMENTER = "face-parts"
 
 
+@st.cache_resource(show_spinner="Loading the face detector.")
+def _detector() -> FaceDetector:
+    detector = FaceDetector()
+    settle()
+    return detector
+
+
 @st.cache_resource(show_spinner="Loading the face models. The first time takes a few seconds.")
 def _analyzer() -> FaceAnalyzer:
-    analyzer = FaceAnalyzer()
+    analyzer = FaceAnalyzer(_detector())
     settle()
     return analyzer
 
@@ -28,7 +35,7 @@ def _analyzer() -> FaceAnalyzer:
 @st.cache_resource(show_spinner="Loading the model.", max_entries=3)
 def _classifier(root: str, name: str, sha256: str) -> FaceClassifier | ImageClassifier:
     """Loads a classifier; the hash is part of the key, so a model that was trained again is loaded again."""
-    classifier = build_classifier(load_run(root, name), _analyzer)
+    classifier = build_classifier(load_run(root, name), _detector)
     settle()
     return classifier
 
@@ -48,13 +55,6 @@ def shared_analyzer() -> FaceAnalyzer:
         ModelFileError: If their weights are missing or altered.
     """
     return _analyzer()
-
-
-@st.cache_resource(show_spinner="Loading the face detector.")
-def _detector() -> FaceDetector:
-    detector = FaceDetector()
-    settle()
-    return detector
 
 
 def count_faces(image: np.ndarray) -> int | None:

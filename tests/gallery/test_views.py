@@ -2,27 +2,11 @@ import numpy as np
 import pytest
 
 from kerasface.gallery.store import Consent, GalleryError, NoSuchPersonError
-from kerasface.gallery.views import Rehearsal, export_person
+from kerasface.gallery.views import export_person
 
 CONSENT = Consent(
     "2026-01-01T00:00:00+00:00", "the door", "2026-02-01T00:00:00+00:00"
 )  # expired: it moves all the same
-
-
-def test_a_rehearsal_reads_and_never_writes(gallery, new_sample):
-    sample = new_sample("a")
-    ada = gallery.enroll("Ada", [sample])
-    version = gallery.version
-    rehearsal = Rehearsal(gallery)
-    with rehearsal.transaction():
-        rehearsal.enroll("Bob", [new_sample("b")])
-        rehearsal.enroll("Ada", [new_sample("c")])
-    assert rehearsal.embedder == gallery.embedder
-    assert rehearsal.person("Ada") == ada
-    assert [known.person_id for known in rehearsal.find_source(sample.source_hash)] == [ada.person_id]
-    with pytest.raises(NoSuchPersonError):
-        rehearsal.person("Bob")
-    assert gallery.version == version
 
 
 def test_an_exported_person_comes_alone_and_whole(gallery, open_at, path, new_sample):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kerasface.faces.alignment import FACE_RESNET_TEMPLATE
+from kerasface.faces.alignment import FACE_RESNET_CROP, FACE_RESNET_TEMPLATE
 from kerasface.faces.detection import Face
 from kerasface.inspection.subjects import model_square, squares_of
 from kerasface.runs.card import ModelInput
@@ -52,9 +52,9 @@ def test_a_model_of_squares_sees_a_lying_face_upright(photo, face):
 
 def test_a_model_of_crops_sees_the_aligned_face(photo, face):
     """Landmarks that lie on the template already move nothing: the crop is the photo's corner."""
-    found = model_square(photo, taken(image_size=(150, 150), alignment="five points"), face)
+    found = model_square(photo, taken(image_size=(150, 150), alignment=FACE_RESNET_CROP.fingerprint), face)
     assert abs(found.astype(int) - photo[:, :150])[2:-2, 2:-2].max() <= 2
-    assert model_square(photo, taken(alignment="five points"), face).shape == (40, 40, 3)
+    assert model_square(photo, taken(alignment=FACE_RESNET_CROP.fingerprint), face).shape == (40, 40, 3)
 
 
 def test_what_is_missing_is_said(photo, face):

@@ -90,10 +90,14 @@ def test_models_are_the_settings_of_the_embedder_and_metric_trainings(tmp_path):
     for name, task, kind in (("heads", "embed", "face"), ("digits", "embed", "image"), ("who", "classify", "face")):
         (tmp_path / name).mkdir()
         card = {"format": 1, "name": name, "task": task, "input": {"kind": kind}, "model_sha256": "0" * 64}
+        card |= {"backbone": "vgg"} if task == "classify" else {"embedding": {"dim": 3, "fingerprint": "heads-1"}}
         (tmp_path / name / "model.keras").touch()
         (tmp_path / name / "card.json").write_text(json.dumps(card), encoding="utf-8")
-    (model,) = list_models(str(tmp_path))[len(names) :]
-    assert (model.name, model.run) == ("heads, trained", (str(tmp_path), "heads", "0" * 64))
+    found = list_models(str(tmp_path))[len(names) :]
+    assert [model.run for model in found] == [
+        (str(tmp_path), "heads", "heads-1"),
+        (str(tmp_path), "who", f"vgg-features-{'0' * 16}"),
+    ]
 
 
 def test_a_metric_training_sees_the_crops_at_its_own_size(tmp_path, analyzer, portrait, portrait_crop, monkeypatch):
@@ -105,7 +109,7 @@ def test_a_metric_training_sees_the_crops_at_its_own_size(tmp_path, analyzer, po
     model = keras.Model(crops, keras.layers.UnitNormalization()(means))
     card = {
         "task": "embed",
-        "input": {"kind": "face", "image_size": [30, 30], "alignment": analyzer.embedder.alignment},
+        "input": {"kind": "face", "image_size": [30, 30], "alignment": analyzer.embedder.template.fingerprint},
         "embedding": {"dim": 3, "fingerprint": "colours"},
     }
     for name, changes in (("colours", {}), ("other", {"input": card["input"] | {"alignment": "another"}})):
@@ -123,6 +127,6 @@ def test_a_metric_training_sees_the_crops_at_its_own_size(tmp_path, analyzer, po
     (found,) = embed_people(people, [colours], nothing)
     expected = portrait_crop.mean(axis=(0, 1))  # five pixels become one by their mean, so the mean stays
     np.testing.assert_allclose(found.embeddings[0], expected / np.linalg.norm(expected), atol=1e-3)
-    assert (found.fingerprint, found.model) == ("colours", "colours, trained")
+    assert (found.fingerprint, found.model) == ("colours", "colours")
     with pytest.raises(runs.RunError, match="cut for 'another'"):
         embed_people(people, [other], nothing)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from kerasface.faces.fingerprint import alignment_fingerprint
+from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.inspection.attribution.faithfulness import Faithfulness
 from kerasface.inspection.attribution.methods import DEFAULT_METHOD, METHODS
 from kerasface.inspection.attribution.targets import ClassTarget
@@ -27,7 +27,7 @@ def save_model(tmp_path):
 @pytest.fixture
 def face_model(save_model):
     """`saved_models/friends`, a classifier of aligned faces."""
-    return save_model("friends", kind="face", image_size=[150, 150], alignment=alignment_fingerprint())
+    return save_model("friends", kind="face", image_size=[150, 150], alignment=FACE_RESNET_CROP.fingerprint)
 
 
 @pytest.fixture

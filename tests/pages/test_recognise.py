@@ -16,7 +16,7 @@ LABELS = ("Ada", "Grace", "Mary")
 @pytest.fixture(scope="session")
 def alignment():
     """How the front end cuts crops; a model trained on others is refused."""
-    return FaceAnalyzer().embedder.alignment
+    return FaceAnalyzer().embedder.template.fingerprint
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ def test_every_decision_has_its_words(open_page, monkeypatch, decision, word):
 
 @pytest.mark.usefixtures("no_cached_models")
 def test_missing_weights_are_a_sentence(open_page, monkeypatch):
-    def missing():
+    def missing(*_):
         raise ModelFileError("The weight file x.dat is missing. Run: pip install x")
 
     monkeypatch.setattr(page_models, "FaceAnalyzer", missing)

@@ -23,8 +23,8 @@ def near(seed, cosine, noise):
 
 
 @pytest.fixture
-def identifier(gallery, front_end):
-    return Identifier(gallery, front_end)
+def identifier(gallery):
+    return Identifier(gallery)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_named_cluster_is_known_from_then_on(files, front_end, identifier):
     found = cluster_photos(files, front_end, identifier=identifier)
     assert found.known == [None] * 6
     front_end.lists = [LISTS[0], LISTS[1], LISTS[2]]
-    results = enroll_clusters(found, {0: "Ada"}, Enroller(identifier))
+    results = enroll_clusters(found, {0: "Ada"}, Enroller(identifier), front_end)
     assert [(result.name, result.refused) for result in results] == [("Ada", None)] * 3
     expected = [LISTS[0][0], LISTS[1][0], LISTS[2][1]]
     np.testing.assert_allclose(identifier.gallery.embeddings("Ada"), expected, atol=1e-6)
@@ -98,7 +98,7 @@ def test_a_name_for_no_cluster_or_no_name_enrols_nobody(files, front_end, identi
     found = clusters_of(files, front_end, identifier)
     for names in ({0: "Tom", 7: "X"}, {0: "Tom", 1: " "}):
         with pytest.raises(ValueError, match=r"cluster=7|A name must have"):
-            enroll_clusters(found, names, Enroller(identifier))
+            enroll_clusters(found, names, Enroller(identifier), front_end)
     assert identifier.gallery.people() == []
 
 
@@ -113,7 +113,7 @@ def test_an_error_while_clusters_are_enrolled_enrols_nobody(files, front_end, id
 
     monkeypatch.setattr(identifier.gallery, "enroll", failing)
     with pytest.raises(GalleryFileError):
-        enroll_clusters(found, {0: "Ada", 1: "Bob"}, Enroller(identifier))
+        enroll_clusters(found, {0: "Ada", 1: "Bob"}, Enroller(identifier), front_end)
     assert identifier.gallery.people() == []
 
 
@@ -122,11 +122,11 @@ def test_clusters_pass_the_gate(files, front_end, identifier, monkeypatch):
     found = clusters_of(files, front_end, identifier, LISTS[0], LISTS[1], LISTS[2])
     for seed, name in ((1, "Augusta"), (7, "Cyd"), (8, "Dan")):
         identifier.gallery.enroll(name, [NewSample(near(seed, 1.0, 9), name, f"{seed}" * 64)])
-    results = enroll_clusters(found, {0: "Ada"}, Enroller(identifier))
+    results = enroll_clusters(found, {0: "Ada"}, Enroller(identifier), front_end)
     assert [result.refused for result in results] == ["conflict"] * 3
     monkeypatch.setattr(quality, "MIN_SIDE", 5000.0)
     front_end.lists = [LISTS[0], LISTS[1], LISTS[2]]
-    results = enroll_clusters(found, {0: "Ada"}, Enroller(identifier, allow=["conflict"]))
+    results = enroll_clusters(found, {0: "Ada"}, Enroller(identifier, allow=["conflict"]), front_end)
     assert [result.refused for result in results] == ["low_quality"] * 3
     assert len(identifier.gallery.people()) == 3
 
@@ -134,7 +134,7 @@ def test_clusters_pass_the_gate(files, front_end, identifier, monkeypatch):
 def test_photos_that_are_gone_or_others_by_now_are_refused_and_the_rest_enrolled(files, front_end, identifier):
     found = clusters_of(files, front_end, identifier, [near(4, 1.0, 0)], LISTS[2])
     files[1].unlink()
-    results = enroll_clusters(found, {0: "Ada"}, Enroller(identifier))
+    results = enroll_clusters(found, {0: "Ada"}, Enroller(identifier), front_end)
     assert [result.refused for result in results] == ["changed", "unreadable", None]
     assert "1.png" in results[1].reason
     assert identifier.gallery.person("Ada").num_samples == 1

@@ -66,13 +66,13 @@ def plain_picture(*colour, height=20, width=30):
 
 @pytest.fixture(scope="module")
 def run(embedder):
-    taken = ModelInput(image_size=(150, 150), alignment=embedder.alignment)
+    taken = ModelInput(image_size=(150, 150), alignment=embedder.template.fingerprint)
     return Run("colours", ModelCard(task="classify", input=taken, labels=LABELS), colour_model())
 
 
 @pytest.fixture(scope="module")
 def classifier(run, analyzer):
-    return FaceClassifier(run, analyzer)
+    return FaceClassifier(run, analyzer.detector)
 
 
 def test_names_are_the_models_probabilities_in_order(classifier, portrait, portrait_crop):
@@ -120,20 +120,20 @@ def test_a_face_as_json(classifier, portrait):
 def test_a_model_for_another_task_or_other_crops_is_refused(run, analyzer):
     segments = replace(run, name="parts", card=replace(run.card, task="segment"))
     with pytest.raises(RunError, match=r"'parts' does not classify\. Received: task='segment'"):
-        FaceClassifier(segments, analyzer)
+        FaceClassifier(segments, analyzer.detector)
     for other in (ModelInput(image_size=(150, 150), alignment="arcface-112x112"), ModelInput()):
         with pytest.raises(RunError, match="'colours' was trained on crops cut for"):
-            FaceClassifier(replace(run, card=replace(run.card, input=other)), analyzer)
+            FaceClassifier(replace(run, card=replace(run.card, input=other)), analyzer.detector)
 
 
 def test_a_face_is_known_from_the_threshold_on(run, analyzer, portrait):
     """The score is the largest probability; a threshold at the score itself still accepts."""
-    ((free,),) = FaceClassifier(run, analyzer).recognise([portrait])
+    ((free,),) = FaceClassifier(run, analyzer.detector).recognise([portrait])
     largest = free.top[0][1]
     for threshold, decision in ((largest, "known"), (np.nextafter(largest, 2), "unknown")):
         known = OpenSetThreshold(**open_set("probability", threshold))
         limited = replace(run, card=replace(run.card, open_set=known))
-        ((face,),) = FaceClassifier(limited, analyzer).recognise([portrait])
+        ((face,),) = FaceClassifier(limited, analyzer.detector).recognise([portrait])
         assert (face.decision, face.score) == (decision, pytest.approx(largest))
         assert face.top == free.top
 
@@ -142,8 +142,8 @@ def test_a_crop_is_resized_to_what_the_model_takes(run, analyzer, portrait, port
     """Averages over whole blocks keep the mean, so a model of mean colours says the same of 50 x 50 pixels."""
     taken = replace(run.card.input, image_size=(50, 50))
     small = Run("small", replace(run.card, input=taken), colour_model(50))
-    ((face,),) = FaceClassifier(small, analyzer).recognise([portrait])
-    ((expected,),) = FaceClassifier(run, analyzer).recognise([portrait])
+    ((face,),) = FaceClassifier(small, analyzer.detector).recognise([portrait])
+    ((expected,),) = FaceClassifier(run, analyzer.detector).recognise([portrait])
     np.testing.assert_array_equal(face.crop, portrait_crop)
     assert [value for _, value in face.top] == pytest.approx([value for _, value in expected.top], abs=0.01)
 
@@ -188,17 +188,17 @@ def test_the_card_picks_the_classifier(run, analyzer):
         raise AssertionError("A model of pictures needs no face front end.")
 
     assert isinstance(build_classifier(picture_run(colour_model(8), LABELS), forbidden), ImageClassifier)
-    assert isinstance(build_classifier(run, lambda: analyzer), FaceClassifier)
+    assert isinstance(build_classifier(run, lambda: analyzer.detector), FaceClassifier)
 
 
 def test_a_model_of_another_kind_is_refused(run, analyzer):
     with pytest.raises(RunError, match=r"no classifier of input 'image'.*'face'"):
         ImageClassifier(run)
     with pytest.raises(RunError, match=r"no classifier of input 'face'.*'image'"):
-        FaceClassifier(picture_run(colour_model(8), LABELS), analyzer)
+        FaceClassifier(picture_run(colour_model(8), LABELS), analyzer.detector)
     sound = replace(run.card, input=replace(run.card.input, kind="sound"))
     with pytest.raises(RunError, match="'sound'"):
-        build_classifier(replace(run, card=sound), lambda: analyzer)
+        build_classifier(replace(run, card=sound), lambda: analyzer.detector)
 
 
 @pytest.mark.parametrize("image_size", [None, [9, 9], [8, 9]])
@@ -226,7 +226,7 @@ def embedder_card(embedder, num_classes=3, num_train=12, **changes):
     recipe = {"backbone": "face_resnet", "weights": "pretrained", "epochs": 0, "classifier": "cosine"}
     content = {
         "task": "classify",
-        "input": {"kind": "face", "image_size": [8, 8], "alignment": embedder.alignment},
+        "input": {"kind": "face", "image_size": [8, 8], "alignment": embedder.template.fingerprint},
         "labels": [f"person {number}" for number in range(num_classes)],
         "recipe": {**recipe, "head_epochs": 0, "mirror": True},
         "weights": [{"name": "face_resnet", "sha256": weight_file("face_resnet").sha256}],
@@ -286,7 +286,7 @@ def test_a_stranger_to_a_model_without_strangers_is_unknown(embedder, analyzer, 
         model.get_layer("head_cosines").set_weights([directions.T])
         card = embedder_card(embedder, num_classes=2, num_train=8)
         run = Run("old", card, model)
-        ((face,),) = FaceClassifier(run, analyzer).recognise([portrait])
+        ((face,),) = FaceClassifier(run, analyzer.detector).recognise([portrait])
         assert face.decision == decision
         assert face.score == pytest.approx(max(directions @ own), abs=0.02)
 
@@ -301,11 +301,11 @@ def test_a_trained_head_tells_strangers_by_the_mean_embeddings_of_its_card(embed
         card = embedder_card(embedder, num_classes=2, num_train=8, class_means=np.array(means, float).tolist())
         card = replace(card, recipe={**card.recipe, "classifier": "softmax", "head_epochs": 60})
         run = Run("trained", card, model)
-        ((face,),) = FaceClassifier(run, analyzer).recognise([portrait])
+        ((face,),) = FaceClassifier(run, analyzer.detector).recognise([portrait])
         assert (face.decision, open_set_of(card).score) == (decision, "mean_cosine")
     for means in ([[1, 0, 0]], ["means"], [[1, 0, float("nan")], [0, 1, 0]]):
         with pytest.raises(RunError, match="mean embedding of each of its 2 classes"):
-            FaceClassifier(Run("trained", replace(card, class_means=means), model), analyzer)
+            FaceClassifier(Run("trained", replace(card, class_means=means), model), analyzer.detector)
 
 
 def test_the_note_warns_where_there_is_no_threshold():

@@ -11,7 +11,7 @@ import pytest
 from kerasface.data.pairs import read_pairs
 from kerasface.faces.analyzer import AnalyzedFace
 from kerasface.faces.detection import Face
-from kerasface.faces.quality import MIN_SIDE
+from kerasface.faces.quality import MIN_SIDE, measure_quality
 from kerasface.faces.rates.operating_points import operating_point
 from kerasface.images.decoding import decode
 from kerasface.tasks.verification import verify
@@ -53,7 +53,9 @@ class ScriptedAnalyzer:
     """
 
     def __init__(self, fingerprint):
-        self.embedder = SimpleNamespace(fingerprint=fingerprint, precision="float32", normalizer=PlainNormalizer())
+        self.embedder = SimpleNamespace(
+            name="made up", fingerprint=fingerprint, precision="float32", normalizer=PlainNormalizer()
+        )
 
     def analyze(self, photos):
         return [[self._face(*entry) for entry in photo] for photo in photos]
@@ -62,7 +64,7 @@ class ScriptedAnalyzer:
     def _face(side, angle, crop=SHARP):
         face = Face((10.0, 20.0, float(side), float(side)), np.zeros((5, 2), dtype=np.float32), 0.9)
         embedding = np.array([math.cos(angle), math.sin(angle)])
-        return AnalyzedFace(face, crop, embedding)
+        return AnalyzedFace(face, crop, measure_quality(face, crop), embedding, "made up")
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from kerasface.faces.analyzer import AnalyzedFace, CroppedFace
 from kerasface.faces.detection import Face
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-from kerasface.faces.quality import FaceQuality
+from kerasface.faces.quality import FaceQuality, measure_quality
 from kerasface.unlock.challenge import Challenge, Pose, Step
 from kerasface.unlock.identity import EnrolledPeople, IdentityTrack
 from kerasface.unlock.machine import Observation, UnlockMachine
@@ -110,7 +111,7 @@ class MadeUpAnalyzer:
     """A face front end that reads coded frames, of any size.
 
     Attributes:
-        detector: Itself, as are the faces' finder and measurer.
+        detector: Itself.
         embedder: Itself.
     """
 
@@ -127,11 +128,12 @@ class MadeUpAnalyzer:
         face = Face((240.0, 120.0, 160.0, 192.0), landmarks_at(yaw).astype(np.float32), 0.99)
         return [[face] * faces]
 
-    def crop(self, image, face):
-        return np.repeat(self._crop, 3, axis=2)
+    def cut(self, image, face):
+        crop = np.repeat(self._crop, 3, axis=2)
+        return CroppedFace(face, crop, measure_quality(face, crop))
 
-    def embed(self, crops):
-        return np.stack([alike(self._score)] * len(crops))
+    def embed(self, photos):
+        return [[AnalyzedFace(*vars(face).values(), alike(self._score), self.fingerprint) for face in photos[0]]]
 
 
 def genuine_frames(rate=15, **details):

@@ -17,7 +17,7 @@ from kerasface.gallery.store import NewSample
 def _made_up_faces(tmp_path, monkeypatch, made_up_analyzer, left_right):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("KERASFACE_KEY", raising=False)
-    monkeypatch.setattr("kerasface.unlock.session.unlock_analyzer", lambda: made_up_analyzer)
+    monkeypatch.setattr("kerasface.unlock.session.unlock_analyzer", lambda _: made_up_analyzer)
     monkeypatch.setattr("kerasface.unlock.session.draw_challenge", lambda: left_right)
 
 

@@ -41,7 +41,7 @@ def classification(images, model, other, runs, report_file, as_json) -> None:
     not trained on: those it has seen make it look better than it is.
     """
     with errors():
-        from kerasface.faces.analyzer import FaceAnalyzer
+        from kerasface.faces.detection import FaceDetector
         from kerasface.models.runtime import device_name
         from kerasface.runs.store import load_run
         from kerasface.tasks.measuring.classes import check_comparable, measure_classes, some_names
@@ -50,7 +50,7 @@ def classification(images, model, other, runs, report_file, as_json) -> None:
         loaded = [load_run(runs, name) for name in (model, other) if name is not None]
         check_comparable(loaded)
         with progress_bars() as report, stopwatch() as seconds:
-            rates = measure_classes(images, [build_classifier(run, FaceAnalyzer) for run in loaded], report=report)
+            rates = measure_classes(images, [build_classifier(run, FaceDetector) for run in loaded], report=report)
         if report_file:
             from kerasface.reports.error_rates import classification_document
 

@@ -1,13 +1,14 @@
 """`kerasface evaluate verification`: pairs of photos, by one embedder or by two."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 
 from kerasface.cli.evaluation.commands import REPORT, write_report
 from kerasface.cli.evaluation.people import build_analyzer, judge_folder, used_device
-from kerasface.cli.output import ENGINE, JSON, RUNS, VIEWS, errors, print_json, stopwatch
+from kerasface.cli.output import EMBEDDER, ENGINE, JSON, RUNS, VIEWS, errors, print_json, stopwatch
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.words import counted, percent_of
 from kerasface.train.__main__ import UserPath
@@ -26,7 +27,7 @@ _ALL = Path("all")
 @click.option(
     "--compare",
     "other",
-    help="Another embedder for the same pairs: the name of a model that `train metric` made, or a number of views.",
+    help="Another embedder for the same pairs: a name that `kerasface embedders list` shows, or a number of views.",
 )
 @click.option(
     "--slices",
@@ -34,12 +35,13 @@ _ALL = Path("all")
     type=UserPath(dir_okay=False),
     help="Table of what errors may depend on: a column photo, a file in IMAGES, and one for each attribute.",
 )
+@EMBEDDER
 @VIEWS
 @RUNS
 @ENGINE
 @REPORT
 @JSON
-def verification(images, pairs, other, slices_file, views, runs, report_file, as_json) -> None:
+def verification(images, pairs, other, slices_file, embedder, views, runs, report_file, as_json) -> None:
     """Measure 1:1 verification on labelled pairs, by the protocol of LFW, or on all pairs of a folder per person.
 
     PAIRS is a table with the header a,b,same: two files in IMAGES, and 1 or 0; a column fold is optional, and so is the
@@ -55,7 +57,7 @@ def verification(images, pairs, other, slices_file, views, runs, report_file, as
     if pairs == _ALL and not pairs.exists():
         if other or slices_file:
             raise click.UsageError("--compare and --slices take a list of pairs, not --pairs all.")
-        judge_folder(images, views, report_file, as_json)
+        judge_folder(images, partial(build_analyzer, views, embedder, runs), report_file, as_json)
         return
     with errors():
         from kerasface.tasks.measuring.attributes import read_attributes
@@ -66,8 +68,8 @@ def verification(images, pairs, other, slices_file, views, runs, report_file, as
 
         listed = pairs_of_file(pairs, images)
         known = read_attributes(slices_file, listed.people, images) if slices_file else {}
-        analyzer = build_analyzer(views)
-        others = [_embedder(other, runs, analyzer)] if other else []
+        analyzer = build_analyzer(views, embedder, runs)
+        others = [_embedder(other, runs)] if other else []
         with progress_bars() as report, stopwatch() as seconds:
             embedded = embed_people(listed.people, analyzer, others, report=report)
             first, *rest = (score_pairs(listed, replace(one, attributes=one.attributes | known)) for one in embedded)
@@ -142,12 +144,10 @@ def _at_shipped(asked: float, at) -> str:
     )
 
 
-def _embedder(name: str, runs: Path, analyzer):
+def _embedder(name: str, runs: Path):
     """The embedder that is compared: so many views, or a model of the user's."""
-    from kerasface.faces.embedding import FaceEmbedder
-    from kerasface.runs.store import load_run
-    from kerasface.tasks.measuring.embedding import TrainedEmbedder
+    from kerasface.faces.embedders import SHIPPED, load_embedder
 
     if name in ("1", "2", "6"):
-        return FaceEmbedder(views=int(name))
-    return TrainedEmbedder(load_run(runs, name), analyzer.embedder)
+        return load_embedder(SHIPPED, views=int(name))
+    return load_embedder(name, root=runs)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kerasface.cli.evaluation.commands import REPORT, write_report
-from kerasface.cli.output import ENGINE, JSON, VIEWS, engine_used, errors, print_json, stopwatch
+from kerasface.cli.output import EMBEDDER, ENGINE, JSON, VIEWS, engine_used, errors, print_json, stopwatch
 from kerasface.cli.people.commands import public_points
 from kerasface.terminal.errors import is_answer, one_line
 from kerasface.terminal.progress import progress_bars
@@ -19,11 +19,12 @@ from kerasface.train.__main__ import UserPath
 
 @click.command()
 @click.option("--images", required=True, type=UserPath(), help="Folder with a folder per person.")
+@EMBEDDER
 @VIEWS
 @ENGINE
 @REPORT
 @JSON
-def identification(images, views, report_file, as_json) -> None:
+def identification(images, embedder, views, report_file, as_json) -> None:
     """Measure 1:N identification with strangers, in a folder per person.
 
     The alphabetically first image of every person with two or more is enrolled, their others come back as probes, and
@@ -38,7 +39,7 @@ def identification(images, views, report_file, as_json) -> None:
 
         people = people_of_folder(images)
         check_searchable(people)
-        analyzer = build_analyzer(views)
+        analyzer = build_analyzer(views, embedder)
         with progress_bars() as report, stopwatch() as seconds:
             rates = measure_searches(people, embed_people(people, analyzer, report=report)[0], report=report)
         if report_file:
@@ -87,11 +88,12 @@ def identification(images, views, report_file, as_json) -> None:
     help="Keep thresholds of these people in this gallery, which decides by them from then on; with --extend the part "
     "too. `people thresholds` shows them and takes them back.",
 )
+@EMBEDDER
 @VIEWS
 @ENGINE
 @REPORT
 @JSON
-def population(folder, part_file, gallery, views, report_file, as_json) -> None:
+def population(folder, part_file, gallery, embedder, views, report_file, as_json) -> None:
     """Say what the thresholds that ship mean for the people of FOLDER, which has a folder of photos per person.
 
     For each false match rate that can be asked for: what is measured on every pair of their photos, how sure that is
@@ -105,11 +107,11 @@ def population(folder, part_file, gallery, views, report_file, as_json) -> None:
     where its rate holds for them, and lowered only where they are enough to say so. No photo and no embedding of these
     people is kept.
     """
-    judge_folder(folder, views, report_file, as_json, part_file, gallery)
+    judge_folder(folder, partial(build_analyzer, views, embedder), report_file, as_json, part_file, gallery)
 
 
 def judge_folder(
-    folder: Path, views: str, report_file: Path | None, as_json: bool, part_file=None, gallery=None
+    folder: Path, make_analyzer, report_file: Path | None, as_json: bool, part_file=None, gallery=None
 ) -> None:
     """Judges a folder of people over all pairs of photos; draws a part of a cohort, keeps thresholds in a gallery."""
     with errors(), ExitStack() as stack:
@@ -121,7 +123,7 @@ def judge_folder(
         from kerasface.population.sentences import sentences_of
 
         name, today = part_name(part_file) if part_file else "", date.today().isoformat()
-        analyzer, extension, kept, refusals = build_analyzer(views), None, None, []
+        analyzer, extension, kept, refusals = make_analyzer(), None, None, []
         fingerprint = analyzer.embedder.fingerprint
         if gallery:  # refused before the work
             size = analyzer.embedder.embedding_dim
@@ -188,12 +190,12 @@ def _tell_people(judged, extension, part_file: Path | None, failed: list[dict], 
         click.echo(f"  {line['reason']}")
 
 
-def build_analyzer(views: str):
-    """The face front end, with so many views of each face."""
+def build_analyzer(views: str, embedder: str | None, runs: str | Path = "saved_models"):
+    """The face front end: an embedder by name, or the user's default, with so many views of each face."""
     from kerasface.faces.analyzer import FaceAnalyzer
-    from kerasface.faces.embedding import FaceEmbedder
+    from kerasface.faces.embedders import load_embedder
 
-    return FaceAnalyzer(embedder=FaceEmbedder(views=int(views)))
+    return FaceAnalyzer(embedder=load_embedder(embedder, root=runs, views=int(views)))
 
 
 def used_device(analyzer, seconds) -> dict:

@@ -152,12 +152,11 @@ def match(image_a, image_b, method, layer, regions, out, min_face_size, runs, as
 
 def _recognised(run, photo: "np.ndarray", path: Path, min_face_size: float | None):
     """Returns what a classifier makes of the picture or its central face, all classes, and the square it looked at."""
-    from kerasface.data.cache.images import fit_square
-    from kerasface.faces.analyzer import FaceAnalyzer
     from kerasface.faces.detection import FaceDetector, central_face
+    from kerasface.images.squares import fit_square
     from kerasface.tasks.recognition import Recognition, build_classifier
 
-    classifier = build_classifier(run, lambda: FaceAnalyzer(FaceDetector(min_face_size)))
+    classifier = build_classifier(run, lambda: FaceDetector(min_face_size))
     (found,) = classifier.recognise([photo], top=len(run.labels))
     if not isinstance(found, Recognition):
         if not found:

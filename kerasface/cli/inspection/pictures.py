@@ -45,10 +45,9 @@ def face_of(photo: "np.ndarray", path: Path, detector: "FaceDetector") -> "Face"
 
 def aligned_crop(photo: "np.ndarray", face: "Face") -> "np.ndarray":
     """Cuts the crop `(150, 150, 3)` that `FaceEmbedder` takes, without building its network."""
-    from kerasface.faces.alignment import FACE_RESNET_TEMPLATE, align
-    from kerasface.models.shipped import IMAGE_SIZE
+    from kerasface.faces.alignment import FACE_RESNET_CROP
 
-    return align(photo, face.landmarks, FACE_RESNET_TEMPLATE, IMAGE_SIZE)
+    return FACE_RESNET_CROP.cut(photo, face)
 
 
 def write_png(file: Path, picture: "np.ndarray") -> None:

@@ -187,10 +187,13 @@ def not_this_person(name, image, face, lift, gallery, as_json) -> None:
 @contextmanager
 def opened_gallery(path: Path, *, create: bool | str = False):
     """The gallery at `path`, for what needs no network; see `gallery.opening.open_gallery` for `create`."""
+    from kerasface.faces.embedders import find_embedder
     from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
-    from kerasface.gallery.opening import open_gallery
+    from kerasface.gallery.opening import open_gallery, recorded_embedder
 
-    with open_gallery(path, embedder=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM, create=create) as gallery:
+    embedder = recorded_embedder(path) or (embedder_fingerprint(), EMBEDDING_DIM)
+    find_embedder(embedder[0])  # makes known what was measured of it
+    with open_gallery(path, embedder=embedder[0], embedding_dim=embedder[1], create=create) as gallery:
         yield gallery
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from kerasface.data.cache.images import content_keys
 from kerasface.data.cache.store import RecordStore
 from kerasface.data.photos import Photo, read_photos
+from kerasface.faces.alignment import CropTemplate
 from kerasface.faces.detection import FaceDetector, central_face
-from kerasface.faces.embedding import FaceEmbedder
+from kerasface.faces.embedders import Embedder
 
 Progress = Callable[[int, int], None]
 
@@ -37,7 +38,7 @@ class CroppedFaces:
 def crop_faces(
     paths: Sequence[Path],
     detector: FaceDetector,
-    embedder: FaceEmbedder,
+    template: CropTemplate,
     cache: Path,
     on_progress: Progress | None = None,
 ) -> CroppedFaces:
@@ -46,13 +47,13 @@ def crop_faces(
     Args:
         paths: The photos.
         detector: Finds the faces.
-        embedder: Its template and crop size are used.
+        template: How the faces are cut.
         cache: Folder of the caches.
         on_progress: Called with the number of photos done and their total.
     """
     report = on_progress or (lambda done, total: None)
-    fingerprint = f"crops-{embedder.alignment}-{detector.fingerprint}"
-    with RecordStore(cache / fingerprint, (*embedder.image_size, 3), "uint8") as store:
+    fingerprint = f"crops-{template.fingerprint}-{detector.fingerprint}"
+    with RecordStore(cache / fingerprint, (*template.image_size, 3), "uint8") as store:
         keys, problems = content_keys(paths)
         todo = [position for position, key in enumerate(keys) if key is not None and key not in store]
         done = len(paths) - len(todo)
@@ -60,7 +61,7 @@ def crop_faces(
         remaining = iter(todo)
         for batch in read_photos([paths[position] for position in todo]):
             positions = [next(remaining) for _ in batch]
-            _store_crops(batch, [keys[position] for position in positions], detector, embedder, store)
+            _store_crops(batch, [keys[position] for position in positions], detector, template, store)
             problems.update(
                 {position: photo.problem for position, photo in zip(positions, batch, strict=True) if photo.problem}
             )
@@ -81,7 +82,7 @@ def crop_faces(
 
 
 def embed_crops(
-    crops: CroppedFaces, embedder: FaceEmbedder, cache: Path, on_progress: Progress | None = None
+    crops: CroppedFaces, embedder: Embedder, cache: Path, on_progress: Progress | None = None
 ) -> np.ndarray:
     """Returns the embeddings of the crops, `(num_crops, embedding_dim)` float32; stored ones are not computed again."""
     report = on_progress or (lambda done, total: None)
@@ -97,12 +98,12 @@ def embed_crops(
         return store.read(crops.keys)
 
 
-def _store_crops(batch: list[Photo], keys, detector: FaceDetector, embedder: FaceEmbedder, store: RecordStore) -> None:
+def _store_crops(batch: list[Photo], keys, detector: FaceDetector, template: CropTemplate, store: RecordStore) -> None:
     readable = [(photo.image, key) for photo, key in zip(batch, keys, strict=True) if photo.image is not None]
     found = detector.detect([image for image, _ in readable])
     for (image, key), faces in zip(readable, found, strict=True):
         if faces:
             face = central_face(faces, image.shape)
-            store.add(key, embedder.crop(image, face), {**face.to_dict(), "num_faces": len(faces)})
+            store.add(key, template.cut(image, face), {**face.to_dict(), "num_faces": len(faces)})
         else:
             store.add(key, None, {"problem": "no face was found"})

@@ -13,6 +13,7 @@ import numpy as np
 from kerasface.data.cache.store import RecordStore, StoredArray, unwritable
 from kerasface.data.photos import read_photos
 from kerasface.files.writing import sha256
+from kerasface.images.squares import fit_square
 
 Progress = Callable[[int, int], None]
 
@@ -109,18 +110,6 @@ def content_keys(paths: Sequence[Path]) -> tuple[list[str | None], dict[int, str
             keys.append(None)
             problems[position] = f"{path}: Cannot be read: {error.strerror}."
     return keys, problems
-
-
-def fit_square(image: np.ndarray, image_size: int) -> np.ndarray:
-    """Resizes the shorter side to `image_size` and crops the centre, `(H, W, 3)` to `(image_size, image_size, 3)`."""
-    height, width = image.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    # Cropped first: of a picture of 2 x 100,000 pixels, resizing first would make one of billions.
-    square = image[top : top + side, left : left + side]
-    # INTER_AREA averages all source pixels, so a large photo does not alias.
-    interpolation = cv2.INTER_AREA if side > image_size else cv2.INTER_LINEAR
-    return cv2.resize(square, (image_size, image_size), interpolation=interpolation)
 
 
 def channel_statistics(images: np.ndarray | StoredArray, *, block_size: int = 256) -> tuple[np.ndarray, np.ndarray]:

@@ -24,6 +24,7 @@ LIMITS = "limits.json"  # beside the parts: the range of people's statistics, 99
 NUM_BEST = 300  # highest cosines that a face's statistics are made of; benchmarks/RESULTS.md has others
 _LEAK_QUANTILE = 0.99
 _ATTEMPTS = 200  # draws in turn until enough are far from everybody
+_ADDED: dict[str, Normalizer] = {}  # of embedders that were loaded, by their fingerprints
 _VECTORS, _CARD, _MAX_BYTES = "vectors.npy", "card.json", 2**26  # of a part of one's own
 
 
@@ -97,7 +98,12 @@ def normalizer_of(fingerprint: str) -> Normalizer | None:
     Raises:
         CohortError: If a file of the cohort is missing or altered.
     """
-    return _normalizer(embedder_of(fingerprint))
+    return _ADDED.get(fingerprint) or _normalizer(embedder_of(fingerprint))
+
+
+def add_normalizer(fingerprint: str, normalizer: Normalizer) -> None:
+    """Makes known what normalizes the scores of an embedder that does not ship."""
+    _ADDED[fingerprint] = normalizer
 
 
 def embedder_of(fingerprint: str) -> str:

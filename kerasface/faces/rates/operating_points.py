@@ -15,6 +15,22 @@ import numpy as np
 
 from kerasface.evaluation.calibration import ScoreCalibration
 
+_ADDED: dict[str, dict] = {}  # what was measured of embedders that were loaded, by their fingerprints
+
+
+class NotCalibratedError(ValueError):
+    """No error rates were measured for an embedder: it gives scores and ranks, and nothing is decided by them."""
+
+
+def add_measurements(fingerprint: str, measured: dict) -> None:
+    """Makes known what was measured of an embedder that does not ship.
+
+    Args:
+        fingerprint: Of the embedder.
+        measured: As an entry of `operating_points.json`; `search` and `calibration` may be missing.
+    """
+    _ADDED[fingerprint] = measured
+
 
 @dataclass(frozen=True)
 class PopulationRate:
@@ -123,10 +139,14 @@ def operating_point(fingerprint: str, fmr: float) -> OperatingPoint:
         fmr: The rate, a fraction.
 
     Raises:
-        ValueError: If nothing was measured for this embedder, or not at this rate.
+        NotCalibratedError: If nothing was measured for this embedder.
+        ValueError: If nothing was measured at this rate.
     """
     measured = _measured(fingerprint)
-    asked, thresholds, rates = _arrays(fingerprint)
+    points = sorted(measured["points"], key=lambda point: point["fmr"])
+    asked, thresholds, rates = (
+        np.array([point[key] for point in points], dtype=float) for key in ("fmr", "threshold", "measured")
+    )
     if not asked[0] <= fmr <= asked[-1]:
         raise ValueError(
             f"Thresholds were measured for false match rates from {asked[0]:g} to {asked[-1]:g}. Received: fmr={fmr:g}."
@@ -197,12 +217,14 @@ def search_point(fingerprint: str, fpir: float, gallery_size: int) -> SearchPoin
         gallery_size: Number of people in the gallery, at least 1.
 
     Raises:
-        ValueError: If nothing was measured for this embedder, or not at this rate, or the gallery is empty.
+        NotCalibratedError: If nothing was measured for this embedder.
+        ValueError: If nothing was measured at this rate, or the gallery is empty.
     """
     if gallery_size < 1:
         raise ValueError(f"A search needs a gallery of one person or more. Received: gallery_size={gallery_size}.")
     measured = _measured(fingerprint)
-    search = measured["search"]
+    if not (search := measured.get("search")):
+        raise NotCalibratedError("Thresholds of searches were not measured for this embedder, those of pairs only.")
     rates = np.array(search["fpirs"])  # ascending
     if not rates[0] <= fpir <= rates[-1]:
         raise ValueError(
@@ -241,7 +263,7 @@ def pair_calibration(fingerprint: str) -> ScoreCalibration | None:
 
     It assumes that every second pair does. `None` if it was not measured.
     """
-    return _calibration(_measurements().get(fingerprint, {}).get("calibration"))
+    return _calibration(_known(fingerprint).get("calibration"))
 
 
 def search_calibration(fingerprint: str) -> ScoreCalibration | None:
@@ -250,7 +272,7 @@ def search_calibration(fingerprint: str) -> ScoreCalibration | None:
     The curve is of the score above the threshold for FPIR 1 % at the gallery's size, which hardly depends on the size;
     it assumes that every second face is of somebody enrolled. `None` if it was not measured.
     """
-    return _calibration(_measurements().get(fingerprint, {}).get("search", {}).get("calibration"))
+    return _calibration(_known(fingerprint).get("search", {}).get("calibration"))
 
 
 def rate_text(value: float) -> str:
@@ -271,23 +293,23 @@ def _along(log_sizes: np.ndarray, values: list, gallery_size: int) -> float:
     at = np.log(gallery_size)
     if at <= log_sizes[-1]:
         return np.interp(at, log_sizes, values)
-    slope = (values[-1] - values[-4]) / (log_sizes[-1] - log_sizes[-4])
+    start = max(-4, -len(values))
+    slope = (values[-1] - values[start]) / (log_sizes[-1] - log_sizes[start]) if len(values) > 1 else 0.0
     return values[-1] + slope * (at - log_sizes[-1])
 
 
 def _measured(fingerprint: str) -> dict:
-    measured = _measurements().get(fingerprint)
-    if measured is None:
-        raise ValueError(f"No error rates were measured for this embedder. Received: fingerprint={fingerprint!r}.")
+    if not (measured := _known(fingerprint)):
+        raise NotCalibratedError(
+            "No error rates were measured for this embedder: it gives scores and ranks, no decision. "
+            f"`kerasface embedders calibrate NAME` measures them. Received: fingerprint={fingerprint!r}."
+        )
     return measured
 
 
-@cache
-def _arrays(fingerprint: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rates asked for, ascending `(n,)`, thresholds `(n,)`, and what was measured `(n, num_populations, 6)`."""
-    points = sorted(_measured(fingerprint)["points"], key=lambda point: point["fmr"])
-    columns = (np.array([point[key] for point in points], dtype=float) for key in ("fmr", "threshold", "measured"))
-    return tuple(columns)
+def _known(fingerprint: str) -> dict:
+    """What was measured of an embedder; empty where nothing was."""
+    return _measurements().get(fingerprint) or _ADDED.get(fingerprint, {})
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from kerasface.evaluation.normalization import Normalizer
+from kerasface.evaluation.normalization import COSINES, Cosines, Normalizer
 from kerasface.evaluation.people_rates import PeopleRate, ThresholdRates
 from kerasface.faces.rates.cohorts import CohortError, normalizer_of, read_part
 from kerasface.faces.rates.operating_points import (
@@ -161,13 +161,13 @@ class Points:
 
     Attributes:
         embedder: Fingerprint of its embedder.
-        normalizer: What normalizes scores; `None` for an embedder without a cohort.
+        normalizer: What normalizes scores; `Cosines` for an embedder without a cohort.
         own: Thresholds of one's own that are in use; `None`: those that ship are.
         refusal: Why thresholds of one's own that the gallery keeps are not used, a sentence, or empty.
     """
 
     embedder: str
-    normalizer: Normalizer | None
+    normalizer: Normalizer | Cosines
     own: OwnPoints | None = None
     refusal: str = ""
 
@@ -177,6 +177,19 @@ class Points:
         if self.own is None:
             return self.refusal
         return f"The thresholds of {self.own.people_text}, measured on {self.own.date}, decide."
+
+    def score_text(self, score: float, normalized: float, threshold: float, needed: str = "needed") -> str:
+        """Returns a score and what it has to reach, in words: the normalized score, or the cosine where that decides.
+
+        Args:
+            score: The cosine.
+            normalized: The normalized score.
+            threshold: What has to be reached.
+            needed: What stands behind the threshold.
+        """
+        if isinstance(self.normalizer, Cosines):
+            return f"cosine {score:.3f}, {threshold:.3f} {needed}"
+        return f"normalized score {normalized:.2f}, {threshold:.2f} {needed} (cosine {score:.3f})"
 
     def operating_point(self, fmr: float) -> OperatingPoint:
         """Returns the operating point of two photos, as `operating_points.operating_point`."""
@@ -235,7 +248,7 @@ def shipped_points(fingerprint: str) -> Points:
     Args:
         fingerprint: `FaceEmbedder.fingerprint`.
     """
-    return Points(fingerprint, normalizer_of(fingerprint))
+    return Points(fingerprint, normalizer_of(fingerprint) or COSINES)
 
 
 def extended(shipped: Normalizer, part: np.ndarray, name: str) -> Normalizer:
@@ -258,5 +271,5 @@ def _beside(shipped: Normalizer, content: bytes) -> Normalizer:
 def _own(fingerprint: str, own: OwnPoints) -> Points:
     shipped = normalizer_of(fingerprint)
     if refusal := own.refusal(fingerprint):
-        return Points(fingerprint, shipped, refusal=refusal)
-    return Points(fingerprint, own.normalizer(shipped), own)
+        return Points(fingerprint, shipped or COSINES, refusal=refusal)
+    return Points(fingerprint, own.normalizer(shipped) or COSINES, own)

@@ -3,70 +3,20 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from kerasface.data.cache.crops import CroppedFaces, crop_faces, embed_crops
-from kerasface.data.cache.images import fit_square
 from kerasface.data.photos import Photo, read_photos
-from kerasface.evaluation.normalization import Normalizer
+from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face, FaceDetector, central_face
+from kerasface.faces.embedders import Embedder
 from kerasface.faces.quality import FaceQuality, measure_quality
-from kerasface.models.runtime import compile_network
-from kerasface.runs.store import Run, RunError
 from kerasface.tasks.measuring.people import SHARPNESS, SIDE, TURN, Embedded, People, Report, unreported
 from kerasface.terminal.words import counted
 
 _BLOCK = 64  # crops looked at between two reports
-
-
-class Embedder(Protocol):
-    """What cuts faces out of photos and embeds them; `FaceEmbedder` is one."""
-
-    name: str
-    fingerprint: str
-    alignment: str
-    precision: str
-    embedding_dim: int
-    image_size: tuple[int, int]
-    normalizer: Normalizer | None
-
-    def crop(self, image: np.ndarray, face: Face) -> np.ndarray: ...
-
-    def embed(self, crops: np.ndarray) -> np.ndarray: ...
-
-
-class TrainedEmbedder:
-    """Embeds with a model that `kerasface train metric` trained on the crops of another embedder.
-
-    Args:
-        run: The model.
-        of_crops: The embedder whose crops it takes.
-
-    Raises:
-        RunError: If it does not embed faces, or was trained on faces that were cut differently.
-    """
-
-    def __init__(self, run: Run, of_crops: Embedder):
-        card = run.card
-        if card.task != "embed" or not card.input.of_faces:
-            raise RunError(f"The model {run.name!r} does not embed faces. Train one: kerasface train metric.")
-        if card.input.alignment != of_crops.alignment:
-            raise RunError(
-                f"The model {run.name!r} was trained on faces cut for {card.input.alignment!r}; here they are cut for "
-                f"{of_crops.alignment!r}. Train it again."
-            )
-        self.name, self.fingerprint, self.precision = f"{run.name}, trained", card.embedding.fingerprint, "float32"
-        self.alignment, self.image_size, self.crop = of_crops.alignment, of_crops.image_size, of_crops.crop
-        self.normalizer: Normalizer | None = None
-        self._network = compile_network(run.source)
-        self._side, self.embedding_dim = run.side(self._network.input_shape), self._network.output_shapes[0][-1]
-
-    def embed(self, crops: np.ndarray) -> np.ndarray:
-        """Embeds aligned crops, `(n, *image_size, 3)` uint8, to `(n, embedding_dim)` float32, each of length 1."""
-        return self._network(np.stack([fit_square(crop, self._side) for crop in crops]))[0]
 
 
 def embed_people(
@@ -94,7 +44,7 @@ def embed_people(
                 reasons[number] = photo.problem or f"{photo.path}: no face was found"
             else:
                 rows[number] = len(qualities)
-                qualities[number] = measure_quality(face.face, face.crop)
+                qualities[number] = face.quality
         pairs = [(photo.image, face) for photo, face in zip(batch, found, strict=True) if face is not None]
         vectors[0] += [face.embedding[None] for _, face in pairs]
         for embedder, rest in zip(others, vectors[1:], strict=True):
@@ -133,15 +83,16 @@ def embed_cached(
     found: dict[str, CroppedFaces] = {}  # by how they are cut
     total, stage = len(people.paths), "Finding faces"
     report(stage, 0, total)  # files are read before the first one is found
-    for _, embedder in embedders:
-        if embedder.alignment not in found:
-            found[embedder.alignment] = crop_faces(people.paths, detector, embedder, cache, partial(report, stage))
+    measured = FACE_RESNET_CROP  # on which quality is defined
+    for template in (*(embedder.template for _, embedder in embedders), measured):
+        if template.fingerprint not in found:
+            found[template.fingerprint] = crop_faces(people.paths, detector, template, cache, partial(report, stage))
     first = next(iter(found.values()))
     if not first.keys:
         raise ValueError(
             f"No face was found in any of the {total} photos of {people.title}. The first: {first.rejected[0][1]}"
         )
-    attributes = _attributes(_stored_qualities(first, report), total)
+    attributes = _attributes(_stored_qualities(found[measured.fingerprint], report), total)
     rows = np.full(total, -1)
     rows[first.positions] = np.arange(len(first.positions))
     images = first.store.array(first.keys)
@@ -154,7 +105,7 @@ def embed_cached(
 
     embedded = []
     for name, one in embedders:
-        vectors = embed_crops(found[one.alignment], one, cache, partial(report, f"Embedding them: {name}"))
+        vectors = embed_crops(found[one.template.fingerprint], one, cache, partial(report, f"Embedding them: {name}"))
         embedded.append(Embedded(name, one.fingerprint, one.normalizer, rows, vectors, attributes, reasons, pictures))
     return embedded
 

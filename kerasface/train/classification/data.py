@@ -14,9 +14,8 @@ from kerasface.data.cache.store import StoredArray
 from kerasface.data.curation import read_curated_folders
 from kerasface.data.duplicates import LeakReport, find_duplicates, fingerprint, keep_together, leak_report
 from kerasface.data.folders import IdentityFolders, read_identity_folders, split_groups, split_holdout
+from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.faces.detection import FaceDetector
-from kerasface.faces.embedding import FaceEmbedder
-from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.runs.card import ModelInput
 from kerasface.train.recipe import ClassifyRecipe
 
@@ -241,12 +240,12 @@ def _load(files: _Files, recipe: ClassifyRecipe, cache: Path, on_progress: Progr
             cached.num_computed,
             ModelInput(kind="image", **values),
         )
-    detector, embedder = FaceDetector(), FaceEmbedder(views=1, precision="float32")
-    crops = crop_faces(files.paths, detector, embedder, cache, on_progress)
+    detector = FaceDetector()
+    crops = crop_faces(files.paths, detector, FACE_RESNET_CROP, cache, on_progress)
     images = crops.store.array(crops.keys)
-    if side != IMAGE_SIZE[0]:
+    if side != FACE_RESNET_CROP.image_size[0]:
         images = cache_resized(images, crops.keys, side, cache / crops.store.folder.name)
-    face = ModelInput(**values, alignment=embedder.alignment, detector=detector.fingerprint)
+    face = ModelInput(**values, alignment=FACE_RESNET_CROP.fingerprint, detector=detector.fingerprint)
     return _Loaded(images, crops.keys, crops.positions, crops.rejected, crops.num_computed, face)
 
 

@@ -1,15 +1,16 @@
-"""The models that the page Evaluate judges: the embedder with its settings, and metric trainings."""
+"""The models that the page Evaluate judges: the embedder with its settings, and those of the user."""
 
 from dataclasses import dataclass
 
 import streamlit as st
 
+from kerasface.faces.embedders import Embedder, RunEmbedder, list_embedders, load_embedder
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.files.paths import default_cache_folder
 from kerasface.models.pretrained import ModelFileError
 from kerasface.models.runtime import best_precision
-from kerasface.runs.store import DEFAULT_ROOT, list_runs, load_run
-from kerasface.tasks.measuring.embedding import Embedder, TrainedEmbedder, embed_cached
+from kerasface.runs.store import DEFAULT_ROOT
+from kerasface.tasks.measuring.embedding import embed_cached
 from kerasface.tasks.measuring.people import Embedded, People, Report
 from kerasface.terminal.errors import told
 from pages.parts.models import analyzer_or_stop
@@ -26,7 +27,7 @@ class Model:
         name: For people.
         views: Of the embedder.
         precision: Of the embedder.
-        run: A metric training in place of the embedder: folder of the runs, its name and the hash of its model.
+        run: An embedder of the user's in its place: folder of the runs, name and fingerprint.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Model:
 
 
 def list_models(root: str = DEFAULT_ROOT) -> list[Model]:
-    """The embedder with its settings, in this machine's precision first, and the metric trainings under `root`."""
+    """The embedder with its settings, in this machine's precision first, and the user's own under `root`."""
     fastest = best_precision()
     precisions = dict.fromkeys((fastest, "float32"))
     found = [
@@ -44,11 +45,8 @@ def list_models(root: str = DEFAULT_ROOT) -> list[Model]:
         for precision in precisions
         for views, text in VIEWS.items()
     ]
-    for summary in list_runs(root):
-        card = summary.card
-        if card and card.task == "embed" and card.input.of_faces:
-            found.append(Model(f"{summary.name}, trained", run=(root, summary.name, card.model_sha256)))
-    return found
+    own = [summary for summary in list_embedders(root) if summary.path is not None]
+    return [*found, *(Model(summary.name, run=(root, summary.name, summary.fingerprint)) for summary in own)]
 
 
 @st.cache_resource(show_spinner="Loading the model.", max_entries=4)
@@ -57,9 +55,9 @@ def _embedder(views: int, precision: str) -> FaceEmbedder:
 
 
 @st.cache_resource(show_spinner="Loading the model.", max_entries=3)
-def _trained(root: str, name: str, sha256: str) -> TrainedEmbedder:
-    """A metric training by its hash, so that one that was trained again is loaded again."""
-    return TrainedEmbedder(load_run(root, name), analyzer_or_stop().embedder)
+def _own(root: str, name: str, fingerprint: str) -> RunEmbedder:
+    """An embedder of the user's by its fingerprint, so that one that was trained again is loaded again."""
+    return load_embedder(name, root=root)
 
 
 def embed_people(people: People, models: list[Model], report: Report) -> list[Embedded]:
@@ -67,7 +65,7 @@ def embed_people(people: People, models: list[Model], report: Report) -> list[Em
 
     Raises:
         ValueError: If no photo has a face.
-        RunError: If a metric training cannot be loaded or was trained on faces that were cut differently.
+        RunError: If a model cannot be loaded or was trained on faces that were cut differently.
         OSError: If the cache cannot be written.
     """
     analyzer = analyzer_or_stop()
@@ -86,6 +84,6 @@ def models_or_stop() -> list[Model]:
 
 def _built(model: Model, own: FaceEmbedder) -> Embedder:
     if model.run:
-        return _trained(*model.run)
+        return _own(*model.run)
     ready = (own.views, own.precision) == (model.views, model.precision)
     return own if ready else _embedder(model.views, model.precision)

@@ -5,7 +5,6 @@ from functools import partial
 
 import streamlit as st
 
-from kerasface.data.cache.images import fit_square
 from kerasface.evaluation.classification_report import (
     ClassificationReport,
     CountedShare,
@@ -14,6 +13,7 @@ from kerasface.evaluation.classification_report import (
 )
 from kerasface.evaluation.names import as_name
 from kerasface.images.decoding import ImageError, decode
+from kerasface.images.squares import fit_square
 from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
 from kerasface.reports.error_rates import classification_document, classifier_verdict
 from kerasface.runs.store import DEFAULT_ROOT, RunSummary, list_runs

@@ -10,7 +10,6 @@ import streamlit as st
 from kerasface.gallery.changes.editing import ChangedMeanwhileError
 from kerasface.gallery.checks import checked_name
 from kerasface.gallery.store import Consent, NameTakenError, Person, now_text
-from kerasface.gallery.views import Rehearsal
 from kerasface.tasks.enrollment import CHOOSE_ONE, CONFLICT_FPIR, OVERRIDES, Enroller, Enrolment, SourcePhoto
 from kerasface.terminal.errors import told
 from pages.parts.gallery.opening import OpenGallery, act, notice
@@ -118,9 +117,7 @@ def consent_text(person: Person) -> str:
 def rehearse(opened: OpenGallery, name: str, photos: Sequence[SourcePhoto]) -> list[Enrolment]:
     """What the gate would refuse, and why; nothing is enrolled."""
     with opened.turn:
-        enroller = _enroller(opened)
-        enroller.gallery = Rehearsal(opened.gallery)
-        return enroller.enroll(name, photos)
+        return _enroller(opened).judge(name, photos)
 
 
 def enrol(
@@ -180,7 +177,7 @@ def show_gate(
     Args:
         opened: The gallery.
         target: Whose faces they are; None while it is not known: nothing can be enrolled then.
-        photos: With the faces that were chosen in place of pixels, as `Look.to_enrol` makes them.
+        photos: With the faces that were chosen, as `Look.to_enrol` makes them.
         key: Prefix of the widgets' keys: `KEY_pass_INDEX`, `KEY_enrol`, and those of `ask_consent`.
         show_photo: Called with a photo's index, to draw it beside what is said of it.
         together: Whether photos against which nothing speaks are counted in one line, as they are in sight elsewhere.

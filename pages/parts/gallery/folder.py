@@ -11,6 +11,7 @@ import streamlit as st
 
 from kerasface.data.archives import unpack
 from kerasface.data.folders import read_identity_folders
+from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.files.paths import user_path
 from kerasface.gallery.store import Consent
 from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, Enrolment
@@ -126,7 +127,7 @@ def _go_on(opened: OpenGallery, job: Job):
             job.total = len(found.samples)
             job.passed_over = [*left_out, *((str(path), reason) for path, reason in found.rejected)]
             job.passed_over += [(name, "No photo lies in this folder.") for name in found.left_out]
-            identifier = Identifier(opened.gallery, analyzer_or_stop(), fpir=CONFLICT_FPIR)
+            identifier, analyzer = Identifier(opened.gallery, fpir=CONFLICT_FPIR), analyzer_or_stop()
             place = st.empty()
             with place.container(horizontal=True, vertical_alignment="center"):
                 with st.container():
@@ -134,7 +135,7 @@ def _go_on(opened: OpenGallery, job: Job):
                 st.button("Stop", icon=":material/stop:", key="gallery_many_stop", on_click=job.end)
             for name in [name for name in people if name not in {entry.name for entry in job.done}]:
                 bar.progress(len(job.done) / job.total, f"{len(job.done)} of {job.total} photos: {plain(name)}")
-                job.done += _enrol_one(identifier, name, people[name], job.consent, root)
+                job.done += _enrol_one(identifier, analyzer, name, people[name], job.consent, root)
             place.empty()
     except (OSError, *FAILURES) as error:
         job.end(told(error))
@@ -143,13 +144,18 @@ def _go_on(opened: OpenGallery, job: Job):
 
 
 def _enrol_one(
-    identifier: Identifier, name: str, photos: list[Path], consent: Consent | None, root: Path | None
+    identifier: Identifier,
+    analyzer: FaceAnalyzer,
+    name: str,
+    photos: list[Path],
+    consent: Consent | None,
+    root: Path | None,
 ) -> list[Enrolment]:
     """Enrols one person; an earlier consent that still holds stays."""
     known = next((person for person in identifier.gallery.people() if person.name == name), None)
     given = None if known and known.is_searched else consent
     try:
-        return Enroller(identifier).enroll_files({name: photos}, consent=given, root=root)
+        return Enroller(identifier).enroll_files({name: photos}, analyzer, consent=given, root=root)
     except FAILURES as error:  # such as a folder whose name no person may have: the others go on
         return [Enrolment(name, photo.name, "unreadable", told(error), {}) for photo in photos]
 

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import streamlit as st
@@ -40,19 +39,6 @@ NOTICES = {
 }
 
 
-class Recalled:
-    """A front end for faces that were found before: given the faces of a photo in place of it, it gives them back.
-
-    So a decision follows every change of the gallery without looking at the photo again.
-    """
-
-    def __init__(self):
-        self.embedder = SimpleNamespace(fingerprint=embedder_fingerprint())
-
-    def analyze(self, photos: Sequence[list], *, pick=None) -> list[list]:
-        return list(photos)
-
-
 @dataclass(frozen=True, eq=False)
 class OpenGallery:
     """A gallery and the index of its templates, which sessions share; no photo is ever in it.
@@ -71,7 +57,7 @@ class OpenGallery:
         """Decides on the faces of photos that were looked at, at a rate of strangers who are taken for somebody."""
         with self.turn:
             self.identifier.fpir = fpir
-            return self.identifier.identify(
+            return self.identifier.decide(
                 [look.faces for look in looks], source_hashes=[look.source_hash for look in looks]
             )
 
@@ -91,7 +77,7 @@ def _opened(path: str, identity: tuple[int, int], key_digest: str, _key: bytes |
         create=False,
         timeout=TIMEOUT,
     )
-    return OpenGallery(gallery, Identifier(gallery, Recalled()))
+    return OpenGallery(gallery, Identifier(gallery))
 
 
 def _release_demo(opened: OpenGallery):
@@ -110,14 +96,16 @@ def _demo(_analyzer) -> OpenGallery:
     weakref.finalize(gallery, shutil.rmtree, path.parent, ignore_errors=True)
     portrait = sample_portrait()
     photos = [portrait, Photo(f"{portrait.name}, darker", (portrait.image * 0.6).astype(np.uint8))]
+    found = _analyzer.analyze([photo.image for photo in photos])
     sources = [
-        SourcePhoto(photo.name, hashlib.sha256(photo.image.tobytes()).hexdigest(), photo.image) for photo in photos
+        SourcePhoto(photo.name, hashlib.sha256(photo.image.tobytes()).hexdigest(), faces)
+        for photo, faces in zip(photos, found, strict=True)
     ]
     now = datetime.now(UTC).replace(microsecond=0)
     until = now + timedelta(days=1)
-    enroller = Enroller(Identifier(gallery, _analyzer, fpir=CONFLICT_FPIR))
+    enroller = Enroller(Identifier(gallery, fpir=CONFLICT_FPIR))
     enroller.enroll(DEMO_NAME, sources, consent=Consent(now.isoformat(), DEMO_PURPOSE, until.isoformat()))
-    return OpenGallery(gallery, Identifier(gallery, Recalled()))
+    return OpenGallery(gallery, Identifier(gallery))
 
 
 def default_path() -> str:

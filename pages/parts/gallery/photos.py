@@ -64,7 +64,7 @@ class Look:
     problem: str | None = None
 
     def to_enrol(self, faces: list[AnalyzedFace]) -> SourcePhoto:
-        """The photo for an `Enroller` whose front end is `Recalled`: its faces stand in place of its pixels."""
+        """The photo for an `Enroller`, with those of its faces that are meant."""
         return SourcePhoto(self.name, self.source_hash, faces)
 
 

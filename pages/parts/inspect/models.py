@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import streamlit as st
 
-from kerasface.faces.fingerprint import alignment_fingerprint
+from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.inspection.attribution.match import match_model
 from kerasface.inspection.layers.activations import LayerInfo, list_layers, tap
 from kerasface.inspection.placement import Placement, placements
@@ -22,7 +22,7 @@ from pages.parts.models import SHIPPED_SEGMENTER, analyzer_or_stop, classifier_o
 from pages.parts.photos import plain
 
 EMBEDDER = "The face embedder face_resnet"
-EMBEDDER_CARD = ModelCard(task="embed", input=ModelInput(image_size=IMAGE_SIZE, alignment=alignment_fingerprint()))
+EMBEDDER_CARD = ModelCard(task="embed", input=ModelInput(image_size=IMAGE_SIZE, alignment=FACE_RESNET_CROP.fingerprint))
 FAILURES = (RunError, ModelFileError, ValueError, RuntimeError)
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 from sklearn.datasets import load_digits
 
-from kerasface.data.cache.images import fit_square
 from kerasface.data.samples import draw_digit
+from kerasface.images.squares import fit_square
 from kerasface.inspection.layers.activations import feature_maps
 from kerasface.inspection.layers.mosaics import mosaic, strongest_channels
 from kerasface.inspection.teaching.basics import KERNELS, convolve

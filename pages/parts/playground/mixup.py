@@ -5,8 +5,8 @@ import time
 import numpy as np
 import streamlit as st
 
-from kerasface.data.cache.images import fit_square
 from kerasface.data.samples import draw_digit
+from kerasface.images.squares import fit_square
 from kerasface.inspection.teaching.basics import beta_density, mixup
 from kerasface.plotting.basics import share_density
 from kerasface.plotting.decisions import top_bars

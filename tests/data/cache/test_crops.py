@@ -19,7 +19,7 @@ def paths(photo_folder):
 
 
 def test_crops_are_those_of_the_front_end(paths, detector, embedder, tmp_path):
-    crops = crop_faces(paths, detector, embedder, tmp_path / "cache")
+    crops = crop_faces(paths, detector, embedder.template, tmp_path / "cache")
     assert [NAMES[position] for position in crops.positions] == ["copy.png", "face.png", "turned.jpg"]
     for position, crop in zip(crops.positions, crops.store.read(crops.keys), strict=True):
         image = decode(paths[position])
@@ -30,7 +30,7 @@ def test_crops_are_those_of_the_front_end(paths, detector, embedder, tmp_path):
 
 def test_files_without_a_crop_are_listed_with_reasons(paths, detector, embedder, tmp_path):
     for _ in range(2):  # computed, then from the cache
-        rejected = crop_faces(paths, detector, embedder, tmp_path / "cache").rejected
+        rejected = crop_faces(paths, detector, embedder.template, tmp_path / "cache").rejected
         assert [path.name for path, _ in rejected] == ["cut.jpg", "missing.png", "text.png", "wall.png"]
         reasons = {path.name: reason for path, reason in rejected}
         assert all(str(path) in reasons[path.name] for path, _ in rejected)
@@ -54,10 +54,10 @@ class Idle:
 
 def test_the_second_run_computes_nothing(photo_folder, detector, embedder, tmp_path):
     paths = [photo_folder / name for name in ("face.png", "turned.jpg", "wall.png")]
-    first = crop_faces(paths, detector, embedder, tmp_path)
+    first = crop_faces(paths, detector, embedder.template, tmp_path)
     features = embed_crops(first, embedder, tmp_path)
     assert first.num_computed == 3
-    second = crop_faces(paths, Idle(detector), Idle(embedder), tmp_path)
+    second = crop_faces(paths, Idle(detector), embedder.template, tmp_path)
     assert second.num_computed == 0
     assert second.rejected == first.rejected
     np.testing.assert_array_equal(second.store.read(second.keys), first.store.read(first.keys))
@@ -66,18 +66,18 @@ def test_the_second_run_computes_nothing(photo_folder, detector, embedder, tmp_p
 
 def test_unreadable_files_are_not_counted_as_computed(paths, detector, embedder, tmp_path):
     """Of the seven, five can be decoded or are copies of such; cut, text and missing give nothing to compute."""
-    assert crop_faces(paths, detector, embedder, tmp_path).num_computed == 4
-    assert crop_faces(paths, detector, embedder, tmp_path).num_computed == 0
+    assert crop_faces(paths, detector, embedder.template, tmp_path).num_computed == 4
+    assert crop_faces(paths, detector, embedder.template, tmp_path).num_computed == 0
 
 
 def test_a_file_moved_or_renamed_is_known_by_its_content(photo_folder, detector, embedder, tmp_path):
-    crop_faces([photo_folder / "face.png"], detector, embedder, tmp_path)
+    crop_faces([photo_folder / "face.png"], detector, embedder.template, tmp_path)
     moved = (photo_folder / "face.png").rename(tmp_path / "другое имя.png")
-    assert crop_faces([moved], Idle(detector), embedder, tmp_path).num_computed == 0
+    assert crop_faces([moved], Idle(detector), embedder.template, tmp_path).num_computed == 0
 
 
 def test_duplicates_have_one_crop_and_stay_two_photos(paths, detector, embedder, tmp_path):
-    crops = crop_faces(paths[:3], detector, embedder, tmp_path)
+    crops = crop_faces(paths[:3], detector, embedder.template, tmp_path)
     assert crops.keys[0] == crops.keys[1]
     features = embed_crops(crops, embedder, tmp_path)
     assert features.shape == (2, 128)
@@ -85,7 +85,7 @@ def test_duplicates_have_one_crop_and_stay_two_photos(paths, detector, embedder,
 
 
 def test_features_are_the_embeddings_of_the_crops(paths, detector, embedder, tmp_path):
-    crops = crop_faces(paths, detector, embedder, tmp_path)
+    crops = crop_faces(paths, detector, embedder.template, tmp_path)
     expected = embedder.embed(crops.store.read(crops.keys))
     np.testing.assert_allclose(embed_crops(crops, embedder, tmp_path), expected, atol=1e-5)
 
@@ -93,8 +93,8 @@ def test_features_are_the_embeddings_of_the_crops(paths, detector, embedder, tmp
 @pytest.mark.slow
 def test_another_detector_or_embedder_has_its_own_cache(photo_folder, detector, embedder, tmp_path):
     paths = [photo_folder / "face.png"]
-    crops = crop_faces(paths, detector, embedder, tmp_path)
-    assert crop_faces(paths, FaceDetector(40), embedder, tmp_path).num_computed == 1
+    crops = crop_faces(paths, detector, embedder.template, tmp_path)
+    assert crop_faces(paths, FaceDetector(40), embedder.template, tmp_path).num_computed == 1
     mirrored = embed_crops(crops, embedder, tmp_path)
     plain = embed_crops(crops, FaceEmbedder(views=1, precision="float32"), tmp_path)
     assert np.abs(mirrored - plain).max() > 1e-3
@@ -102,7 +102,7 @@ def test_another_detector_or_embedder_has_its_own_cache(photo_folder, detector, 
 
 def test_progress_ends_at_the_total(paths, detector, embedder, tmp_path):
     told = []
-    crops = crop_faces(paths, detector, embedder, tmp_path, lambda *counts: told.append(counts))
+    crops = crop_faces(paths, detector, embedder.template, tmp_path, lambda *counts: told.append(counts))
     assert told[-1] == (7, 7)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     told.clear()
@@ -111,7 +111,7 @@ def test_progress_ends_at_the_total(paths, detector, embedder, tmp_path):
 
 
 def test_no_usable_photo_gives_no_features(photo_folder, detector, embedder, tmp_path):
-    crops = crop_faces([photo_folder / "wall.png"], detector, embedder, tmp_path)
+    crops = crop_faces([photo_folder / "wall.png"], detector, embedder.template, tmp_path)
     assert crops.keys == []
     assert embed_crops(crops, embedder, tmp_path).shape == (0, 128)
 
@@ -122,7 +122,7 @@ def test_of_several_faces_the_one_nearest_the_centre_is_taken(portrait, detector
     canvas[10:230, :180] = portrait[20:240, 130:310]
     canvas[50:200, 260:383] = cv2.resize(portrait[20:240, 130:310], (123, 150), interpolation=cv2.INTER_AREA)
     Image.fromarray(canvas).save(tmp_path / "two.png")
-    crops = crop_faces([tmp_path / "two.png"], detector, embedder, tmp_path)
+    crops = crop_faces([tmp_path / "two.png"], detector, embedder.template, tmp_path)
     note = crops.store.note(crops.keys[0])
     assert note["num_faces"] == 2
     x, _, width, _ = note["box"]

@@ -12,9 +12,10 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from kerasface.data.cache import images as image_cache
-from kerasface.data.cache.images import cache_images, cache_resized, channel_statistics, fit_square
+from kerasface.data.cache.images import cache_images, cache_resized, channel_statistics
 from kerasface.data.cache.store import RecordStore
 from kerasface.images.decoding import decode
+from kerasface.images.squares import fit_square
 
 SIZE = 16
 

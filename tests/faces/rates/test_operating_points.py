@@ -100,10 +100,7 @@ def made_up():
 
 @pytest.fixture
 def ours(monkeypatch):
-    monkeypatch.setattr(operating_points, "_measurements", lambda: {"ours": made_up()})
-    operating_points._arrays.cache_clear()
-    yield
-    operating_points._arrays.cache_clear()
+    monkeypatch.setitem(operating_points._ADDED, "ours", made_up())
 
 
 def test_between_two_rates_the_logarithm_is_interpolated(ours):
@@ -184,7 +181,7 @@ def test_searches_between_and_beyond_the_measured_sizes(monkeypatch):
         for step in range(4)
     ]
     search = {"data": "made up", "num_people": 9, "fpirs": [0.01], "galleries": rows}
-    monkeypatch.setattr(operating_points, "_measurements", lambda: {"ours": {"date": "2026-01-01", "search": search}})
+    monkeypatch.setitem(operating_points._ADDED, "ours", {"date": "2026-01-01", "search": search})
     assert search_point("ours", 0.01, 316).threshold == pytest.approx(0.25, abs=1e-3)
     assert search_point("ours", 0.01, 5).threshold == pytest.approx(0.1)
     beyond = search_point("ours", 0.01, 100_000)

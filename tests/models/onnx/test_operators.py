@@ -239,7 +239,7 @@ def test_the_mean_with_the_mirror_image_does_not_tell_a_picture_from_its_mirror_
 
 
 def test_a_saved_network_says_the_same_and_can_be_rebuilt_in_another_precision(tmp_path):
-    from kerasface.models.runtime import with_dtype_policy
+    from kerasface.models.engines.graphs import with_dtype_policy
 
     middle, constants = MIDDLES["Add, Sub, Mul, Div of constants"]
     padding, others = MIDDLES["Pad with channels and a number"]

@@ -1,15 +1,14 @@
 """Photos are embedded once by every embedder, and what has no face is named."""
 
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
+from kerasface.faces.embedders import RunEmbedder
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import Run, RunError
-from kerasface.tasks.measuring.embedding import TrainedEmbedder, embed_people
+from kerasface.tasks.measuring.embedding import embed_people
 from kerasface.tasks.measuring.pairs import pairs_of_file, score_pairs
 from kerasface.tasks.verification import verify
 
@@ -47,12 +46,12 @@ def photos(portrait, tmp_path_factory):
 def test_every_photo_is_looked_at_once_and_lost_ones_are_named(photos, portrait, analyzer):
     people = pairs_of_file(photos / "pairs.txt", photos).people
     steps = []
-    other = TrainedEmbedder(metric_run(analyzer.embedder.alignment), analyzer.embedder)
+    other = RunEmbedder(metric_run(analyzer.embedder.template.fingerprint))
     first, second = embed_people(people, analyzer, [other], report=lambda *counts: steps.append(counts))
     assert first.rows.tolist() == second.rows.tolist() == [0, 1, -1, -1, -1]
     assert (first.embeddings.shape, second.embeddings.shape) == ((2, 128), (2, 3))
     assert first.normalizer is analyzer.embedder.normalizer
-    assert (second.normalizer, second.score_name, second.model) == (None, "cosine", "colors, trained")
+    assert (second.normalizer, second.score_name, second.model) == (None, "cosine", "colors")
     crop = analyzer.analyze([portrait])[0][0].crop
     expected = crop.mean(axis=(0, 1)) / np.linalg.norm(crop.mean(axis=(0, 1)))
     np.testing.assert_allclose(second.embeddings[1], expected, atol=5e-3)  # JPEG
@@ -75,7 +74,7 @@ def test_a_pair_scores_as_two_photos_do(photos, portrait, analyzer):
 
 
 def test_a_model_of_other_crops_or_of_none_is_refused(analyzer):
-    with pytest.raises(RunError, match="cut for 'another'; here they are cut for"):
-        TrainedEmbedder(metric_run("another"), analyzer.embedder)
-    with pytest.raises(RunError, match="does not embed faces"):
-        TrainedEmbedder(metric_run(analyzer.embedder.alignment, "classify"), SimpleNamespace(alignment=""))
+    with pytest.raises(RunError, match="cut for 'another'; this version cuts for"):
+        RunEmbedder(metric_run("another"))
+    with pytest.raises(RunError, match="embeds no faces"):
+        RunEmbedder(metric_run(analyzer.embedder.template.fingerprint, "segment"))

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface.data.cache.images import fit_square
 from kerasface.data.cache.store import RecordStore
 from kerasface.data.curation import curation_file, decide
 from kerasface.images.decoding import decode
+from kerasface.images.squares import fit_square
 from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.train.classification import data as prepare_module
 from kerasface.train.classification.data import prepare
@@ -409,7 +409,7 @@ def test_faces_are_aligned_and_may_be_resized(people, tmp_path, embedder, detect
         "kind": "face",
         "image_size": [150, 150],
         "values": "RGB, 0 to 255",
-        "alignment": embedder.alignment,
+        "alignment": embedder.template.fingerprint,
         "detector": detector.fingerprint,
     }
     small = prepare(people, recipe(faces=True, backbone="linear"), tmp_path / "cache")

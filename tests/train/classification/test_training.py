@@ -12,8 +12,8 @@ from PIL import Image
 
 from kerasface.data.cache.crops import crop_faces
 from kerasface.data.folders import read_identity_folders
+from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.faces.detection import FaceDetector
-from kerasface.faces.embedding import FaceEmbedder
 from kerasface.images.decoding import decode
 from kerasface.models.face_resnet import build_face_resnet
 from kerasface.runs.store import RunError, load_run
@@ -143,7 +143,7 @@ def test_the_model_takes_crops_and_names_people(trained, people, cache):
     """On the crops it was trained on, it is right nearly always: the two "people" differ a lot."""
     run = load_run(trained[0].folder.parent, "friends")
     folders = read_identity_folders(people, min_images=2)
-    crops = crop_faces(folders.paths, FaceDetector(), FaceEmbedder(views=1, precision="float32"), cache)
+    crops = crop_faces(folders.paths, FaceDetector(), FACE_RESNET_CROP, cache)
     assert crops.num_computed == 0
     probabilities = np.asarray(run.model(crops.store.read(crops.keys)))
     assert probabilities.shape == (11, 2)
@@ -153,7 +153,7 @@ def test_the_model_takes_crops_and_names_people(trained, people, cache):
 
 
 def test_the_model_works_behind_the_front_end(trained, people, analyzer):
-    classifier = FaceClassifier(load_run(trained[0].folder.parent, "friends"), analyzer)
+    classifier = FaceClassifier(load_run(trained[0].folder.parent, "friends"), analyzer.detector)
     faces = classifier.recognise([decode(people / "Ada" / "3.png"), decode(people / "Bea" / "2.png")])
     assert [entries[0].top[0][0] for entries in faces] == ["Ada", "Bea"]
 
@@ -254,7 +254,7 @@ def test_without_any_training_mean_directions_name_people(people, cache, tmp_pat
     assert trained.metrics["top1"] == 1
     directions = np.asarray(run.model.get_layer("head_cosines").directions)
     np.testing.assert_allclose(np.linalg.norm(directions, axis=0), 1, atol=1e-6)
-    classifier = FaceClassifier(run, analyzer)
+    classifier = FaceClassifier(run, analyzer.detector)
     (face,) = classifier.recognise([decode(people / "Bea" / "2.png")])[0]
     assert face.top[0][0] == "Bea"
 
