@@ -4,6 +4,7 @@ import click
 
 from kerasface import __version__
 from kerasface.cli.app import app
+from kerasface.cli.embedders import embedders
 from kerasface.cli.evaluation.commands import evaluate
 from kerasface.cli.evaluation.pairs import verification
 from kerasface.cli.evaluation.people import identification, population
@@ -37,7 +38,7 @@ def main() -> None:
 _COMMANDS = (
     *(verify, detect, embed, predict, segment),
     *(enroll, identify, people, cluster, unlock),
-    *(train, evaluate, export, sample, models, inspect, app, doctor, password),
+    *(train, evaluate, embedders, export, sample, models, inspect, app, doctor, password),
 )
 for command in _COMMANDS:
     main.add_command(command)

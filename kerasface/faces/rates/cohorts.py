@@ -23,7 +23,7 @@ from kerasface.evaluation.normalization import Normalizer, draw_cohort, nearest_
 LIMITS = "limits.json"  # beside the parts: the range of people's statistics, 99.8 % of those measured
 NUM_BEST = 300  # highest cosines that a face's statistics are made of; benchmarks/RESULTS.md has others
 _LEAK_QUANTILE = 0.99
-_ATTEMPTS = 200  # draws in turn until enough are far from everybody
+_ATTEMPTS = 200
 _ADDED: dict[str, Normalizer] = {}  # of embedders that were loaded, by their fingerprints
 _VECTORS, _CARD, _MAX_BYTES = "vectors.npy", "card.json", 2**26  # of a part of one's own
 
@@ -112,7 +112,14 @@ def embedder_of(fingerprint: str) -> str:
 
 
 def draw_part(
-    embeddings: np.ndarray, people: np.ndarray, size: int, *, num_components: int, spread: float = 1.0, seed: int = 0
+    embeddings: np.ndarray,
+    people: np.ndarray,
+    size: int,
+    *,
+    num_components: int,
+    spread: float = 1.0,
+    seed: int = 0,
+    attempts: int = _ATTEMPTS,
 ) -> tuple[np.ndarray, float, float]:
     """Draws a part of a cohort that comes no nearer to anybody than strangers do.
 
@@ -123,6 +130,7 @@ def draw_part(
         num_components: As for `draw_cohort`, and so the others.
         spread: A factor.
         seed: Of the first draw.
+        attempts: Draws in turn until enough are far from everybody.
 
     Returns:
         The drawn, `(size, embedding_dim)` float32; the highest cosine of any of them to any photo; and the limit, which
@@ -136,7 +144,7 @@ def draw_part(
         raise ValueError("A cohort is drawn after two people or more: one alone has no stranger to compare with.")
     limit = float(np.quantile(_nearest_strangers(embeddings, people), _LEAK_QUANTILE))
     kept, count = [], 0
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(attempts):
         drawn = draw_cohort(embeddings, size, num_components=num_components, spread=spread, seed=seed + 1000 * attempt)
         kept.append(drawn[nearest_cosines(embeddings, drawn) <= limit])
         count += len(kept[-1])
@@ -144,7 +152,7 @@ def draw_part(
             part = np.concatenate(kept)[:size]
             return part, float(nearest_cosines(embeddings, part).max()), limit
     raise ValueError(
-        f"Of {_ATTEMPTS * size} draws only {count} are as far from the photos as strangers are from one another. "
+        f"Of {attempts * size} draws only {count} are as far from the photos as strangers are from one another. "
         f"Received: {len(embeddings)} photos of {len(np.unique(people))} people. Give photos of more people."
     )
 
