@@ -32,6 +32,7 @@ inspection.teaching: inspection.basics inspection.kernel_places inspection.dropp
 data.cache: data.store data.image_cache=images data.features data.crops data.embeddings
 data.masks: data.mask_augmentation=augmentation data.mask_batches=batches data.mask_cache=cache
 tasks.measuring: data.trials=identities data.mask_trials=masks data.class_trials=classes
+evaluation: evaluation.labelled_pairs=labeled_pairs
 gallery: gallery.matching=search
 gallery.changes: gallery.editing gallery.merging gallery.reembedding gallery.transfer gallery.unlocking
 faces.rates: faces.operating_points faces.classifier_points faces.cohorts

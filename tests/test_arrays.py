@@ -339,8 +339,8 @@ CONTRACT = {
     "inspection.maps.label_errors.suspected_label_errors": {
         "embeddings": (EMBEDDINGS, labels_of("inspection.maps.label_errors.suspected_label_errors"))
     },
-    "inspection.maps.label_errors.neighbours": {
-        "embeddings": (EMBEDDINGS, call("inspection.maps.label_errors.neighbours", index=0))
+    "inspection.maps.label_errors.neighbors": {
+        "embeddings": (EMBEDDINGS, call("inspection.maps.label_errors.neighbors", index=0))
     },
     "inspection.maps.label_errors.unit_embeddings": {
         "embeddings": (EMBEDDINGS, call("inspection.maps.label_errors.unit_embeddings"))
@@ -413,7 +413,7 @@ EXEMPT = {
     "tasks.enrollment.Enroller.judge": "takes records with photos: see `test_photos_to_enroll_are_records`",
     "tasks.identification.Identifier.rank": "what `search` has checked",
     "evaluation.reliability": "what ScoreCalibration.probability gave, checked all the same",
-    "evaluation.labelled_pairs": "the checks themselves",
+    "evaluation.labeled_pairs": "the checks themselves",
     "gallery.rows": "rows that `checked_embeddings` has passed",
     "unlock.session.UnlockSession.observe": "hands the frame to FrameReader.read, once the attempt is not over",
     "tasks.enrollment.Enroller.enroll": "takes records with photos: see `test_photos_to_enroll_are_records`",

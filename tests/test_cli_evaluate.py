@@ -89,7 +89,7 @@ def test_two_models_are_compared_and_reported(run, folder):
         report = file.read()
     assert "sharp makes fewer errors" in report
     assert "taken for blue" in report  # of equal probabilities the first
-    told = json.loads(run("--images", folder, "--model", "blind", "--beside", "sharp", "--json").stdout)
+    told = json.loads(run("--images", folder, "--model", "blind", "--compare", "sharp", "--json").stdout)
     assert (told["comparison"]["better"], told["comparison"]["mcnemar"]["only_a"]) == ("b", 20)
     assert told["beside"]["top1"]["value"] == 1
 

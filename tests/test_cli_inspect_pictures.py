@@ -185,7 +185,7 @@ def test_a_picture_for_each_resolution(run, halves):
 
 def test_the_maps_of_a_layer_and_the_picture_it_answers_to_most(run, halves):
     """Green is channel 1 of the maps: a picture made up for it is bright and greenish."""
-    words = ("activations", halves, "--model", "pictures", "--layer", "maps", "--maximise", 1)
+    words = ("activations", halves, "--model", "pictures", "--layer", "maps", "--maximize", 1)
     maps, best = run(*words, "--json")["pictures"]
     assert (maps["file"], maps["channels"]) == ("out/halves.maps.png", [0, 1, 2])
     assert best["file"] == "out/maps.channel-1.png"

@@ -180,7 +180,7 @@ def test_the_real_detector(run, tmp_path, portrait, portrait_face):
 
 
 @pytest.fixture
-def labelled(tmp_path, ids):
+def labeled(tmp_path, ids):
     """`images` and `masks` of two pairs, the first wrong in 64 of 4096 pixels, and a picture without a mask."""
     (tmp_path / "masks").mkdir()
     for name in ("one", "two"):
@@ -193,7 +193,7 @@ def labelled(tmp_path, ids):
     return tmp_path
 
 
-def test_evaluate_measures_every_class(run, labelled):
+def test_evaluate_measures_every_class(run, labeled):
     """Skin: 2048 true pixels, all found, and 64 of the background taken for it."""
     words = ("evaluate", "segmentation", "--images", "images", "--masks", "masks", "--model", "face-parts")
     result = run(*words, "--json", "--report", "report.html")
@@ -208,7 +208,7 @@ def test_evaluate_measures_every_class(run, labelled):
     assert rates["failed"] == [{"image": "images/three.png", "reason": "images/three.png: No mask of this name."}]
     assert rates["mean_iou_low"] <= rates["mean_iou"] <= rates["mean_iou_high"]
     assert rates["seconds"] >= 0
-    report = (labelled / "report.html").read_text(encoding="utf-8")
+    report = (labeled / "report.html").read_text(encoding="utf-8")
     assert "mean IoU" in report
     assert "hair" in report
     lines = run(*words).stdout.splitlines()
@@ -218,8 +218,8 @@ def test_evaluate_measures_every_class(run, labelled):
     assert lines[-1] == "  images/three.png: No mask of this name."
 
 
-def test_evaluate_refuses_masks_of_other_classes(run, labelled, ids):
-    Image.fromarray(ids + 3).save(labelled / "masks" / "two.png")
+def test_evaluate_refuses_masks_of_other_classes(run, labeled, ids):
+    Image.fromarray(ids + 3).save(labeled / "masks" / "two.png")
     result = run("evaluate", "segmentation", "--images", "images", "--masks", "masks")
     assert result.exit_code == 1
     error = result.stderr.splitlines()[-1]

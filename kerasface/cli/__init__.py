@@ -27,9 +27,12 @@ _EPILOG = (
     "Exit codes: 0 done, 1 refused or some files unusable, 2 called wrongly, 70 a fault of KerasFace, 130 Ctrl-C. "
     "KERASFACE_DEBUG=1 shows the traceback behind an error."
 )
+# Options of version 0.1 and what they are called now; both are understood.
+_OLD_WORDS = {"maximise": "maximize", "beside": "compare"}
+_SETTINGS = {"help_option_names": ["-h", "--help"], "token_normalize_func": lambda word: _OLD_WORDS.get(word, word)}
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
+@click.group(cls=Program, context_settings=_SETTINGS, epilog=_EPILOG)
 @click.version_option(__version__, prog_name="kerasface")
 def main() -> None:
     """Train, verify, recognise and explain faces on your own machine."""

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kerasface.arrays import as_numbers
-from kerasface.evaluation.labelled_pairs import checked_folds, checked_pairs
+from kerasface.evaluation.labeled_pairs import checked_folds, checked_pairs
 from kerasface.evaluation.reliability import (
     PairBin,
     calibration_error_interval,

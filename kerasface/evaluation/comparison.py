@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kerasface.evaluation.labelled_pairs import checked_pairs
+from kerasface.evaluation.labeled_pairs import checked_pairs
 from kerasface.evaluation.verification import num_impostor_needed, threshold_at_fmr
 
 _CONFIDENCE = 0.95

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import coo_array, csr_array
 
-from kerasface.evaluation.labelled_pairs import checked_pairs
+from kerasface.evaluation.labeled_pairs import checked_pairs
 from kerasface.terminal.words import counted
 
 _SAMPLES = 1000  # of people drawn anew

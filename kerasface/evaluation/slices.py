@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kerasface.evaluation.labelled_pairs import checked_pairs
+from kerasface.evaluation.labeled_pairs import checked_pairs
 from kerasface.evaluation.verification import wilson_interval
 
 _FEW = 100  # pairs; none wrong of so many still means up to 3.7 %

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kerasface.evaluation.labelled_pairs import checked_folds, checked_pairs, checked_scores
+from kerasface.evaluation.labeled_pairs import checked_folds, checked_pairs, checked_scores
 
 _TARGET_FMRS = (0.01, 0.001)
 _CONFIDENCE = 0.95

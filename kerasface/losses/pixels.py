@@ -18,14 +18,14 @@ class _PixelLoss(keras.losses.Loss):
         # Not left to Keras: weights by image would be multiplied along the columns, and Dice needs them in its sums.
         logits = ops.cast(ops.convert_to_tensor(y_pred), "float32")
         ids = ops.cast(y_true, "int32")
-        labelled = ops.cast(ops.not_equal(ids, _OUTSIDE), "float32")
-        weights = labelled
+        labeled = ops.cast(ops.not_equal(ids, _OUTSIDE), "float32")
+        weights = labeled
         if sample_weight is not None:
             sample_weight = ops.cast(sample_weight, "float32")
             by_image = len(sample_weight.shape) == 1
-            weights = labelled * (ops.reshape(sample_weight, (-1, 1, 1)) if by_image else sample_weight)
-        true = ops.one_hot(ops.where(labelled > 0, ids, 0), logits.shape[-1], dtype="float32")
-        return self.of_pixels(true, logits, weights, labelled)
+            weights = labeled * (ops.reshape(sample_weight, (-1, 1, 1)) if by_image else sample_weight)
+        true = ops.one_hot(ops.where(labeled > 0, ids, 0), logits.shape[-1], dtype="float32")
+        return self.of_pixels(true, logits, weights, labeled)
 
     def call(self, y_true, y_pred):
         return self(y_true, y_pred)
@@ -51,7 +51,7 @@ class DiceLoss(_PixelLoss):
     def __init__(self, name="dice", **kwargs):
         super().__init__(name=name)
 
-    def of_pixels(self, true, logits, weights, labelled):
+    def of_pixels(self, true, logits, weights, labeled):
         probabilities = ops.softmax(logits, axis=-1)
         weights = weights[..., None]
         predicted = ops.one_hot(ops.argmax(probabilities, axis=-1), logits.shape[-1], dtype="float32")
@@ -88,11 +88,11 @@ class FocalLoss(_PixelLoss):
             raise ValueError(f"gamma must be at least 0. Received: gamma={gamma}.")
         self.gamma = gamma
 
-    def of_pixels(self, true, logits, weights, labelled):
+    def of_pixels(self, true, logits, weights, labeled):
         log_p = ops.sum(true * ops.log_softmax(logits, axis=-1), axis=-1)
         # Above 0, where the derivative of a root (gamma below 1) is infinite.
         wrong = ops.maximum(-ops.expm1(log_p), 1e-7)
-        return _mean(-(wrong**self.gamma) * log_p, weights, labelled)
+        return _mean(-(wrong**self.gamma) * log_p, weights, labeled)
 
     def get_config(self):
         return {**super().get_config(), "gamma": self.gamma}
@@ -120,7 +120,7 @@ class PixelCrossEntropy(_PixelLoss):
             raise ValueError(f"Class weights must be at least 0. Received: class_weights={class_weights}.")
         self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
 
-    def of_pixels(self, true, logits, weights, labelled):
+    def of_pixels(self, true, logits, weights, labeled):
         losses = -ops.sum(true * ops.log_softmax(logits, axis=-1), axis=-1)
         if self.class_weights is not None:
             if len(self.class_weights) != logits.shape[-1]:
@@ -129,7 +129,7 @@ class PixelCrossEntropy(_PixelLoss):
                     f"Received: {len(self.class_weights)} class_weights for {logits.shape[-1]} classes."
                 )
             losses = losses * ops.sum(true * ops.convert_to_tensor(self.class_weights, "float32"), axis=-1)
-        return _mean(losses, weights, labelled)
+        return _mean(losses, weights, labeled)
 
     def get_config(self):
         return {**super().get_config(), "class_weights": self.class_weights}
@@ -181,6 +181,6 @@ class SumOfLosses(keras.losses.Loss):
         return cls(**{**config, "losses": losses})
 
 
-def _mean(losses, weights, labelled):
+def _mean(losses, weights, labeled):
     """Sum of weighted losses over the number of labelled pixels, as Keras averages."""
-    return ops.sum(losses * weights) / ops.maximum(ops.sum(labelled), 1.0)
+    return ops.sum(losses * weights) / ops.maximum(ops.sum(labeled), 1.0)

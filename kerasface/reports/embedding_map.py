@@ -57,7 +57,7 @@ def embedding_map_document(
         figure: The map, from `map_figure`.
         description: How it was made, and what can be read from it.
         labels: The name of each point.
-        suspects: Records with `index`, `label`, `suggested`, `share`, `margin` and `neighbour`, surest first.
+        suspects: Records with `index`, `label`, `suggested`, `share`, `margin` and `neighbor`, surest first.
         thumbnails: Index to picture, RGB uint8, square; the first `MAX_THUMBNAILS` appear under the pointer.
         notes: What else must be said, in sentences.
     """
@@ -94,7 +94,7 @@ def _pair(suspect: dict, thumbnails: Mapping[int, np.ndarray]) -> str:
     told = f"<small>{share(suspect['share'], 0)} of its neighbours, margin {suspect['margin']:.3f}</small>"
     parts = (
         (suspect["index"], f"named <b>{escaped(suspect['label'])}</b>"),
-        (suspect["neighbour"], f"looks like <b>{escaped(suspect['suggested'])}</b>{told}"),
+        (suspect["neighbor"], f"looks like <b>{escaped(suspect['suggested'])}</b>{told}"),
     )
     figures = (
         f"<figure>{_img(thumbnails.get(index))}<figcaption>{caption}</figcaption></figure>" for index, caption in parts

@@ -45,8 +45,8 @@ class SegmentedFace:
         The shares sum to 1, or are all 0 where everything is background.
         """
         counts = _counts(self.mask, self.classes)
-        labelled = max(sum(counts[1:]), 1)
-        return {name: count / labelled for name, count in zip(self.classes[1:], counts[1:], strict=True)}
+        labeled = max(sum(counts[1:]), 1)
+        return {name: count / labeled for name, count in zip(self.classes[1:], counts[1:], strict=True)}
 
     def to_dict(self) -> dict:
         """Returns the face as JSON-ready values, without the mask."""

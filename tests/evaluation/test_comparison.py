@@ -10,7 +10,7 @@ from kerasface.evaluation.comparison import compare_classifiers, compare_pairs, 
 from kerasface.evaluation.verification import evaluate_verification, threshold_at_fmr
 
 
-def labelled_pairs(num_people=60, per_person=5, num_impostor=400, seed=0):
+def labeled_pairs(num_people=60, per_person=5, num_impostor=400, seed=0):
     """Labels and people of some genuine pairs of each person and of impostor pairs drawn at random."""
     generator = np.random.default_rng(seed)
     genuine = np.repeat(np.arange(num_people), per_person)
@@ -45,7 +45,7 @@ def test_mcnemar_counts_what_only_one_gets_wrong(only_a, only_b, p_value):
 
 
 def test_rates_are_those_that_each_model_has_alone():
-    same, people = labelled_pairs()
+    same, people = labeled_pairs()
     scores = [np.round(noisy_scores(same, noise, seed), 2) for noise, seed in ((0.25, 1), (0.15, 2))]  # with ties
     found = compare_pairs(*scores, same, people, fmr=0.05, bootstrap=20)
     for name, one in zip("ab", scores, strict=True):
@@ -63,7 +63,7 @@ def test_rates_are_those_that_each_model_has_alone():
 
 def test_the_interval_is_that_of_scipys_bootstrap_over_people():
     """Impostors all score alike, so that thresholds stay: what is left is a ratio of sums over people."""
-    same, people = labelled_pairs(num_people=80, per_person=4)
+    same, people = labeled_pairs(num_people=80, per_person=4)
     generator = np.random.default_rng(3)
     lost_a, lost_b = (np.repeat(generator.random(80) < share, 4) for share in (0.35, 0.25))  # whole people are lost
     scores_a, scores_b = np.zeros(len(same)), np.zeros(len(same))
@@ -77,7 +77,7 @@ def test_the_interval_is_that_of_scipys_bootstrap_over_people():
 
 def test_more_pairs_of_the_same_people_make_nothing_more_certain():
     """Each pair four times: the test is fooled, the interval is not."""
-    same, people = labelled_pairs(num_people=30, per_person=1, num_impostor=200)
+    same, people = labeled_pairs(num_people=30, per_person=1, num_impostor=200)
     scores = noisy_scores(same, 0.25, 4), noisy_scores(same, 0.22, 5)
     once = compare_pairs(*scores, same, people, fmr=0.1, bootstrap=200)
     often = compare_pairs(
@@ -89,7 +89,7 @@ def test_more_pairs_of_the_same_people_make_nothing_more_certain():
 
 
 def test_models_of_one_quality_are_seldom_told_apart():
-    same, people = labelled_pairs()
+    same, people = labeled_pairs()
     found = [
         compare_pairs(
             noisy_scores(same, 0.2, seed), noisy_scores(same, 0.2, 100 + seed), same, people, bootstrap=100, fmr=0.05
@@ -103,7 +103,7 @@ def test_models_of_one_quality_are_seldom_told_apart():
 
 
 def test_a_model_against_itself_is_no_different():
-    same, people = labelled_pairs()
+    same, people = labeled_pairs()
     scores = noisy_scores(same, 0.2, 6)
     found = compare_pairs(scores, 10 * scores - 3, same, people, bootstrap=50)  # on another scale
     assert (found.fnmr.value, found.fnmr.low, found.fnmr.high) == (0, 0, 0)
@@ -131,7 +131,7 @@ def test_samples_of_one_kind_alone_are_drawn_again():
     ],
 )
 def test_what_cannot_be_compared_is_refused(changes, message):
-    same, people = labelled_pairs()
+    same, people = labeled_pairs()
     values = {
         "scores_a": noisy_scores(same, 0.2, 7),
         "scores_b": noisy_scores(same, 0.2, 8),

@@ -9,7 +9,7 @@ from kerasface.plotting.embedding_map import map_figure
 from kerasface.reports.embedding_map import MAX_THUMBNAILS, embedding_map_document
 
 EVIL = "<script>alert(1)</script>"
-SUSPECT = {"index": 2, "label": "Ada", "suggested": "Emmy", "share": 0.8, "margin": 0.125, "neighbour": 3}
+SUSPECT = {"index": 2, "label": "Ada", "suggested": "Emmy", "share": 0.8, "margin": 0.125, "neighbor": 3}
 
 
 def positions(count):
@@ -67,7 +67,7 @@ def test_names_files_and_notes_are_escaped():
         title=EVIL,
         labels=[EVIL, "\udce9"],  # a Latin-1 name, as Python reads it
         drawn={"files": [EVIL, "\udce9.jpg"], "marked": [0]},
-        suspects=[SUSPECT | {"index": 0, "label": EVIL, "suggested": EVIL, "neighbour": 1}],
+        suspects=[SUSPECT | {"index": 0, "label": EVIL, "suggested": EVIL, "neighbor": 1}],
         notes=[EVIL],
     )
     text.encode("utf-8")

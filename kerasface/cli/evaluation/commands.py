@@ -26,9 +26,7 @@ def evaluate() -> None:
 @evaluate.command()
 @click.option("--images", required=True, type=UserPath(), help="Folder with a folder per class.")
 @click.option("--model", required=True, help="Name of a model that classifies.")
-@click.option(
-    "--compare", "--beside", "other", help="Name of another one with the same classes, compared on the same pictures."
-)
+@click.option("--compare", "other", help="Name of another one with the same classes, compared on the same pictures.")
 @RUNS
 @ENGINE
 @REPORT

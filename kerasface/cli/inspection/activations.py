@@ -18,7 +18,7 @@ from kerasface.train.__main__ import UserPath
 @click.option("--count", default=16, show_default=True, type=click.IntRange(min=1), help="Channels, most active first.")
 @click.option("--filters", is_flag=True, help="Draw the filters of the first layer, too.")
 @click.option(
-    "--maximise",
+    "--maximize",
     "channel",
     type=click.IntRange(min=0),
     metavar="CHANNEL",
@@ -35,7 +35,7 @@ def activations(image, model, layer, count, filters, channel, out, min_face_size
     it those of this layer. A model of faces is shown the face nearest the middle of IMAGE, as it would see it.
     """
     if channel is not None and layer is None:
-        raise click.UsageError("--maximise is for a channel of a layer: give --layer.")
+        raise click.UsageError("--maximize is for a channel of a layer: give --layer.")
     with errors(tensorflow=True):
         from kerasface.images.decoding import decode
         from kerasface.runs.store import load_run
@@ -47,7 +47,7 @@ def activations(image, model, layer, count, filters, channel, out, min_face_size
         if layer is not None:
             found.append(_grid(run.model, square, layer, count, beside))
         if channel is not None:
-            found.append(_maximised(run.model, layer, channel, square.shape[:2], out))
+            found.append(_maximized(run.model, layer, channel, square.shape[:2], out))
         if filters:
             found.append(_filters(run.model, out))
         for entry, picture in found:  # not before all of them are there
@@ -102,12 +102,12 @@ def _grid(model, square, layer: str, count: int, beside: Path) -> tuple:
     return _entry("maps", path, maps.shape, channels, file), feature_grid(maps, channels=channels)
 
 
-def _maximised(model, layer: str, channel: int, size: tuple[int, int], out: Path) -> tuple:
-    from kerasface.inspection.layers.maximization import maximise
+def _maximized(model, layer: str, channel: int, size: tuple[int, int], out: Path) -> tuple:
+    from kerasface.inspection.layers.maximization import maximize
     from kerasface.inspection.stitching import find_layer
 
     with progress_bars() as report:
-        picture = maximise(
+        picture = maximize(
             model, layer, channel, image_size=size, on_progress=lambda done, total: report("steps", done, total)
         )
     path = find_layer(model, layer)

@@ -119,7 +119,7 @@ def match(image_a, image_b, method, layer, regions, out, min_face_size, runs, as
         from kerasface.faces.detection import FaceDetector
         from kerasface.images.decoding import decode
         from kerasface.inspection.attribution.match import explain_match, match_model
-        from kerasface.inspection.attribution.overlays import colour_limit
+        from kerasface.inspection.attribution.overlays import color_limit
         from kerasface.inspection.layers.mosaics import mosaic
 
         paths, detector = (image_a, image_b), FaceDetector(min_face_size)
@@ -130,7 +130,7 @@ def match(image_a, image_b, method, layer, regions, out, min_face_size, runs, as
         stitched = match_model(layer)
         explained = explain_match(*crops, stitched, method=method)
         maps = (explained.first, explained.second)
-        limit = colour_limit(*(one.map for one in maps))
+        limit = color_limit(*(one.map for one in maps))
         entries = []
         for path, photo, face, one in zip(paths, photos, faces, maps, strict=True):
             shares, warning = part_shares(segmenter, photo, face, one.map)

@@ -94,7 +94,7 @@ def _document(title: str, points, drawn, suspects: list, seed: int) -> str:
     from kerasface.plotting.embedding_map import map_figure
     from kerasface.reports.embedding_map import MAX_THUMBNAILS, embedding_map_document
 
-    first = [index for suspect in suspects for index in (suspect.index, suspect.neighbour)]
+    first = [index for suspect in suspects for index in (suspect.index, suspect.neighbor)]
     others = np.random.default_rng(seed).permutation(len(points.labels)).tolist()
     wanted = list(dict.fromkeys([*first, *others]))[:MAX_THUMBNAILS]
     read = read_thumbnails(points, wanted)

@@ -31,7 +31,7 @@ class MatchExplanation:
         method: Name of the method.
         score: Cosine of the two embeddings, in `[-1, 1]`, as this model gives it.
         first: Map on the first face, signed: positive where it makes the two alike, negative where different. Draw both
-            with the `colour_limit` of both, so that their colours compare.
+            with the `color_limit` of both, so that their colours compare.
         second: The same on the second face.
     """
 

@@ -12,7 +12,7 @@ SIGNED_SCALE = "RdBu_r"  # blue below 0, red above
 UNSIGNED_SCALE = "Viridis"
 
 
-def colour_limit(*maps: np.ndarray) -> float:
+def color_limit(*maps: np.ndarray) -> float:
     """Returns the value that should get the full colour on these maps, so that they can be compared.
 
     It is the 99.5th percentile of the absolute values: a few single pixels shall not make all others invisible.
@@ -35,7 +35,7 @@ def overlay_map(
         image: RGB uint8, shape `(height, width, 3)`.
         map: `(height, width)`.
         signed: Red for what speaks for the target and blue for what speaks against it; else from violet to yellow.
-        limit: The value that gets the full colour; `colour_limit(map)` if not given. Give the same for maps that are to
+        limit: The value that gets the full colour; `color_limit(map)` if not given. Give the same for maps that are to
             be compared.
         opacity: How much the full colour hides, from 0 to 1.
 
@@ -63,7 +63,7 @@ def overlay_map(
 
 def _coloured(map: np.ndarray, signed: bool, limit: float | None) -> tuple[np.ndarray, np.ndarray]:
     """Values as shares of the limit, in `[-1, 1]` or `[0, 1]`, and their colours, uint8 `(..., 3)`."""
-    limit = colour_limit(map) if limit is None else limit
+    limit = color_limit(map) if limit is None else limit
     values = np.clip(map / limit, -1 if signed else 0, 1) if limit > 0 else np.zeros(map.shape)
     places = np.rint(255 * ((values + 1) / 2 if signed else values)).astype(np.uint8)
     return values, _table(signed)[places]

@@ -32,7 +32,7 @@ class SanityCheck:
     passed: bool
 
 
-def randomised(model: keras.Model, *, seed: int = 0) -> keras.Model:
+def randomized(model: keras.Model, *, seed: int = 0) -> keras.Model:
     """Copies a model with random weights.
 
     Every weight is drawn from the normal distribution that has mean and deviation of the trained array it stands in:
@@ -78,7 +78,7 @@ def sanity_correlation(
         raise ValueError("Maps are compared on one image or more. Received: no image.")
     found = []
     for number, image in enumerate(images):
-        other = stitched.changed(randomised(stitched.model, seed=number))
+        other = stitched.changed(randomized(stitched.model, seed=number))
         found.append(rank_correlation(*(np.abs(explain(one, image)) for one in (stitched, other))))
     mean = float(np.mean(found))
     return SanityCheck(tuple(found), mean, mean < LIMIT)

@@ -31,7 +31,7 @@ _COLOUR_AXES = np.array([[1, 1, 1], [-1, 0, 1], [-1, 2, -1]]) / np.sqrt([[3], [2
 _COLOUR_SPREAD = np.array([1.0, 0.4, 0.2])
 
 
-def maximise(
+def maximize(
     model: keras.Model,
     layer: str | None,
     channel: int,

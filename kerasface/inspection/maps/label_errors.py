@@ -12,7 +12,7 @@ from kerasface.arrays import as_embeddings
 
 Progress = Callable[[int, int], None]
 
-NEIGHBOURS = 5
+NEIGHBORS = 5
 MIN_SHARE = 0.75
 # Of scores of `face_resnet`. Among few people, all neighbours of a poor picture may be of one other by chance: in parts
 # of LFW with 2 to 20 people its margin was 0.03 at most, and that of a wrong name 0.03 at least.
@@ -30,7 +30,7 @@ class LabelError:
         suggested: The name of its neighbours.
         share: The share of its nearest neighbours with that name, at most as many as there are of that name.
         margin: Their mean score, minus the mean of as many of the highest scores with its own name.
-        neighbour: The nearest of them.
+        neighbor: The nearest of them.
     """
 
     index: int
@@ -38,7 +38,7 @@ class LabelError:
     suggested: str
     share: float
     margin: float
-    neighbour: int
+    neighbor: int
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -48,7 +48,7 @@ def suspected_label_errors(
     embeddings: np.ndarray,
     labels: Sequence[str],
     *,
-    k: int = NEIGHBOURS,
+    k: int = NEIGHBORS,
     min_share: float = MIN_SHARE,
     min_margin: float = MIN_MARGIN,
     on_progress: Progress | None = None,
@@ -107,7 +107,7 @@ def suspected_label_errors(
     return sorted(suspects, key=lambda suspect: (-suspect.margin, suspect.index))
 
 
-def neighbours(embeddings: np.ndarray, index: int, k: int = NEIGHBOURS) -> tuple[np.ndarray, np.ndarray]:
+def neighbors(embeddings: np.ndarray, index: int, k: int = NEIGHBORS) -> tuple[np.ndarray, np.ndarray]:
     """Returns the k nearest of one point, itself left out, nearest first; fewer where there are no more.
 
     Args:

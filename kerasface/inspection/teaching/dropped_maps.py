@@ -28,7 +28,7 @@ class DroppedMaps:
         return float(1 - self.kept.mean())
 
     @property
-    def told_by_neighbours(self) -> float:
+    def told_by_neighbors(self) -> float:
         """How many of the direct neighbours of a dropped value are still there, as a share; 0 where none is dropped.
 
         They say nearly the same, so the larger it is, the less was really taken away.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.data.pairs import PairsError, check_images, persons_of, read_pairs
-from kerasface.evaluation.labelled_pairs import drawn_pairs
+from kerasface.evaluation.labeled_pairs import drawn_pairs
 from kerasface.evaluation.normalization import normalized_scores
 from kerasface.evaluation.slices import Slice, evaluate_slices, is_known
 from kerasface.tasks.measuring.people import TURN, Embedded, People

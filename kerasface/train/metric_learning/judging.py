@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasface.evaluation.identification import IdentificationReport, OpenSetTrial, evaluate_identification
-from kerasface.evaluation.labelled_pairs import drawn_pairs
+from kerasface.evaluation.labeled_pairs import drawn_pairs
 from kerasface.evaluation.normalization import Normalizer, draw_cohort
 from kerasface.evaluation.verification import VerificationReport, evaluate_verification, threshold_at_fmr
 

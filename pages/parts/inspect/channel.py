@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import streamlit as st
 
-from kerasface.inspection.layers.maximization import maximise
+from kerasface.inspection.layers.maximization import maximize
 from kerasface.inspection.layers.mosaics import feature_grid
 from kerasface.inspection.placement import Placement, to_image
 from pages.parts.inspect.models import Inspected
@@ -14,7 +14,7 @@ from pages.parts.inspect.work import is_kept, kept, work
 from pages.parts.photos import plain
 
 SIDE = 216  # pixels of each picture; four stand side by side
-STEPS = 128  # of the search for a picture, as `maximise` has them
+STEPS = 128  # of the search for a picture, as `maximize` has them
 OPACITY = 0.75
 
 
@@ -55,7 +55,7 @@ def show_channel(
         key,
         f"Making up a picture for channel {channel}: {STEPS} steps",
         STEPS,
-        lambda report: maximise(
+        lambda report: maximize(
             model,
             layer,
             channel,

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from kerasface.inspection.maps.embedding_map import MapPoints, Projection, project
-from kerasface.inspection.maps.label_errors import LabelError, neighbours, suspected_label_errors
+from kerasface.inspection.maps.label_errors import LabelError, neighbors, suspected_label_errors
 from kerasface.plotting.embedding_map import map_figure
 from kerasface.reports.embedding_map import MAX_THUMBNAILS
 from pages.parts.inspect.map_hover import follow_pointer
@@ -83,7 +83,7 @@ def compute(source: Source, method: str) -> tuple[Projection | None, list[LabelE
 
 def read_pictures(source: Source, suspects: Sequence[LabelError]) -> dict[int, str]:
     """Pictures for the pointer: of the suspects, of what they look like, and of others at random."""
-    first = [index for suspect in suspects for index in (suspect.index, suspect.neighbour)]
+    first = [index for suspect in suspects for index in (suspect.index, suspect.neighbor)]
     others = np.random.default_rng(0).permutation(len(source.points.labels)).tolist()
     wanted = list(dict.fromkeys([*first, *others]))[:MAX_THUMBNAILS]
 
@@ -117,7 +117,7 @@ def show_points(source: Source, drawn: Projection, suspects: Sequence[LabelError
         st.caption(plain(drawn.description))
     with right:
         show_chosen(source, _selected(key))
-        show_neighbours(source)
+        show_neighbors(source)
 
 
 def _figure(points: MapPoints, drawn: Projection, suspects: Sequence[LabelError]) -> go.Figure:
@@ -166,14 +166,14 @@ def show_chosen(source: Source, chosen: Sequence[int]):
         st.caption(f"The first {MOST_SHOWN} of them.")
 
 
-def show_neighbours(source: Source):
+def show_neighbors(source: Source):
     """Whom a point lies next to, by cosine and not on the map."""
     count = len(source.points.labels)
     st.session_state["map_point"] = min(st.session_state.get("map_point", 1), count)  # of another source
     number = st.number_input(
         f"Neighbours of point 1 to {count:,}", 1, count, key="map_point", help="Or click on a point of the map."
     )
-    found, scores = neighbours(source.points.embeddings, number - 1, NEAREST)
+    found, scores = neighbors(source.points.embeddings, number - 1, NEAREST)
     words = [f"**{plain(source.points.labels[number - 1])}**"]
     words += [
         f"{plain(source.points.labels[index])} {plain(f'{score:.3f}')}"
@@ -225,7 +225,7 @@ def show_suspects(source: Source, suspects: Sequence[LabelError]):
         key="map_download",
     )
     shown = suspects[:MOST_SHOWN]
-    wanted = [index for suspect in shown for index in (suspect.index, suspect.neighbour)]
+    wanted = [index for suspect in shown for index in (suspect.index, suspect.neighbor)]
     with st.spinner("Reading their photos"):
         pictures = source.pictures(wanted) if source.has_pictures else {}
     with st.container(horizontal=True):
@@ -237,7 +237,7 @@ def show_suspects(source: Source, suspects: Sequence[LabelError]):
 
 def show_suspect(source: Source, suspect: LabelError, pictures: dict[int, str]):
     with st.container(border=True, width=PICTURE * 2 + 70):
-        pair = [index for index in (suspect.index, suspect.neighbour) if index in pictures]
+        pair = [index for index in (suspect.index, suspect.neighbor) if index in pictures]
         if pair:
             with st.container(horizontal=True, gap="small"):
                 for index in pair:
@@ -259,7 +259,7 @@ def suspects_csv(points: MapPoints, suspects: Sequence[LabelError]) -> str:
     rows = csv.writer(text)
     rows.writerow(FIELDS)
     for found in suspects:
-        image, near = (points.paths[index] if points.paths else "" for index in (found.index, found.neighbour))
+        image, near = (points.paths[index] if points.paths else "" for index in (found.index, found.neighbor))
         told = found.label, found.suggested, f"{found.share:.4f}", f"{found.margin:.4f}"
-        rows.writerow([image, found.index + 1, *told, near, found.neighbour + 1])
+        rows.writerow([image, found.index + 1, *told, near, found.neighbor + 1])
     return text.getvalue()

@@ -13,7 +13,7 @@ from kerasface.inspection.attribution.match import (
     MatchExplanation,
     explain_match,
 )
-from kerasface.inspection.attribution.overlays import colour_limit
+from kerasface.inspection.attribution.overlays import color_limit
 from kerasface.inspection.attribution.watched import Watched
 from kerasface.tasks.verification import Verification, verify
 from pages.parts.face_choice import choose_face, chosen_face
@@ -121,7 +121,7 @@ def show_faces(found: MatchExplanation, crops: Sequence[np.ndarray]):
     """Both faces under their maps in colours that compare. A fragment: the opacity computes nothing again."""
     opacity = st.slider("Opacity of the maps", 0, 100, 75, format="%d %%", key="inspect_match_opacity", width=220) / 100
     maps = (found.first, found.second)
-    limit = colour_limit(*(one.map for one in maps))
+    limit = color_limit(*(one.map for one in maps))
     for column, name, crop, one in zip(st.columns(2, gap="medium"), NAMES, crops, maps, strict=True):
         picture = laid_over(crop, one.map, signed=True, opacity=opacity, limit=limit)
         column.image(picture, caption=name, alt=f"The face of {name} under its map", width="stretch")

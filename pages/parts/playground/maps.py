@@ -96,7 +96,7 @@ def _maps_or_stop(source: str) -> np.ndarray:
 def _told(dropped: DroppedMaps) -> str:
     return (
         f"{dropped.dropped_share:.1%} dropped (orange). Of the direct neighbours of a hole "
-        f"**{dropped.told_by_neighbours:.0%}** are still there."
+        f"**{dropped.told_by_neighbors:.0%}** are still there."
     ).replace("%", " %")
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasface.inspection.attribution.overlays import colour_limit, overlay_map
+from kerasface.inspection.attribution.overlays import color_limit, overlay_map
 
 GREY = np.full((4, 5, 3), 128, dtype=np.uint8)
 
@@ -37,7 +37,7 @@ def test_the_full_colour_of_viridis_is_yellow():
 
 def test_one_limit_makes_maps_comparable():
     weak, strong = np.full((4, 5), 0.5), np.ones((4, 5))
-    limit = colour_limit(weak, strong)
+    limit = color_limit(weak, strong)
     assert limit == 1
     differences = [
         np.abs(overlay_map(GREY, map, signed=True, limit=limit) - GREY.astype(int)).max() for map in (weak, strong)
@@ -48,10 +48,10 @@ def test_one_limit_makes_maps_comparable():
 def test_single_pixels_do_not_hide_the_others():
     map = np.ones((100, 100))
     map[3, 4] = 1e6
-    assert colour_limit(map) == 1
+    assert color_limit(map) == 1
     alone = np.zeros((100, 100))
     alone[3, 4] = 7
-    assert colour_limit(alone) == 7
+    assert color_limit(alone) == 7
 
 
 @pytest.mark.parametrize(

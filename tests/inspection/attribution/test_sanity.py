@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import rankdata
 
 from kerasface.inspection.attribution.activation_maps import grad_cam
-from kerasface.inspection.attribution.sanity import randomised, rank_correlation, sanity_correlation
+from kerasface.inspection.attribution.sanity import randomized, rank_correlation, sanity_correlation
 from kerasface.inspection.attribution.targets import ClassTarget
 from kerasface.inspection.stitched import Stitched
 from kerasface.inspection.stitching import leaves
@@ -16,7 +16,7 @@ def test_random_weights_have_the_trained_ones_scale_and_nothing_else():
     model = keras.Sequential([keras.Input((40,)), keras.layers.Dense(50, name="dense")])
     kernel = np.random.default_rng(0).normal(0.3, 2, (40, 50)).astype(np.float32)
     model.get_layer("dense").set_weights([kernel, np.zeros(50, dtype=np.float32)])
-    found, bias = randomised(model, seed=1).get_layer("dense").get_weights()
+    found, bias = randomized(model, seed=1).get_layer("dense").get_weights()
     assert found.mean() == pytest.approx(kernel.mean(), abs=0.2)
     assert found.std() == pytest.approx(kernel.std(), rel=0.05)
     assert abs(np.corrcoef(found.ravel(), kernel.ravel())[0, 1]) < 0.1
@@ -25,13 +25,13 @@ def test_random_weights_have_the_trained_ones_scale_and_nothing_else():
 
 
 def test_random_weights_follow_the_seed(flat_model):
-    first, again, other = (randomised(flat_model, seed=seed).get_weights()[0] for seed in (1, 1, 2))
+    first, again, other = (randomized(flat_model, seed=seed).get_weights()[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, other)
 
 
 def test_statistics_of_normalisation_stay(nested_model):
-    before, after = (leaves(model)["backbone/norm"] for model in (nested_model, randomised(nested_model)))
+    before, after = (leaves(model)["backbone/norm"] for model in (nested_model, randomized(nested_model)))
     np.testing.assert_array_equal(after.moving_variance, before.moving_variance)
     assert not np.allclose(after.gamma, before.gamma)
 

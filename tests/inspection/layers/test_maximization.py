@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from kerasface.inspection.layers.activations import feature_maps
-from kerasface.inspection.layers.maximization import maximise, value_and_gradient
+from kerasface.inspection.layers.maximization import maximize, value_and_gradient
 
 SIDE = 16
 # A slanting edge, in all colours: 5 x 5 x 3.
@@ -31,7 +31,7 @@ def correlation(patch):
 def test_one_place_gets_the_picture_of_its_filter():
     """No picture answers more than 255 times the sum of the positive weights; the place stands for rows 6 to 10."""
     model = model_of()
-    picture = maximise(model, "edge", 0, place="centre", jitter=0, steps=100)
+    picture = maximize(model, "edge", 0, place="centre", jitter=0, steps=100)
     assert picture.shape == (SIDE, SIDE, 3)
     assert picture.dtype == np.uint8
     bound = 255 * EDGE[EDGE > 0].sum()
@@ -43,7 +43,7 @@ def test_one_place_gets_the_picture_of_its_filter():
 def test_everywhere_the_answer_rises_far_above_that_to_noise():
     model = model_of()
     noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
-    picture = maximise(model, "relu", 0, steps=60)
+    picture = maximize(model, "relu", 0, steps=60)
     assert feature_maps(model, picture, "relu").mean() > 2 * feature_maps(model, noise, "relu").mean()
 
 
@@ -52,7 +52,7 @@ def test_a_rectifier_that_is_silent_at_first_is_woken():
     model = model_of(bias=-500.0)
     grey = np.full((SIDE, SIDE, 3), 128, dtype=np.uint8)
     assert not feature_maps(model, grey, "relu").any()
-    assert feature_maps(model, maximise(model, "relu", 0, jitter=0, steps=80), "relu").any()
+    assert feature_maps(model, maximize(model, "relu", 0, jitter=0, steps=80), "relu").any()
 
 
 def classifier(nested=False, **dense):
@@ -76,13 +76,13 @@ def classifier(nested=False, **dense):
 )
 def test_a_class_gets_the_picture_of_its_logit(model):
     """Brightness raises the logit of green and leaves its softmax as it is, which would only take red and blue away."""
-    red, green, blue = maximise(model, None, 1).mean(axis=(0, 1))
+    red, green, blue = maximize(model, None, 1).mean(axis=(0, 1))
     assert green > max(red, blue) + 10
     assert min(red, blue) > 160  # it begins at 128
 
 
 def test_same_seed_same_picture():
-    first, again, other = (maximise(model_of(), "relu", 0, steps=3, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (maximize(model_of(), "relu", 0, steps=3, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
@@ -90,7 +90,7 @@ def test_same_seed_same_picture():
 def test_progress_and_size_of_models_of_any_size():
     counts = []
     model = model_of(size=(None, None))
-    picture = maximise(
+    picture = maximize(
         model, "edge", 0, image_size=(9, 12), steps=2, on_progress=lambda done, total: counts.append((done, total))
     )
     assert picture.shape == (9, 12, 3)
@@ -111,7 +111,7 @@ def test_progress_and_size_of_models_of_any_size():
 def test_what_cannot_be_done_is_refused(arguments, message):
     arguments = {"layer": "edge", "channel": 0, **arguments}
     with pytest.raises(ValueError, match=message):
-        maximise(model_of(), **arguments)
+        maximize(model_of(), **arguments)
 
 
 def test_value_and_gradient_of_a_square():

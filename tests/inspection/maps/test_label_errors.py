@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasface.inspection.maps.label_errors import neighbours, suspected_label_errors, unit_embeddings
+from kerasface.inspection.maps.label_errors import neighbors, suspected_label_errors, unit_embeddings
 
 
 def people(counts, *, seed=0):
@@ -28,7 +28,7 @@ def test_a_wrong_name_is_found_with_its_evidence():
     scores = unit @ unit[8]
     others = [6, 7, 9, 10, 11]
     assert suspect.margin == pytest.approx(scores[others].mean() - np.sort(scores[:6])[-5:].mean(), abs=1e-5)
-    assert suspect.neighbour == max(others, key=lambda index: scores[index])
+    assert suspect.neighbor == max(others, key=lambda index: scores[index])
     assert suspect.to_dict()["suggested"] == "p1"
 
 
@@ -93,7 +93,7 @@ def test_equal_pictures_do_not_count_themselves():
     labels[3] = "p1"
     found = suspected_label_errors(embeddings, labels, k=3)
     assert [suspect.index for suspect in found] == [3]
-    indices, scores = neighbours(embeddings, 3, 6)
+    indices, scores = neighbors(embeddings, 3, 6)
     assert sorted(indices) == [0, 1, 2, 4, 5, 6]
     np.testing.assert_allclose(scores, 1, atol=1e-6)
 
@@ -114,11 +114,11 @@ def test_neighbours_are_those_of_all_scores():
     scores = unit @ unit[7]
     scores[7] = -2
     expected = np.argsort(-scores)[:4]
-    indices, found = neighbours(embeddings, 7, 4)
+    indices, found = neighbors(embeddings, 7, 4)
     np.testing.assert_array_equal(indices, expected)
     np.testing.assert_allclose(found, scores[expected], atol=1e-5)
-    assert len(neighbours(embeddings[:3], 0, 10)[0]) == 2
-    assert len(neighbours(embeddings[:1], 0)[0]) == 0
+    assert len(neighbors(embeddings[:3], 0, 10)[0]) == 2
+    assert len(neighbors(embeddings[:1], 0)[0]) == 0
 
 
 @pytest.mark.parametrize(
@@ -146,5 +146,5 @@ def test_malformed_questions_are_refused():
     with pytest.raises(ValueError, match="min_margin=nan"):
         suspected_label_errors(embeddings, labels, min_margin=float("nan"))
     with pytest.raises(ValueError, match="index=6 of 6"):
-        neighbours(embeddings, 6)
+        neighbors(embeddings, 6)
     assert suspected_label_errors(embeddings[:1], labels[:1]) == []

@@ -36,7 +36,7 @@ def test_as_many_single_values_are_dropped_in_each_channel():
     singles = drop_singles(MAPS, blocks)
     np.testing.assert_array_equal(singles.kept.sum(axis=(0, 1)), blocks.kept.sum(axis=(0, 1)))
     assert (singles.kept != blocks.kept).any()
-    assert blocks.told_by_neighbours < singles.told_by_neighbours - 0.3
+    assert blocks.told_by_neighbors < singles.told_by_neighbors - 0.3
 
 
 def test_the_seed_decides():
@@ -57,7 +57,7 @@ def test_the_seed_decides():
 )
 def test_neighbours_of_a_hole_are_counted(kept, expected):
     kept = np.array(kept, dtype=bool)[..., None]
-    assert DroppedMaps(np.zeros(kept.shape), kept).told_by_neighbours == pytest.approx(expected)
+    assert DroppedMaps(np.zeros(kept.shape), kept).told_by_neighbors == pytest.approx(expected)
 
 
 def test_nothing_is_dropped_at_a_rate_of_zero():

@@ -1,6 +1,6 @@
 import numpy as np
 
-from kerasface.evaluation.labelled_pairs import drawn_pairs
+from kerasface.evaluation.labeled_pairs import drawn_pairs
 
 
 def test_pairs_that_are_judged_are_of_both_kinds_and_of_nobody_too_many():
