@@ -160,7 +160,7 @@ def _from_file(source: NetworkSource, precision: str, max_batch: int) -> Network
 def _throw_away(path: Path, problem: str) -> None:
     with suppress(OSError):
         path.unlink()
-    say_once(f"The engine's file {path} {problem}: it is thrown away, and {backend()} is used.")
+    say_once(f"The engine's file {path} {problem}: it is thrown away and made anew; until then {backend()} is used.")
 
 
 def _slices(images: np.ndarray, max_batch: int) -> Iterator[np.ndarray]:

@@ -85,7 +85,8 @@ def test_a_file_that_does_not_fit_is_thrown_away_and_keras_answers(engine_file, 
     assert not engine_file.exists()
     assert asked_for == [(RNET, "float32")]  # and a new one is made
     first, *_ = notes()
-    assert first == f"Note: The engine's file {engine_file} {said}: it is thrown away, and tensorflow is used."
+    what = "it is thrown away and made anew; until then tensorflow is used."
+    assert first == f"Note: The engine's file {engine_file} {said}: {what}"
     assert network(windows(2))[0].shape == (2,)
 
 
