@@ -82,7 +82,7 @@ def main() -> None:
                 others / "masks",
                 lambda image, segmenter=segmenter: segmenter.segment_whole(image).mask,
                 segmenter.classes,
-                segmenter.colours,
+                segmenter.colors,
             )
             confusion = confusion + result.confusion
             row(str(fold), ", ".join(held_out), len(judged), result.confusion, trained.metrics["seconds"] / 60)

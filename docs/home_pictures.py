@@ -44,7 +44,7 @@ def made_pictures(analyzer: FaceAnalyzer) -> dict[str, np.ndarray]:
     return {
         "gallery": _named(portrait, box),
         "verify": np.hstack([_fitted(entry.crop) for entry in both]),
-        "segment": draw_mask(portrait, found.mask, found.colours, opacity=0.55),
+        "segment": draw_mask(portrait, found.mask, found.colors, opacity=0.55),
         "inspect": cv2.resize(grid, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA),
         "playground": _convolved(),
         "train": _sheet([draw_digit(digit) for digit in range(6)], 3),

@@ -79,7 +79,7 @@ def show_segmentation(photo: Photo, found: Segmentation, shown: Shown, model_nam
         view = st.segmented_control("View", VIEWS, default=VIEWS[0], required=True, key="view")
         opacity = st.slider("Opacity", 0, 100, 50, format="%d %%", key="opacity", width=220) / 100
     drawn = choose_classes(found, key=f"classes_{model_name}")
-    overlay = numbered(draw_mask(shown.image, shown.mask, found.colours, opacity=opacity, shown=drawn), found)
+    overlay = numbered(draw_mask(shown.image, shown.mask, found.colors, opacity=opacity, shown=drawn), found)
     original = numbered(shown.image, found)
     if view == "Side by side":
         names = (photo.name, f"{photo.name}, every class in its colour")
@@ -104,10 +104,10 @@ def show_segmentation(photo: Photo, found: Segmentation, shown: Shown, model_nam
         cells, second = [cell for _ in found.faces[::PER_ROW] for cell in st.columns(PER_ROW)], first
     for number, (cell, face) in enumerate(zip(cells, found.faces, strict=False), start=1):  # a row has cells to spare
         with cell.container(border=True):
-            show_face(photo.image, face, number, found.colours, opacity, drawn)
+            show_face(photo.image, face, number, found.colors, opacity, drawn)
     with second.container(border=True):
         st.markdown("**The whole photo**")
-        show_areas(found.areas(), found.classes, found.colours, key="areas")
+        show_areas(found.areas(), found.classes, found.colors, key="areas")
 
 
 st.title("What is where in this photo?")

@@ -198,7 +198,7 @@ CONTRACT = {
     "faces.detection.FaceDetector.detect": {"images": ([PHOTOS], method(lambda: analyzer().detector, "detect"))},
     "faces.drawing.draw_faces": {"image": (PHOTOS, call("faces.drawing.draw_faces", faces=[FACE]))},
     "faces.drawing.draw_mask": {
-        "image": (PHOTOS, call("faces.drawing.draw_mask", mask=PHOTO[..., 0] * 0, colours=[(0, 0, 0)]))
+        "image": (PHOTOS, call("faces.drawing.draw_mask", mask=PHOTO[..., 0] * 0, colors=[(0, 0, 0)]))
     },
     "faces.embedding.FaceEmbedder.crop": {"image": (PHOTOS, method(embedder, "crop", face=FACE))},
     "faces.embedding.FaceEmbedder.embed": {"crops": (CROPS, method(embedder, "embed"))},

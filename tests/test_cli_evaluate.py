@@ -13,7 +13,7 @@ from kerasface.runs.card import ModelCard
 from kerasface.runs.store import write_run
 
 LABELS = ["blue", "green", "red"]
-COLOURS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250), "grey": (120, 120, 120)}
+COLORS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250), "grey": (120, 120, 120)}
 THRESHOLD = {
     "score": "probability",
     "threshold": 0.9,
@@ -45,10 +45,10 @@ def runs(tmp_path_factory):
 @pytest.fixture
 def folder(tmp_path):
     """Ten pictures of each colour, grey being none of the classes."""
-    for name, colour in COLOURS.items():
+    for name, color in COLORS.items():
         (tmp_path / "pictures" / name).mkdir(parents=True)
         for number in range(10):
-            Image.new("RGB", (12, 9), colour).save(tmp_path / "pictures" / name / f"{number}.png")
+            Image.new("RGB", (12, 9), color).save(tmp_path / "pictures" / name / f"{number}.png")
     return tmp_path / "pictures"
 
 

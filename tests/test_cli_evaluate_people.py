@@ -59,11 +59,11 @@ class ColourFrontEnd:
 def people(tmp_path):
     """Function that writes a folder per person, each with the colours of its pictures; returns the folder of all."""
 
-    def written(**colours):
-        for name, pictures in colours.items():
+    def written(**colors):
+        for name, pictures in colors.items():
             (tmp_path / "people" / name).mkdir(parents=True)
-            for number, colour in enumerate(pictures):
-                Image.new("RGB", (24, 24), colour).save(tmp_path / "people" / name / f"{number}.png")
+            for number, color in enumerate(pictures):
+                Image.new("RGB", (24, 24), color).save(tmp_path / "people" / name / f"{number}.png")
         return tmp_path / "people"
 
     return written
@@ -279,15 +279,15 @@ def test_a_gallery_of_another_embedder_is_refused_before_the_work(run, people, m
 
 
 @pytest.mark.parametrize(
-    ("colours", "words", "sentence"),
+    ("colors", "words", "sentence"),
     [
         ({"Ann": of(1, 1, 2)}, (), "has only one identity"),
         ({"Ann": of(1, 1, 2), "Bob": [(0, 0, 0)]}, (), "of two people or more. Received: 2 such photos of 1."),
         ({"Ann": of(1, 1), "Bob": of(2, 1)}, ("--extend", "crew.npz"), "NAME.cohort.npz. Received: crew.npz"),
     ],
 )
-def test_what_cannot_be_judged_is_one_line(run, people, colours, words, sentence):
-    result = run("population", people(**colours), *words)
+def test_what_cannot_be_judged_is_one_line(run, people, colors, words, sentence):
+    result = run("population", people(**colors), *words)
     assert result.exit_code == 1
     assert result.stdout == ""
     assert sentence in result.stderr.splitlines()[-1]

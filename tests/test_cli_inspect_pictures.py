@@ -22,7 +22,7 @@ from kerasface.inspection.stitched import Stitched
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import write_run
 
-COLOURS = ["red", "green", "blue"]
+COLORS = ["red", "green", "blue"]
 PARTS = ["background", "skin"]
 SIDE = 16
 
@@ -58,8 +58,8 @@ def runs(tmp_path_factory, embedder):
     picture = {"kind": "image", "image_size": [SIDE, SIDE]}
     people = {"kind": "face", "image_size": [150, 150], "alignment": embedder.template.fingerprint}
     parts = {"kind": "segment", "image_size": [64, 64], "context": 2.0}
-    write("pictures", colour_model(SIDE), task="classify", labels=COLOURS, input=picture)
-    write("people", colour_model(150), task="classify", labels=COLOURS, input=people)
+    write("pictures", colour_model(SIDE), task="classify", labels=COLORS, input=picture)
+    write("people", colour_model(150), task="classify", labels=COLORS, input=people)
     write("parts", part_model(), task="segment", labels=PARTS, colours=[[0, 0, 0], [200, 0, 0]], input=parts)
     return root
 
@@ -119,7 +119,7 @@ def test_the_central_face_is_explained_and_its_parts_are_told(run, photo, portra
     """Everything is skin to the model `parts`, but what lies outside the square around the face."""
     told = run("attribution", photo, "--model", "people", "--regions", "parts", "--layer", "maps", "--json")
     logits = portrait_crop.mean(axis=(0, 1)) / 25
-    assert told["class"] == COLOURS[np.argmax(logits)]
+    assert told["class"] == COLORS[np.argmax(logits)]
     assert told["score"] == pytest.approx(logits.max(), abs=1e-3)
     assert told["face"]["box"] == pytest.approx([round(value, 2) for value in portrait_face.box])
     assert sum(told["regions"].values()) == pytest.approx(1)

@@ -16,7 +16,7 @@ from kerasface.runs.card import ModelCard
 from kerasface.runs.store import write_run
 
 CLASSES = ["background", "skin", "hair"]
-COLOURS = [[0, 0, 0], [200, 0, 0], [0, 200, 0]]
+COLORS = [[0, 0, 0], [200, 0, 0], [0, 200, 0]]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def runs(tmp_path_factory):
     kernel[0, 0, 0, 1] = kernel[0, 0, 1, 2] = 0.1
     head.set_weights([kernel, np.array([10.0, 0.0, 0.0])])
     place = {"kind": "segment", "image_size": [64, 64], "values": "RGB, 0 to 255", "context": 2.0}
-    card = {"task": "segment", "labels": CLASSES, "colours": COLOURS, "input": place}
+    card = {"task": "segment", "labels": CLASSES, "colours": COLORS, "input": place}
     root = tmp_path_factory.mktemp("saved_models")
     write_run(root, "face-parts", model=model, card=ModelCard.from_dict(card), metrics={}, history=[])
     write_run(root, "names", model=model, card=ModelCard.from_dict(card | {"task": "classify"}), metrics={}, history=[])
@@ -67,7 +67,7 @@ def _middle(image):
 
 def painted(path, ids):
     path.parent.mkdir(exist_ok=True)
-    Image.fromarray(np.array(COLOURS, dtype=np.uint8)[ids]).save(path)
+    Image.fromarray(np.array(COLORS, dtype=np.uint8)[ids]).save(path)
     return path
 
 
@@ -86,8 +86,8 @@ def test_mask_overlay_and_json_of_a_face(run, tmp_path, ids, found_faces):
     (entry,) = json.loads(result.stdout)
     assert entry["image"] == str(photo)
     assert entry["classes"] == [
-        {"id": index, "name": name, "colour": colour}
-        for index, (name, colour) in enumerate(zip(CLASSES, COLOURS, strict=True))
+        {"id": index, "name": name, "colour": color}
+        for index, (name, color) in enumerate(zip(CLASSES, COLORS, strict=True))
     ]
     assert entry["areas"] == pytest.approx({"background": 1 - 1280 / 4096, "skin": 1024 / 4096, "hair": 256 / 4096})
     (face,) = entry["faces"]

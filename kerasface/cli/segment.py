@@ -104,8 +104,8 @@ def _segmented(photo, segmenter, whole: bool, opacity: float, mask_file: Path, o
     found = segmenter.segment_whole(photo.image) if whole else segmenter.segment_faces(photo.image)
     if not whole and not found.faces:
         return {"error": f"{photo.path}: No face was found. Segment the picture as a whole: --whole."}
-    overlay = Image.fromarray(draw_mask(photo.image, found.mask, found.colours, opacity=opacity))
-    write_atomically(mask_file, mask_png(found.mask, found.colours))
+    overlay = Image.fromarray(draw_mask(photo.image, found.mask, found.colors, opacity=opacity))
+    write_atomically(mask_file, mask_png(found.mask, found.colors))
     write_atomically(overlay_file, lambda file: overlay.save(file, "JPEG", quality=_JPEG_QUALITY))
     return {"mask": str(mask_file), "overlay": str(overlay_file), **found.to_dict(), **engine_used()}
 

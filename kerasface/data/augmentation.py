@@ -39,7 +39,7 @@ class Policy:
         rotation: Largest rotation in degrees.
         brightness: Largest change, as a share of 255.
         contrast: Largest change of the contrast, as a share of it.
-        colour: Largest change of the saturation, as a share of it. The hue stays: skin comes in no other.
+        color: Largest change of the saturation, as a share of it. The hue stays: skin comes in no other.
         erasing: Probability that a patch is erased.
         blur: Probability that an image is blurred, by a Gaussian of up to 1.5 pixels.
     """
@@ -49,7 +49,7 @@ class Policy:
     rotation: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
-    colour: float = 0.0
+    color: float = 0.0
     erasing: float = 0.0
     blur: float = 0.0
 
@@ -57,10 +57,8 @@ class Policy:
 POLICIES: dict[str, Policy | None] = {
     "none": None,
     "light": Policy(shift=0.05, zoom=0.1),
-    "standard": Policy(shift=0.08, zoom=0.15, rotation=10, brightness=0.1, contrast=0.2, colour=0.3, erasing=0.25),
-    "strong": Policy(
-        shift=0.1, zoom=0.25, rotation=20, brightness=0.2, contrast=0.4, colour=0.6, erasing=0.5, blur=0.3
-    ),
+    "standard": Policy(shift=0.08, zoom=0.15, rotation=10, brightness=0.1, contrast=0.2, color=0.3, erasing=0.25),
+    "strong": Policy(shift=0.1, zoom=0.25, rotation=20, brightness=0.2, contrast=0.4, color=0.6, erasing=0.5, blur=0.3),
 }
 
 
@@ -194,7 +192,7 @@ def build_augmentation(policy: str, mix: str = "none") -> Augmentation:
 def augment_image(image: np.ndarray, policy: str, key: np.ndarray, *, flip: bool = True) -> np.ndarray:
     """Augments one image, `(height, width, 3)` uint8, by both halves of a policy, without mixing."""
     moved = move_images(image[None], policy, key, flip=flip)
-    if not _changes_colours(policy):
+    if not _changes_colors(policy):
         return moved[0]
     changed, _ = build_augmentation(policy)(tf.constant(moved), tf.zeros((1, 1)), tf.constant(key))
     return changed[0].numpy()
@@ -255,7 +253,7 @@ def preview_sheet(
 
 
 @cache
-def _changes_colours(policy: str) -> bool:
+def _changes_colors(policy: str) -> bool:
     settings = POLICIES[policy]
     return settings is not None and bool(_appearance_layers(settings))
 
@@ -267,7 +265,7 @@ def _appearance_layers(policy: Policy) -> list[keras.Layer]:
         layers.RandomBrightness: (policy.brightness, {"factor": policy.brightness}),
         # A single number would only raise the contrast.
         layers.RandomContrast: (policy.contrast, {"factor": (policy.contrast, policy.contrast)}),
-        layers.RandomColorDegeneration: (policy.colour, {"factor": policy.colour}),
+        layers.RandomColorDegeneration: (policy.color, {"factor": policy.color}),
         layers.RandomGaussianBlur: (
             policy.blur,
             {"factor": (policy.blur, policy.blur), "kernel_size": 5, "sigma": (0.3, 1.5)},

@@ -52,15 +52,15 @@ def draw_faces(
     canvas = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     # The last face is drawn first: faces come largest first, and the main one must stay on top.
     for index in reversed(range(len(faces))):
-        colour = CHOSEN if chosen is None or index in chosen else OTHER
-        _draw_face(canvas, faces[index], scale, str(index + 1), colour)
+        color = CHOSEN if chosen is None or index in chosen else OTHER
+        _draw_face(canvas, faces[index], scale, str(index + 1), color)
     return canvas
 
 
 def draw_mask(
     image: np.ndarray,
     mask: np.ndarray,
-    colours: Sequence[tuple[int, int, int]],
+    colors: Sequence[tuple[int, int, int]],
     *,
     opacity: float = 0.5,
     shown: Collection[int] | None = None,
@@ -71,7 +71,7 @@ def draw_mask(
     Args:
         image: RGB uint8, shape `(H, W, 3)`.
         mask: Class ids, uint8, shape `(H, W)`.
-        colours: R, G and B of each class, 0 to 255, by class id.
+        colors: R, G and B of each class, 0 to 255, by class id.
         opacity: How much the colours hide, from 0 to 1.
         shown: Ids of the classes to draw; all but 0, the background, by default.
         outlines: Whether each shown class has an opaque line along its inner edge: small parts stay visible under any
@@ -92,37 +92,37 @@ def draw_mask(
         )
     if not 0 <= opacity <= 1:
         raise ValueError(f"opacity must lie between 0 and 1. Received: opacity={opacity}.")
-    shown = range(1, len(colours)) if shown is None else shown
-    if max(int(mask.max(initial=0)), *shown, 0) >= len(colours) or min(shown, default=0) < 0:
+    shown = range(1, len(colors)) if shown is None else shown
+    if max(int(mask.max(initial=0)), *shown, 0) >= len(colors) or min(shown, default=0) < 0:
         raise ValueError(
-            f"Every class needs a colour. Received: {len(colours)} colours, ids up to {mask.max(initial=0)}, "
+            f"Every class needs a colour. Received: {len(colors)} colours, ids up to {mask.max(initial=0)}, "
             f"shown={list(shown)}."
         )
     tints = np.zeros((256, 3), dtype=np.uint8)
-    tints[: len(colours)] = colours
+    tints[: len(colors)] = colors
     drawn = np.isin(np.arange(256), list(shown))
     line = max(1, round(max(mask.shape) / 700))
     result = np.empty_like(image, order="C")
     # A strip at a time, because all of it at once would take several times the memory of a large photo.
     for top in range(0, len(mask), 256):
         strip = slice(top, top + 256)
-        coloured = cv2.addWeighted(image[strip], 1 - opacity, tints[mask[strip]], opacity, 0)
-        result[strip] = np.where(drawn[mask[strip]][..., None], coloured, image[strip])
+        colored = cv2.addWeighted(image[strip], 1 - opacity, tints[mask[strip]], opacity, 0)
+        result[strip] = np.where(drawn[mask[strip]][..., None], colored, image[strip])
         if outlines:
             edges = _edges(mask, strip, line) & drawn[mask[strip]]
             result[strip][edges] = tints[mask[strip]][edges]
     return result
 
 
-def mask_png(mask: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> bytes:
+def mask_png(mask: np.ndarray, colors: Sequence[tuple[int, int, int]]) -> bytes:
     """Encodes a mask as a PNG file whose values are the class ids, with a palette that shows their colours.
 
     Args:
         mask: Class ids uint8, shape `(H, W)`.
-        colours: R, G and B of each class, 0 to 255.
+        colors: R, G and B of each class, 0 to 255.
     """
     picture, file = Image.fromarray(mask), io.BytesIO()
-    picture.putpalette([value for colour in colours for value in colour])
+    picture.putpalette([value for color in colors for value in color])
     picture.save(file, "PNG")
     return file.getvalue()
 
@@ -135,23 +135,21 @@ def _edges(mask: np.ndarray, rows: slice, line: int) -> np.ndarray:
     return (cv2.dilate(near, kernel) != cv2.erode(near, kernel))[above:][: rows.stop - rows.start]
 
 
-def _draw_face(canvas: np.ndarray, face: Face, scale: float, number: str, colour: tuple[int, int, int]) -> None:
+def _draw_face(canvas: np.ndarray, face: Face, scale: float, number: str, color: tuple[int, int, int]) -> None:
     """Draws one face onto `canvas`, whose pixels are `scale` times those of the face's photo."""
     line = max(1, round(max(canvas.shape[:2]) / 300))
     x, y, width, height = (float(value) * scale for value in face.box)
     corners = (round(x), round(y)), (round(x + width), round(y + height))
-    for thickness, tint in ((line + 2, _INK), (line, colour)):  # the dark edge keeps the box visible on light skin
+    for thickness, tint in ((line + 2, _INK), (line, color)):  # the dark edge keeps the box visible on light skin
         cv2.rectangle(canvas, *corners, tint, thickness, cv2.LINE_AA)
     for point in np.asarray(face.landmarks, dtype=float) * scale:
         centre = tuple(int(value) for value in np.rint(point))
         cv2.circle(canvas, centre, line + 2, _INK, -1, cv2.LINE_AA)
-        cv2.circle(canvas, centre, line + 1, colour, -1, cv2.LINE_AA)
-    _draw_tag(canvas, corners[0], number, colour, line)
+        cv2.circle(canvas, centre, line + 1, color, -1, cv2.LINE_AA)
+    _draw_tag(canvas, corners[0], number, color, line)
 
 
-def _draw_tag(
-    canvas: np.ndarray, corner: tuple[int, int], number: str, colour: tuple[int, int, int], line: int
-) -> None:
+def _draw_tag(canvas: np.ndarray, corner: tuple[int, int], number: str, color: tuple[int, int, int], line: int) -> None:
     """Draws a filled tag with `number` on top of the box's upper left corner, moved inside the picture where needed."""
     font_scale = max(0.4, max(canvas.shape[:2]) / 1200)
     thickness = max(1, round(2 * font_scale))
@@ -160,6 +158,6 @@ def _draw_tag(
     tag_width, tag_height = width + 2 * pad, height + 2 * pad
     left = min(max(corner[0] - line, 0), max(canvas.shape[1] - tag_width, 0))
     top = min(max(corner[1] - tag_height, 0), max(canvas.shape[0] - tag_height, 0))
-    cv2.rectangle(canvas, (left, top), (left + tag_width, top + tag_height), colour, -1)
+    cv2.rectangle(canvas, (left, top), (left + tag_width, top + tag_height), color, -1)
     origin = (left + pad, top + pad + height)
     cv2.putText(canvas, number, origin, cv2.FONT_HERSHEY_SIMPLEX, font_scale, _INK, thickness, cv2.LINE_AA)

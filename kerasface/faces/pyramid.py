@@ -8,7 +8,7 @@ from kerasface.models.shipped import PNET_CELL
 PYRAMID_FACTOR = 0.709
 # Canvases are padded to multiples of this many pixels: fewer shapes against wasted area.
 GRID = 32
-GREY = 128  # zero after preprocessing
+GRAY = 128  # zero after preprocessing
 
 Place = tuple[int, int, int, int]  # x, y, width and height of a level on its canvas
 
@@ -72,7 +72,7 @@ def packed(levels: list[np.ndarray]) -> tuple[np.ndarray, list[Place]]:
         column[1] += rows + rows % 2
     height = levels[0].shape[0] if levels else 1
     sides = [-(-max(extent, 1) // GRID) * GRID for extent in (height, width)]
-    canvas = np.full((*sides, 3), GREY, dtype=np.uint8)
+    canvas = np.full((*sides, 3), GRAY, dtype=np.uint8)
     for level, (x, y, cols, rows) in zip(levels, places, strict=True):
         canvas[y : y + rows, x : x + cols] = level
     return canvas, places

@@ -12,7 +12,7 @@ from kerasface.arrays import check_image
 
 BACKGROUND = 0  # its class id in every model
 # Of what lies beyond a photo. Border pixels that went on would look like a background that touches hair and skin.
-GREY = 128
+GRAY = 128
 
 Square = tuple[int, int, int]  # x and y of the upper left corner, side; it may leave the photo
 Region = tuple[int, int, int, int]  # x, y, width, height; inside the photo
@@ -79,8 +79,8 @@ def cut_square(image: np.ndarray, square: Square, size: int) -> np.ndarray:
     grid = cv2.warpAffine(part, to_part, (size * finer,) * 2, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     crop = grid if finer == 1 else cv2.resize(grid, (size, size), interpolation=cv2.INTER_AREA)
     centres = (np.arange(size) + 0.5) * side / size
-    crop[:, (x + centres < 0) | (x + centres >= image.shape[1])] = GREY
-    crop[(y + centres < 0) | (y + centres >= image.shape[0])] = GREY
+    crop[:, (x + centres < 0) | (x + centres >= image.shape[1])] = GRAY
+    crop[(y + centres < 0) | (y + centres >= image.shape[0])] = GRAY
     return crop
 
 

@@ -9,7 +9,7 @@ import math
 import cv2
 import numpy as np
 
-from kerasface.faces.pyramid import GREY
+from kerasface.faces.pyramid import GRAY
 
 
 def cut_all(photos, windows, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -57,7 +57,7 @@ def cut(halvings: list[np.ndarray], square: np.ndarray, size: int) -> np.ndarray
     )
     part = halvings[level][y:y_end, x:x_end]
     if not part.size:
-        return np.full((size, size, 3), GREY, dtype=np.uint8)
+        return np.full((size, size, 3), GRAY, dtype=np.uint8)
     # Pixel u of the patch has its centre at left + (u + 0.5) * step; pixel centres lie at halves.
     to_part = np.array(
         [
@@ -66,7 +66,7 @@ def cut(halvings: list[np.ndarray], square: np.ndarray, size: int) -> np.ndarray
         ]
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(part, to_part, (size, size), flags=flags, borderValue=(GREY,) * 3)
+    return cv2.warpAffine(part, to_part, (size, size), flags=flags, borderValue=(GRAY,) * 3)
 
 
 def corrected(squares: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -47,8 +47,8 @@ def pull_bars(gradient: Sequence[float], names: Sequence[str]) -> go.Figure:
         ValueError: If the numbers of values differ.
     """
     _check_same_length(names, gradient)
-    colours = [ACCEPT if value < 0 else REJECT for value in gradient]
-    figure = go.Figure(go.Bar(y=list(gradient), marker={"color": colours, "cornerradius": 4}))
+    colors = [ACCEPT if value < 0 else REJECT for value in gradient]
+    figure = go.Figure(go.Bar(y=list(gradient), marker={"color": colors, "cornerradius": 4}))
     most = max(*(abs(value) for value in gradient), _LEAST_PULL)
     figure.update_yaxes(range=[-1.1 * most, 1.1 * most], gridcolor=TRACK, zeroline=True, zerolinecolor=QUIET)
     return _class_axis(figure, names, [f"{value:+.4f}" for value in gradient])
@@ -148,14 +148,14 @@ def live_curves(history: Sequence[dict], rates: Sequence[tuple[int, float]]) -> 
     steps = [record["step"] for record in history]
     figure = go.Figure()
     mode = "lines+markers" if len(history) <= 30 else "lines"  # one measurement alone has no line
-    for key, name, colour, axis, shown in (
+    for key, name, color, axis, shown in (
         ("loss", "training", QUIET, "y", True),
         ("val_loss", "held out", ACCEPT, "y", True),
         ("accuracy", "training", QUIET, "y2", False),
         ("val_accuracy", "held out", ACCEPT, "y2", False),
     ):
         line = go.Scatter(x=steps, y=[record[key] for record in history], name=name, legendgroup=name, mode=mode)
-        figure.add_trace(line.update(line={"color": colour}, yaxis=axis, showlegend=shown))
+        figure.add_trace(line.update(line={"color": color}, yaxis=axis, showlegend=shown))
     end = max(steps[-1], 10)
     written = math.inf
     for step, rate in reversed(rates[1:]):

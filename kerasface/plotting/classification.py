@@ -17,7 +17,7 @@ _MAX_COUNTED = 20  # classes whose numbers have room in a heatmap, and whose nam
 def reliability_diagram(before: Calibration, after: Calibration) -> go.Figure:
     """Draws accuracy against confidence, without and with temperature scaling; on the diagonal both agree."""
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], name="ideal", mode="lines", line={"color": QUIET, "dash": "dot"}))
-    for result, name, colour in ((before, "as trained", REJECT), (after, "temperature scaled", ACCEPT)):
+    for result, name, color in ((before, "as trained", REJECT), (after, "temperature scaled", ACCEPT)):
         figure.add_trace(
             go.Scatter(
                 x=[part.confidence for part in result.bins],
@@ -26,7 +26,7 @@ def reliability_diagram(before: Calibration, after: Calibration) -> go.Figure:
                 name=f"{name}: ECE {result.ece:.1%}",
                 mode="lines+markers",
                 marker={"size": [6 + 3 * np.log10(part.count) for part in result.bins]},
-                line={"color": colour},
+                line={"color": color},
             )
         )
     figure.update_xaxes(title="confidence", range=[0, 1.02], tickformat=".0%")
@@ -45,8 +45,8 @@ def confusion_heatmap(matrix: np.ndarray, labels: Sequence[str]) -> go.Figure:
     """
     names = [literal(as_name(label)) for label in labels]
     hover = "%{y} taken for %{x}: %{z}<extra></extra>"
-    colours = [[0, "rgba(42, 157, 143, 0.06)"], [1, "rgba(42, 157, 143, 0.9)"]]
-    figure = go.Figure(go.Heatmap(z=matrix, x=names, y=names, colorscale=colours, hovertemplate=hover, showscale=False))
+    colors = [[0, "rgba(42, 157, 143, 0.06)"], [1, "rgba(42, 157, 143, 0.9)"]]
+    figure = go.Figure(go.Heatmap(z=matrix, x=names, y=names, colorscale=colors, hovertemplate=hover, showscale=False))
     roomy = len(names) <= _MAX_COUNTED
     if roomy:
         figure.update_traces(text=[[count or "" for count in row] for row in np.asarray(matrix).tolist()])
@@ -79,7 +79,7 @@ def open_set_curve(curve: OpenSetCurve, chosen: OpenSet, *, of_faces: bool = Tru
     some = part.false_accept[part.false_accept > 0]
     left = float(min(some.min(), chosen.unknown_accepted_high)) / 2
     figure = go.Figure()
-    for values, name, colour in (
+    for values, name, color in (
         (part.known_accepted, "known, accepted", QUIET),
         (part.known_correct, "known, under their own name", ACCEPT),
     ):
@@ -90,7 +90,7 @@ def open_set_curve(curve: OpenSetCurve, chosen: OpenSet, *, of_faces: bool = Tru
                 customdata=np.stack([part.false_accept, part.threshold], axis=1),
                 name=name,
                 mode="lines",
-                line={"color": colour, "shape": "hv"},
+                line={"color": color, "shape": "hv"},
                 hovertemplate="%{y:.1%} of the known with %{customdata[0]:.2%} of the "
                 f"{others}"
                 "<br>from a score of %{customdata[1]:.3f}<extra></extra>",

@@ -33,7 +33,7 @@ def compared_det_curves(
     lower = _least([part.fnmr for part in parts.values()])
     figure = go.Figure()
     scores = score_names or ["score"] * len(parts)
-    for (name, part), (colour, dash), score in zip(parts.items(), _LINES, scores, strict=False):
+    for (name, part), (color, dash), score in zip(parts.items(), _LINES, scores, strict=False):
         figure.add_trace(
             go.Scatter(
                 x=np.maximum(part.fmr, left),
@@ -41,7 +41,7 @@ def compared_det_curves(
                 customdata=np.stack([part.fmr, part.fnmr, part.thresholds], axis=1),
                 mode="lines",
                 name=html.escape(name),
-                line={"color": colour, "dash": dash},
+                line={"color": color, "dash": dash},
                 hovertemplate="%{customdata[1]:.2%} of one person refused<br>%{customdata[0]:.2%} of different people "
                 f"accepted<br>from a {score} of %{{customdata[2]:.3f}}<extra>{html.escape(name)}</extra>",
             )

@@ -32,10 +32,10 @@ def layer_costs(layers: Sequence[dict]) -> go.Figure:
     places = list(range(1, len(layers) + 1))  # names may be numbers, or equal once they are cut
     names = [f"{html.escape(layer['name'])}<br>{html.escape(layer['kind'])}" for layer in layers]
     figure = go.Figure()
-    for row, (key, title, factor, ticks, hover, colour) in enumerate(_PANELS):
+    for row, (key, title, factor, ticks, hover, color) in enumerate(_PANELS):
         axis = "" if row == 0 else str(row + 1)
         values = [None if layer[key] is None else factor * layer[key] for layer in layers]
-        bars = go.Bar(x=places, y=values, customdata=names, marker={"color": colour, "line": {"width": 0}}, name=title)
+        bars = go.Bar(x=places, y=values, customdata=names, marker={"color": color, "line": {"width": 0}}, name=title)
         bars.hovertemplate = f"%{{x}}. %{{customdata}}<br>{hover}<extra></extra>"
         figure.add_trace(bars.update(yaxis=f"y{axis}"))
         top = 1 - row / len(_PANELS)

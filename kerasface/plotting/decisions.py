@@ -32,8 +32,8 @@ def score_scale(score: float, threshold: float) -> go.Figure:
     room = max(1.0, abs(threshold))
     low, high = min(0.0, score - 0.25 * room, threshold - room), max(threshold + room, score + 0.25 * room)
     figure = go.Figure()
-    for start, end, colour in ((low, threshold, REJECT), (threshold, high, ACCEPT)):
-        figure.add_shape(type="rect", x0=start, x1=end, y0=-0.22, y1=0.22, fillcolor=colour, opacity=0.35, line_width=0)
+    for start, end, color in ((low, threshold, REJECT), (threshold, high, ACCEPT)):
+        figure.add_shape(type="rect", x0=start, x1=end, y0=-0.22, y1=0.22, fillcolor=color, opacity=0.35, line_width=0)
     figure.add_shape(type="line", x0=threshold, x1=threshold, y0=-0.45, y1=0.45, line={"width": 2, "color": "#7c8a87"})
     marker = {"size": 20, "color": ACCEPT if score >= threshold else REJECT, "line": {"width": 3, "color": "white"}}
     figure.add_trace(
@@ -82,12 +82,12 @@ def top_bars(top: Sequence[tuple[str, float]], *, decided: bool = True) -> go.Fi
     labels = [literal(label) for label in shortened]
     probabilities = [probability for _, probability in top]
     rows = list(range(len(top)))
-    colours = [BAR if decided else QUIET] + [QUIET] * (len(top) - 1)
+    colors = [BAR if decided else QUIET] + [QUIET] * (len(top) - 1)
     bar = {"y": rows, "orientation": "h", "width": 0.28, "hoverinfo": "skip"}
     figure = go.Figure(
         [
             go.Bar(x=[1.0] * len(top), marker={"color": TRACK, "cornerradius": 4}, **bar),
-            go.Bar(x=probabilities, marker={"color": colours, "cornerradius": 4}, **bar),
+            go.Bar(x=probabilities, marker={"color": colors, "cornerradius": 4}, **bar),
         ]
     )
     above = {"y": 0, "yshift": 6, "yanchor": "bottom", "showarrow": False}

@@ -53,21 +53,21 @@ def draw_face(traits: np.ndarray, blur: float = 0.0) -> np.ndarray:
     return cv2.GaussianBlur(picture, (0, 0), blur) if blur > 0 else picture
 
 
-def _mixed(colours: np.ndarray, position: float) -> np.ndarray:
+def _mixed(colors: np.ndarray, position: float) -> np.ndarray:
     """The colour at a position in [-1, 1] along a row of colours."""
-    along = (position + 1) / 2 * (len(colours) - 1)
-    return np.array([np.interp(along, np.arange(len(colours)), channel) for channel in colours.T])
+    along = (position + 1) / 2 * (len(colors) - 1)
+    return np.array([np.interp(along, np.arange(len(colors)), channel) for channel in colors.T])
 
 
-def _oval(picture: np.ndarray, centre, half_axes, colour) -> None:
+def _oval(picture: np.ndarray, centre, half_axes, color) -> None:
     axes = tuple(max(1, round(_DETAIL * value)) for value in half_axes)
-    cv2.ellipse(picture, _place(centre), axes, 0, 0, 360, [float(value) for value in colour], -1, cv2.LINE_AA)
+    cv2.ellipse(picture, _place(centre), axes, 0, 0, 360, [float(value) for value in color], -1, cv2.LINE_AA)
 
 
-def _line(picture: np.ndarray, points, colour, thickness: int) -> None:
+def _line(picture: np.ndarray, points, color, thickness: int) -> None:
     corners = np.array([_place(point) for point in points], dtype=np.int32)
-    colour = [float(value) for value in colour]
-    cv2.polylines(picture, [corners], isClosed=False, color=colour, thickness=thickness * _DETAIL, lineType=cv2.LINE_AA)
+    color = [float(value) for value in color]
+    cv2.polylines(picture, [corners], isClosed=False, color=color, thickness=thickness * _DETAIL, lineType=cv2.LINE_AA)
 
 
 def _place(point) -> tuple[int, int]:

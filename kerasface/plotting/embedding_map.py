@@ -11,7 +11,7 @@ from kerasface.plotting.style import QUIET, REJECT, escaped
 _MOST_SVG = 5000  # points; more are drawn by WebGL
 # Six colours that colour-blind people tell apart (Okabe and Ito, "Color Universal Design", 2008) and that show on white
 # and on near-black, in three shapes.
-_COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7")
+_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7")
 _SHAPES = ("circle", "diamond", "square")
 _LONGEST_NAME = 28
 
@@ -65,7 +65,7 @@ def map_figure(
 def _groups(labels: Sequence[str]) -> list[tuple[np.ndarray, str, dict]]:
     """Rows, legend and marker: the grey ones first, so that they lie below."""
     counts = Counter(labels)
-    limit = len(_COLOURS) * len(_SHAPES)
+    limit = len(_COLORS) * len(_SHAPES)
     # Of names with one picture there is nothing to see: where not all can have a colour, they have none.
     named = [name for name, count in counts.most_common(limit) if count > 1 or len(counts) <= limit]
     rows = {name: [] for name in [None, *named]}
@@ -76,8 +76,8 @@ def _groups(labels: Sequence[str]) -> list[tuple[np.ndarray, str, dict]]:
         others = len(counts) - len(named)
         groups.append((np.array(rows[None]), f"{others:,} other name{'s' * (others != 1)}", {"color": QUIET}))
     for number, name in enumerate(named):
-        shape, colour = divmod(number, len(_COLOURS))
-        marker = {"color": _COLOURS[colour], "symbol": _SHAPES[shape]}
+        shape, color = divmod(number, len(_COLORS))
+        marker = {"color": _COLORS[color], "symbol": _SHAPES[shape]}
         groups.append((np.array(rows[name]), f"{_short(name)} ({counts[name]:,})", marker))
     return groups
 

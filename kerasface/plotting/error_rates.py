@@ -111,7 +111,7 @@ def score_histogram(
         raise ValueError("A histogram needs at least one pair. Received: scores of length 0.")
     edges = np.histogram_bin_edges(np.append(scores, threshold), num_bins)
     figure = go.Figure()
-    for kind, name, colour in ((~same, "different people", REJECT), (same, "one person", ACCEPT)):
+    for kind, name, color in ((~same, "different people", REJECT), (same, "one person", ACCEPT)):
         counts = np.histogram(scores[kind], edges)[0]
         figure.add_trace(
             go.Bar(
@@ -120,7 +120,7 @@ def score_histogram(
                 width=np.diff(edges),
                 customdata=np.stack([counts, edges[:-1], edges[1:]], axis=1),
                 name=f"{name}: {counts.sum():,} pairs",
-                marker={"color": colour, "line": {"width": 0}},
+                marker={"color": color, "line": {"width": 0}},
                 opacity=0.65,
                 hovertemplate="%{customdata[0]} pairs, %{y:.1%} of their kind"
                 f"<br>{score_name} %{{customdata[1]:.3f}} to %{{customdata[2]:.3f}}<extra></extra>",
@@ -239,18 +239,18 @@ def _curve(
 
 def _line(x: np.ndarray, y: np.ndarray, name: str, index: int, hover: str) -> go.Scatter:
     """One of several lines, each with its own colour and dashes."""
-    colours = (ACCEPT, REJECT, "#4a7fb5", "#8f6bb3")
+    colors = (ACCEPT, REJECT, "#4a7fb5", "#8f6bb3")
     return go.Scatter(
         x=np.asarray(x),
         y=np.asarray(y),
         mode="lines",
         name=html.escape(name),
-        line={"color": colours[index % len(colours)], "dash": _DASHES[index // len(colours) % len(_DASHES)]},
+        line={"color": colors[index % len(colors)], "dash": _DASHES[index // len(colors) % len(_DASHES)]},
         hovertemplate=f"{hover}<extra>{html.escape(name)}</extra>",
     )
 
 
-def _rates(names: Sequence[str], rates: Sequence[CountedRate | None], title: str, colour: str, axis: str) -> go.Scatter:
+def _rates(names: Sequence[str], rates: Sequence[CountedRate | None], title: str, color: str, axis: str) -> go.Scatter:
     """One point with its interval for every slice that has pairs of this kind."""
     shown = [(name, rate) for name, rate in zip(names, rates, strict=True) if rate is not None]
     return go.Scatter(
@@ -262,7 +262,7 @@ def _rates(names: Sequence[str], rates: Sequence[CountedRate | None], title: str
         name=title,
         marker={
             "size": 9,
-            "color": colour,
+            "color": color,
             "symbol": ["circle-open" if rate.few else "circle" for _, rate in shown],
         },
         customdata=[[rate.num_errors, rate.num_pairs, rate.low, rate.high] for _, rate in shown],

@@ -7,7 +7,7 @@ from kerasface.plotting.style import BAR, QUIET, REJECT, TRACK
 
 MAX_PIXELS = 64  # of a side; more would be too narrow to be told apart
 _NAMES = ("pixel", "padding", "under the kernel", "left out")
-_COLOURS = ("rgba(128, 140, 138, 0.32)", TRACK, BAR, REJECT)
+_COLORS = ("rgba(128, 140, 138, 0.32)", TRACK, BAR, REJECT)
 _ROW = 15  # pixels of the screen
 _HIGHEST = 420
 
@@ -25,13 +25,13 @@ def places_figure(places: np.ndarray) -> go.Figure:
         raise ValueError(
             f"Places need shape (num_places, num_pixels), with 1 to {MAX_PIXELS} pixels. Received: {places.shape}."
         )
-    steps = len(_COLOURS)  # each code has a stretch of the scale to itself
-    scale = [(edge / steps, colour) for code, colour in enumerate(_COLOURS) for edge in (code, code + 1)]
+    steps = len(_COLORS)  # each code has a stretch of the scale to itself
+    scale = [(edge / steps, color) for code, color in enumerate(_COLORS) for edge in (code, code + 1)]
     figure = go.Figure(
         go.Heatmap(
             z=places,
             zmin=-0.5,
-            zmax=len(_COLOURS) - 0.5,
+            zmax=len(_COLORS) - 0.5,
             x=np.arange(1, places.shape[1] + 1),
             y=np.arange(1, len(places) + 1),
             text=np.array(_NAMES)[places],
@@ -43,7 +43,7 @@ def places_figure(places: np.ndarray) -> go.Figure:
         )
     )
     for code in np.unique(places):  # a heatmap has no legend of its own
-        marker = {"color": _COLOURS[code], "symbol": "square", "size": 12, "line": {"color": QUIET, "width": 1}}
+        marker = {"color": _COLORS[code], "symbol": "square", "size": 12, "line": {"color": QUIET, "width": 1}}
         figure.add_trace(go.Scatter(x=[None], y=[None], mode="markers", marker=marker, name=_NAMES[code]))
     figure.update_xaxes(title="pixel of the padded side", showgrid=False, zeroline=False)
     figure.update_yaxes(title="place", autorange="reversed", showgrid=False, zeroline=False, tickformat="d")

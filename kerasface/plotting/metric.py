@@ -9,7 +9,7 @@ from kerasface.plotting.style import ACCEPT, QUIET, REJECT
 from kerasface.plotting.training import lines_over_epochs
 
 _BINS = 80
-_COLOURS = (("genuine", ACCEPT), ("impostor", REJECT))
+_COLORS = (("genuine", ACCEPT), ("impostor", REJECT))
 
 
 def distance_histograms(distances: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> go.Figure:
@@ -33,7 +33,7 @@ def distance_histograms(distances: Sequence[tuple[str, np.ndarray, np.ndarray]])
         top = 1 - row / rows
         bottom = top - 0.72 / rows
         edges = np.linspace(0, max(float(values.max()) for values in kinds), _BINS + 1)
-        for values, (kind, colour) in zip(kinds, _COLOURS, strict=True):
+        for values, (kind, color) in zip(kinds, _COLORS, strict=True):
             share = np.histogram(values, edges)[0] / len(values)
             figure.add_trace(
                 go.Bar(
@@ -43,7 +43,7 @@ def distance_histograms(distances: Sequence[tuple[str, np.ndarray, np.ndarray]])
                     name=f"{kind} pairs",
                     legendgroup=kind,
                     showlegend=row == 0,
-                    marker={"color": colour, "opacity": 0.65, "line": {"width": 0}},
+                    marker={"color": color, "opacity": 0.65, "line": {"width": 0}},
                     xaxis=f"x{suffix}",
                     yaxis=f"y{suffix}",
                     hovertemplate="distance %{x:.3f}: %{y:.1%}<extra></extra>",

@@ -13,7 +13,7 @@ from kerasface.plotting.style import MAX_NAMED, QUIET, TRACK, short
 from kerasface.plotting.training import training_curves
 from kerasface.terminal.words import share
 
-Colour = tuple[int, int, int]  # RGB, 0 to 255
+Color = tuple[int, int, int]  # RGB, 0 to 255
 
 _LONGEST_SIDE = 1000  # pixels of a picture that is shown
 _HOVER_CELLS = 240  # along its longer side; each carries the name of its class
@@ -22,42 +22,42 @@ _EDGE = {"width": 1, "color": QUIET}  # keeps white bars visible on white, and d
 _ROW = 34  # pixels
 
 
-def iou_bars(result: SegmentationResult, colours: Sequence[Colour]) -> go.Figure:
+def iou_bars(result: SegmentationResult, colors: Sequence[Color]) -> go.Figure:
     """Draws IoU and F1 of each class as bars in its colour: IoU solid, and F1, which is never smaller, pale behind it.
 
     Args:
         result: What was measured.
-        colours: RGB of each class, in the order of `result.classes`.
+        colors: RGB of each class, in the order of `result.classes`.
 
     Raises:
         ValueError: If the number of colours is another.
     """
-    _check_colours(result.classes, colours)
+    _check_colors(result.classes, colors)
     names = result.classes
     figure = go.Figure()
     for values, kind, opacity in ((result.f1, "F1", 0.35), (result.iou, "IoU", 1.0)):
         hover = f"%{{customdata}}: {kind} %{{x:.1%}}<extra></extra>"
-        marker = {"color": [_css(colour) for colour in colours], "opacity": opacity, "line": _EDGE}
+        marker = {"color": [_css(color) for color in colors], "opacity": opacity, "line": _EDGE}
         figure.add_trace(_bars([values[name] for name in names], names, marker, hover))
     notes = [f"<b>{share(result.iou[name])}</b>, F1 {share(result.f1[name])}" for name in names]
     figure = _as_rows(figure, names, notes, room=130).update_xaxes(title="IoU, and F1 paler behind it")
     return figure.update_layout(barmode="overlay", height=figure.layout.height + 20, margin_b=50)
 
 
-def area_bars(areas: Mapping[str, float], colours: Mapping[str, Colour]) -> go.Figure:
+def area_bars(areas: Mapping[str, float], colors: Mapping[str, Color]) -> go.Figure:
     """Draws the share of each class of one face or picture, in the order given.
 
     Args:
         areas: Class to its share, a fraction.
-        colours: Class to its RGB; those of other classes do no harm.
+        colors: Class to its RGB; those of other classes do no harm.
 
     Raises:
         ValueError: If a class has no colour.
     """
-    if missing := [name for name in areas if name not in colours]:
+    if missing := [name for name in areas if name not in colors]:
         raise ValueError(f"Every class needs a colour. Received: none for {missing}. Add them to `colours`.")
     names = list(areas)
-    marker = {"color": [_css(colours[name]) for name in names], "line": _EDGE}
+    marker = {"color": [_css(colors[name]) for name in names], "line": _EDGE}
     figure = go.Figure(_bars(list(areas.values()), names, marker, "%{customdata}: %{x:.1%}<extra></extra>"))
     figure = _as_rows(figure, names, [share(areas[name]) for name in names], room=60)
     # The largest takes the whole width, or small classes would have no length to compare.
@@ -91,7 +91,7 @@ def confusion_heatmap(result: SegmentationResult) -> go.Figure:
 
 
 def mask_figure(
-    image: np.ndarray, mask: np.ndarray, classes: Sequence[str], colours: Sequence[Colour], *, opacity: float = 0.5
+    image: np.ndarray, mask: np.ndarray, classes: Sequence[str], colors: Sequence[Color], *, opacity: float = 0.5
 ) -> go.Figure:
     """Draws a picture under its mask and names the class and the pixel under the pointer.
 
@@ -102,14 +102,14 @@ def mask_figure(
         image: RGB uint8, `(height, width, 3)`.
         mask: Class ids, integers, `(height, width)`.
         classes: Names of the classes, by class id.
-        colours: RGB of each class.
+        colors: RGB of each class.
         opacity: How much the colours hide, from 0 to 1. With 0 the picture stays as it is, such as one drawn before.
 
     Raises:
         ValueError: If the shapes differ, an id has no name, the number of colours is another, or the opacity is outside
             its range.
     """
-    _check_colours(classes, colours)
+    _check_colors(classes, colors)
     _check_overlay(image, mask, len(classes), opacity)
     height, width = mask.shape
     cells = _sampled(mask, _HOVER_CELLS)
@@ -119,7 +119,7 @@ def mask_figure(
     figure = go.Figure(go.Heatmap(z=cells.astype(np.uint8), text=named, opacity=0, showscale=False))
     figure.update_traces(x0=across / 2 - 0.5, dx=across, y0=down / 2 - 0.5, dy=down)
     figure.update_traces(hovertemplate="<b>%{text}</b><br>x %{x:.0f}, y %{y:.0f}<extra></extra>")
-    overlay = data_url(_overlay(image, mask, colours, opacity))
+    overlay = data_url(_overlay(image, mask, colors, opacity))
     place = {"xref": "x", "yref": "y", "x": -0.5, "y": -0.5, "sizex": width, "sizey": height}
     figure.add_layout_image(source=overlay, sizing="stretch", layer="below", **place)
     figure.update_xaxes(visible=False, range=[-0.5, width - 0.5], constrain="domain")
@@ -172,13 +172,13 @@ def _as_rows(figure: go.Figure, names: Sequence[str], notes: Sequence[str], *, r
     return figure.update_layout(height=50 + _ROW * len(names), bargap=0.3, margin=margin, showlegend=False)
 
 
-def _overlay(image: np.ndarray, mask: np.ndarray, colours: Sequence[Colour], opacity: float) -> np.ndarray:
+def _overlay(image: np.ndarray, mask: np.ndarray, colors: Sequence[Color], opacity: float) -> np.ndarray:
     """The picture with every class but the background in its colour, as large as it is shown."""
     ids = _sampled(mask, _LONGEST_SIDE)
     rows, cols = ids.shape
     small = cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA) if ids.shape != mask.shape else image
     alpha = (opacity * (ids > 0)).astype(np.float32)[..., None]
-    return np.rint(small * (1 - alpha) + alpha * np.asarray(colours, dtype=np.float32)[ids]).astype(np.uint8)
+    return np.rint(small * (1 - alpha) + alpha * np.asarray(colors, dtype=np.float32)[ids]).astype(np.uint8)
 
 
 def _sampled(mask: np.ndarray, longest_side: int) -> np.ndarray:
@@ -206,12 +206,12 @@ def _check_overlay(image: np.ndarray, mask: np.ndarray, num_classes: int, opacit
         raise ValueError(f"The opacity must lie in [0, 1]. Received: opacity={opacity}.")
 
 
-def _css(colour: Colour) -> str:
-    return "rgb({}, {}, {})".format(*(int(value) for value in colour))
+def _css(color: Color) -> str:
+    return "rgb({}, {}, {})".format(*(int(value) for value in color))
 
 
-def _check_colours(classes: Sequence[str], colours: Sequence[Colour]) -> None:
-    if len(classes) != len(colours):
+def _check_colors(classes: Sequence[str], colors: Sequence[Color]) -> None:
+    if len(classes) != len(colors):
         raise ValueError(
-            f"Every class needs a colour. Received: {len(classes)} classes, {len(colours)} colours. Give one of each."
+            f"Every class needs a colour. Received: {len(classes)} classes, {len(colors)} colours. Give one of each."
         )

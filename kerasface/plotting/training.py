@@ -118,8 +118,8 @@ def class_balance(balance: Sequence[dict]) -> go.Figure:
     figure = go.Figure()
     if len(ordered) <= MAX_NAMED:
         names = [literal(as_name(row["name"])) for row in ordered]
-        for key, title, colour in (("num_train", "training", BAR), ("num_validation", "held out", QUIET)):
-            figure.add_trace(go.Bar(x=names, y=[row[key] for row in ordered], name=title, marker={"color": colour}))
+        for key, title, color in (("num_train", "training", BAR), ("num_validation", "held out", QUIET)):
+            figure.add_trace(go.Bar(x=names, y=[row[key] for row in ordered], name=title, marker={"color": color}))
         figure.update_xaxes(tickvals=names, ticktext=[short(as_name(row["name"])) for row in ordered], type="category")
         figure.update_yaxes(title="images")
     else:

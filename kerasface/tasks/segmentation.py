@@ -9,7 +9,7 @@ import numpy as np
 from kerasface.arrays import check_image
 from kerasface.faces.alignment import FACE_RESNET_CROP, align
 from kerasface.faces.detection import Face, FaceDetector
-from kerasface.faces.regions import BACKGROUND, GREY, Region, class_ids, compose, cut_square, inside, square_around
+from kerasface.faces.regions import BACKGROUND, GRAY, Region, class_ids, compose, cut_square, inside, square_around
 from kerasface.faces.turns import turned
 from kerasface.models.runtime import compile_network
 from kerasface.runs.store import Run, RunError
@@ -61,13 +61,13 @@ class Segmentation:
         mask: Class ids, uint8, of the photo's own height and width.
         faces: The faces it is composed of, largest first; empty if the picture was segmented as a whole.
         classes: Names of the classes, by class id.
-        colours: R, G and B of each class, 0 to 255.
+        colors: R, G and B of each class, 0 to 255.
     """
 
     mask: np.ndarray
     faces: tuple[SegmentedFace, ...]
     classes: tuple[str, ...]
-    colours: tuple[tuple[int, int, int], ...]
+    colors: tuple[tuple[int, int, int], ...]
 
     def areas(self) -> dict[str, float]:
         """Returns the share of each class in the photo's pixels; the shares sum to 1."""
@@ -77,8 +77,8 @@ class Segmentation:
     def to_dict(self) -> dict:
         """Returns the segmentation as JSON-ready values, without the mask."""
         classes = [
-            {"id": class_id, "name": name, "colour": list(colour)}
-            for class_id, (name, colour) in enumerate(zip(self.classes, self.colours, strict=True))
+            {"id": class_id, "name": name, "colour": list(color)}
+            for class_id, (name, color) in enumerate(zip(self.classes, self.colors, strict=True))
         ]
         return {"classes": classes, "areas": self.areas(), "faces": [face.to_dict() for face in self.faces]}
 
@@ -134,7 +134,7 @@ class Segmenter:
     Attributes:
         run: The run.
         classes: Names of the classes, by class id; the first one is the background.
-        colours: R, G and B of each class, 0 to 255.
+        colors: R, G and B of each class, 0 to 255.
 
     Raises:
         RunError: If the run is of another kind, or its card does not fit its model.
@@ -143,7 +143,7 @@ class Segmenter:
     def __init__(self, run: Run, detector: FaceDetector | None = None):
         self.run = run
         self.classes = _checked_classes(run)
-        self.colours = _checked_colours(run)
+        self.colors = _checked_colors(run)
         self._network = compile_network(run.source, max_batch=_BATCH)
         _check_maps(run, self._network.output_shapes)
         self.side = run.side(self._network.input_shape)
@@ -188,7 +188,7 @@ class Segmenter:
             [entry.face.box for entry in faces],
             image.shape[:2],
         )
-        return Segmentation(mask, tuple(faces), self.classes, self.colours)
+        return Segmentation(mask, tuple(faces), self.classes, self.colors)
 
     def segment_whole(self, image: np.ndarray) -> Segmentation:
         """Tells the class of every pixel of a picture as a whole; no face is looked for.
@@ -208,12 +208,12 @@ class Segmenter:
         rows, cols = max(1, round(scale * height)), max(1, round(scale * width))
         small = cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         top, left = (self.side - rows) // 2, (self.side - cols) // 2
-        square = np.full((self.side, self.side, 3), GREY, dtype=np.uint8)
+        square = np.full((self.side, self.side, 3), GRAY, dtype=np.uint8)
         square[top : top + rows, left : left + cols] = small
         (probabilities,) = self._probabilities(square[None])
         probabilities = probabilities[top : top + rows, left : left + cols]
         mask = class_ids(probabilities, (height, width), (0, 0, width, height))
-        return Segmentation(mask, (), self.classes, self.colours)
+        return Segmentation(mask, (), self.classes, self.colors)
 
     def _probabilities(self, images: np.ndarray) -> np.ndarray:
         """Runs the model: `(n, rows, cols, 3)` uint8 to `(n, rows, cols, num_classes)` float32."""
@@ -239,7 +239,7 @@ def _check_maps(run: Run, shapes: tuple[tuple[int | None, ...], ...]) -> None:
         )
 
 
-def _checked_colours(run: Run) -> tuple[tuple[int, int, int], ...]:
+def _checked_colors(run: Run) -> tuple[tuple[int, int, int], ...]:
     if run.card.colours:
         return run.card.colours
     raise RunError(

@@ -12,9 +12,9 @@ def face(x, y, width, height):
     return Face(box=(x, y, width, height), landmarks=landmarks.astype(np.float32), detection_score=0.9)
 
 
-def pixels_of(image, colour):
+def pixels_of(image, color):
     """Number of pixels that have exactly this colour."""
-    return int((image == np.array(colour, dtype=np.uint8)).all(axis=-1).sum())
+    return int((image == np.array(color, dtype=np.uint8)).all(axis=-1).sum())
 
 
 @pytest.mark.parametrize("side", [64, 250, 4000])
@@ -108,6 +108,6 @@ def test_outlines_do_not_show_where_the_work_was_divided():
     ],
 )
 def test_masks_that_cannot_be_drawn_are_refused(changes, message):
-    arguments = {"mask": np.zeros((5, 5), dtype=np.uint8), "colours": COLOURS} | changes
+    arguments = {"mask": np.zeros((5, 5), dtype=np.uint8), "colors": COLOURS} | changes
     with pytest.raises(ValueError, match=message):
         draw_mask(np.zeros((5, 5, 3), dtype=np.uint8), **arguments)

@@ -195,9 +195,9 @@ def test_palette_with_and_without_transparency():
     image = Image.new("P", (3, 1))
     image.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90])
     image.putdata([0, 1, 2])
-    colours = [[10, 20, 30], [40, 50, 60], [70, 80, 90]]
-    assert decode(encoded(image, "PNG"))[0].tolist() == colours
-    assert decode(encoded(image, "PNG", transparency=1))[0].tolist() == [colours[0], [255, 255, 255], colours[2]]
+    colors = [[10, 20, 30], [40, 50, 60], [70, 80, 90]]
+    assert decode(encoded(image, "PNG"))[0].tolist() == colors
+    assert decode(encoded(image, "PNG", transparency=1))[0].tolist() == [colors[0], [255, 255, 255], colors[2]]
     assert decode(encoded(image, "PNG", transparency=b"\xff\x00\xff"))[0].tolist()[1] == [255, 255, 255]
 
 

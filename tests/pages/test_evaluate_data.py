@@ -121,10 +121,10 @@ def test_a_metric_training_sees_the_crops_at_its_own_size(tmp_path, analyzer, po
             metrics={},
             history=[{"epoch": 1}],
         )
-    colours, other = list_models(str(tmp_path / "runs"))[-2:]
+    colors, other = list_models(str(tmp_path / "runs"))[-2:]
     people = People("one photo", [tmp_path / "1.png"], np.zeros(1, dtype=np.int64), ["Eileen"])
     Image.fromarray(portrait).save(people.paths[0])
-    (found,) = embed_people(people, [colours], nothing)
+    (found,) = embed_people(people, [colors], nothing)
     expected = portrait_crop.mean(axis=(0, 1))  # five pixels become one by their mean, so the mean stays
     np.testing.assert_allclose(found.embeddings[0], expected / np.linalg.norm(expected), atol=1e-3)
     assert (found.fingerprint, found.model) == ("colours", "colours")

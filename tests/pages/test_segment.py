@@ -19,7 +19,7 @@ from pages.parts.segment.drawing import numbered, overlay_png, resized
 from tests.conftest import settle
 
 CLASSES = ("background", "skin", "hair")
-COLOURS = ((0, 0, 0), (230, 159, 0), (86, 180, 233))
+COLORS = ((0, 0, 0), (230, 159, 0), (86, 180, 233))
 CONTEXT = 1.8
 ALL_SKIN = ["0.0 %", "100.0 %", "0.0 %"]  # of a picture of which every pixel is skin
 
@@ -33,7 +33,7 @@ def save_segmenter(root, name="face-parts", **changes):
     card = {
         "task": "segment",
         "labels": list(CLASSES),
-        "colours": [list(colour) for colour in COLOURS],
+        "colours": [list(color) for color in COLORS],
         "input": {"kind": "segment", "image_size": [32, 32], "values": "RGB, 0 to 255", "context": CONTEXT},
     }
     return runs.write_run(
@@ -137,7 +137,7 @@ def test_the_overlay_covers_what_the_model_found_and_no_more(open_page, portrait
     left, top, right, bottom = (round(value * 1000 / 512) for value in region_of(portrait_face))
     overlay = overlay_shown(page).astype(int)
     assert overlay.shape == (1000, 1000, 3)
-    assert abs(overlay[top + 10 : bottom - 10, left + 10 : right - 10] - COLOURS[1]).max() <= 6
+    assert abs(overlay[top + 10 : bottom - 10, left + 10 : right - 10] - COLORS[1]).max() <= 6
     beside = Image.fromarray(portrait).resize((1000, 1000), Image.Resampling.BICUBIC)
     difference = abs(overlay - np.asarray(beside).astype(int))
     difference[top - 10 : bottom + 10, left - 10 : right + 10] = 0
@@ -266,14 +266,14 @@ def test_missing_weights_of_the_detector_are_a_sentence(open_page, monkeypatch):
 def segmentation(mask, *boxes):
     nowhere = np.zeros((5, 2), dtype=np.float32)
     faces = [SegmentedFace(Face(box, nowhere, 0.9), (0, 0, 1, 1), np.zeros((1, 1), np.uint8), CLASSES) for box in boxes]
-    return Segmentation(mask, tuple(faces), CLASSES, COLOURS)
+    return Segmentation(mask, tuple(faces), CLASSES, COLORS)
 
 
 def test_the_mask_file_holds_the_ids_and_shows_their_colours():
     mask = np.array([[0, 1, 2], [2, 2, 1]], dtype=np.uint8)
-    read = Image.open(io.BytesIO(mask_png(mask, COLOURS)))
+    read = Image.open(io.BytesIO(mask_png(mask, COLORS)))
     np.testing.assert_array_equal(np.asarray(read), mask)
-    np.testing.assert_array_equal(np.asarray(read.convert("RGB")), np.array(COLOURS, np.uint8)[mask])
+    np.testing.assert_array_equal(np.asarray(read.convert("RGB")), np.array(COLORS, np.uint8)[mask])
 
 
 def test_the_overlay_file_has_the_size_of_the_photo():
@@ -281,7 +281,7 @@ def test_the_overlay_file_has_the_size_of_the_photo():
     image = np.full((1500, 1500, 3), 200, dtype=np.uint8)
     read = np.asarray(Image.open(io.BytesIO(overlay_png(image, segmentation(mask), 1.0, [2]))))
     expected = image.copy()
-    expected[:, 1000:] = COLOURS[2]
+    expected[:, 1000:] = COLORS[2]
     np.testing.assert_array_equal(read, expected)
 
 

@@ -18,9 +18,9 @@ def test_scale_shows_score_threshold_and_what_strangers_reach(score, threshold):
     assert high > max(score, threshold)
 
 
-@pytest.mark.parametrize(("score", "colour"), [(0.95, ACCEPT), (0.93, ACCEPT), (0.9299, REJECT)])
-def test_marker_has_the_colour_of_its_side_and_the_threshold_itself_is_accepted(score, colour):
-    assert score_scale(score, 0.93).data[0].marker.color == colour
+@pytest.mark.parametrize(("score", "color"), [(0.95, ACCEPT), (0.93, ACCEPT), (0.9299, REJECT)])
+def test_marker_has_the_colour_of_its_side_and_the_threshold_itself_is_accepted(score, color):
+    assert score_scale(score, 0.93).data[0].marker.color == color
 
 
 @pytest.mark.parametrize("wrong", [float("inf"), float("nan")])

@@ -18,10 +18,10 @@ def test_every_pixel_of_every_place_is_drawn_from_the_first_place_on_top():
 def test_the_colour_of_a_code_is_that_of_its_legend():
     """Of a scale from -0.5 to 3.5 each code has the quarter around it."""
     heatmap, *legend = places_figure(PLACES).data
-    colours = {trace.name: trace.marker.color for trace in legend}
+    colors = {trace.name: trace.marker.color for trace in legend}
     for code, name in ((0, "pixel"), (2, "under the kernel"), (3, "left out")):
         middle = (code - heatmap.zmin) / (heatmap.zmax - heatmap.zmin)
-        (below,) = [colour for edge, colour in heatmap.colorscale if edge == middle - 1 / 8 and colour == colours[name]]
+        (below,) = [color for edge, color in heatmap.colorscale if edge == middle - 1 / 8 and color == colors[name]]
         assert (middle + 1 / 8, below) in heatmap.colorscale
 
 

@@ -11,7 +11,7 @@ from kerasface.evaluation.segmentation import SegmentationCounts
 from kerasface.plotting import segmentation
 
 CLASSES = ("background", "<b>skin</b>", "hair")
-COLOURS = ((128, 128, 128), (255, 0, 0), (0, 0, 255))
+COLORS = ((128, 128, 128), (255, 0, 0), (0, 0, 255))
 HAIR = {"hair": (7, 8, 9)}
 
 
@@ -30,7 +30,7 @@ def decoded(source):
 
 
 def test_iou_bars_show_both_rates_in_the_colours(result):
-    figure = segmentation.iou_bars(result, COLOURS)
+    figure = segmentation.iou_bars(result, COLORS)
     f1, iou = figure.data
     assert list(iou.x) == [4 / 6, 2 / 4, None]
     assert list(f1.x) == [8 / 10, 4 / 6, None]
@@ -79,14 +79,14 @@ def test_a_picture_lies_under_the_colours_of_all_classes_but_the_background():
     image = np.full((40, 60, 3), 200, dtype=np.uint8)
     mask = np.zeros((40, 60), dtype=np.uint8)
     mask[:, 30:] = 1
-    figure = segmentation.mask_figure(image, mask, CLASSES, COLOURS)
+    figure = segmentation.mask_figure(image, mask, CLASSES, COLORS)
     (picture,) = figure.layout.images
     pixels = decoded(picture.source).astype(int)
     assert pixels.shape == image.shape
     assert np.abs(pixels[:, :24] - 200).max() <= 4  # as exact as a JPEG is, away from the edge
     assert np.abs(pixels[:, 36:] - [228, 100, 100]).max() <= 4
     assert (picture.x, picture.y, picture.sizex, picture.sizey) == (-0.5, -0.5, 60, 40)
-    plain = segmentation.mask_figure(image, mask, CLASSES, COLOURS, opacity=0).layout.images[0].source
+    plain = segmentation.mask_figure(image, mask, CLASSES, COLORS, opacity=0).layout.images[0].source
     assert np.abs(decoded(plain).astype(int) - 200).max() <= 2
 
 
@@ -95,7 +95,7 @@ def test_what_the_pointer_is_told_is_the_class_of_the_pixel_it_is_told(shape):
     """Every cell names the class at the pixel whose place stands beside it; cells cover the whole picture."""
     mask = np.random.default_rng(0).integers(0, 3, shape).astype(np.uint8)
     image = np.zeros((*shape, 3), dtype=np.uint8)
-    (cells,) = segmentation.mask_figure(image, mask, tuple("abc"), COLOURS).data
+    (cells,) = segmentation.mask_figure(image, mask, tuple("abc"), COLORS).data
     rows, cols = cells.z.shape
     assert (rows * cells.dy, cols * cells.dx) == pytest.approx(shape)
     # Halves round up, as in the figure: the pixel at 2.5 is 3.
@@ -107,7 +107,7 @@ def test_what_the_pointer_is_told_is_the_class_of_the_pixel_it_is_told(shape):
 
 def test_large_pictures_are_shown_smaller_and_make_no_large_figure(portrait):
     image = cv2.resize(portrait, (3000, 2000), interpolation=cv2.INTER_CUBIC)
-    figure = segmentation.mask_figure(image, np.ones((2000, 3000), dtype=np.uint8), CLASSES, COLOURS)
+    figure = segmentation.mask_figure(image, np.ones((2000, 3000), dtype=np.uint8), CLASSES, COLORS)
     assert decoded(figure.layout.images[0].source).shape == (667, 1000, 3)
     assert figure.layout.images[0].sizex == 3000
     assert len(figure.to_json()) < 3e6
@@ -119,19 +119,19 @@ def test_large_pictures_are_shown_smaller_and_make_no_large_figure(portrait):
         ({"mask": np.zeros((4, 5), dtype=np.uint8)}, r"Received: shapes \(4, 5\) and \(4, 6, 3\)"),
         ({"mask": np.full((4, 6), 3, dtype=np.uint8)}, r"integers in \[0, 3\). Received: uint8 from 3 to 3"),
         ({"mask": np.zeros((4, 6))}, "Received: float64"),
-        ({"colours": COLOURS[:2]}, "Received: 3 classes, 2 colours"),
+        ({"colors": COLORS[:2]}, "Received: 3 classes, 2 colours"),
         ({"opacity": 1.5}, "opacity=1.5"),
     ],
 )
 def test_what_does_not_fit_is_refused(changes, message):
     fitting = {"image": np.zeros((4, 6, 3), dtype=np.uint8), "mask": np.zeros((4, 6), dtype=np.uint8)}
     with pytest.raises(ValueError, match=message):
-        segmentation.mask_figure(**fitting | {"classes": CLASSES, "colours": COLOURS} | changes)
+        segmentation.mask_figure(**fitting | {"classes": CLASSES, "colors": COLORS} | changes)
 
 
 def test_bars_need_a_colour_for_every_class(result):
     with pytest.raises(ValueError, match="Received: 3 classes, 1 colours"):
-        segmentation.iou_bars(result, COLOURS[:1])
+        segmentation.iou_bars(result, COLORS[:1])
 
 
 def test_curves_have_the_mean_iou_where_it_was_measured():
@@ -149,7 +149,7 @@ def test_the_pointer_finds_the_class_in_a_browser(page, tmp_path):
     """The right half of a picture of 400 x 200 is hair."""
     mask = np.zeros((200, 400), dtype=np.uint8)
     mask[:, 200:] = 2
-    figure = segmentation.mask_figure(np.zeros((200, 400, 3), dtype=np.uint8), mask, CLASSES, COLOURS)
+    figure = segmentation.mask_figure(np.zeros((200, 400, 3), dtype=np.uint8), mask, CLASSES, COLORS)
     file = tmp_path / "figure.html"
     figure.write_html(file, include_plotlyjs=True)
     page.goto(file.as_uri())

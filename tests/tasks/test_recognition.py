@@ -60,8 +60,8 @@ def picture_run(model, labels, **card):
     return Run("pictures", ModelCard.from_dict(card), model)
 
 
-def plain_picture(*colour, height=20, width=30):
-    return np.full((height, width, 3), colour, dtype=np.uint8)
+def plain_picture(*color, height=20, width=30):
+    return np.full((height, width, 3), color, dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from kerasface.runs.store import Run, RunError
 from kerasface.tasks.segmentation import Segmentation, SegmentedFace, Segmenter, mask_in_crop, region_of
 
 CLASSES = ("background", "skin", "hair", "eyes")
-COLOURS = ((0, 0, 0), (230, 0, 0), (0, 230, 0), (0, 0, 230))  # as the photos are painted
+COLORS = ((0, 0, 0), (230, 0, 0), (0, 230, 0), (0, 0, 230))  # as the photos are painted
 SIDE = 64
 
 
@@ -34,7 +34,7 @@ def colour_model(side=None, num_classes=4):
 def colour_run(model=None, **changes):
     """A run of the colour model; `changes` replace entries of its card."""
     place = {"kind": "segment", "image_size": [SIDE, SIDE], "values": "RGB, 0 to 255", "context": 2.0}
-    card = {"task": "segment", "labels": list(CLASSES), "colours": [list(colour) for colour in COLOURS], "input": place}
+    card = {"task": "segment", "labels": list(CLASSES), "colours": [list(color) for color in COLORS], "input": place}
     return Run("colours", ModelCard.from_dict(card | changes), model or colour_model())
 
 
@@ -55,7 +55,7 @@ def face(x, y, width, height):
 
 def painted(ids):
     """The photo of a mask: each class in its colour."""
-    return np.array(COLOURS, dtype=np.uint8)[ids]
+    return np.array(COLORS, dtype=np.uint8)[ids]
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +243,7 @@ def test_the_mask_in_the_crop_shows_what_the_crop_shows():
     segmented = SegmentedFace(turned, (20, 10, 500, 500), ids[10:510, 20:520], CLASSES)
     found = mask_in_crop(segmented)
     crop = align(painted(ids), turned.landmarks, FACE_RESNET_TEMPLATE, (150, 150))
-    nearest = np.argmin(np.linalg.norm(crop[..., None, :] - np.array(COLOURS, dtype=float), axis=-1), axis=-1)
+    nearest = np.argmin(np.linalg.norm(crop[..., None, :] - np.array(COLORS, dtype=float), axis=-1), axis=-1)
     assert (found.shape, found.dtype) == ((150, 150), np.uint8)
     assert (found == nearest).mean() > 0.98  # mixed colours on the edges may look like a third one
     assert len(np.unique(found)) == 4
@@ -300,7 +300,7 @@ def test_other_arrays_are_refused(run, image):
 
 def test_the_record_names_its_classes(run):
     segmenter = Segmenter(run, FakeDetector())
-    assert (segmenter.classes, segmenter.colours) == (CLASSES, COLOURS)
+    assert (segmenter.classes, segmenter.colors) == (CLASSES, COLORS)
     found = segmenter.segment_whole(np.zeros((8, 8, 3), dtype=np.uint8))
     assert isinstance(found, Segmentation)
-    assert (found.classes, found.colours) == (CLASSES, COLOURS)
+    assert (found.classes, found.colors) == (CLASSES, COLORS)

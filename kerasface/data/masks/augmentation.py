@@ -15,7 +15,7 @@ import numpy as np
 
 # Class of a pixel outside the labelled picture: it is background if something is drawn there.
 OUTSIDE = 255
-GREY = 128  # of what lies outside a picture that is used as it is
+GRAY = 128  # of what lies outside a picture that is used as it is
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class MaskPolicy:
         shift: Largest shift, as a share of the side.
         stretch: Largest change of the aspect ratio, as a share of it.
         background: Probability that the background is exchanged.
-        colour: Strength of all changes of colour, light and sharpness; 1 is the strongest, 0 none.
+        color: Strength of all changes of colour, light and sharpness; 1 is the strongest, 0 none.
         parts: Probability with which skin and hair change colour, mouths open, and eyes get glasses, each on its own;
             only where classes have these names.
         gentle: Share of the pictures that are changed a third as much, so that plain ones are not forgotten.
@@ -39,7 +39,7 @@ class MaskPolicy:
     shift: float = 0.0
     stretch: float = 0.0
     background: float = 0.0
-    colour: float = 0.0
+    color: float = 0.0
     parts: float = 0.0
     gentle: float = 0.0
 
@@ -49,15 +49,15 @@ class MaskPolicy:
         changes = {
             name: getattr(self, name) * third for name in ("rotation", "shift", "stretch", "background", "parts")
         }
-        return MaskPolicy(zoom=self.zoom**third, colour=self.colour * third, **changes)
+        return MaskPolicy(zoom=self.zoom**third, color=self.color * third, **changes)
 
 
 POLICIES: dict[str, MaskPolicy] = {
     "none": MaskPolicy(),
-    "light": MaskPolicy(rotation=5, zoom=1.1, shift=0.05, colour=0.3),
-    "standard": MaskPolicy(rotation=15, zoom=1.3, shift=0.1, stretch=0.1, background=0.4, colour=0.6, parts=0.2),
+    "light": MaskPolicy(rotation=5, zoom=1.1, shift=0.05, color=0.3),
+    "standard": MaskPolicy(rotation=15, zoom=1.3, shift=0.1, stretch=0.1, background=0.4, color=0.6, parts=0.2),
     "strong": MaskPolicy(
-        rotation=30, zoom=1.8, shift=0.1, stretch=0.2, background=0.6, colour=1.0, parts=0.5, gentle=0.5
+        rotation=30, zoom=1.8, shift=0.1, stretch=0.2, background=0.6, color=1.0, parts=0.5, gentle=0.5
     ),
 }
 
@@ -109,11 +109,11 @@ def augment_masked(
     if policy.background and (generator.random() < policy.background):
         image = _onto(image, mask == 0, _background(changes, generator), generator)
     elif outside.any():
-        filled = np.float32(GREY) if generator.random() < 0.5 else _background(changes, generator)
+        filled = np.float32(GRAY) if generator.random() < 0.5 else _background(changes, generator)
         image = _onto(image, outside, filled, generator)
-    if policy.colour:
-        image = _recolour(image, policy.colour, generator)
-        image = _degrade(image, policy.colour, generator)
+    if policy.color:
+        image = _recolor(image, policy.color, generator)
+        image = _degrade(image, policy.color, generator)
     return image, mask
 
 
@@ -124,7 +124,7 @@ def fit_masked(image: np.ndarray, mask: np.ndarray, image_size: tuple[int, int])
         The picture, grey where its shape is another, and its mask, 255 there.
     """
     image, mask = _warped(image, mask, _fit_matrix(mask, image_size), image_size)
-    image[mask == OUTSIDE] = GREY
+    image[mask == OUTSIDE] = GRAY
     return image, mask
 
 
@@ -193,30 +193,30 @@ def _background(changes: MaskChanges, generator) -> np.ndarray:
 
 def _pattern(rows, cols, generator) -> np.ndarray:
     """A plain colour, a gradient, blotches, or overlapping shapes."""
-    colours = generator.integers(0, 256, (4, 3)).astype(np.float32)
+    colors = generator.integers(0, 256, (4, 3)).astype(np.float32)
     kind = generator.integers(4)
     if kind == 0:
-        picture = np.broadcast_to(colours[0], (rows, cols, 3))
+        picture = np.broadcast_to(colors[0], (rows, cols, 3))
     elif kind == 1:
-        corners = colours.reshape(2, 2, 3)
+        corners = colors.reshape(2, 2, 3)
         picture = cv2.resize(corners, (cols, rows), interpolation=cv2.INTER_LINEAR)
     elif kind == 2:
         cells = int(generator.integers(3, 24))
         small = generator.uniform(0, 255, (cells, cells, 3)).astype(np.float32)
         picture = cv2.resize(small, (cols, rows), interpolation=cv2.INTER_CUBIC).clip(0, 255)
     else:
-        picture = np.full((rows, cols, 3), colours[0], dtype=np.float32)
+        picture = np.full((rows, cols, 3), colors[0], dtype=np.float32)
         for _ in range(int(generator.integers(2, 10))):
-            colour = tuple(generator.uniform(0, 255, 3))
+            color = tuple(generator.uniform(0, 255, 3))
             ends = [tuple(int(value) for value in generator.integers(0, (cols, rows))) for _ in range(2)]
             if generator.random() < 0.5:
-                cv2.rectangle(picture, *ends, colour, -1)
+                cv2.rectangle(picture, *ends, color, -1)
             else:
-                cv2.line(picture, *ends, colour, int(generator.integers(2, 30)))
+                cv2.line(picture, *ends, color, int(generator.integers(2, 30)))
     return picture.astype(np.float32)
 
 
-def _recolour(image, strength: float, generator) -> np.ndarray:
+def _recolor(image, strength: float, generator) -> np.ndarray:
     """Exposure, contrast, white balance, saturation, light from one side, and now and then no colour at all."""
     pixels = image.astype(np.float32)
     rows, cols = image.shape[:2]

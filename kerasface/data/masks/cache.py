@@ -136,7 +136,7 @@ def _pair_keys(folders: MaskFolders) -> tuple[list[str], dict[int, str]]:
     image_keys, problems = content_keys(folders.images)
     mask_keys, mask_problems = content_keys(folders.masks)
     keys = [
-        hashlib.sha256(f"{image} {mask} {folders.colours}".encode()).hexdigest()
+        hashlib.sha256(f"{image} {mask} {folders.colors}".encode()).hexdigest()
         for image, mask in zip(image_keys, mask_keys, strict=True)
     ]
     return keys, mask_problems | problems
@@ -158,7 +158,7 @@ def _canvases(folders: MaskFolders, todo: list[int], side: int) -> Iterator[tupl
 def _read_pair(folders: MaskFolders, position: int, side: int) -> np.ndarray | str:
     try:
         image = decode(folders.images[position])
-        mask = read_mask(folders.masks[position], folders.classes, folders.colours)
+        mask = read_mask(folders.masks[position], folders.classes, folders.colors)
     except ImageError as error:
         return str(error)
     if mask.shape != image.shape[:2]:

@@ -17,10 +17,10 @@ from kerasface.images.decoding import EmptyImageError, ImageError, decode, is_le
 
 CLASSES_FILE = "classes.txt"
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 # Black, then the colours of Okabe and Ito ("Color Universal Design", 2008), which colour-blind people tell apart.
-_COLOURS: tuple[Colour, ...] = (
+_COLORS: tuple[Color, ...] = (
     (0, 0, 0),
     (230, 159, 0),
     (86, 180, 233),
@@ -46,7 +46,7 @@ class MaskFolders:
         images: The picture of each pair.
         masks: The mask of each pair.
         classes: Names of the classes, by class id.
-        colours: RGB colour of each class, 0 to 255.
+        colors: RGB colour of each class, 0 to 255.
         rejected: `(path, reason)` of everything else in the two folders, hidden files excepted.
     """
 
@@ -55,12 +55,12 @@ class MaskFolders:
     images: list[Path]
     masks: list[Path]
     classes: tuple[str, ...]
-    colours: tuple[Colour, ...]
+    colors: tuple[Color, ...]
     rejected: list[tuple[Path, str]]
 
 
 def read_mask_folders(
-    root: str | os.PathLike, classes: Sequence[str] | None = None, colours: Sequence[Colour] | None = None
+    root: str | os.PathLike, classes: Sequence[str] | None = None, colors: Sequence[Color] | None = None
 ) -> MaskFolders:
     """Reads a folder that holds `images` and `masks`, whose files belong together by their names without suffix.
 
@@ -71,7 +71,7 @@ def read_mask_folders(
     Args:
         root: The folder.
         classes: Names of the classes by id, for a folder without `classes.txt`.
-        colours: RGB colours to go with `classes`; distinct ones by default.
+        colors: RGB colours to go with `classes`; distinct ones by default.
 
     Raises:
         ValueError: If a folder is missing, no picture has a mask, two files of one folder have the same stem, or the
@@ -98,11 +98,11 @@ def read_mask_folders(
         (path, f"{path}: No picture of this name.") for stem, path in sorted(masks.items()) if stem not in images
     ]
     mask_paths = [masks[name] for name in names]
-    classes, colours = _classes_of(root, mask_paths, classes, colours)
-    return MaskFolders(root, names, [images[name] for name in names], mask_paths, classes, colours, rejected)
+    classes, colors = _classes_of(root, mask_paths, classes, colors)
+    return MaskFolders(root, names, [images[name] for name in names], mask_paths, classes, colors, rejected)
 
 
-def read_mask(path: Path, classes: Sequence[str], colours: Sequence[Colour] | None = None) -> np.ndarray:
+def read_mask(path: Path, classes: Sequence[str], colors: Sequence[Color] | None = None) -> np.ndarray:
     """Reads a mask: class ids in one channel (a palette by its indices), or colours of `classes.txt`, greys as well.
 
     Limits on files are those of pictures, and an EXIF orientation is applied as to pictures. Pixels that are fully
@@ -111,7 +111,7 @@ def read_mask(path: Path, classes: Sequence[str], colours: Sequence[Colour] | No
     Args:
         path: A PNG, BMP, GIF, TIFF or lossless WebP file.
         classes: Names of the classes, by class id.
-        colours: RGB colour of each class, `default_colours` by default.
+        colors: RGB colour of each class, `default_colors` by default.
 
     Returns:
         Class ids uint8, shape `(height, width)`.
@@ -120,14 +120,14 @@ def read_mask(path: Path, classes: Sequence[str], colours: Sequence[Colour] | No
         ImageError: If the file cannot be read, or holds anything but the ids or colours of the classes.
     """
     values, greys, alpha = _stored_values(path)
-    colours = colours or default_colours(len(classes))
+    colors = colors or default_colors(len(classes))
     ids, unknown, numbers, name = values, None, values, "id {}"
     if values.ndim == 2:
         unknown = (values < 0) | (values >= len(classes))
-    if greys is not None and _follows_colours(values, greys, alpha, colours, unknown):
+    if greys is not None and _follows_colors(values, greys, alpha, colors, unknown):
         values, unknown = greys, None
     if unknown is None:
-        ids, numbers, unknown = _ids_of_colours(values, colours)
+        ids, numbers, unknown = _ids_of_colors(values, colors)
         name = "#{:06x}"
     if alpha is not None:
         if blended := int(((alpha > 0) & (alpha < 255)).sum()):
@@ -138,33 +138,33 @@ def read_mask(path: Path, classes: Sequence[str], colours: Sequence[Colour] | No
         seen = np.ones(unknown.shape, dtype=bool) if alpha is None else alpha > 0
         shown = values if values.ndim == 3 else greys
         shown = None if shown is None else shown[seen]
-        raise ImageError(f"{path}: {_unknown(numbers, unknown, name, shown, classes, colours)}")
+        raise ImageError(f"{path}: {_unknown(numbers, unknown, name, shown, classes, colors)}")
     return ids.astype(np.uint8)
 
 
-def _follows_colours(values, greys, alpha, colours: Sequence[Colour], unknown: np.ndarray) -> bool:
+def _follows_colors(values, greys, alpha, colors: Sequence[Color], unknown: np.ndarray) -> bool:
     """Whether a mask of one channel holds the colours of its classes and not their ids.
 
     It does where all its pixels have such a colour and some could be no id; where all could be both, only if every
     class has a shade of grey, as ids are then told by nothing else.
     """
     seen = slice(None) if alpha is None else alpha > 0
-    _, _, strange = _ids_of_colours(greys, colours)
+    _, _, strange = _ids_of_colors(greys, colors)
     if strange[seen].any():
         return False
-    return bool(unknown[seen].any()) or all(red == green == blue for red, green, blue in colours)
+    return bool(unknown[seen].any()) or all(red == green == blue for red, green, blue in colors)
 
 
-def default_colours(num_classes: int, taken: Sequence[Colour] = ()) -> tuple[Colour, ...]:
+def default_colors(num_classes: int, taken: Sequence[Color] = ()) -> tuple[Color, ...]:
     """Returns distinct RGB colours for classes that have none, black for the first; none of them is in `taken`."""
-    chosen = [colour for colour in _COLOURS if colour not in taken][:num_classes]
+    chosen = [color for color in _COLORS if color not in taken][:num_classes]
     turn = 0
     while len(chosen) < num_classes:
         # The golden ratio spreads any number of hues evenly.
         hue, value = turn * 0.618 % 1, (0.95, 0.6, 0.8)[turn % 3]
-        colour = tuple(round(255 * channel) for channel in colorsys.hsv_to_rgb(hue, 0.65, value))
-        if colour not in chosen and colour not in taken:
-            chosen.append(colour)
+        color = tuple(round(255 * channel) for channel in colorsys.hsv_to_rgb(hue, 0.65, value))
+        if color not in chosen and color not in taken:
+            chosen.append(color)
         turn += 1
     return tuple(chosen)
 
@@ -193,41 +193,41 @@ def _some(files: dict[str, Path]) -> str:
     return f"{len(files)} files, such as {first.name}," if first else "no file"
 
 
-def _classes_of(root: Path, masks: list[Path], names, colours) -> tuple[tuple[str, ...], tuple[Colour, ...]]:
+def _classes_of(root: Path, masks: list[Path], names, colors) -> tuple[tuple[str, ...], tuple[Color, ...]]:
     path = root / CLASSES_FILE
     if path.exists():
         stated, own = read_classes(path)
         if names is not None and tuple(names) != stated:
             raise ValueError(f"{path} names other classes. Received: {', '.join(names)}; there: {', '.join(stated)}.")
-        names, colours = stated, own
+        names, colors = stated, own
     elif names is None:
         names = [f"class {index}" for index in range(_largest_id(root, masks) + 1)]
-    colours = list(colours or [None] * len(names))
-    if not 2 <= len(names) <= OUTSIDE or len(set(names)) < len(names) or len(colours) != len(names):
+    colors = list(colors or [None] * len(names))
+    if not 2 <= len(names) <= OUTSIDE or len(set(names)) < len(names) or len(colors) != len(names):
         raise ValueError(
             f"A mask needs 2 to {OUTSIDE} classes of different names, and a colour for each or for none. "
-            f"Received: {len(names)} names, {len(set(names))} of them different, {len(colours)} colours in {root}."
+            f"Received: {len(names)} names, {len(set(names))} of them different, {len(colors)} colours in {root}."
         )
-    own = [tuple(colour) for colour in colours if colour is not None]
+    own = [tuple(color) for color in colors if color is not None]
     if len(set(own)) < len(own):
         raise ValueError(f"Two classes of {root} have the same colour. Give each its own, or none.")
-    others = iter(default_colours(len(names) - len(own), own))
-    return tuple(names), tuple(next(others) if colour is None else tuple(colour) for colour in colours)
+    others = iter(default_colors(len(names) - len(own), own))
+    return tuple(names), tuple(next(others) if color is None else tuple(color) for color in colors)
 
 
-def read_classes(path: Path) -> tuple[tuple[str, ...], list[Colour | None]]:
+def read_classes(path: Path) -> tuple[tuple[str, ...], list[Color | None]]:
     try:
         lines = read_text(path).rstrip().splitlines()
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: Cannot be read as UTF-8 text ({error}). Save it so.") from error
-    names, colours = [], []
+    names, colors = [], []
     for number, line in enumerate(lines, 1):
         parts = re.fullmatch(r"([^#]+?)(?:\s+#([0-9a-fA-F]{6}))?", line.strip())
         if parts is None:
             raise ValueError(f"{path}: A line is `name` or `name #rrggbb`. Received: line {number}, {line.strip()!r}.")
         names.append(parts[1])
-        colours.append(tuple(bytes.fromhex(parts[2])) if parts[2] else None)
-    return tuple(names), colours
+        colors.append(tuple(bytes.fromhex(parts[2])) if parts[2] else None)
+    return tuple(names), colors
 
 
 def _largest_id(root: Path, masks: list[Path]) -> int:
@@ -298,18 +298,18 @@ def _stored_values(path: Path) -> tuple[np.ndarray, np.ndarray | None, np.ndarra
     raise ImageError(f"{path}: A mask has one channel, RGB or RGBA. Received: mode {mode}. Save it as 8-bit PNG.")
 
 
-def _ids_of_colours(pixels: np.ndarray, colours: Sequence[Colour]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _ids_of_colors(pixels: np.ndarray, colors: Sequence[Color]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns ids, colours as numbers 0xrrggbb, and where a colour is unknown; `(height, width)` each."""
     weights = np.array([0x10000, 0x100, 1])
     numbers = pixels.astype(np.int32) @ weights
-    known = np.asarray(colours) @ weights
+    known = np.asarray(colors) @ weights
     order = np.argsort(known)
     place = np.searchsorted(known[order], numbers).clip(max=len(known) - 1)
     return order[place], numbers, known[order][place] != numbers
 
 
 def _unknown(
-    numbers, unknown, name: str, shown: np.ndarray | None, classes: Sequence[str], colours: Sequence[Colour]
+    numbers, unknown, name: str, shown: np.ndarray | None, classes: Sequence[str], colors: Sequence[Color]
 ) -> str:
     """What is wrong with a mask, and what to do.
 
@@ -319,7 +319,7 @@ def _unknown(
         name: How such a number is written.
         shown: The colours of all pixels that count, `(num_pixels, 3)`; `None` for ids that no colour has.
         classes: Names of the classes.
-        colours: Their colours.
+        colors: Their colours.
     """
     found, counts = np.unique(numbers[unknown], return_counts=True)
     if len(found) > _MANY:
@@ -337,19 +337,19 @@ def _unknown(
     if shown is None or (name.startswith("id") and ((numbers > 0) & ~unknown).any()):  # a slip of the pen
         remedy = f"Name the class in {CLASSES_FILE}, or draw these pixels as another"
     else:
-        remedy = f"Write {CLASSES_FILE} with the lines {_lines(shown, classes, colours)}"
+        remedy = f"Write {CLASSES_FILE} with the lines {_lines(shown, classes, colors)}"
     return f"{rule}. Received: {listed}{more}. {remedy}."
 
 
-def _lines(shown: np.ndarray, classes: Sequence[str], colours: Sequence[Colour]) -> str:
+def _lines(shown: np.ndarray, classes: Sequence[str], colors: Sequence[Color]) -> str:
     """Lines of a `classes.txt` by which the colours that were found are those of classes, as they could stand there."""
-    found = [tuple(colour) for colour in np.unique(shown.reshape(-1, 3), axis=0).tolist()]
-    known = {tuple(colour): name for name, colour in zip(classes, colours, strict=True) if tuple(colour) in found}
+    found = [tuple(color) for color in np.unique(shown.reshape(-1, 3), axis=0).tolist()]
+    known = {tuple(color): name for name, color in zip(classes, colors, strict=True) if tuple(color) in found}
     free = iter([name for name in classes if name not in known.values()])
-    names = {colour: known.get(colour) or next(free, None) for colour in found}
+    names = {color: known.get(color) or next(free, None) for color in found}
     taken = {name for name in names.values() if name}
     extra = (f"class {number}" for number in range(len(classes), 256) if f"class {number}" not in taken)
-    of_name = {name or next(extra): colour for colour, name in names.items()}
+    of_name = {name or next(extra): color for color, name in names.items()}
     order = [*(name for name in classes), *(name for name in of_name if name not in classes)]
     written = (f"{name} #{bytes(of_name[name]).hex()}" if name in of_name else name for name in order)
     return ", ".join(f"`{line}`" for line in written)

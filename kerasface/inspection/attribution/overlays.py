@@ -56,12 +56,12 @@ def overlay_map(
         raise ValueError(
             f"opacity must lie between 0 and 1, limit must not be negative. Received: opacity={opacity}, limit={limit}."
         )
-    values, colours = _coloured(map, signed, limit)
+    values, colors = _colored(map, signed, limit)
     hiding = opacity * np.abs(values)[..., None]
-    return np.rint(image * (1 - hiding) + colours * hiding).astype(np.uint8)
+    return np.rint(image * (1 - hiding) + colors * hiding).astype(np.uint8)
 
 
-def _coloured(map: np.ndarray, signed: bool, limit: float | None) -> tuple[np.ndarray, np.ndarray]:
+def _colored(map: np.ndarray, signed: bool, limit: float | None) -> tuple[np.ndarray, np.ndarray]:
     """Values as shares of the limit, in `[-1, 1]` or `[0, 1]`, and their colours, uint8 `(..., 3)`."""
     limit = color_limit(map) if limit is None else limit
     values = np.clip(map / limit, -1 if signed else 0, 1) if limit > 0 else np.zeros(map.shape)
@@ -73,5 +73,5 @@ def _coloured(map: np.ndarray, signed: bool, limit: float | None) -> tuple[np.nd
 def _table(signed: bool) -> np.ndarray:
     """256 RGB colours, uint8."""
     scale = diverging.RdBu_r if signed else sequential.Viridis
-    colours = sample_colorscale(scale, np.linspace(0, 1, 256).tolist(), colortype="tuple")
-    return np.rint(255 * np.array(colours)).astype(np.uint8)
+    colors = sample_colorscale(scale, np.linspace(0, 1, 256).tolist(), colortype="tuple")
+    return np.rint(255 * np.array(colors)).astype(np.uint8)

@@ -27,8 +27,8 @@ _FREE_SIDE = 128  # pixels, where the model takes pictures of any size
 # Brightness, blue against red, green against magenta: along them the colours of photos are nearly independent (Ruderman
 # et al. 1998, "Statistics of cone responses to natural images"). The spreads are chosen: photos differ in brightness
 # most, and the pictures shall too.
-_COLOUR_AXES = np.array([[1, 1, 1], [-1, 0, 1], [-1, 2, -1]]) / np.sqrt([[3], [2], [6]])
-_COLOUR_SPREAD = np.array([1.0, 0.4, 0.2])
+_COLOR_AXES = np.array([[1, 1, 1], [-1, 0, 1], [-1, 2, -1]]) / np.sqrt([[3], [2], [6]])
+_COLOR_SPREAD = np.array([1.0, 0.4, 0.2])
 
 
 def maximize(
@@ -173,12 +173,12 @@ def _painter(size: tuple[int, int]) -> Callable:
     """Returns a function from coefficients `(rows, cols, 3)` of cosine waves to a picture with values in `[0, 255]`."""
     rows, cols = (_cosines(extent) for extent in size)
     spectrum = _spectrum(size)[..., None].astype(np.float32)
-    colours = (_COLOUR_SPREAD[:, None] * _COLOUR_AXES).astype(np.float32)
+    colors = (_COLOR_SPREAD[:, None] * _COLOR_AXES).astype(np.float32)
 
     def paint(waves):
         down = ops.tensordot(rows.T, waves * spectrum, axes=1)  # (rows, waves, 3)
         picture = ops.transpose(ops.tensordot(cols.T, down, axes=[[1], [1]]), (1, 0, 2))
-        return 255 * ops.sigmoid(ops.matmul(picture, colours))
+        return 255 * ops.sigmoid(ops.matmul(picture, colors))
 
     return paint
 

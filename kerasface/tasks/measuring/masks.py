@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasface.data.cache.images import Progress
 from kerasface.data.masks.augmentation import OUTSIDE
-from kerasface.data.masks.reading import CLASSES_FILE, Colour, files_by_stem, read_classes, read_mask
+from kerasface.data.masks.reading import CLASSES_FILE, Color, files_by_stem, read_classes, read_mask
 from kerasface.data.photos import read_photos
 from kerasface.evaluation.segmentation import SegmentationCounts, SegmentationResult
 from kerasface.images.decoding import ImageError
@@ -30,7 +30,7 @@ class MaskRates:
     """
 
     result: SegmentationResult
-    colors: tuple[Colour, ...]
+    colors: tuple[Color, ...]
     failed: tuple[tuple[Path, str], ...]
 
     def to_dict(self) -> dict:
@@ -56,10 +56,10 @@ def measure_masks(images: Path, masks: Path, segmenter: Segmenter, *, report: Re
         masks,
         lambda image: segmenter.segment_whole(image).mask,
         segmenter.classes,
-        segmenter.colours,
+        segmenter.colors,
         on_progress=partial(report, "pictures"),
     )
-    return MaskRates(result, tuple(segmenter.colours), tuple(failed))
+    return MaskRates(result, tuple(segmenter.colors), tuple(failed))
 
 
 def score_masks(
@@ -67,7 +67,7 @@ def score_masks(
     masks: Path,
     segment: Callable[[np.ndarray], np.ndarray],
     classes: Sequence[str],
-    colours: Sequence[Colour],
+    colors: Sequence[Color],
     *,
     on_progress: Progress | None = None,
 ) -> tuple[SegmentationResult, Rejected]:
@@ -81,7 +81,7 @@ def score_masks(
             the colours there are those of masks in colours.
         segment: Gives the class ids `(height, width)` uint8 of an RGB picture `(height, width, 3)` uint8.
         classes: Names of the classes, by class id.
-        colours: RGB colour of each class, for masks in colours.
+        colors: RGB colour of each class, for masks in colours.
         on_progress: Called with the number of pairs done and their total.
 
     Returns:
@@ -92,7 +92,7 @@ def score_masks(
             or nothing can be compared.
     """
     pairs, failed = _pairs(images, masks)
-    colours = _own_colours(masks.parent / CLASSES_FILE, classes, colours)
+    colors = _own_colors(masks.parent / CLASSES_FILE, classes, colors)
     counts = SegmentationCounts(classes)
     report = on_progress or (lambda done, total: None)
     report(0, len(pairs))
@@ -102,7 +102,7 @@ def score_masks(
         try:
             if photo.problem is not None:
                 raise ImageError(photo.problem)
-            mask = _read_mask(path, classes, colours)
+            mask = _read_mask(path, classes, colors)
             _check_sizes(photo, path, mask)
         except ImageError as error:
             failed.append((photo.path, str(error)))
@@ -127,22 +127,22 @@ def _pairs(images: Path, masks: Path) -> tuple[list[tuple[Path, Path]], Rejected
     return [(path, drawn[stem]) for stem, path in pictures.items() if stem in drawn], failed
 
 
-def _own_colours(path: Path, classes: Sequence[str], colours: Sequence[Colour]) -> list[Colour]:
+def _own_colors(path: Path, classes: Sequence[str], colors: Sequence[Color]) -> list[Color]:
     """Returns the colours of the masks: those in `classes.txt`, where it is there and states them."""
     if not path.exists():
-        return list(colours)
+        return list(colors)
     names, stated = read_classes(path)
     if names != tuple(classes):
         raise ValueError(
             f"{path} names other classes than the model. Received: {', '.join(names)}; the model's: "
             f"{', '.join(classes)}. Only equal classes can be compared."
         )
-    return [own or colour for own, colour in zip(stated, colours, strict=True)]
+    return [own or color for own, color in zip(stated, colors, strict=True)]
 
 
-def _read_mask(path: Path, classes: Sequence[str], colours: Sequence[Colour]) -> np.ndarray:
+def _read_mask(path: Path, classes: Sequence[str], colors: Sequence[Color]) -> np.ndarray:
     try:
-        return read_mask(path, classes, colours)
+        return read_mask(path, classes, colors)
     except ImageError as error:
         try:
             read_mask(path, range(OUTSIDE))

@@ -104,5 +104,5 @@ def contract_of(recipe: SegmentRecipe, prepared: PreparedMasks) -> ModelCard:
         input=ModelInput(kind="segment", image_size=size, values="RGB, 0 to 255", context=recipe.context),
         backbone=recipe.encoder,
         labels=tuple(prepared.classes),
-        colours=tuple(map(tuple, prepared.colours)),
+        colours=tuple(map(tuple, prepared.colors)),
     )

@@ -24,7 +24,7 @@ class PreparedMasks:
     Attributes:
         root: The folder that was read.
         classes: Names of the classes, by class id.
-        colours: RGB colour of each class, 0 to 255.
+        colors: RGB colour of each class, 0 to 255.
         train: `(num_train, side, side, 4)` uint8: RGB and class id, 255 outside the picture.
         validation: The same of the pictures held out.
         train_files: Stem of each training picture.
@@ -40,7 +40,7 @@ class PreparedMasks:
 
     root: Path
     classes: tuple[str, ...]
-    colours: tuple[tuple[int, int, int], ...]
+    colors: tuple[tuple[int, int, int], ...]
     train: StoredArray
     validation: StoredArray
     train_files: list[str]
@@ -91,7 +91,7 @@ def prepare_masks(
     return PreparedMasks(
         root=folders.root,
         classes=folders.classes,
-        colours=folders.colours,
+        colors=folders.colors,
         train=found.images.part(train),
         validation=others.images.part(held_out),
         train_files=[stems[index] for index in train],
@@ -131,7 +131,7 @@ def _split(persons: np.ndarray, recipe: SegmentRecipe, root: Path) -> tuple[np.n
 
 def _judged_on(recipe: SegmentRecipe, folders: MaskFolders, side: int, cache: Path, on_progress):
     """Reads the folder that the recipe names to judge on; its classes are those of the training."""
-    others = read_mask_folders(recipe.validation, folders.classes, folders.colours)
+    others = read_mask_folders(recipe.validation, folders.classes, folders.colors)
     if others.root.resolve() == folders.root.resolve():
         raise ValueError(f"It cannot be judged on what it trains on. Received: validation={recipe.validation!r}.")
     if others.classes != folders.classes:
@@ -170,4 +170,4 @@ def _class_counts(pairs: StoredArray, folders: MaskFolders) -> np.ndarray:
 
 
 def _fingerprint(folders: MaskFolders, train: list[str], validation: list[str]) -> str:
-    return hashlib.sha256(repr((folders.classes, folders.colours, train, validation)).encode()).hexdigest()
+    return hashlib.sha256(repr((folders.classes, folders.colors, train, validation)).encode()).hexdigest()

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from kerasface.evaluation.segmentation import TOLERANCE, SegmentationResult
-from kerasface.plotting.segmentation import Colour, confusion_heatmap, data_url, iou_bars, segmentation_curves
+from kerasface.plotting.segmentation import Color, confusion_heatmap, data_url, iou_bars, segmentation_curves
 from kerasface.plotting.style import escaped
 from kerasface.reports.document import THUMBNAIL, document, facts_row, figure_html, notes_list, table
 from kerasface.terminal.words import share
@@ -45,7 +45,7 @@ def write_segment_report(
     worst: Sequence[WorstMask],
     facts: Mapping[str, object],
     notes: Sequence[str],
-    colours: Sequence[Colour],
+    colors: Sequence[Color],
 ) -> str:
     """Returns the report as one HTML document that needs no network.
 
@@ -58,7 +58,7 @@ def write_segment_report(
         worst: Masks to be looked at, the worst first; the first 12 are shown.
         facts: What else matters most, such as the pictures trained on, to its value.
         notes: What must be said about the run, in sentences.
-        colours: RGB of each class, in the order of `result.classes`.
+        colors: RGB of each class, in the order of `result.classes`.
 
     Raises:
         ValueError: If the number of colours is another than that of classes, the classes before were others, or a mask
@@ -73,9 +73,9 @@ def write_segment_report(
         title,
         {
             "": [_facts(result, facts), notes_list(notes)],
-            "Classes": [_classes(result, colours)],
+            "Classes": [_classes(result, colors)],
             "Before and after fine-tuning": [_comparison(before, result)] if before is not None else [],
-            "Worst masks": [_worst(worst, result.classes, colours)],
+            "Worst masks": [_worst(worst, result.classes, colors)],
             "Training": [_training(history)],
             "Taken for another": [_confusions(result)],
             "Settings": [_settings()],
@@ -106,7 +106,7 @@ def _intervals(result: SegmentationResult) -> str:
     )
 
 
-def _classes(result: SegmentationResult, colours: Sequence[Colour]) -> str:
+def _classes(result: SegmentationResult, colors: Sequence[Color]) -> str:
     pixels = result.confusion.sum(axis=1)
     rows = [
         [name, share(result.iou[name]), share(result.f1[name]), share(result.boundary_f1[name]), share(part, 2)]
@@ -116,7 +116,7 @@ def _classes(result: SegmentationResult, colours: Sequence[Colour]) -> str:
         "<p>IoU is the share of the pixels that both masks give a class, of those that either does; F1, pale, counts "
         "the common ones twice. Boundary F1 compares outlines alone: a pixel of one counts where the other passes "
         f"within {share(TOLERANCE, 2)} of the picture's diagonal.</p>"
-        + figure_html(iou_bars(result, colours))
+        + figure_html(iou_bars(result, colors))
         + table(["class", "IoU", "F1", "boundary F1", "share of the pixels"], rows)
     )
 
@@ -141,34 +141,34 @@ def _points(before: float | None, after: float | None) -> str:
     return "-" if before is None or after is None else f"{100 * (after - before):+.1f}"
 
 
-def _worst(worst: Sequence[WorstMask], classes: Sequence[str], colours: Sequence[Colour]) -> str:
+def _worst(worst: Sequence[WorstMask], classes: Sequence[str], colors: Sequence[Color]) -> str:
     if not worst:
         return "<p>None are shown.</p>"
     shown = worst[:_MAX_MASKS]
     count = "The" if len(shown) == len(worst) else f"{len(shown)} of the"
     words = f"<p class='quiet'>{count} {len(worst):,} masks with the lowest mean IoU, the worst first.</p>"
-    return words + _legend(classes, colours) + "".join(_triple(mask, colours) for mask in shown)
+    return words + _legend(classes, colors) + "".join(_triple(mask, colors) for mask in shown)
 
 
-def _legend(classes: Sequence[str], colours: Sequence[Colour]) -> str:
+def _legend(classes: Sequence[str], colors: Sequence[Color]) -> str:
     style = "display:inline-block;width:.9em;height:.9em;border:1px solid #8a9592;border-radius:3px;margin-right:.35em"
     parts = [
         f"<span style='white-space:nowrap;margin-right:1.1em'><i style='{style};vertical-align:-.1em;"
-        f"background:{_hex(colour)}'></i>{escaped(name)}</span>"
-        for name, colour in zip(classes, colours, strict=True)
+        f"background:{_hex(color)}'></i>{escaped(name)}</span>"
+        for name, color in zip(classes, colors, strict=True)
     ]
     return f"<p>{' '.join(parts)}</p>"
 
 
-def _triple(mask: WorstMask, colours: Sequence[Colour]) -> str:
+def _triple(mask: WorstMask, colors: Sequence[Color]) -> str:
     height, width = mask.image.shape[:2]
     scale = min(1, _LONGEST_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = cv2.resize(mask.image, size, interpolation=cv2.INTER_AREA)
     sources = {
         "picture": data_url(picture),
-        "what it should be": data_url(_coloured(mask, mask.true, size, colours), lossless=True),
-        "what it is": data_url(_coloured(mask, mask.predicted, size, colours), lossless=True),
+        "what it should be": data_url(_colored(mask, mask.true, size, colors), lossless=True),
+        "what it is": data_url(_colored(mask, mask.predicted, size, colors), lossless=True),
     }
     # The three stay side by side on a narrow screen, where comparing them is the point.
     figures = "".join(
@@ -182,14 +182,14 @@ def _triple(mask: WorstMask, colours: Sequence[Colour]) -> str:
     )
 
 
-def _coloured(mask: WorstMask, ids: np.ndarray, size: tuple[int, int], colours: Sequence[Colour]) -> np.ndarray:
+def _colored(mask: WorstMask, ids: np.ndarray, size: tuple[int, int], colors: Sequence[Color]) -> np.ndarray:
     """A mask in the colours of its classes, RGB uint8, of `size`, which is (width, height)."""
-    if ids.shape != mask.image.shape[:2] or ids.min() < 0 or ids.max() >= len(colours):
+    if ids.shape != mask.image.shape[:2] or ids.min() < 0 or ids.max() >= len(colors):
         raise ValueError(
-            f"A mask has the size of its picture and ids below the number of colours, {len(colours)}. Received: shape "
+            f"A mask has the size of its picture and ids below the number of colours, {len(colors)}. Received: shape "
             f"{ids.shape} with ids {ids.min()} to {ids.max()} for a picture {mask.image.shape[:2]}, {mask.file}."
         )
-    return cv2.resize(np.asarray(colours, dtype=np.uint8)[ids], size, interpolation=cv2.INTER_NEAREST)
+    return cv2.resize(np.asarray(colors, dtype=np.uint8)[ids], size, interpolation=cv2.INTER_NEAREST)
 
 
 def _training(history: Sequence[dict]) -> str:
@@ -232,5 +232,5 @@ def _settings() -> str:
     )
 
 
-def _hex(colour: Colour) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*(int(value) for value in colour))
+def _hex(color: Color) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*(int(value) for value in color))

@@ -115,7 +115,7 @@ def _finish(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session) 
         outcome.worst,
         facts,
         notes,
-        prepared.colours,
+        prepared.colors,
     )
     return Finished(
         model=outcome.model,

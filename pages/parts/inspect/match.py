@@ -141,17 +141,17 @@ def show_parts(found: MatchExplanation, photos: Sequence[Photo], faces: Sequence
         parts_of(finder, photo.image, face, one.map.shape)
         for photo, face, one in zip(photos, faces, (found.first, found.second), strict=True)
     ]
-    show_part_shares(found, masks, finder.classes, finder.colours)
+    show_part_shares(found, masks, finder.classes, finder.colors)
 
 
 @st.fragment
-def show_part_shares(found: MatchExplanation, masks: list, classes: Sequence[str], colours: Sequence):
+def show_part_shares(found: MatchExplanation, masks: list, classes: Sequence[str], colors: Sequence):
     st.subheader("Which parts count?")
     st.caption("A part's share depends on its size, too: skin covers most of a face.")
     side = st.segmented_control(
         "Shares of what", (HIGH, LOW), default=HIGH, required=True, key="inspect_match_side", persist_state="session"
     )
-    draw = partial(show_shares, classes=classes, colours=colours, warn=side == HIGH)
+    draw = partial(show_shares, classes=classes, colors=colors, warn=side == HIGH)
     for column, name, mask, one in zip(
         st.columns(2, gap="medium"), NAMES, masks, (found.first, found.second), strict=True
     ):

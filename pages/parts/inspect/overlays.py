@@ -30,10 +30,10 @@ def show_legend(signed: bool, low: str, high: str):
     """The colours from one end to the other; where a map is 0 the picture is left as it is."""
     places = np.linspace(-1 if signed else 0, 1, STOPS)
     shares = (places + 1) / 2 if signed else places
-    colours = sample_colorscale(SIGNED_SCALE if signed else UNSIGNED_SCALE, shares.tolist(), colortype="tuple")
+    colors = sample_colorscale(SIGNED_SCALE if signed else UNSIGNED_SCALE, shares.tolist(), colortype="tuple")
     stops = [
-        f"rgba({', '.join(str(round(255 * value)) for value in colour)}, {abs(place):.2f})"
-        for colour, place in zip(colours, places, strict=True)
+        f"rgba({', '.join(str(round(255 * value)) for value in color)}, {abs(place):.2f})"
+        for color, place in zip(colors, places, strict=True)
     ]
     middle = "<span>does not matter</span>" if signed else ""
     st.html(
@@ -49,7 +49,7 @@ def show_shares(
     map: np.ndarray,
     mask: np.ndarray,
     classes: Sequence[str],
-    colours: Sequence[tuple[int, int, int]],
+    colors: Sequence[tuple[int, int, int]],
     key: str,
     *,
     warn: bool = True,
@@ -59,7 +59,7 @@ def show_shares(
     if not any(shares.values()):
         st.caption("Nothing on this map is positive: there are no shares.")
         return
-    show_areas(shares, classes, colours, key=key)
+    show_areas(shares, classes, colors, key=key)
     warning = background_warning(shares, classes[0]) if warn else None
     if warning:
         st.warning(plain(warning), icon=":material/warning:")

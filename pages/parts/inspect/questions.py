@@ -134,7 +134,7 @@ def _choose(text: str, shares: dict[str, str], key: str) -> str:
 def show_audit(chosen: Inspected, subject: Subject, question: Question, found: Attribution):
     """How much of what speaks for the answer falls on each part of the face, or on each class of the model itself."""
     if question.regions is not None:
-        classes, colours = chosen.card.labels, chosen.card.colours
+        classes, colors = chosen.card.labels, chosen.card.colours
         size = found.map.shape[::-1]
         mask = cv2.resize(question.regions.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     elif subject.face is not None:
@@ -144,9 +144,9 @@ def show_audit(chosen: Inspected, subject: Subject, question: Question, found: A
         mask = parts_of(finder, subject.photo.image, subject.face, found.map.shape)
         if mask is None:
             return
-        classes, colours = finder.classes, finder.colours
+        classes, colors = finder.classes, finder.colors
     else:
         return
     st.markdown(f"**On which parts lies what speaks for {plain(question.text)}?**")
     warn = question.name != classes[0]  # that the background speaks for the background is no fault
-    show_shares(found.map, mask, classes, colours, key="inspect_shares", warn=warn)
+    show_shares(found.map, mask, classes, colors, key="inspect_shares", warn=warn)

@@ -102,12 +102,12 @@ def show_area(label: str, area: float, by_chance: tuple[float, ...], scale: floa
 def curves(found: Faithfulness, scale: float) -> go.Figure:
     """The probability over the share of the pixels that are removed, or shown."""
     figure = go.Figure()
-    for values, name, colour in (
+    for values, name, color in (
         (found.deletion, "the most important removed first", REJECT),
         (found.insertion, "the most important shown first", ACCEPT),
     ):
         hover = f"{name}: %{{x:.0%}} of the pixels, probability %{{y:.2f}}<extra></extra>"
-        line = {"color": colour, "width": 3}
+        line = {"color": color, "width": 3}
         figure.add_trace(go.Scatter(x=found.shares, y=values / scale, name=name, line=line, hovertemplate=hover))
     figure.update_xaxes(title="share of the pixels", tickformat=".0%", range=[0, 1], zeroline=False)
     figure.update_yaxes(title="probability", range=[0, 1.02], zeroline=False)

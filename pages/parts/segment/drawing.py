@@ -116,7 +116,7 @@ def choose_classes(found: Segmentation, key: str) -> list[int]:
     """The legend, which is also where the user picks the classes that are drawn; returns their ids."""
 
     def label(class_id: int) -> str:
-        swatch = base64.b64encode(SWATCH.format(found.colours[class_id]).encode()).decode()
+        swatch = base64.b64encode(SWATCH.format(found.colors[class_id]).encode()).decode()
         return f"![](data:image/svg+xml;base64,{swatch}) {plain(found.classes[class_id])}"
 
     ids = range(len(found.classes))
@@ -127,7 +127,7 @@ def choose_classes(found: Segmentation, key: str) -> list[int]:
 
 def show_overlay(overlay: np.ndarray, mask: np.ndarray, found: Segmentation):
     """A photo that was drawn under its mask; the class under the pointer is named."""
-    figure = mask_figure(overlay, mask, found.classes, found.colours, opacity=0)
+    figure = mask_figure(overlay, mask, found.classes, found.colors, opacity=0)
     # Not the pixel's place: it would be counted in the size that is shown.
     figure.update_traces(hovertemplate="<b>%{text}</b><extra></extra>").update_layout(dragmode=False, height=None)
     height, width = mask.shape
@@ -151,7 +151,7 @@ def show_face(
     image: np.ndarray,
     face: SegmentedFace,
     number: int,
-    colours: Sequence[tuple[int, int, int]],
+    colors: Sequence[tuple[int, int, int]],
     opacity: float,
     drawn: Collection[int],
 ):
@@ -161,21 +161,21 @@ def show_face(
     size = ":small[{:.0f} x {:.0f} pixels]".format(*face.face.box[2:])
     lines = [f"**Face {number}**", size, f":small[detection score {face.face.detection_score:.3f}]"]
     with st.container(horizontal=True, vertical_alignment="center"):
-        overlay = draw_mask(crop.image, crop.mask, colours, opacity=opacity, shown=drawn)
+        overlay = draw_mask(crop.image, crop.mask, colors, opacity=opacity, shown=drawn)
         st.image(overlay, width=CROP_WIDTH, alt=f"Face {number} under its mask")
         st.markdown("  \n".join(lines), width="content")
-    show_areas(face.areas(), face.classes, colours, key=f"areas_{number}")
+    show_areas(face.areas(), face.classes, colors, key=f"areas_{number}")
 
 
-def show_areas(areas: dict[str, float], classes: Sequence[str], colours: Sequence[tuple[int, int, int]], key: str):
+def show_areas(areas: dict[str, float], classes: Sequence[str], colors: Sequence[tuple[int, int, int]], key: str):
     alt = ", ".join(f"{name} {percent(share)}" for name, share in areas.items())
-    show_chart(area_bars(areas, dict(zip(classes, colours, strict=True))), key=key, alt=alt)
+    show_chart(area_bars(areas, dict(zip(classes, colors, strict=True))), key=key, alt=alt)
 
 
 def show_downloads(photo: Photo, found: Segmentation, opacity: float, drawn: list[int]):
     """Mask and overlay at the photo's full resolution; a file is made when it is asked for."""
     files = {
-        "mask": lambda: mask_png(found.mask, found.colours),
+        "mask": lambda: mask_png(found.mask, found.colors),
         "overlay": lambda: overlay_png(photo.image, found, opacity, drawn),
     }
     with st.container(horizontal=True):
@@ -190,6 +190,6 @@ def show_downloads(photo: Photo, found: Segmentation, opacity: float, drawn: lis
 def overlay_png(image: np.ndarray, found: Segmentation, opacity: float, drawn: Collection[int]) -> bytes:
     """A photo under its mask as a PNG file, at the photo's full resolution."""
     buffer = io.BytesIO()
-    overlay = draw_mask(image, found.mask, found.colours, opacity=opacity, shown=drawn)
+    overlay = draw_mask(image, found.mask, found.colors, opacity=opacity, shown=drawn)
     Image.fromarray(overlay).save(buffer, "PNG")
     return buffer.getvalue()

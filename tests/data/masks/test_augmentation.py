@@ -35,8 +35,8 @@ def drawn_face():
 
 
 MASK = drawn_face()
-COLOURS = np.uint8([(20, 60, 40), (200, 150, 120), (90, 60, 30), (240, 240, 240), (180, 130, 110), (170, 60, 70)])
-IMAGE = (COLOURS[MASK] + np.random.default_rng(0).integers(0, 16, (*SIZE, 3))).clip(0, 255).astype(np.uint8)
+COLORS = np.uint8([(20, 60, 40), (200, 150, 120), (90, 60, 30), (240, 240, 240), (180, 130, 110), (170, 60, 70)])
+IMAGE = (COLORS[MASK] + np.random.default_rng(0).integers(0, 16, (*SIZE, 3))).clip(0, 255).astype(np.uint8)
 for constant in (MASK, IMAGE):
     constant.flags.writeable = False  # no change may be made in place
 PHOTOS = tuple(
@@ -160,7 +160,7 @@ def test_the_background_is_exchanged_as_often_as_asked():
 @pytest.mark.parametrize("strength", [0.3, 1.0])
 def test_colour_and_sharpness_leave_the_mask_alone(strength):
     for seed in range(10):
-        image, mask = augmented(MaskPolicy(colour=strength), seed)
+        image, mask = augmented(MaskPolicy(color=strength), seed)
         np.testing.assert_array_equal(mask, MASK)
         assert (image != IMAGE).any()
         assert image.dtype == np.uint8
@@ -168,7 +168,7 @@ def test_colour_and_sharpness_leave_the_mask_alone(strength):
 
 def test_stronger_colours_change_more():
     differences = [
-        np.mean([np.abs(augmented(MaskPolicy(colour=s), seed)[0].astype(int) - IMAGE).mean() for seed in range(30)])
+        np.mean([np.abs(augmented(MaskPolicy(color=s), seed)[0].astype(int) - IMAGE).mean() for seed in range(30)])
         for s in (0.1, 0.4, 1.0)
     ]
     assert differences[0] < differences[1] < differences[2]
@@ -251,9 +251,9 @@ def test_parts_that_are_not_in_the_picture_are_left_out(class_id):
 
 
 def test_a_gentler_policy_has_a_third_of_every_change():
-    policy = MaskPolicy(rotation=30, zoom=8, shift=0.3, stretch=0.6, background=0.9, colour=0.6, parts=0.3, gentle=1)
+    policy = MaskPolicy(rotation=30, zoom=8, shift=0.3, stretch=0.6, background=0.9, color=0.6, parts=0.3, gentle=1)
     gentler = policy.gentler()
-    found = (gentler.rotation, gentler.zoom, gentler.shift, gentler.stretch, gentler.background, gentler.colour)
+    found = (gentler.rotation, gentler.zoom, gentler.shift, gentler.stretch, gentler.background, gentler.color)
     assert found == pytest.approx((10, 2, 0.1, 0.2, 0.3, 0.2))  # 2 * 2 * 2 = 8
     assert gentler.parts == pytest.approx(0.1)
 

@@ -26,8 +26,8 @@ def batches(pairs, policy="none", **options):
 def test_an_epoch_has_every_sample_once(pairs):
     found = batches(pairs)
     assert [len(images) for images, _ in found] == [4, 4, 2]
-    colours = np.concatenate([images[:, 0, 0, 0] for images, _ in found])
-    assert sorted(colours) == sorted([40, 80, 120, 160, 200] * 2)
+    colors = np.concatenate([images[:, 0, 0, 0] for images, _ in found])
+    assert sorted(colors) == sorted([40, 80, 120, 160, 200] * 2)
     for images, masks in found:
         assert images.dtype == masks.dtype == np.uint8
         assert images.shape[1:] == (32, 32, 3)

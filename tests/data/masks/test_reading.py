@@ -15,11 +15,11 @@ from PIL import Image
 from kerasface.data.masks import cache as mask_cache
 from kerasface.data.masks.augmentation import OUTSIDE
 from kerasface.data.masks.cache import MaskedImages, check_classes, load_pairs, on_canvas
-from kerasface.data.masks.reading import default_colours, read_classes, read_mask, read_mask_folders
+from kerasface.data.masks.reading import default_colors, read_classes, read_mask, read_mask_folders
 from kerasface.images.decoding import ImageError
 
 CLASSES = ("background", "skin", "hair")
-COLOURS = ((0, 0, 0), (255, 128, 0), (0, 0, 255))
+COLORS = ((0, 0, 0), (255, 128, 0), (0, 0, 255))
 IDS = np.random.default_rng(0).integers(0, 3, (6, 9)).astype(np.uint8)
 IDS[0, 0] = 0
 
@@ -50,7 +50,7 @@ def test_pairs_are_sorted_by_stem_and_the_classes_come_from_the_file(root):
     assert folders.images == [root / "images" / "a.jpg", root / "images" / "b.jpg"]
     assert folders.masks == [root / "masks" / "a.png", root / "masks" / "b.png"]
     assert folders.classes == CLASSES
-    assert folders.colours == COLOURS
+    assert folders.colors == COLORS
     assert folders.rejected == []
 
 
@@ -109,8 +109,8 @@ def test_without_names_the_classes_are_numbered_up_to_the_largest_id(root):
     (root / "masks" / "b.png").write_text("damaged")
     folders = read_mask_folders(root)
     assert folders.classes == ("class 0", "class 1", "class 2", "class 3", "class 4")
-    assert folders.colours[0] == (0, 0, 0)
-    assert len(set(folders.colours)) == 5
+    assert folders.colors[0] == (0, 0, 0)
+    assert len(set(folders.colors)) == 5
 
 
 def test_masks_in_colours_need_their_classes(root):
@@ -125,12 +125,12 @@ def test_the_caller_can_name_the_classes_of_a_folder_without_names(root):
     (root / "classes.txt").unlink()
     folders = read_mask_folders(root, classes=list(CLASSES))
     assert folders.classes == CLASSES
-    assert folders.colours == default_colours(3)
-    assert read_mask_folders(root, CLASSES, COLOURS).colours == COLOURS
+    assert folders.colors == default_colors(3)
+    assert read_mask_folders(root, CLASSES, COLORS).colors == COLORS
 
 
 def test_the_file_and_the_caller_must_agree(root):
-    assert read_mask_folders(root, classes=CLASSES).colours == COLOURS
+    assert read_mask_folders(root, classes=CLASSES).colors == COLORS
     with pytest.raises(
         ValueError, match=r"names other classes\. Received: background, hair, skin; there: background, s"
     ):
@@ -169,18 +169,18 @@ def test_names_may_hold_spaces_and_any_letters_and_some_may_lack_a_colour(root):
     (root / "classes.txt").write_text(text, encoding="utf-8")
     folders = read_mask_folders(root)
     assert folders.classes == ("background", "upper lip", "Haar über Ohr", "c")
-    assert folders.colours[1] == (230, 159, 0)
-    assert len(set(folders.colours)) == 4  # although that is the first of the default colours, too
+    assert folders.colors[1] == (230, 159, 0)
+    assert len(set(folders.colors)) == 4  # although that is the first of the default colours, too
 
 
 def test_default_colours_are_distinct_up_to_the_largest_number_of_classes():
-    colours = default_colours(255)
-    assert len(set(colours)) == 255
-    assert colours[0] == (0, 0, 0)
-    assert all(0 <= channel <= 255 for colour in colours for channel in colour)
-    assert colours[:6] == default_colours(6)  # whatever the number, a class keeps its colour
-    others = default_colours(12, taken=colours[:20])
-    assert len({*others, *colours[:20]}) == 32
+    colors = default_colors(255)
+    assert len(set(colors)) == 255
+    assert colors[0] == (0, 0, 0)
+    assert all(0 <= channel <= 255 for color in colors for channel in color)
+    assert colors[:6] == default_colors(6)  # whatever the number, a class keeps its colour
+    others = default_colors(12, taken=colors[:20])
+    assert len({*others, *colors[:20]}) == 32
 
 
 def palette_image():
@@ -231,19 +231,19 @@ def test_grey_of_two_and_four_bits_holds_ids(tmp_path):
 
 @pytest.mark.parametrize(("suffix", "options"), [("png", {}), ("bmp", {}), ("webp", {"lossless": True})])
 def test_colours_become_ids(tmp_path, suffix, options):
-    path = save(np.uint8(COLOURS)[IDS], tmp_path / f"mask.{suffix}", **options)
-    np.testing.assert_array_equal(read_mask(path, CLASSES, COLOURS), IDS)
+    path = save(np.uint8(COLORS)[IDS], tmp_path / f"mask.{suffix}", **options)
+    np.testing.assert_array_equal(read_mask(path, CLASSES, COLORS), IDS)
 
 
 def test_what_is_transparent_is_class_0_whatever_its_colour(tmp_path):
-    pixels = np.dstack([np.uint8(COLOURS)[IDS], np.full(IDS.shape, 255, np.uint8)])
+    pixels = np.dstack([np.uint8(COLORS)[IDS], np.full(IDS.shape, 255, np.uint8)])
     pixels[2, 3:5] = (77, 88, 99, 0)
     expected = IDS.copy()
     expected[2, 3:5] = 0
-    np.testing.assert_array_equal(read_mask(save(pixels, tmp_path / "mask.png"), CLASSES, COLOURS), expected)
+    np.testing.assert_array_equal(read_mask(save(pixels, tmp_path / "mask.png"), CLASSES, COLORS), expected)
     pixels[1, 1, 3] = 100
     with pytest.raises(ImageError, match="1 pixels are half transparent"):
-        read_mask(save(pixels, tmp_path / "mask.png"), CLASSES, COLOURS)
+        read_mask(save(pixels, tmp_path / "mask.png"), CLASSES, COLORS)
 
 
 def test_the_orientation_of_a_camera_is_applied(tmp_path):
@@ -269,12 +269,12 @@ def test_unknown_ids_are_counted(tmp_path):
 
 
 def test_unknown_colours_are_counted_the_most_frequent_first(tmp_path):
-    pixels = np.uint8(COLOURS)[IDS]
+    pixels = np.uint8(COLORS)[IDS]
     pixels[0, :5] = [[0, 0, 254], [1, 0, 0], [0, 10, 171], [0, 10, 171], [5, 5, 5]]
     with pytest.raises(
         ImageError, match=r"#000aab \(2 pixels\), #0000fe \(1 pixels\), #010000 \(1 pixels\) and 1 more"
     ):
-        read_mask(save(pixels, tmp_path / "mask.png"), CLASSES, COLOURS)
+        read_mask(save(pixels, tmp_path / "mask.png"), CLASSES, COLORS)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "heic", "avif"])
@@ -472,7 +472,7 @@ def test_fasseg_is_read_as_it_is(fasseg_dir, tmp_path):
 
 
 BLOB = np.array([[0, 0, 1, 1], [0, 1, 1, 0]], np.uint8)
-GREY = ((0, 0, 0), (255, 255, 255))
+GRAY = ((0, 0, 0), (255, 255, 255))
 
 
 def as_grey(mode, levels, ids=BLOB):
@@ -496,11 +496,11 @@ def as_grey(mode, levels, ids=BLOB):
 def test_shades_of_grey_follow_the_colours_of_the_classes(tmp_path, mode, levels):
     if mode == "1" and levels != (0, 255):
         return  # its two values are the ids 0 and 1
-    colours = [(level,) * 3 for level in levels]
+    colors = [(level,) * 3 for level in levels]
     path = save(as_grey(mode, levels), tmp_path / "mask.png")
-    np.testing.assert_array_equal(read_mask(path, ("background", "blob"), colours), BLOB)
+    np.testing.assert_array_equal(read_mask(path, ("background", "blob"), colors), BLOB)
     empty = save(as_grey("L", levels, np.ones_like(BLOB)), tmp_path / "one.png")
-    np.testing.assert_array_equal(read_mask(empty, ("background", "blob"), colours), 1)
+    np.testing.assert_array_equal(read_mask(empty, ("background", "blob"), colors), 1)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "P"])
@@ -513,9 +513,9 @@ def test_the_remedy_named_in_the_error_works(tmp_path, mode, levels, classes):
         read_mask(path, classes)
     lines = re.findall("`([^`]*)`", str(caught.value))
     (tmp_path / "classes.txt").write_text("\n".join(lines))
-    names, colours = read_classes(tmp_path / "classes.txt")
-    others = iter(default_colours(len(names), [colour for colour in colours if colour]))
-    ids = read_mask(path, names, [colour or next(others) for colour in colours])
+    names, colors = read_classes(tmp_path / "classes.txt")
+    others = iter(default_colors(len(names), [color for color in colors if color]))
+    ids = read_mask(path, names, [color or next(others) for color in colors])
     assert set(names) >= set(classes)
     assert len(np.unique(ids)) == 2
 
@@ -532,7 +532,7 @@ def test_shades_of_grey_without_names_are_told_with_the_lines_that_name_them(roo
     folders = read_mask_folders(root)
     for path, level in zip(folders.masks, (1, 2), strict=True):
         expected = np.where(IDS > 0, level, 0)
-        np.testing.assert_array_equal(read_mask(path, folders.classes, folders.colours), expected)
+        np.testing.assert_array_equal(read_mask(path, folders.classes, folders.colors), expected)
 
 
 def test_a_mask_that_is_transparent_all_over_is_class_0(tmp_path):

@@ -13,7 +13,7 @@ from kerasface.reports.error_rates import classification_document
 from kerasface.tasks.measuring.classes import measure_classes, name_pictures
 
 CLASSES = ("green", "red")  # sorted otherwise than the classifier's channels
-COLOURS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250)}
+COLORS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250)}
 
 
 def answer(image):
@@ -35,10 +35,10 @@ def face_at(x, y, side, image):
 @pytest.fixture
 def folder(tmp_path):
     """Two pictures of red, one of which is green, one of green, two of blue; a text and a broken file among them."""
-    for name, colours in {"red": ("red", "green"), "green": ("green",), "blue": ("blue", "red")}.items():
+    for name, colors in {"red": ("red", "green"), "green": ("green",), "blue": ("blue", "red")}.items():
         (tmp_path / name).mkdir()
-        for number, colour in enumerate(colours):
-            Image.new("RGB", (30, 20), COLOURS[colour]).save(tmp_path / name / f"{number}.png")
+        for number, color in enumerate(colors):
+            Image.new("RGB", (30, 20), COLORS[color]).save(tmp_path / name / f"{number}.png")
     (tmp_path / "green" / "notes.txt").write_text("no picture")
     (tmp_path / "red" / "cut.png").write_bytes(b"no picture either")
     return tmp_path
@@ -71,7 +71,7 @@ def test_of_several_faces_the_central_one_counts_and_none_is_no_answer(folder):
         found = []
         for image in images:
             image = image.copy()
-            image[:8, :8] = COLOURS["green"]
+            image[:8, :8] = COLORS["green"]
             is_red = image[10, 15, 0] > 200
             found.append([face_at(0, 0, 8, image), face_at(11, 6, 8, image)] if is_red else [])
         return found

@@ -11,7 +11,7 @@ from kerasface.reports.segmentation import segmentation_document
 from kerasface.tasks.measuring.masks import measure_masks, score_masks
 
 CLASSES = ("background", "skin", "hair")
-COLOURS = ((0, 0, 0), (200, 0, 0), (0, 200, 0))
+COLORS = ((0, 0, 0), (200, 0, 0), (0, 200, 0))
 
 
 def by_colour(image):
@@ -30,13 +30,13 @@ def folders(tmp_path):
         ids = mask.copy()
         if name == "b":
             ids[1:, 5] = 0
-        Image.fromarray(np.array(COLOURS, dtype=np.uint8)[ids]).save(tmp_path / "pictures" / f"{name}.png")
+        Image.fromarray(np.array(COLORS, dtype=np.uint8)[ids]).save(tmp_path / "pictures" / f"{name}.png")
         Image.fromarray(mask).save(tmp_path / "drawn" / f"{name}.png")
     return tmp_path
 
 
 def score(folder, **options):
-    return score_masks(folder / "pictures", folder / "drawn", by_colour, CLASSES, COLOURS, **options)
+    return score_masks(folder / "pictures", folder / "drawn", by_colour, CLASSES, COLORS, **options)
 
 
 def test_rates_are_those_of_all_pixels(folders):
@@ -81,8 +81,8 @@ def test_masks_of_other_classes_are_not_compared(folders):
 
 def test_masks_in_colours_have_those_of_the_model_or_of_their_file(folders):
     ids = np.array(Image.open(folders / "drawn" / "a.png"))
-    coloured = np.array(((0, 0, 0), (1, 2, 3), (0, 200, 0)), dtype=np.uint8)[ids]
-    Image.fromarray(coloured).save(folders / "drawn" / "a.png")
+    colored = np.array(((0, 0, 0), (1, 2, 3), (0, 200, 0)), dtype=np.uint8)[ids]
+    Image.fromarray(colored).save(folders / "drawn" / "a.png")
     _, failed = score(folders)
     assert [path.name for path, _ in failed] == ["a.png"]
     (folders / "classes.txt").write_text("background\nskin #010203\nhair\n")
@@ -91,7 +91,7 @@ def test_masks_in_colours_have_those_of_the_model_or_of_their_file(folders):
 
 def test_nothing_to_compare(folders, tmp_path):
     with pytest.raises(ValueError, match="none is not a folder"):
-        score_masks(tmp_path / "none", folders / "drawn", by_colour, CLASSES, COLOURS)
+        score_masks(tmp_path / "none", folders / "drawn", by_colour, CLASSES, COLORS)
     for name in ("a", "b", "c"):
         (folders / "drawn" / f"{name}.png").rename(folders / "drawn" / f"{name}{name}.png")
     with pytest.raises(ValueError, match=r"No picture of .*pictures could be compared.*No mask of this name"):
@@ -100,7 +100,7 @@ def test_nothing_to_compare(folders, tmp_path):
 
 def test_a_model_is_measured_and_reported(folders):
     segmenter = SimpleNamespace(
-        classes=CLASSES, colours=COLOURS, segment_whole=lambda image: SimpleNamespace(mask=by_colour(image))
+        classes=CLASSES, colors=COLORS, segment_whole=lambda image: SimpleNamespace(mask=by_colour(image))
     )
     rates = measure_masks(folders / "pictures", folders / "drawn", segmenter)
     assert rates.result.pixel_accuracy == score(folders)[0].pixel_accuracy

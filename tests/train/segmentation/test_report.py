@@ -12,7 +12,7 @@ from kerasface.evaluation.segmentation import SegmentationCounts
 from kerasface.train.segmentation.report import WorstMask, write_segment_report
 
 CLASSES = ("background", "skin", "beard & brows")
-COLOURS = ((128, 128, 128), (255, 0, 0), (0, 0, 255))
+COLORS = ((128, 128, 128), (255, 0, 0), (0, 0, 255))
 TRUE = np.array([[0, 0, 0, 0, 0, 0, 1, 1]], dtype=np.uint8)
 PREDICTED = np.array([[0, 0, 0, 0, 1, 1, 1, 1]], dtype=np.uint8)
 EVIL = "<script>alert(1)</script>"
@@ -51,10 +51,10 @@ def worst_mask(height=40, width=60, **changes):
     return WorstMask(**fields | changes)
 
 
-def written(title="parts", result=None, before=None, history=(), worst=(), facts=None, notes=(), colours=COLOURS):
+def written(title="parts", result=None, before=None, history=(), worst=(), facts=None, notes=(), colors=COLORS):
     """The report without plotly.js, which holds any text, and without no-break spaces."""
     result = result or measured((TRUE, PREDICTED))
-    report = write_segment_report(title, result, before, history, worst, facts or {}, notes, colours)
+    report = write_segment_report(title, result, before, history, worst, facts or {}, notes, colors)
     assert report.startswith("<!doctype html>")
     head, body = report.split("<body>")
     assert head.count("<script>") == 1
@@ -177,4 +177,4 @@ def test_masks_without_a_colour_or_of_another_size_are_refused(changes):
 
 def test_colours_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="3 classes, 2 colours"):
-        written(colours=COLOURS[:2])
+        written(colors=COLORS[:2])

@@ -30,9 +30,9 @@ def draw(generator):
     y, x = np.mgrid[:64, :48]
     disc = (y - generator.integers(12, 22)) ** 2 + (x - generator.integers(14, 34)) ** 2 < 64
     top, left = generator.integers(36, 46), generator.integers(6, 28)
-    for class_id, colour, part in ((1, (230, 200, 60), disc), (2, (20, 30, 90), None)):
+    for class_id, color, part in ((1, (230, 200, 60), disc), (2, (20, 30, 90), None)):
         part = part if part is not None else (y >= top) & (y < top + 14) & (x >= left) & (x < left + 14)
-        image[part], mask[part] = colour, class_id
+        image[part], mask[part] = color, class_id
     return np.clip(image, 0, 255).astype(np.uint8), mask
 
 
