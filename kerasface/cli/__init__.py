@@ -18,6 +18,7 @@ from kerasface.cli.password import password
 from kerasface.cli.people.commands import people
 from kerasface.cli.people.edits import delete, merge, split, unmerge
 from kerasface.cli.people.files import export_people, import_people
+from kerasface.cli.people.reembedding import reembed
 from kerasface.cli.photos import detect, embed, predict, verify
 from kerasface.cli.segment import segment
 from kerasface.cli.unlock import unlock
@@ -45,7 +46,7 @@ _COMMANDS = (
 )
 for command in _COMMANDS:
     main.add_command(command)
-for command in (merge, unmerge, split, delete, export_people, import_people):
+for command in (merge, unmerge, split, delete, export_people, import_people, reembed):
     people.add_command(command)
 for command in (verification, identification, population):
     evaluate.add_command(command)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -74,7 +74,7 @@ def details_of(sample: NewSample) -> dict:
     """Returns all of a sample but its embedding, ready to be sealed.
 
     Raises:
-        ValueError: If its hash, time or a quality is malformed.
+        ValueError: If its hash, time, a quality or its face is malformed.
     """
     quality = {str(name): float(value) for name, value in sample.quality.items()}
     if not np.isfinite(list(quality.values())).all():
@@ -86,7 +86,19 @@ def details_of(sample: NewSample) -> dict:
         "source_hash": checked_hash(sample.source_hash),
         "quality": quality,
         "created": sample.created or now_text(),
+        **({} if sample.face is None else {"face": _checked_face(sample.face)}),
     }
+
+
+def _checked_face(face: Mapping[str, object]) -> dict:
+    """Returns which face of a photo a sample is, as JSON-ready values."""
+    try:
+        box, landmarks = (np.asarray(face[name], dtype=np.float64) for name in ("box", "landmarks"))
+        if box.shape == (4,) and landmarks.shape == (5, 2) and np.isfinite(box).all() and np.isfinite(landmarks).all():
+            return {"box": box.tolist(), "landmarks": landmarks.tolist()}
+    except (KeyError, TypeError, ValueError):
+        pass
+    raise ValueError(f"A face has a box of 4 numbers and 5 landmarks, x and y each. Received: face={face!r}.")
 
 
 def normal_name(name: str) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 
 import numpy as np
@@ -261,36 +261,6 @@ class Rows:
         connection.execute(
             "INSERT INTO own_points VALUES (?, ?)", (change, self.keys.seal(record, _OWN_POINTS, change))
         )
-
-    def reembed(
-        self, connection: sqlite3.Connection, embedder: str, embedding_dim: int, embeddings: Mapping[int, np.ndarray]
-    ) -> "Rows":
-        """Replaces all templates by those of another embedder, and returns what reads them.
-
-        Args:
-            connection: In a transaction.
-            embedder: Fingerprint of the new embedder.
-            embedding_dim: Length of its embeddings.
-            embeddings: Sample id to embedding, for every sample in the gallery; others are ignored.
-        """
-        change = self.record(connection, "reembed", None, f"from {self.embedder} to {embedder}")
-        if connection.execute("SELECT count(*) FROM own_points").fetchone() != (0,):
-            self.keep_own_points(connection, None, "thresholds of one's own were measured with another embedder")
-        rows = Rows(self.keys.for_embedder(embedder), embedder, embedding_dim)
-        places = connection.execute("SELECT sample_id, person FROM samples").fetchall()
-        connection.executemany(
-            "UPDATE samples SET changed = ?, template = ? WHERE sample_id = ?",
-            (
-                (
-                    change,
-                    rows.keys.seal_template(embeddings[sample_id].astype("<f4").tobytes(), sample_id, person),
-                    sample_id,
-                )
-                for sample_id, person in places
-            ),
-        )
-        connection.execute("UPDATE gallery SET embedder = ?, embedding_dim = ?", (embedder, embedding_dim))
-        return rows
 
     def embeddings(self, connection: sqlite3.Connection, number: int) -> np.ndarray:
         """Returns a person's embeddings, oldest first, float32, shape `(num_samples, embedding_dim)`."""

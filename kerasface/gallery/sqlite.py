@@ -3,14 +3,14 @@
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from kerasface.gallery.changes.merging import merge, merges_of, unmerge
-from kerasface.gallery.changes.reembedding import reembed
+from kerasface.gallery.changes.reembedding import reembed, undo
 from kerasface.gallery.changes.transfer import export_gallery, import_gallery
 from kerasface.gallery.changes.unlocking import open_rows, unlocked
 from kerasface.gallery.checks import checked_embeddings, checked_hash, checked_name, checked_refusal, details_of
@@ -396,10 +396,6 @@ class SqliteGallery:
             problems = list(find_problems(connection, self._rows))
         if self._database.holds_traces():
             problems.append("Traces of something deleted are left: open the gallery while nobody else uses it.")
-        if self._database.copy_path.exists():
-            problems.append(
-                f"{self._database.copy_path} is left from a re-embedding, unless one is going on; delete it."
-            )
         return problems
 
     def export(self, path: str | os.PathLike, *, passphrase: str | None = None) -> int:
@@ -416,23 +412,34 @@ class SqliteGallery:
         embedding_dim: int,
         embeddings_of: Callable[[list[Sample]], np.ndarray],
         *,
+        left_out: Collection[int] = (),
         batch_size: int = 64,
     ) -> None:
         """Replaces all templates by those of another embedder, all at once or none.
 
         Others may use the gallery while embeddings are computed; afterwards those who opened it with the old embedder
-        get an `OtherEmbedderError`. While templates are replaced, a copy of the gallery lies beside it.
+        get an `OtherEmbedderError`. A copy from before lies next to the gallery, sealed with the same key, until
+        something is deleted: `undo_reembed` takes everything back by it.
 
         Args:
             embedder: Fingerprint of the new embedder.
             embedding_dim: Length of its embeddings.
             embeddings_of: Called with samples, `batch_size` at most; returns their embeddings, of length 1, shape
                 `(num_samples, embedding_dim)`. An error that leaves it ends the re-embedding.
+            left_out: Samples that no embedding can be made of; they are deleted.
             batch_size: Samples per call.
         """
         self._rows = reembed(
-            self._database, self._rows, self.transaction, embedder, embedding_dim, embeddings_of, batch_size
+            self._database, self._rows, self.transaction, embedder, embedding_dim, embeddings_of, left_out, batch_size
         )
+
+    def undo_reembed(self) -> None:
+        """Takes the last re-embedding back: the samples that it left out, too.
+
+        Raises:
+            GalleryError: If no copy from before is there, or the gallery was changed since; nothing is changed then.
+        """
+        self._rows = undo(self._database, self._rows, self.transaction)
 
     def _check_embedder(self, connection: sqlite3.Connection) -> None:
         gallery_id, embedder = connection.execute("SELECT gallery_id, embedder FROM gallery").fetchone()

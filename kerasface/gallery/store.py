@@ -119,6 +119,8 @@ class NewSample:
         source_hash: SHA-256 of the photo's file, hexadecimal.
         quality: Measured qualities by name.
         created: When it was enrolled first, ISO 8601 with offset; now if not given.
+        face: Which face of the photo it is: `box` and `landmarks` in pixels, as `Face.to_dict` gives them; by them it
+            is found again when the gallery is embedded anew.
     """
 
     embedding: np.ndarray
@@ -126,6 +128,7 @@ class NewSample:
     source_hash: str
     quality: Mapping[str, float] = field(default_factory=dict)
     created: str | None = None
+    face: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,7 @@ class Sample:
         quality: Measured qualities by name.
         created: When it was enrolled, ISO 8601 in UTC.
         embedder: Fingerprint of the embedder of its template.
+        face: Which face of the photo it is, as `NewSample` has it; `None` of those that version 0.1 enrolled.
     """
 
     sample_id: int
@@ -149,6 +153,7 @@ class Sample:
     quality: dict[str, float]
     created: str
     embedder: str
+    face: dict | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -270,7 +270,8 @@ class Enroller:
         refused = standing[0] if standing else None
         said = " ".join(found[kind] for kind in (standing or found))
         if refused is None:
-            sample = NewSample(chosen.embedding, photo.source, photo.source_hash, quality)
+            place = chosen.face.to_dict()
+            sample = NewSample(chosen.embedding, photo.source, photo.source_hash, quality, face=place)
             pending.append((name, sample))
         reason, turned = f"{photo.source}: {said}" if said else "", chosen.face.turned
         return Enrolment(name, photo.source, refused, reason, quality, turned)

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+from kerasface.gallery.changes import reembedding
 from kerasface.gallery.store import (
     Consent,
     GalleryError,
@@ -352,12 +353,9 @@ def test_reembedding_replaces_every_template(gallery, ada, bob, open_at, path):
     templates = gallery.templates()
     np.testing.assert_array_equal(templates.embeddings, np.eye(3)[templates.sample_ids % 3])
     assert gallery.check() == []
-    assert sorted(file.name for file in path.parent.iterdir()) == [
-        "friends",
-        "friends-lock",
-        "friends-shm",
-        "friends-wal",
-    ]
+    copy = path.with_name("friends.before-reembed")
+    assert copy.stat().st_mode & 0o077 == 0
+    assert open_at(copy, create=False).people() == [ada, bob]
     with pytest.raises(OtherEmbedderError, match="re-embedded since it was opened"):
         stale.people()
     assert open_at(path, embedder="embedder-b", embedding_dim=3).people() == [ada, bob]
@@ -396,7 +394,7 @@ def test_there_is_a_copy_while_templates_are_replaced(gallery, ada, open_at, pat
         (path.parent / "kept").write_bytes(copied.read_bytes())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gallery._rows, "reembed", killed)
+    monkeypatch.setattr(reembedding, "_replace", killed)
     with pytest.raises(KeyboardInterrupt):
         gallery.reembed("embedder-b", 3, lambda samples: np.eye(3)[[0] * len(samples)])
     copy = open_at(path.parent / "kept", create=False)

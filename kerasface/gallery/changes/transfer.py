@@ -155,6 +155,7 @@ def _person_record(gallery: "SqliteGallery", person_id: str) -> dict:
                 "source_hash": sample.source_hash,
                 "quality": sample.quality,
                 "created": sample.created,
+                **({} if sample.face is None else {"face": sample.face}),
             }
             for sample, embedding in zip(samples, embeddings, strict=True)
         ],
