@@ -70,7 +70,7 @@ def test_the_face_that_was_enrolled_is_cut_out_anew(enrolled, analyzer, colors, 
 def test_photos_that_moved_are_found_by_their_content(enrolled, photos, colors, tmp_path):
     photos.rename(tmp_path / "moved")
     with pytest.raises(
-        LostSamplesError, match="1 sample of 1 cannot.*nothing was changed.*of Ada: .*is gone"
+        LostSamplesError, match=r"1 sample of 1 cannot.*nothing was changed.*of Ada: .*is gone"
     ) as caught:
         reembed_gallery(enrolled, colors)
     assert [sample.name for sample in caught.value.lost] == ["Ada"]
