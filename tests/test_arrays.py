@@ -406,6 +406,8 @@ EXEMPT = {
     "tasks.export.export_run": "a folder of pictures",
     "tasks.calls": "a photo of any kind, which `images.decoding.as_image` looks at: tests/test_front_door.py",
     "tasks.likeness.likeness": "people by name",
+    "tasks.embedders": "folders and files of photos, and crops that an embedder has cut",
+    "evaluation.measured.pairs.PairScores.add": "what `as_embeddings` looks at, at once",
     "tasks.measuring": "folders and numbers of photos, and crops that an embedder or a cache has cut",
     "evaluation.people_rates": "numbers of people, and scores that `checked_pairs` looks at",
     "tasks.identification.Identifier.decide": "takes records: see `test_faces_to_decide_on_are_records`",
