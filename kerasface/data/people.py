@@ -1,13 +1,11 @@
 """A folder of people as embeddings: one face a photo, and who is on it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kerasface.data.cache.embeddings import embed_photos
-from kerasface.data.folders import read_identity_folders
 from kerasface.data.photos import read_photos
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import central_face
@@ -30,34 +28,6 @@ class EmbeddedPeople:
     embeddings: np.ndarray
     labels: np.ndarray
     rejected: list[tuple[Path, str]]
-
-
-def embed_people(
-    folder: str | Path, analyzer: FaceAnalyzer, *, on_progress: Callable[[int, int], None] | None = None
-) -> EmbeddedPeople:
-    """Embeds a folder with a folder per person. In each photo the face nearest its centre counts.
-
-    Args:
-        folder: The folder.
-        analyzer: The face front end.
-        on_progress: Called with the number of photos done and their total.
-
-    Raises:
-        ValueError: If it holds photos with a face of fewer than two people.
-    """
-    folders = read_identity_folders(folder)
-    embedded = embed_photos(folders.paths, analyzer, central_only=True, on_progress=on_progress)
-    rejected = [*folders.rejected, *embedded.rejected]
-    label_of = dict(folders.samples)
-    people, labels = np.unique([label_of[path] for path in embedded.paths], return_inverse=True)
-    if len(people) < 2:
-        first = f" The first of what cannot be used: {rejected[0][1]}" if rejected else ""
-        raise ValueError(
-            f"{folder}: who is confused with whom takes photos with a face of two people or more. "
-            f"Received: {len(embedded.paths)} such photos of {len(people)}.{first}"
-        )
-    names = [folders.identities[person] for person in people]
-    return EmbeddedPeople(names, embedded.paths, embedded.embeddings, labels, rejected)
 
 
 def face_crops(paths: Iterable[Path], analyzer: FaceAnalyzer) -> dict[Path, np.ndarray]:

@@ -115,13 +115,17 @@ def judge_folder(
 ) -> None:
     """Judges a folder of people over all pairs of photos; draws a part of a cohort, keeps thresholds in a gallery."""
     with errors(), ExitStack() as stack:
-        from kerasface.data.people import embed_people, face_crops
+        from kerasface.data.people import face_crops
         from kerasface.gallery.opening import open_gallery
         from kerasface.population.extension import draw_extension, part_name
         from kerasface.population.judging import judge_people
         from kerasface.population.own import points_to_keep
         from kerasface.population.sentences import sentences_of
+        from kerasface.tasks.measuring.confusion import with_faces
+        from kerasface.tasks.measuring.embedding import embed_people
+        from kerasface.tasks.measuring.people import people_of_folder
 
+        read = people_of_folder(folder)
         name, today = part_name(part_file) if part_file else "", date.today().isoformat()
         analyzer, extension, kept, refusals = make_analyzer(), None, None, []
         fingerprint = analyzer.embedder.fingerprint
@@ -129,7 +133,7 @@ def judge_folder(
             size = analyzer.embedder.embedding_dim
             opened = stack.enter_context(open_gallery(gallery, embedder=fingerprint, embedding_dim=size, create="late"))
         with progress_bars() as report, stopwatch() as seconds:
-            people = embed_people(folder, analyzer, on_progress=partial(report, "photos"))
+            people = with_faces(read, embed_people(read, analyzer, report=report)[0])
             judged = judge_people(people, fingerprint, on_progress=partial(report, "pairs of photos"))
             if part_file:
                 unkept = f" or kept in {gallery}" if gallery else ""
