@@ -1,10 +1,11 @@
 """Many photo files to pixels, decoded ahead of their use and in bounded memory."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from kerasface.images.decoding import ImageError, decode
 # Pixels of one batch: 12 megapixels are 36 MB of RGB.
 _BATCH_PIXELS = 12_000_000
 _AHEAD = 4  # photos decoded before they are asked for
+_LOOKERS = 2  # batches looked at side by side
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,26 @@ def read_photos(paths: Sequence[Path], *, batch_size: int = 32) -> Iterator[list
             batch, pixels = [], 0
     if batch:
         yield batch
+
+
+def looked_at(paths: Sequence[Path], look: Callable[[list[Photo]], Result]) -> Iterator[tuple[list[Photo], Result]]:
+    """Yields the batches of `read_photos` in order, each with what `look` makes of it.
+
+    Two batches are looked at side by side: detection and embedding leave a core idle in turns.
+
+    Args:
+        paths: The files.
+        look: Takes a batch; it is called in threads of their own.
+    """
+    with ThreadPoolExecutor(_LOOKERS) as pool:
+        waiting: deque[tuple[list[Photo], Future[Result]]] = deque()
+        for batch in read_photos(paths):
+            waiting.append((batch, pool.submit(look, batch)))
+            if len(waiting) == _LOOKERS:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for first, future in waiting:
+            yield first, future.result()
 
 
 def _decoded_ahead(paths: Iterable[Path]) -> Iterator[Photo]:

@@ -1,11 +1,13 @@
 """Reading many photos: in order, problems included, memory bounded."""
 
+import threading
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from kerasface.data import photos
-from kerasface.data.photos import read_photos
+from kerasface.data.photos import looked_at, read_photos
 
 
 def save(path, width, height, value=0):
@@ -60,3 +62,29 @@ def test_only_a_few_photos_are_decoded_ahead(tmp_path, monkeypatch):
 @pytest.mark.parametrize("batch_size", [1, 32])
 def test_no_paths_give_no_batches(batch_size):
     assert list(read_photos([], batch_size=batch_size)) == []
+
+
+def test_batches_that_are_looked_at_side_by_side_keep_their_order(tmp_path, monkeypatch):
+    """The second one is done before the first, which waits for it."""
+    monkeypatch.setattr(photos, "_BATCH_PIXELS", 1)
+    paths = [save(tmp_path / f"{value}.png", 4, 3, value) for value in range(5)]
+    second_done = threading.Event()
+
+    def look(batch):
+        value = int(batch[0].image[0, 0, 0])
+        assert value != 0 or second_done.wait(timeout=60)
+        if value == 1:
+            second_done.set()
+        return value
+
+    found = list(looked_at(paths, look))
+    assert [value for _, value in found] == [0, 1, 2, 3, 4]
+    assert [batch[0].path for batch, _ in found] == paths
+
+
+def test_what_goes_wrong_while_looking_is_raised(tmp_path):
+    def look(batch):
+        raise ValueError("no network")
+
+    with pytest.raises(ValueError, match="no network"):
+        list(looked_at([save(tmp_path / "a.png", 4, 3)], look))

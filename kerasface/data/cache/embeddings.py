@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasface.data.photos import read_photos
+from kerasface.data.photos import Photo, looked_at
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import central_face
 from kerasface.images.decoding import FORMATS, is_left_behind, reason_against
@@ -70,14 +70,16 @@ def embed_photos(
     """
     report = on_progress or (lambda done, total: None)
     found, embeddings, rejected = [], [np.zeros((0, analyzer.embedder.embedding_dim), dtype=np.float32)], []
-    done = 0
-    for batch in read_photos(paths):
-        readable = [photo for photo in batch if photo.problem is None]
+    done, pick = 0, central_face if central_only else None
+
+    def look(photos: list[Photo]) -> list:
+        readable = [photo for photo in photos if photo.problem is None]
+        analyzed = analyzer.analyze([photo.image for photo in readable], pick=pick)
+        return list(zip(readable, analyzed, strict=True))
+
+    for batch, analyzed in looked_at(paths, look):
         rejected += [(photo.path, photo.problem) for photo in batch if photo.problem is not None]
-        pick = central_face if central_only else None
-        for photo, faces in zip(
-            readable, analyzer.analyze([photo.image for photo in readable], pick=pick), strict=True
-        ):
+        for photo, faces in analyzed:
             found += [(photo.path, entry.face.box) for entry in faces]
             embeddings += [entry.embedding[None] for entry in faces]
             if not faces:

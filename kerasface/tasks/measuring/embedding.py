@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.data.cache.crops import CroppedFaces, crop_faces, embed_crops
-from kerasface.data.photos import Photo, read_photos
+from kerasface.data.photos import Photo, looked_at
 from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face, FaceDetector, central_face
@@ -37,8 +37,7 @@ def embed_people(
     vectors: list[list[np.ndarray]] = [[np.zeros((0, one.embedding_dim), dtype=np.float32)] for one in embedders]
     rows, qualities, reasons = np.full(len(people.paths), -1), {}, {}
     start = 0
-    for batch in read_photos(people.paths):
-        found = _central_faces(batch, analyzer)
+    for batch, found in looked_at(people.paths, lambda photos: _central_faces(photos, analyzer)):
         for number, (photo, face) in enumerate(zip(batch, found, strict=True), start):
             if face is None:
                 reasons[number] = photo.problem or f"{photo.path}: no face was found"
