@@ -76,7 +76,7 @@ def steps_off(poses: Path, runs: Path, recipe: ClassifyRecipe, cache: Path) -> n
     yaws = np.array([int(name.removeprefix("yaw")) for name in prepared.names])
     classifier = build_classifier(load_run(runs, "pose"), lambda: None)
     pictures = [decode(poses / prepared.files[index]) for index in prepared.validation]
-    named = np.array([int(found.top[0][0].removeprefix("yaw")) for found in classifier.recognise(pictures, top=1)])
+    named = np.array([int(found.top[0][0].removeprefix("yaw")) for found in classifier.recognize(pictures, top=1)])
     return np.abs(named - yaws[prepared.labels[prepared.validation]]) // 15
 
 

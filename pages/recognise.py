@@ -38,14 +38,14 @@ DECISIONS = {
 MOST_ALIKE = ":gray[:material/rule:] Most alike, :small[of those it knows; a stranger gets a name, too]"
 
 
-def show_photos(items: Sequence, recognise: Callable[[list], list], model: str):
+def show_photos(items: Sequence, recognize: Callable[[list], list], model: str):
     """Every photo with the answer to it; what this session has seen before is not looked at again.
 
     Where that was stopped, the photos seen so far are shown, and the page offers to go on.
 
     Args:
         items: Photos, or uploads that are still encoded.
-        recognise: Gives the answers to a list of pictures.
+        recognize: Gives the answers to a list of pictures.
         model: Names it.
     """
     answers = st.session_state.setdefault("recognise_answers", {})
@@ -74,7 +74,7 @@ def show_photos(items: Sequence, recognise: Callable[[list], list], model: str):
             photo = item if isinstance(item, Photo) else decode_upload(item)  # one decoded photo in memory at a time
         if photo and key not in answers:
             with st.spinner("Looking at the photo"):
-                answers[key] = look(photo, recognise)
+                answers[key] = look(photo, recognize)
         seen = answers.setdefault(key, None)  # None where it cannot be read, and the page said why
         if seen and grid is None:
             show_photo(photo, number, seen)
@@ -88,9 +88,9 @@ def show_photos(items: Sequence, recognise: Callable[[list], list], model: str):
         del answers[other]
 
 
-def look(photo: Photo, recognise: Callable[[list], list]) -> Seen:
+def look(photo: Photo, recognize: Callable[[list], list]) -> Seen:
     """The answer to a photo; of one that is judged as a whole also how many faces it shows."""
-    found = recognise([photo.image])[0]
+    found = recognize([photo.image])[0]
     num_faces = None if isinstance(found, list) else count_faces(photo.image)
     return Seen(found, num_faces, small(photo.image, found))
 
@@ -170,5 +170,5 @@ if not photos:
     hint.caption("Choose photos, take one, or try the sample. They are looked at on this machine and are not stored.")
     st.stop()
 
-recognise = classifier_or_stop(model).recognise if model else analyzer_or_stop().analyze
-show_photos(photos, recognise, model.card.model_sha256 if model else FACES_ONLY)
+recognize = classifier_or_stop(model).recognize if model else analyzer_or_stop().analyze
+show_photos(photos, recognize, model.card.model_sha256 if model else FACES_ONLY)

@@ -296,11 +296,11 @@ CONTRACT = {
     "tasks.identification.Identifier.search": {
         "embeddings": ({**EMBEDDINGS, **NOT_UNIT}, method(identifier, "search"))
     },
-    "tasks.recognition.FaceClassifier.recognise": {
-        "images": ([PHOTOS], method(lambda: classifier("FaceClassifier"), "recognise"))
+    "tasks.recognition.FaceClassifier.recognize": {
+        "images": ([PHOTOS], method(lambda: classifier("FaceClassifier"), "recognize"))
     },
-    "tasks.recognition.ImageClassifier.recognise": {
-        "images": ([PHOTOS], method(lambda: classifier("ImageClassifier"), "recognise"))
+    "tasks.recognition.ImageClassifier.recognize": {
+        "images": ([PHOTOS], method(lambda: classifier("ImageClassifier"), "recognize"))
     },
     "tasks.segmentation.Segmenter.segment_faces": {
         "image": (PHOTOS, method(lambda: bare("tasks.segmentation.Segmenter"), "segment_faces"))

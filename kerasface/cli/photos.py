@@ -150,9 +150,9 @@ def predict(images, model, top, runs, as_json) -> None:
         classifier = build_classifier(load_run(runs, model), FaceDetector)
         count_faces = _face_counter() if isinstance(classifier, ImageClassifier) else None
 
-        def recognise(photos: list) -> list[dict]:
+        def recognize(photos: list) -> list[dict]:
             images = [photo.image for photo in photos]
-            found = classifier.recognise(images, top=top)
+            found = classifier.recognize(images, top=top)
             if count_faces is None:
                 return [{"faces": [face.to_dict() for face in entry]} for entry in found]
             return [{**entry.to_dict(), **faces} for entry, faces in zip(found, count_faces(images), strict=True)]
@@ -162,7 +162,7 @@ def predict(images, model, top, runs, as_json) -> None:
                 return face_lines(photo["faces"], lambda face: f": {_answer(face)}")
             return [_answer(photo), *_faces_told(photo.get("num_faces"), model)]
 
-        run_photos(images, recognise, lines, as_json, note=unknown_note(classifier.run.card))
+        run_photos(images, recognize, lines, as_json, note=unknown_note(classifier.run.card))
 
 
 def _face_counter():

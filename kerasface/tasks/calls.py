@@ -26,7 +26,7 @@ from kerasface.runs.card import ModelCard
 from kerasface.runs.store import DEFAULT_ROOT, Run, RunError, load_run
 from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, Enrolment, SourcePhoto
 from kerasface.tasks.identification import DEFAULT_FPIR, IdentifiedFace, Identifier
-from kerasface.tasks.recognition import RecognisedFace, Recognition, build_classifier
+from kerasface.tasks.recognition import Recognition, RecognizedFace, build_classifier
 from kerasface.tasks.segmentation import Segmentation, Segmenter
 from kerasface.tasks.verification import DEFAULT_FMR, Verification
 from kerasface.tasks.verification import verify as verify_images
@@ -150,7 +150,7 @@ class LoadedModel:
         """The model's card."""
         return self.run.card
 
-    def predict(self, photo: Photo) -> list[RecognisedFace] | Recognition | Segmentation | list[AnalyzedFace]:
+    def predict(self, photo: Photo) -> list[RecognizedFace] | Recognition | Segmentation | list[AnalyzedFace]:
         """Answers to a photo what the model was trained for.
 
         Returns:
@@ -186,7 +186,7 @@ def load(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> LoadedModel:
     task = run.card.task
     if task == "classify":
         classifier = build_classifier(run, _detector)
-        return LoadedModel(run, lambda image: classifier.recognise([image])[0])
+        return LoadedModel(run, lambda image: classifier.recognize([image])[0])
     if task == "segment":
         segmenter = Segmenter(run)
         of_faces = run.card.input.looks_at_faces

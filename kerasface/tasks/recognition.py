@@ -47,7 +47,7 @@ class Recognition:
 
 
 @dataclass(frozen=True, eq=False)
-class RecognisedFace(Recognition):
+class RecognizedFace(Recognition):
     """One face and what the classifier makes of its aligned crop `(150, 150, 3)`.
 
     Attributes:
@@ -79,7 +79,7 @@ class FaceClassifier:
         self._detector = detector
         self._judge = _Judge(run)
 
-    def recognise(self, images: Sequence[np.ndarray], *, top: int = 5) -> list[list[RecognisedFace]]:
+    def recognize(self, images: Sequence[np.ndarray], *, top: int = 5) -> list[list[RecognizedFace]]:
         """Finds all faces of every photo and names the `top` most probable classes of each.
 
         Args:
@@ -94,11 +94,11 @@ class FaceClassifier:
         crops = [self._template.cut(image, face) for image, face in faces]
         size = self._judge.image_size
         answers = self._judge.answers([fit_square(crop, size) for crop in crops], top)
-        recognised = iter(
-            RecognisedFace(crop=crop, face=face, **answer)
+        recognized = iter(
+            RecognizedFace(crop=crop, face=face, **answer)
             for (_, face), crop, answer in zip(faces, crops, answers, strict=True)
         )
-        return [[next(recognised) for _ in entries] for entries in found]
+        return [[next(recognized) for _ in entries] for entries in found]
 
 
 class ImageClassifier:
@@ -116,7 +116,7 @@ class ImageClassifier:
         self.run = run
         self._judge = _Judge(run)
 
-    def recognise(self, images: Sequence[np.ndarray], *, top: int = 5) -> list[Recognition]:
+    def recognize(self, images: Sequence[np.ndarray], *, top: int = 5) -> list[Recognition]:
         """Names the `top` most probable classes of every picture.
 
         The largest square in its middle is looked at, as in training.

@@ -113,9 +113,9 @@ def test_every_face_of_every_photo_has_its_bars(open_page, portrait_files):
 @pytest.mark.usefixtures("trained")
 def test_what_was_looked_at_is_not_looked_at_again_and_stop_keeps_it(open_page, portrait_files, monkeypatch):
     looked = []
-    recognise = FaceClassifier.recognise
+    recognize = FaceClassifier.recognize
     monkeypatch.setattr(
-        FaceClassifier, "recognise", lambda self, images, **more: looked.append(1) or recognise(self, images, **more)
+        FaceClassifier, "recognize", lambda self, images, **more: looked.append(1) or recognize(self, images, **more)
     )
     page = open_page("recognise")
     files = [(file.name, file.read_bytes(), "image/png") for file in portrait_files]

@@ -77,40 +77,40 @@ def classifier(run, analyzer):
 
 def test_names_are_the_models_probabilities_in_order(classifier, portrait, portrait_crop):
     """Computed again with NumPy from the crop that the front end cuts."""
-    ((recognised,),) = classifier.recognise([portrait])
-    np.testing.assert_array_equal(recognised.crop, portrait_crop)
+    ((recognized,),) = classifier.recognize([portrait])
+    np.testing.assert_array_equal(recognized.crop, portrait_crop)
     logits = np.append(portrait_crop.mean(axis=(0, 1)) / 25, 3.0)
     probabilities = np.exp(logits) / np.exp(logits).sum()
     order = np.argsort(-probabilities)
-    assert [label for label, _ in recognised.top] == [LABELS[index] for index in order]
-    np.testing.assert_allclose([value for _, value in recognised.top], probabilities[order], atol=1e-4)
-    assert sum(value for _, value in recognised.top) == pytest.approx(1, abs=1e-5)
+    assert [label for label, _ in recognized.top] == [LABELS[index] for index in order]
+    np.testing.assert_allclose([value for _, value in recognized.top], probabilities[order], atol=1e-4)
+    assert sum(value for _, value in recognized.top) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize(("top", "expected"), [(1, 1), (3, 3), (4, 4), (9, 4)])
 def test_top_says_how_many_names(classifier, portrait, top, expected):
-    ((recognised,),) = classifier.recognise([portrait], top=top)
-    assert len(recognised.top) == expected
+    ((recognized,),) = classifier.recognize([portrait], top=top)
+    assert len(recognized.top) == expected
 
 
 def test_every_face_of_every_photo_in_its_photo(classifier, portrait):
     head = portrait[20:240, 130:310]
     bluish = head.copy()
     bluish[..., :2] //= 2
-    faces = classifier.recognise([BLANK, np.hstack([head, head[:, ::-1]]), bluish])
+    faces = classifier.recognize([BLANK, np.hstack([head, head[:, ::-1]]), bluish])
     assert [len(entries) for entries in faces] == [0, 2, 1]
     assert faces[1][0].top[0][0] == "red"  # skin
     assert faces[2][0].top[0][0] == "blue"
 
 
 def test_photos_without_faces(classifier):
-    assert classifier.recognise([BLANK, BLANK]) == [[], []]
-    assert classifier.recognise([]) == []
+    assert classifier.recognize([BLANK, BLANK]) == [[], []]
+    assert classifier.recognize([]) == []
 
 
 def test_a_face_as_json(classifier, portrait):
-    ((recognised,),) = classifier.recognise([portrait], top=2)
-    entry = recognised.to_dict()
+    ((recognized,),) = classifier.recognize([portrait], top=2)
+    entry = recognized.to_dict()
     assert json.loads(json.dumps(entry, allow_nan=False)) == entry
     assert set(entry) == {"box", "landmarks", "detection_score", "turned", "top", "decision", "score"}
     assert (entry["decision"], entry["score"]) == (None, None)
@@ -128,12 +128,12 @@ def test_a_model_for_another_task_or_other_crops_is_refused(run, analyzer):
 
 def test_a_face_is_known_from_the_threshold_on(run, analyzer, portrait):
     """The score is the largest probability; a threshold at the score itself still accepts."""
-    ((free,),) = FaceClassifier(run, analyzer.detector).recognise([portrait])
+    ((free,),) = FaceClassifier(run, analyzer.detector).recognize([portrait])
     largest = free.top[0][1]
     for threshold, decision in ((largest, "known"), (np.nextafter(largest, 2), "unknown")):
         known = OpenSetThreshold(**open_set("probability", threshold))
         limited = replace(run, card=replace(run.card, open_set=known))
-        ((face,),) = FaceClassifier(limited, analyzer.detector).recognise([portrait])
+        ((face,),) = FaceClassifier(limited, analyzer.detector).recognize([portrait])
         assert (face.decision, face.score) == (decision, pytest.approx(largest))
         assert face.top == free.top
 
@@ -142,15 +142,15 @@ def test_a_crop_is_resized_to_what_the_model_takes(run, analyzer, portrait, port
     """Averages over whole blocks keep the mean, so a model of mean colours says the same of 50 x 50 pixels."""
     taken = replace(run.card.input, image_size=(50, 50))
     small = Run("small", replace(run.card, input=taken), colour_model(50))
-    ((face,),) = FaceClassifier(small, analyzer.detector).recognise([portrait])
-    ((expected,),) = FaceClassifier(run, analyzer.detector).recognise([portrait])
+    ((face,),) = FaceClassifier(small, analyzer.detector).recognize([portrait])
+    ((expected,),) = FaceClassifier(run, analyzer.detector).recognize([portrait])
     np.testing.assert_array_equal(face.crop, portrait_crop)
     assert [value for _, value in face.top] == pytest.approx([value for _, value in expected.top], abs=0.01)
 
 
 def test_a_picture_is_judged_as_a_whole():
     classifier = ImageClassifier(picture_run(colour_model(8), LABELS))
-    red, blue = classifier.recognise([plain_picture(200, 20, 20), plain_picture(20, 20, 200, height=9)], top=2)
+    red, blue = classifier.recognize([plain_picture(200, 20, 20), plain_picture(20, 20, 200, height=9)], top=2)
     assert (red.top[0][0], blue.top[0][0]) == ("red", "blue")
     assert red.crop.shape == blue.crop.shape == (8, 8, 3)
     assert (red.decision, red.score) == (None, None)
@@ -158,21 +158,21 @@ def test_a_picture_is_judged_as_a_whole():
     assert json.loads(json.dumps(entry, allow_nan=False)) == entry
     assert set(entry) == {"top", "decision", "score"}
     assert len(entry["top"]) == 2
-    assert classifier.recognise([]) == []
+    assert classifier.recognize([]) == []
 
 
 def test_the_middle_square_of_a_picture_is_looked_at():
     """Blue stripes of 5 pixels left and right of a red square: none of them is in the middle."""
     picture = plain_picture(0, 0, 255)
     picture[:, 5:25] = (255, 0, 0)
-    (answer,) = ImageClassifier(picture_run(colour_model(8), LABELS)).recognise([picture])
+    (answer,) = ImageClassifier(picture_run(colour_model(8), LABELS)).recognize([picture])
     assert (answer.crop == (255, 0, 0)).all()
 
 
 def test_cosines_decide_where_the_card_says_so():
     """The cosine of (r, g, b) to red is r over its length: 3 / 5 for (60, 0, 80), whatever the softmax says."""
     run = picture_run(cosine_model(), ["red", "green"], open_set=open_set("cosine", 0.61))
-    unknown, known = ImageClassifier(run).recognise([plain_picture(60, 0, 80), plain_picture(80, 0, 60)])
+    unknown, known = ImageClassifier(run).recognize([plain_picture(60, 0, 80), plain_picture(80, 0, 60)])
     assert (unknown.decision, unknown.score) == ("unknown", pytest.approx(0.6, abs=1e-5))
     assert (known.decision, known.score) == ("known", pytest.approx(0.8, abs=1e-5))
     assert unknown.top[0] == ("red", pytest.approx(1 / (1 + np.exp(-6)), abs=1e-5))
@@ -286,7 +286,7 @@ def test_a_stranger_to_a_model_without_strangers_is_unknown(embedder, analyzer, 
         model.get_layer("head_cosines").set_weights([directions.T])
         card = embedder_card(embedder, num_classes=2, num_train=8)
         run = Run("old", card, model)
-        ((face,),) = FaceClassifier(run, analyzer.detector).recognise([portrait])
+        ((face,),) = FaceClassifier(run, analyzer.detector).recognize([portrait])
         assert face.decision == decision
         assert face.score == pytest.approx(max(directions @ own), abs=0.02)
 
@@ -301,7 +301,7 @@ def test_a_trained_head_tells_strangers_by_the_mean_embeddings_of_its_card(embed
         card = embedder_card(embedder, num_classes=2, num_train=8, class_means=np.array(means, float).tolist())
         card = replace(card, recipe={**card.recipe, "classifier": "softmax", "head_epochs": 60})
         run = Run("trained", card, model)
-        ((face,),) = FaceClassifier(run, analyzer.detector).recognise([portrait])
+        ((face,),) = FaceClassifier(run, analyzer.detector).recognize([portrait])
         assert (face.decision, open_set_of(card).score) == (decision, "mean_cosine")
     for means in ([[1, 0, 0]], ["means"], [[1, 0, float("nan")], [0, 1, 0]]):
         with pytest.raises(RunError, match="mean embedding of each of its 2 classes"):

@@ -65,7 +65,7 @@ def attribution(image, model, method, layer, label, regions, out, min_face_size,
 
         run, photo = load_run(runs, model), decode(image, on_note=say_note)
         segmenter = regions and build_segmenter(runs, regions, min_face_size)
-        found, square = _recognised(run, photo, image, min_face_size)
+        found, square = _recognized(run, photo, image, min_face_size)
         face = getattr(found, "face", None)
         if regions and face is None:
             raise ValueError(f"Parts are told of faces only. Received: regions={regions!r}, a model of whole pictures.")
@@ -150,14 +150,14 @@ def match(image_a, image_b, method, layer, regions, out, min_face_size, runs, as
     click.echo(file)
 
 
-def _recognised(run, photo: "np.ndarray", path: Path, min_face_size: float | None):
+def _recognized(run, photo: "np.ndarray", path: Path, min_face_size: float | None):
     """Returns what a classifier makes of the picture or its central face, all classes, and the square it looked at."""
     from kerasface.faces.detection import FaceDetector, central_face
     from kerasface.images.squares import fit_square
     from kerasface.tasks.recognition import Recognition, build_classifier
 
     classifier = build_classifier(run, lambda: FaceDetector(min_face_size))
-    (found,) = classifier.recognise([photo], top=len(run.labels))
+    (found,) = classifier.recognize([photo], top=len(run.labels))
     if not isinstance(found, Recognition):
         if not found:
             raise ValueError(f"{path}: No face was found.")

@@ -140,7 +140,7 @@ def name_pictures(
 
     Args:
         folder: A folder with a folder per class.
-        recognize: `FaceClassifier.recognise` or `ImageClassifier.recognise`, asked for all classes.
+        recognize: `FaceClassifier.recognize` or `ImageClassifier.recognize`, asked for all classes.
         classes: Names of the classes, by index.
         threshold: Score from which a picture counts as known, if the classifier has one.
         on_progress: Called with the number of pictures done and their total.
@@ -180,7 +180,7 @@ def name_pictures(
 
 def _named_by(folder: str | os.PathLike, classifier: FaceClassifier | ImageClassifier, report) -> NamedPictures:
     labels, known = classifier.run.labels, open_set_of(classifier.run.card)
-    recognize = partial(classifier.recognise, top=len(labels))
+    recognize = partial(classifier.recognize, top=len(labels))
     return name_pictures(folder, recognize, labels, threshold=known and known.threshold, on_progress=report)
 
 

@@ -86,7 +86,7 @@ def _class_of_picture(chosen: Inspected, subject: Subject) -> Question:
     with st.spinner("Asking the model"):
         (found,) = kept(
             ("answers", chosen.key, digest(subject.photo.image)),
-            lambda: classifier.recognise([subject.photo.image], top=len(labels)),
+            lambda: classifier.recognize([subject.photo.image], top=len(labels)),
         )
     answer = found[subject.index] if subject.face else found
     name = plain(as_name(answer.top[0][0]))

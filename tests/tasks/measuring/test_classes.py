@@ -106,7 +106,7 @@ def test_the_same_pictures_are_asked_of_two_models(folder, tmp_path):
     def classifier(name, answers, labels=CLASSES):
         card = SimpleNamespace(input=input_of, open_set=SimpleNamespace(threshold=0.5))
         run = SimpleNamespace(name=name, labels=labels, card=card)
-        return SimpleNamespace(run=run, recognise=lambda images, top: answers(images))
+        return SimpleNamespace(run=run, recognize=lambda images, top: answers(images))
 
     def red(images):
         return [SimpleNamespace(top=(("red", 0.8), ("green", 0.2)), score=0.8) for _ in images]

@@ -154,7 +154,7 @@ def test_the_model_takes_crops_and_names_people(trained, people, cache):
 
 def test_the_model_works_behind_the_front_end(trained, people, analyzer):
     classifier = FaceClassifier(load_run(trained[0].folder.parent, "friends"), analyzer.detector)
-    faces = classifier.recognise([decode(people / "Ada" / "3.png"), decode(people / "Bea" / "2.png")])
+    faces = classifier.recognize([decode(people / "Ada" / "3.png"), decode(people / "Bea" / "2.png")])
     assert [entries[0].top[0][0] for entries in faces] == ["Ada", "Bea"]
 
 
@@ -255,7 +255,7 @@ def test_without_any_training_mean_directions_name_people(people, cache, tmp_pat
     directions = np.asarray(run.model.get_layer("head_cosines").directions)
     np.testing.assert_allclose(np.linalg.norm(directions, axis=0), 1, atol=1e-6)
     classifier = FaceClassifier(run, analyzer.detector)
-    (face,) = classifier.recognise([decode(people / "Bea" / "2.png")])[0]
+    (face,) = classifier.recognize([decode(people / "Bea" / "2.png")])[0]
     assert face.top[0][0] == "Bea"
 
 
