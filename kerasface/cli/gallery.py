@@ -270,7 +270,7 @@ def _photo_row(faces, point) -> dict:
 def _identified_lines(photo: dict) -> list[str]:
     def behind(face: dict) -> str:
         chance = f" ({face['probability_text']})" if face["probability_text"] else ""
-        return f": {face['decision'].upper()}: {face['reason']}{chance}"
+        return f": {face['decision'].upper().replace('_', ' ')}: {face['reason']}{chance}"
 
     return face_lines(photo["faces"], behind)
 

@@ -93,6 +93,23 @@ def build_metric_head(
     return keras.Model(inputs, layers.UnitNormalization(dtype="float32", name="head_embedding")(x), name="metric_head")
 
 
+def build_scratch_embedder(backbone: keras.Model, dim: int) -> keras.Model:
+    """Puts a projection to unit embeddings behind a network that is trained from its first layer on.
+
+    Args:
+        backbone: Images to a feature map.
+        dim: Length of the embeddings.
+
+    Output shape:
+        `(batch, dim)`, each of length 1, float32.
+    """
+    x = to_vector(backbone.output, head="gap")
+    x = layers.Dense(dim, use_bias=False, name="head_embedding")(x)
+    x = layers.BatchNormalization(name="head_norm")(x)
+    unit = layers.UnitNormalization(dtype="float32", name="head_unit")(x)
+    return keras.Model(backbone.input, unit, name="embedder")
+
+
 def build_siamese(embedder: keras.Model, *, threshold: float = 0.6, slope: float = 10.0) -> keras.Model:
     """Builds a Siamese network: two inputs, one embedder, the probability that both show the same person.
 

@@ -77,7 +77,7 @@ class IdentifiedFace:
     @property
     def probability_text(self) -> str:
         """Whose probability it is, in words, such as `0.1 % that this is Ada`; empty where nobody is enrolled."""
-        if self.most_alike is None:
+        if self.most_alike is None or self.threshold is None:
             return ""
         if self.probability is None:
             return f"how probable it is that this is {self.most_alike} was not measured for a gallery of one person"

@@ -33,7 +33,7 @@ def reembed(embedder, folders, without_lost, undo, gallery, as_json) -> None:
     if undo:
         with errors(tensorflow=False), opened_gallery(gallery) as opened:
             opened.undo_reembed()
-            _tell(opened, [], as_json, f"{gallery} holds templates of {opened.embedder} again.")
+            _tell(opened, [], as_json, f"{gallery} holds templates of {opened.embedder} again:")
         return
     lost = []
     with errors(), opened_gallery(gallery) as opened:
@@ -57,7 +57,7 @@ def reembed(embedder, folders, without_lost, undo, gallery, as_json) -> None:
             for sample in error.lost:
                 click.echo(f"lost: {sample.name}: {sample.reason}", err=True)
             raise
-        done = f"{gallery} holds templates of {new.name} now. Undo: kerasface people reembed --undo"
+        done = f"{gallery} holds templates of {new.name} now; kerasface people reembed --undo takes it back:"
         _tell(opened, lost, as_json, done)
 
 

@@ -15,6 +15,7 @@ from kerasface.train.metric_learning.judging import JudgedEmbeddings
 
 NAMES = {
     "plain": "backbone as it is",
+    "pixels": "raw pixels",
     "stretched": "stretched where faces crowd",
     "trained": "trained head",
     "fine_tuned": "fine-tuned",
@@ -29,7 +30,7 @@ class MetricOutcome:
         model: The embedder to keep, in float32.
         kept: Which of the candidates it is.
         held_out: How each candidate does on people held out: `plain` and, as far as they came up, `stretched`,
-            `trained` and `fine_tuned`, in this order.
+            `trained` and `fine_tuned`, in this order; of a network from random weights `pixels` and `trained`.
         trained_on: How each does on the people trained on.
         history: One row per epoch.
         alarms: Events of the alarms for collapse.
@@ -45,6 +46,11 @@ class MetricOutcome:
     alarms: list[dict]
     seconds: dict[str, float]
     stopped: bool
+
+    @property
+    def before(self) -> str:
+        """The candidate that the others are compared with: what there was before the training."""
+        return next(iter(self.held_out))
 
 
 def metrics_of(outcome: MetricOutcome, prepared: PreparedData, session: Session) -> dict:
@@ -71,7 +77,7 @@ def notes_of(outcome: MetricOutcome, prepared: PreparedData) -> list[str]:
     notes = []
     if outcome.stopped:
         notes.append("The training was stopped before its end; --resume goes on with it.")
-    before = outcome.held_out["plain"]
+    before = outcome.held_out[outcome.before]
     if outcome.kept == "plain":
         after = list(outcome.held_out.values())[-1]
         notes.append(
@@ -81,8 +87,11 @@ def notes_of(outcome: MetricOutcome, prepared: PreparedData) -> list[str]:
         )
     else:
         after = outcome.held_out[outcome.kept]
+        begun = "Kept: " + NAMES[outcome.kept]
+        if outcome.before == "pixels":
+            begun = "Trained from random weights, and compared with raw pixels"
         notes.append(
-            f"Kept: {NAMES[outcome.kept]}. On people held out, genuine pairs accepted at an FMR of 0.1 % went from "
+            f"{begun}. On people held out, genuine pairs accepted at an FMR of 0.1 % went from "
             f"{before.tar:.2%} to {after.tar:.2%}" + (f", {_missed(before, after)}." if before.identification else ".")
         )
         notes.append("Its embeddings can be compared with one another alone: galleries must be enrolled anew.")
@@ -122,7 +131,7 @@ def card_of(outcome: MetricOutcome, prepared: PreparedData, metrics: dict, sessi
         ),
         thresholds={fmr: vars(rate) for fmr, rate in judged.verification.tar_at_fmr.items()},
         metrics=metrics,
-        weights=weights_of(recipe),
+        weights=() if recipe.from_scratch else weights_of(recipe),
         **provenance(prepared, session),
     )
 

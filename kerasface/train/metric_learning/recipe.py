@@ -13,12 +13,26 @@ CHOICES = {
     "mining": ("all", "semi-hard", "batch-hard"),
     "negatives": ("anchor", "batch"),
     "augment": ("none", "light", "standard", "strong"),
+    "weights": ("pretrained", "none"),
     "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
 }
 # For embeddings whose stretch is measured, distances are 5 ** 0.5 times smaller, and differences of cosines 5 times.
 _SHRUNK = 5.0
+# What differs between a head on a frozen backbone and a network of random weights, of which everything is trained.
+_BY_WEIGHTS = {
+    "stretch": (True, False),
+    "people": (128, 32),
+    "images": (2, 4),
+    "singles": (512, 32),
+    "head_epochs": (15, 0),
+    "epochs": (0, 60),
+    "learning_rate": (1e-5, 1e-3),
+    "weight_decay": (0.0, 0.01),
+    "augment": ("light", "standard"),
+}
 # Of the distance (triplet, contrastive), of the angle in radians (arcface) and of the cosine (cosface).
 _MARGINS = {"triplet": 0.2, "contrastive": 0.45, "arcface": 0.2, "cosface": 0.1}
+_SCALED = ("arcface", "cosface")
 _MAX_TRIPLETS = 256**3  # of one batch: 64 MiB for each of a few arrays
 
 
@@ -28,37 +42,56 @@ class MetricRecipe:
 
     loss: str = setting("supcon", "triplet, contrastive, binary, arcface, cosface or supcon.")
     faces: bool = setting(True, "Find and align the face in each photo; otherwise whole images are taken.")
-    image_size: int | None = setting(None, "Side of the training images in pixels. [150 for face_resnet, else 112]")
-    holdout: float = setting(0.5, "Share of the people held out, to judge the embeddings on.")
-    backbone: str = setting("face_resnet", "face_resnet, or a name of keras.applications.")
-    mirror: bool | None = setting(
-        None, "Average over image and mirror image, in training and use: twice the work. [yes for face_resnet]"
+    image_size: int | None = setting(
+        None, "Side of the training images in pixels. [150 for face_resnet, else 112; 64 with weights=none]"
     )
-    stretch: bool = setting(True, "Begin with distances stretched where faces crowd, measured on the training people.")
+    holdout: float = setting(0.5, "Share of the people held out, to judge the embeddings on.")
+    backbone: str = setting("face_resnet", "face_resnet, an architecture of the zoo, or a name of keras.applications.")
+    weights: str = setting("pretrained", "pretrained, or none: from random weights, and everything is trained.")
+    dim: int = setting(128, "Length of the embeddings of a network from random weights.")
+    mirror: bool | None = setting(
+        None,
+        "Average over image and mirror image, in training and use: twice the work. [yes for face_resnet]",
+    )
+    stretch: bool | None = setting(
+        None,
+        "Begin with distances stretched where faces crowd, measured on the training people. [yes; no from scratch]",
+    )
     mining: str | None = setting(None, "Triplets of a batch: all, semi-hard or batch-hard. [batch-hard]")
     margin: float | None = setting(None, "Margin of triplet, contrastive, arcface or cosface. [by loss and stretch]")
     scale: float | None = setting(None, "Scale of the cosines of arcface and cosface. [64, 320 with stretch]")
     temperature: float | None = setting(None, "Temperature of supcon. [1/64, 1/320 with stretch]")
     negatives: str | None = setting(None, "What a genuine pair of supcon competes with: anchor or batch. [batch]")
-    people: int = setting(128, "People per batch; fewer where there are fewer.")
-    images: int = setting(2, "Images of each of them per batch.")
-    singles: int = setting(512, "Images of people with one image per batch, as far as there are any.")
+    people: int | None = setting(None, "People per batch; fewer where there are fewer. [128; 32 from scratch]")
+    images: int | None = setting(None, "Images of each of them per batch. [2; 4 from scratch]")
+    singles: int | None = setting(
+        None, "Images of people with one image per batch, as far as there are any. [512; 32 from scratch]"
+    )
     batch_people: int = setting(16, "People per batch through the network; its singles are fewer in proportion.")
     pull: float = setting(0.1, "Weight of the squared residual weights, which holds the head near its beginning.")
-    head_epochs: int = setting(15, "Epochs on the frozen backbone's features, which are computed once.")
+    head_epochs: int | None = setting(
+        None, "Epochs on the frozen backbone's features, which are computed once. [15; 0 from scratch]"
+    )
     copies: int = setting(0, "Augmented copies of each image whose features are computed as well.")
-    epochs: int = setting(0, "Epochs through the network, after those on the features.")
+    epochs: int | None = setting(None, "Epochs through the network, after those on the features. [0; 60 from scratch]")
     unfreeze: int | None = setting(None, "Blocks trained in fine-tuning, from the end. [by the number of images]")
     layer_decay: float = setting(0.75, "Factor on the learning rate from each block to the one before it.")
-    augment: str = setting("light", "Augmentation: none, light, standard or strong.")
+    augment: str | None = setting(None, "Augmentation: none, light, standard or strong. [light; standard from scratch]")
     flip: bool = setting(True, "Mirror half of the images when augmenting.")
     head_learning_rate: float = setting(3e-4, "Highest learning rate on the features.")
-    learning_rate: float = setting(1e-5, "Highest learning rate through the network.")
-    weight_decay: float = setting(0.0, "Decoupled weight decay.")
+    learning_rate: float | None = setting(
+        None, "Highest learning rate through the network. [0.00001; 0.001 from scratch]"
+    )
+    weight_decay: float | None = setting(None, "Decoupled weight decay. [0; 0.01 from scratch]")
     early_stopping: int = setting(0, "Epochs without a better validation loss after which a stage ends; 0 for never.")
     precision: str = setting("auto", "auto, float32, mixed_bfloat16 or mixed_float16.")
     checkpoint_seconds: float = setting(60.0, "Seconds between two checkpoints.")
     seed: int = setting(0, "Seed of split, order and augmentation.")
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether the network begins with random weights, and everything is trained."""
+        return self.weights == "none"
 
     @property
     def strategy(self) -> str:
@@ -92,22 +125,24 @@ def resolve_metric(recipe: MetricRecipe) -> MetricRecipe:
     Raises:
         ValueError: If a field is out of range or contradicts another.
     """
+    left = {name: values for name, values in _BY_WEIGHTS.items() if getattr(recipe, name) is None}
+    recipe = replace(recipe, **{name: values[recipe.from_scratch] for name, values in left.items()})
     _check_ranges(recipe)
     _check_contradictions(recipe)
     shrunk = _SHRUNK if recipe.stretch else 1.0
-    margin = _MARGINS.get(recipe.loss)
+    margin, loss_is_supcon = _MARGINS.get(recipe.loss), recipe.loss == "supcon"
     if margin is not None:
         margin /= shrunk if recipe.loss == "cosface" else math.sqrt(shrunk)
-    resnet = recipe.backbone == "face_resnet"
+    resnet, scratch = recipe.backbone == "face_resnet", recipe.from_scratch
     return replace(
         recipe,
-        image_size=recipe.image_size or (150 if resnet else 112),
-        mirror=recipe.mirror if recipe.mirror is not None else resnet,
+        image_size=recipe.image_size or (150 if resnet else 64 if scratch else 112),
+        mirror=recipe.mirror if recipe.mirror is not None else resnet and not scratch,
         mining=recipe.mining or ("batch-hard" if recipe.loss == "triplet" else None),
         negatives=recipe.negatives or ("batch" if recipe.loss == "supcon" else None),
         margin=recipe.margin if recipe.margin is not None else margin,
-        scale=recipe.scale or (64.0 * shrunk if recipe.loss in ("arcface", "cosface") else None),
-        temperature=recipe.temperature or (1 / (64.0 * shrunk) if recipe.loss == "supcon" else None),
+        scale=recipe.scale or ((32.0 if scratch else 64.0 * shrunk) if recipe.loss in _SCALED else None),
+        temperature=recipe.temperature or ((0.1 if scratch else 1 / (64.0 * shrunk)) if loss_is_supcon else None),
     )
 
 
@@ -123,6 +158,7 @@ def _check_ranges(recipe: MetricRecipe) -> None:
         "batch_people": recipe.batch_people >= 2,
         "singles": recipe.singles >= 0,
         "pull": recipe.pull >= 0,
+        "dim": 2 <= recipe.dim <= 4096,
         "head_epochs": recipe.head_epochs >= 0,
         "epochs": recipe.epochs >= 0,
         "copies": recipe.copies >= 0,
@@ -156,6 +192,10 @@ def _check_contradictions(recipe: MetricRecipe) -> None:
         "of people, images and singles, to 256 together": (
             recipe.mining in ("all", "semi-hard") and recipe.batch_size**3 > _MAX_TRIPLETS
         ),
+        "with weights=none there is nothing frozen: head_epochs, stretch, unfreeze and copies belong to pretrained "
+        "weights": recipe.from_scratch
+        and bool(recipe.head_epochs or recipe.stretch or recipe.unfreeze or recipe.copies),
+        "weights=none needs epochs of at least 1": recipe.from_scratch and recipe.epochs == 0,
         "head_epochs=0, epochs=0 and no stretch leave nothing to do": (
             recipe.head_epochs == 0 and recipe.epochs == 0 and not recipe.stretch
         ),

@@ -94,7 +94,7 @@ def _with_interval(rate, digits: int) -> str:
 
 
 def _searches(outcome: MetricOutcome) -> str:
-    found = outcome.held_out["plain"].identification
+    found = outcome.held_out[outcome.before].identification
     if found is None:
         return "<p>Searches were not judged: nobody held out has one image alone, so nobody is unknown.</p>"
     supported = "" if found.fnir_at_fpir["0.01"].supported else " That is too few to speak of an FPIR of 1 %."
@@ -106,10 +106,10 @@ def _searches(outcome: MetricOutcome) -> str:
 
 
 def _histograms(outcome: MetricOutcome) -> str:
-    last = outcome.kept if outcome.kept != "plain" else list(outcome.held_out)[-1]
+    last = outcome.kept if outcome.kept != outcome.before else list(outcome.held_out)[-1]
     shown = [
         (NAMES[name], outcome.held_out[name].genuine, outcome.held_out[name].impostor)
-        for name in dict.fromkeys(("plain", last))
+        for name in dict.fromkeys((outcome.before, last))
     ]
     words = "<p>Distances of the pairs of people held out. The less the two colours overlap, the better.</p>"
     return words + figure_html(distance_histograms(shown))
@@ -117,9 +117,9 @@ def _histograms(outcome: MetricOutcome) -> str:
 
 def _why(outcome: MetricOutcome) -> str:
     """Compares people trained on with people held out, and the two ways of searching."""
-    before, name = outcome.held_out["plain"], list(outcome.held_out)[-1]
+    before, name = outcome.held_out[outcome.before], list(outcome.held_out)[-1]
     after = outcome.held_out[name]
-    seen, seen_before = outcome.trained_on[name], outcome.trained_on["plain"]
+    seen, seen_before = outcome.trained_on[name], outcome.trained_on[outcome.before]
     parts = [
         f"<p>The last embeddings ({NAMES[name]}) changed what is missed of genuine pairs at an FMR of 0.1 % by "
         f"{_change(1 - seen_before.tar, 1 - seen.tar)} on the people trained on, and by "

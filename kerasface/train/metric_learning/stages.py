@@ -14,6 +14,7 @@ from kerasface.models.backbones import Backbone
 from kerasface.models.freezing import check_frozen, frozen_state
 from kerasface.models.heads import build_siamese
 from kerasface.models.layers import CosineLogits
+from kerasface.models.runtime import compile_network
 from kerasface.train.classification.data import PreparedData
 from kerasface.train.classification.stages import unfreeze_last
 from kerasface.train.engine.frozen import class_directions
@@ -48,6 +49,17 @@ class TrainingPeople:
     files: Sequence[str]
     directions: np.ndarray
     distances: tuple[float, float]
+
+
+def embed_images(model: keras.Model) -> Embed:
+    """Returns the embeddings of images `(n, height, width, 3)` uint8, for the model's weights at each call."""
+    network = compile_network(model)
+
+    def embed(images: np.ndarray) -> np.ndarray:
+        blocks = [images[start : start + 256] for start in range(0, len(images), 256)]
+        return np.concatenate([network(np.asarray(block))[0] for block in blocks])
+
+    return embed
 
 
 def training_people(
@@ -89,6 +101,11 @@ def fine_tune_stage(
         after_first_step=lambda: check_frozen(model, state),
     )
     return stage, rows
+
+
+def scratch_stage(model: keras.Model, people: TrainingPeople, recipe: MetricRecipe, validate) -> Stage:
+    """The one stage of a network from random weights: everything is trained."""
+    return _stage("train", model, people, recipe, recipe.epochs, recipe.learning_rate, validate)
 
 
 def build_loss(recipe: MetricRecipe) -> keras.losses.Loss:

@@ -13,11 +13,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerasface.data.pipelines import identity_rows
 from kerasface.models.backbones import build_backbone
 from kerasface.models.engines.graphs import with_dtype_policy
 from kerasface.models.heads import build_metric_head, join_embedder
-from kerasface.models.runtime import compile_network
 from kerasface.train.classification.data import PreparedData
 from kerasface.train.engine.driver import Finished, StageProgress, Steps
 from kerasface.train.engine.frozen import FrozenFeatures
@@ -29,18 +27,18 @@ from kerasface.train.metric_learning.head import build_head
 from kerasface.train.metric_learning.judging import JudgedEmbeddings, cohort_after, is_better, judge_embeddings
 from kerasface.train.metric_learning.recipe import MetricRecipe, resolve_metric
 from kerasface.train.metric_learning.report import write_metric_report
+from kerasface.train.metric_learning.scratch import train_from_scratch
 from kerasface.train.metric_learning.stages import (
     Embed,
+    embed_images,
     fine_tune_stage,
     head_stage,
     held_out_loss,
     training_people,
     watched_margin,
 )
-from kerasface.train.metric_learning.watch import Spread, Watch, past_alarms, spread
+from kerasface.train.metric_learning.watch import Spread, Watch, past_alarms, spread, watched_rows
 
-# Of the sample that is looked at after each epoch: triplets are counted one by one.
-_WATCHED = {"head": {"people": 32, "images": 4}, "fine_tune": {"people": 16, "images": 2}}
 _BLOCK = 4096  # features embedded at a time
 
 
@@ -52,6 +50,8 @@ def _told(prepared: PreparedData) -> dict:
 
 
 def _train(prepared: PreparedData, session: Session, cache: Path, report: StageProgress) -> MetricOutcome:
+    if session.recipe.from_scratch:
+        return train_from_scratch(prepared, session, report)
     features = FrozenFeatures(prepared, session.recipe, cache, lambda *counts: report("features", *counts))
     return _Training(prepared, features, session, report).run()
 
@@ -84,7 +84,7 @@ class _Training:
         if recipe.stretch:
             self._add("stretched", head)
         embeddings = embed_features(head)(features.train[0])
-        sample = self._sample(self.labels, _WATCHED["head"])
+        sample = watched_rows(self.labels, "head", recipe.seed)
         self.starts["head"] = spread(embeddings[sample], self.labels[sample], watched_margin(recipe))
         distances = self.starts["head"].genuine_distance, self.starts["head"].impostor_distance
         found = self.session.read_checkpoint()
@@ -132,17 +132,14 @@ class _Training:
 
     def _validation(self, stage: str, embed: Embed, train, validation, distances) -> Callable[[], dict]:
         """Returns what is measured after each epoch: the loss on people held out, and how the embeddings lie."""
-        watched = _WATCHED[stage]
-        sample = self._sample(self.labels, watched)
+        sample = watched_rows(self.labels, stage, self.recipe.seed)
         margin = watched_margin(self.recipe)
         watch = Watch(embed, train[sample], self.labels[sample], margin, self.recipe.loss, self.session)
         self.starts[stage] = watch.start
-        held_out, loss = self._sample(self.held_out_labels, watched), held_out_loss(self.recipe, distances)
+        held_out = watched_rows(self.held_out_labels, stage, self.recipe.seed)
+        loss = held_out_loss(self.recipe, distances)
         samples, labels = validation[held_out], self.held_out_labels[held_out]
         return lambda: {"val_loss": loss(embed(samples), labels), **watch()}
-
-    def _sample(self, labels: np.ndarray, watched: dict) -> np.ndarray:
-        return identity_rows(labels, **watched, seed=self.recipe.seed, epoch=0)[0]
 
     def _add(self, name: str, head: keras.Model) -> None:
         embed = embed_features(head)
@@ -192,17 +189,6 @@ def embed_features(head: keras.Model) -> Embed:
     return embed
 
 
-def embed_images(model: keras.Model) -> Embed:
-    """Returns the embeddings of images `(n, height, width, 3)` uint8, for the model's weights at each call."""
-    network = compile_network(model)
-
-    def embed(images: np.ndarray) -> np.ndarray:
-        blocks = [images[start : start + 256] for start in range(0, len(images), 256)]
-        return np.concatenate([network(np.asarray(block))[0] for block in blocks])
-
-    return embed
-
-
 def _finish(outcome: MetricOutcome, prepared: PreparedData, session: Session) -> Finished:
     metrics, notes = metrics_of(outcome, prepared, session), notes_of(outcome, prepared)
     return Finished(
@@ -224,7 +210,10 @@ def _check_buildable(recipe: MetricRecipe) -> None:
         ValueError: If there is no such backbone, or it has fewer blocks than are to be trained.
     """
     backbone = build_backbone(
-        recipe.backbone, (recipe.image_size,) * 2, weights="pretrained", mirror=bool(recipe.mirror)
+        recipe.backbone,
+        (recipe.image_size,) * 2,
+        weights=None if recipe.from_scratch else "pretrained",
+        mirror=bool(recipe.mirror),
     )
     if (recipe.unfreeze or 0) > len(backbone.blocks):
         raise ValueError(

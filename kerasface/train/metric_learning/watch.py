@@ -5,11 +5,18 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
+from kerasface.data.pipelines import identity_rows
 from kerasface.train.engine.session import Session
 
 _MIN_SHARE = 0.25  # of the distance between people before the training, below which they count as collapsed
 _AT_MARGIN = 0.05  # relative distance of the triplet loss from its margin that counts as standing at it
 _MIN_ACTIVE = 0.001
+# Of the sample that is looked at after each epoch of a stage: triplets are counted one by one.
+_WATCHED = {
+    "head": {"people": 32, "images": 4},
+    "fine_tune": {"people": 16, "images": 2},
+    "train": {"people": 32, "images": 4},
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,11 @@ class Spread:
     genuine_distance: float
     active_triplets: float
     triplet_loss: float
+
+
+def watched_rows(labels: np.ndarray, stage: str, seed: int) -> np.ndarray:
+    """Chooses the images that are looked at after each epoch of a stage: rows of `labels`."""
+    return identity_rows(labels, **_WATCHED[stage], seed=seed, epoch=0)[0]
 
 
 def spread(embeddings: np.ndarray, labels: np.ndarray, margin: float) -> Spread:

@@ -21,6 +21,11 @@ from kerasface.train.recipe import build_recipe, read_recipe, write_recipe
         ({"head_epochs": 0, "stretch": False}, "nothing to do"),
         ({"image_size": 112}, "150 pixels"),
         ({"backbone": "MobileNetV2", "mirror": True}, "only face_resnet averages"),
+        ({"weights": "some"}, "weights='some'"),
+        ({"weights": "none", "stretch": True}, "with weights=none there is nothing frozen"),
+        ({"weights": "none", "head_epochs": 3}, "with weights=none there is nothing frozen"),
+        ({"weights": "none", "epochs": 0}, "weights=none needs epochs"),
+        ({"dim": 1}, "dim=1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, says):
@@ -45,3 +50,15 @@ def test_defaults_follow_the_stretch():
     assert without.margin / with_stretch.margin == pytest.approx(5**0.5)
     with_stretch, without = (resolve_metric(MetricRecipe(stretch=stretch)) for stretch in (True, False))
     assert without.temperature / with_stretch.temperature == pytest.approx(5)
+
+
+def test_defaults_follow_the_weights():
+    """From random weights there is no head to train alone, and everything learns faster and from other batches."""
+    pretrained, scratch = (resolve_metric(MetricRecipe(backbone="resnet34", weights=w)) for w in ("pretrained", "none"))
+    assert (pretrained.head_epochs, pretrained.epochs, pretrained.stretch) == (15, 0, True)
+    assert (scratch.head_epochs, scratch.stretch, scratch.image_size) == (0, False, 64)
+    assert scratch.epochs > 0
+    assert scratch.learning_rate > 10 * pretrained.learning_rate
+    assert scratch.temperature > pretrained.temperature
+    given = MetricRecipe(backbone="resnet34", weights="none", epochs=3, people=5, learning_rate=0.5)
+    assert [getattr(resolve_metric(given), name) for name in ("epochs", "people", "learning_rate")] == [3, 5, 0.5]

@@ -1,5 +1,6 @@
 """Training embeddings: from a folder of people to a run that is never worse than what it began with."""
 
+import csv
 import json
 import shutil
 
@@ -301,3 +302,21 @@ def test_a_collapse_is_told_while_it_happens(people, cache, tmp_path):
     assert result.metrics["num_alarms"] > 0
     assert "Collapse" in (result.folder / "report.html").read_text(encoding="utf-8")
     assert any("Collapse" in note for note in result.notes)
+
+
+def test_a_network_learns_from_random_weights_and_is_an_embedder(people, cache, tmp_path):
+    """Patterns under noise are told apart by a small network; it is taken by its name afterwards."""
+    recipe = MetricRecipe(faces=False, backbone="simple_cnn", weights="none", image_size=32, dim=8, epochs=12, people=4)
+    result = run_training("metric", people, "own", recipe=recipe, runs=tmp_path, cache=cache)
+    held_out = result.metrics["held_out"]
+    assert (result.metrics["kept"], list(held_out)) == ("trained", ["pixels", "trained"])
+    with open(result.folder / "history.csv", encoding="utf-8", newline="") as file:
+        history = list(csv.DictReader(file))
+    assert [row["epoch"] for row in history] == [str(epoch) for epoch in range(1, 13)]
+    assert float(history[-1]["loss"]) < float(history[0]["loss"])
+    assert "Trained from random weights" in result.notes[0]
+    run = load_run(tmp_path, "own")
+    assert (run.model.output_shape, run.card.embedding.dim, run.card.weights) == ((None, 8), 8, ())
+    assert all(layer.trainable for layer in run.model.layers)
+    with open(tmp_path / "own" / "report.html", encoding="utf-8") as file:
+        assert "raw pixels" in file.read()
