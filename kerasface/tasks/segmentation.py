@@ -11,7 +11,7 @@ from kerasface.faces.alignment import FACE_RESNET_CROP, align
 from kerasface.faces.detection import Face, FaceDetector
 from kerasface.faces.regions import BACKGROUND, GRAY, Region, class_ids, compose, cut_square, inside, square_around
 from kerasface.faces.turns import turned
-from kerasface.models.runtime import compile_network
+from kerasface.models.runtime import best_precision, compile_network
 from kerasface.runs.store import Run, RunError
 
 FACE = "face"  # name of the region of every class but background and hair
@@ -144,7 +144,7 @@ class Segmenter:
         self.run = run
         self.classes = _checked_classes(run)
         self.colors = _checked_colors(run)
-        self._network = compile_network(run.source, max_batch=_BATCH)
+        self._network = compile_network(run.source, max_batch=_BATCH, precision=best_precision())
         _check_maps(run, self._network.output_shapes)
         self.side = run.side(self._network.input_shape)
         self._detector = detector
