@@ -8,7 +8,7 @@ from PIL import Image
 from kerasface.faces.embedders import RunEmbedder
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import Run, RunError
-from kerasface.tasks.measuring.embedding import embed_people
+from kerasface.tasks.measuring.embedding import embed_cached, embed_people
 from kerasface.tasks.measuring.pairs import pairs_of_file, score_pairs
 from kerasface.tasks.verification import verify
 
@@ -78,3 +78,19 @@ def test_a_model_of_other_crops_or_of_none_is_refused(analyzer):
         RunEmbedder(metric_run("another"))
     with pytest.raises(RunError, match="embeds no faces"):
         RunEmbedder(metric_run(analyzer.embedder.template.fingerprint, "segment"))
+
+
+def test_what_the_cache_keeps_is_what_a_command_sees(photos, analyzer, tmp_path):
+    """The page keeps crops and embeddings, a command keeps nothing: both measure the same."""
+    people = pairs_of_file(photos / "pairs.txt", photos).people
+    (seen,) = embed_people(people, analyzer)
+    for _ in range(2):  # the second time from the cache
+        (kept,) = embed_cached(people, analyzer.detector, [("six", analyzer.embedder)], tmp_path)
+        assert kept.rows.tolist() == seen.rows.tolist()
+        np.testing.assert_allclose(kept.embeddings, seen.embeddings, atol=1e-5)
+        assert set(kept.reasons) == set(seen.reasons)
+        for name, values in seen.attributes.items():
+            np.testing.assert_allclose(
+                kept.attributes[name], values, atol=0.02, err_msg=name
+            )  # boxes are kept in hundredths
+    assert (kept.model, kept.fingerprint, kept.normalizer) == ("six", seen.fingerprint, seen.normalizer)

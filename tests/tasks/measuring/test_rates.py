@@ -15,6 +15,7 @@ from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.rates.cohorts import normalizer_of
 from kerasface.faces.rates.operating_points import operating_point, pair_calibration
 from kerasface.reports.verification import verification_document
+from kerasface.tasks.measuring.calibration import calibration_of
 from kerasface.tasks.measuring.pairs import FailedPair, PairList, pairs_of_people, score_pairs
 from kerasface.tasks.measuring.people import People
 from kerasface.tasks.measuring.rates import measure_pairs
@@ -80,21 +81,21 @@ def test_a_model_without_a_calibration_gets_one_that_is_judged_on_other_people(r
 
 def test_a_calibration_that_ships_is_measured_on_these_pairs():
     """Whether a pair is of one person is drawn so that the probabilities are true: the error is that of the draw."""
-    fingerprint = embedder_fingerprint()
+    fingerprint, count = embedder_fingerprint(), 1500
     generator = np.random.default_rng(0)
     shipped, normalizer = pair_calibration(fingerprint), normalizer_of(fingerprint)
-    faces = normalizer.cohort[1000:4000]
+    faces = normalizer.cohort[1000 : 1000 + count]
     noise = generator.normal(size=faces.shape)
-    others = faces + noise / np.linalg.norm(noise, axis=1, keepdims=True) * generator.uniform(0.3, 0.8, (3000, 1))
+    others = faces + noise / np.linalg.norm(noise, axis=1, keepdims=True) * generator.uniform(0.3, 0.8, (count, 1))
     others = (others / np.linalg.norm(others, axis=1, keepdims=True)).astype(np.float32)
     scores = normalized_scores(
         np.sum(faces * others, axis=1), normalizer.statistics(faces), normalizer.statistics(others)
     )
-    same = generator.random(3000) < shipped.with_prior(0.5).probability(scores)
-    labels = np.r_[np.arange(3000), np.where(same, np.arange(3000), 3000 + np.arange(3000))]
-    people = People("made up", [Path(f"p/{n}") for n in range(6000)], labels, [str(n) for n in range(6000)])
-    pairs = np.stack([np.arange(3000), 3000 + np.arange(3000)], axis=1)
-    listed = PairList(people, pairs, same, folds=np.arange(3000) % 5, own_folds=False, lines=np.arange(3000))
+    same = generator.random(count) < shipped.with_prior(0.5).probability(scores)
+    labels = np.r_[np.arange(count), np.where(same, np.arange(count), count + np.arange(count))]
+    people = People("made up", [Path(f"p/{n}") for n in range(2 * count)], labels, [str(n) for n in range(2 * count)])
+    pairs = np.stack([np.arange(count), count + np.arange(count)], axis=1)
+    listed = PairList(people, pairs, same, folds=np.arange(count) % 5, own_folds=False, lines=np.arange(count))
     embedded = embedded_as(np.concatenate([faces, others]), fingerprint=fingerprint)
     found = measure_pairs(score_pairs(listed, embedded), bootstrap=20)
     assert found.threshold == operating_point(fingerprint, 0.001).threshold
@@ -102,9 +103,9 @@ def test_a_calibration_that_ships_is_measured_on_these_pairs():
     assert found.shipped[0.001].fmr.value == pytest.approx(np.mean(accepted[~same]))
     assert shipped.data in found.calibration_note
     assert found.calibration.ece < 0.03
-    assert sum(part.count for part in found.calibration.bins) == 3000
-    wrong = measure_pairs(score_pairs(replace(listed, same=np.roll(same, 1)), embedded), bootstrap=20)
-    assert wrong.calibration.ece > 0.1
+    assert sum(part.count for part in found.calibration.bins) == count
+    wrong, _ = calibration_of(score_pairs(replace(listed, same=np.roll(same, 1)), embedded), bootstrap=20)
+    assert wrong.ece > 0.1
 
 
 @pytest.mark.parametrize(("same", "accepted"), [(True, False), (False, True), (True, True), (False, False)])
