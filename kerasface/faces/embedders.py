@@ -19,8 +19,14 @@ from kerasface.faces.alignment import FACE_RESNET_CROP, CropTemplate
 from kerasface.faces.detection import Face
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.fingerprint import DEFAULT_VIEWS, EMBEDDING_DIM, embedder_fingerprint
-from kerasface.faces.rates.cohorts import add_normalizer, embedder_of, normalizer_of, read_part
-from kerasface.faces.rates.operating_points import add_measurements
+from kerasface.faces.rates.cohorts import CohortError, add_normalizer, embedder_of, normalizer_of, read_part
+from kerasface.faces.rates.operating_points import (
+    add_measurements,
+    operating_point,
+    pair_calibration,
+    search_calibration,
+    search_point,
+)
 from kerasface.files.paths import user_folder
 from kerasface.files.writing import write_atomically
 from kerasface.images.squares import fit_square
@@ -355,15 +361,32 @@ def _make_known(folder: Path, fingerprint: str) -> None:
         measured = json.loads(path.read_text(encoding="utf-8"))
         if measured["embedder"] != fingerprint:
             return  # they are of a model that stood here before
+        normalizer = _cohort_of(folder) if measured["cohort"] else None
+        if normalizer is not None and normalizer.digest != measured["cohort"]:
+            raise ValueError(f"{folder / COHORT_FILE} is another cohort than they were measured with")
         add_measurements(fingerprint, measured)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        _try_out(fingerprint, measured)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, CohortError) as error:
+        add_measurements(fingerprint, {})
         raise RunError(
             f"{path} holds no error rates: {error}. `kerasface embedders calibrate` measures them."
         ) from error
-    if (folder / COHORT_FILE).is_file():
-        card, part = read_part(folder / COHORT_FILE)
-        best = min(_NUM_BEST, len(part) // 2)
-        add_normalizer(fingerprint, Normalizer(part, best, f"{card.sha256[:12]}-{best}"))
+    add_normalizer(fingerprint, normalizer)
+
+
+def _cohort_of(folder: Path) -> Normalizer:
+    card, part = read_part(folder / COHORT_FILE)
+    best = min(_NUM_BEST, len(part) // 2)
+    return Normalizer(part, best, f"{card.sha256[:12]}-{best}")
+
+
+def _try_out(fingerprint: str, measured: dict) -> None:
+    """Asks for everything once, so that a file that was changed by hand is refused now and not when it decides."""
+    for point in [measured["points"][0], *measured["points"]]:
+        operating_point(fingerprint, point["fmr"]).to_dict()
+    for fpir in measured.get("search", {}).get("fpirs", ()):
+        search_point(fingerprint, fpir, 7).to_dict()
+    pair_calibration(fingerprint), search_calibration(fingerprint)
 
 
 def _default_file() -> Path:

@@ -5,11 +5,11 @@ Second photos of those enrolled come as known. No threshold is below that of a v
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from kerasface.evaluation.calibration import NORMALIZED, ScoreCalibration, fit_calibration
-from kerasface.evaluation.identification import search_gallery
 from kerasface.evaluation.normalization import Normalizer
 from kerasface.evaluation.verification import threshold_of_sorted, wilson_interval
 
@@ -18,6 +18,7 @@ FPIRS = (0.003, 0.005, 0.01, 0.02, 0.05, 0.1)
 GALLERY_SIZES = (2, 3, 5, 10, 20, 50, 100, 200, 400, 800, 1600)
 CALIBRATED_FPIR = 0.01  # whose threshold the scores of a calibration are counted from
 _FOLDS = 5
+_PROBES, _MOST_GALLERIES = 2000, 2000  # of those enrolled, for each size
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,44 @@ class Pool:
     people: np.ndarray
     second: dict[int, np.ndarray]
     normalizer: Normalizer | None = None
+
+    @cached_property
+    def among(self) -> np.ndarray:
+        """Scores of everybody's embedding with everybody's, `(num_people, num_people)` float32."""
+        return self._scores(self.first)
+
+    @cached_property
+    def again(self) -> np.ndarray:
+        """Scores of the other embeddings with everybody's first, `(len(second), num_people)` float32."""
+        return self._scores(np.stack([self.second[label] for label in self.again_of]))
+
+    @cached_property
+    def again_of(self) -> list[int]:
+        """Whose the rows of `again` are, labels."""
+        return [label for label in self.people.tolist() if label in self.second]
+
+    def known(self, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Searches for those enrolled who have another embedding.
+
+        Args:
+            gallery: Places in `people` of those enrolled.
+
+        Returns:
+            Their places in `people`, the highest score of each, and whether it is with themselves.
+        """
+        row_of = {label: row for row, label in enumerate(self.again_of)}
+        places = np.array([place for place in gallery if self.people[place] in row_of], dtype=np.int64)
+        rows = np.array([row_of[label] for label in self.people[places]], dtype=np.int64)
+        if not len(rows):
+            return places, np.zeros(0, np.float32), np.zeros(0, bool)
+        scores = self.again[np.ix_(rows, gallery)]
+        best = scores.argmax(axis=1)
+        return places, scores[np.arange(len(rows)), best], gallery[best] == places
+
+    def _scores(self, embeddings: np.ndarray) -> np.ndarray:
+        if self.normalizer is None:
+            return embeddings @ self.first.T
+        return self.normalizer.scores(embeddings, self.first).astype(np.float32)
 
 
 def measure_searches(
@@ -68,14 +107,8 @@ def measure_searches(
         strangers, own = [], []
         for pool in pools:
             for gallery, others in _drawn(pool, size, searches // len(pools), rng):
-                templates, names = pool.first[gallery], pool.people[gallery]
-                found = search_gallery(templates, names, pool.first[others], normalizer=pool.normalizer)
-                strangers.append(found.normalized)
-                known = [label for label in names if label in pool.second]
-                if known:
-                    probes = np.stack([pool.second[label] for label in known])
-                    found = search_gallery(templates, names, probes, known, normalizer=pool.normalizer)
-                    own.append(found.own_scores)
+                strangers.append(_best(pool, others, gallery))
+            own += _own_scores(pool, size, np.random.default_rng(size))
         independent = len(pools[0].people) - size
         galleries.append(_row(size, np.concatenate(strangers), np.concatenate(own), independent, at_least, fpirs))
     report(len(sizes), len(sizes))
@@ -107,17 +140,13 @@ def calibrate_searches(
             for _ in range(max(1, 400 // size)):
                 drawn = rng.permutation(len(pool.people))
                 gallery = drawn[:size]
-                known = [label for label in pool.people[gallery] if label in pool.second]
+                known, own_scores, own_right = pool.known(gallery)
                 strangers = drawn[size:][: len(known)]
-                if not known:
+                if not len(known):
                     continue
-                probes = np.concatenate([np.stack([pool.second[label] for label in known]), pool.first[strangers]])
-                whose = np.concatenate([known, pool.people[strangers]])
-                templates = pool.first[gallery]
-                found = search_gallery(templates, pool.people[gallery], probes, whose, normalizer=pool.normalizer)
-                scores.append(found.normalized - row["threshold"][place])
-                right.append(found.own_ranks == 1)
-                folds.append(whose % _FOLDS)
+                scores += [part - row["threshold"][place] for part in (own_scores, _best(pool, strangers, gallery))]
+                right += [own_right, np.zeros(len(strangers), dtype=bool)]
+                folds.append(pool.people[np.concatenate([known, strangers])] % _FOLDS)
     columns = (np.concatenate(parts) for parts in (scores, right, folds))
     return fit_calibration(*columns, data=data, date=date, score=NORMALIZED)
 
@@ -127,6 +156,22 @@ def _drawn(pool: Pool, size: int, searches: int, rng: np.random.Generator) -> It
     for _ in range(-(-searches // (len(pool.people) - size))):
         drawn = rng.permutation(len(pool.people))
         yield drawn[:size], drawn[size:]
+
+
+def _own_scores(pool: Pool, size: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """What those enrolled get themselves with, -inf where they are not first: in galleries until so many came."""
+    found = []
+    for _ in range(_MOST_GALLERIES):
+        _, scores, right = pool.known(rng.permutation(len(pool.people))[:size])
+        found.append(np.where(right, scores, -np.inf))
+        if sum(map(len, found)) >= _PROBES:
+            break
+    return found
+
+
+def _best(pool: Pool, strangers: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+    """The highest score of each stranger with anybody enrolled."""
+    return pool.among[np.ix_(strangers, gallery)].max(axis=1)
 
 
 def _row(size: int, strangers: np.ndarray, own: np.ndarray, independent: int, at_least, fpirs) -> dict:

@@ -101,9 +101,12 @@ def normalizer_of(fingerprint: str) -> Normalizer | None:
     return _ADDED.get(fingerprint) or _normalizer(embedder_of(fingerprint))
 
 
-def add_normalizer(fingerprint: str, normalizer: Normalizer) -> None:
-    """Makes known what normalizes the scores of an embedder that does not ship."""
-    _ADDED[fingerprint] = normalizer
+def add_normalizer(fingerprint: str, normalizer: Normalizer | None) -> None:
+    """Makes known what normalizes the scores of an embedder that does not ship; `None`: nothing does."""
+    if normalizer is None:
+        _ADDED.pop(fingerprint, None)
+    else:
+        _ADDED[fingerprint] = normalizer
 
 
 def embedder_of(fingerprint: str) -> str:
