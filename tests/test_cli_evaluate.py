@@ -99,6 +99,7 @@ def test_two_models_are_compared_and_reported(run, folder):
     [
         (["--model", "others"], "has no folder named like a class of the model"),
         (["--model", "sharp", "--beside", "others"], "know different classes"),
+        (["--model", "sharp", "--compare", "sharp"], "does not differ from itself"),
         (["--model", "absent"], "absent"),
     ],
 )

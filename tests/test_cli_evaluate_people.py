@@ -200,6 +200,7 @@ def test_another_embedder_is_compared_on_the_same_pairs(run, list_of_pairs, monk
     [
         (("--compare", "absent"), 1, "absent"),
         (("--slices", "absent.csv"), 1, "absent.csv: Cannot be read"),
+        (("--compare", "6"), 1, "One embedder does not differ from itself"),
         (("--pairs", "all", "--compare", "2"), 2, "take a list of pairs"),
     ],
 )

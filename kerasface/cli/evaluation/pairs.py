@@ -70,6 +70,10 @@ def verification(images, pairs, other, slices_file, embedder, views, runs, repor
         known = read_attributes(slices_file, listed.people, images) if slices_file else {}
         analyzer = build_analyzer(views, embedder, runs)
         others = [_embedder(other, runs)] if other else []
+        if others and others[0].fingerprint == analyzer.embedder.fingerprint:
+            raise ValueError(
+                f"One embedder does not differ from itself. Received: --compare {other}. Name another one."
+            )
         with progress_bars() as report, stopwatch() as seconds:
             embedded = embed_people(listed.people, analyzer, others, report=report)
             first, *rest = (score_pairs(listed, replace(one, attributes=one.attributes | known)) for one in embedded)

@@ -33,7 +33,7 @@ def read_attributes(file: str | os.PathLike, people: People, images: str | os.Pa
             many different words.
     """
     (_, header), *rows = read_table(file)
-    columns = [name.strip() for name in header]
+    columns = [PHOTO if name.casefold() == PHOTO else name for name in header]
     if columns.count(PHOTO) != 1 or len(set(columns)) < len(columns) or len(columns) < 2:
         raise TableError(
             f"{file}: The header names a column {PHOTO} and one or more attributes, each once. "
@@ -63,7 +63,7 @@ def read_attributes(file: str | os.PathLike, people: People, images: str | os.Pa
 def _values(file: str | os.PathLike, name: str, cells: dict[int, str], num_photos: int) -> np.ndarray:
     known = {photo: cell for photo, cell in cells.items() if cell}
     try:
-        numbers = {photo: float(cell) for photo, cell in known.items()}
+        numbers = {photo: float(cell.replace(",", ".")) for photo, cell in known.items()}  # 0,5 as many write it
     except ValueError:
         numbers = {}
     if numbers and np.isfinite(list(numbers.values())).all():

@@ -115,11 +115,13 @@ def measure_classes(
 
 
 def check_comparable(runs: Sequence[Run]) -> None:
-    """Refuses models that know different classes.
+    """Refuses to compare models that know different classes, and one with itself.
 
     Raises:
-        ValueError: If they do.
+        ValueError: If they are such.
     """
+    if len({run.name for run in runs}) < len(runs):
+        raise ValueError(f"One model does not differ from itself. Received: {runs[0].name} twice. Name another one.")
     if len({frozenset(run.labels) for run in runs}) > 1:
         names = " and ".join(run.name for run in runs)
         raise ValueError(f"{names} know different classes. Only equal classes can be compared.")

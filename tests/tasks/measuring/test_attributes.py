@@ -17,8 +17,8 @@ def read(tmp_path):
 
 
 def test_numbers_and_words_are_told_apart_and_gaps_are_not_known(read):
-    found = read("photo;age;place\np0/0.jpg;31;office\np1\\2.jpg;;street\nelsewhere/9.jpg;7;office\n")
-    np.testing.assert_array_equal(found["age"], [31, np.nan, np.nan])
+    found = read("Photo;age;place\np0/0.jpg;31,5;office\np1\\2.jpg;;street\nelsewhere/9.jpg;7;office\n")
+    np.testing.assert_array_equal(found["age"], [31.5, np.nan, np.nan])
     assert found["place"].tolist() == ["office", "", "street"]
 
 
