@@ -214,6 +214,27 @@ def compare(a, b, images, runs, as_json) -> None:
     _print_compared(compared)
 
 
+@embedders.command()
+@click.argument("name", required=False)
+@RUNS
+@JSON
+def default(name, runs, as_json) -> None:
+    """Say which embedder is taken where none is named, or let it be NAME from now on; `face_resnet` ships.
+
+    KERASFACE_EMBEDDER goes before it.
+    """
+    with errors():
+        from kerasface.faces.embedders import default_embedder, set_default_embedder
+
+        if name is not None:
+            set_default_embedder(name, root=runs)
+        chosen = default_embedder()
+    if as_json:
+        print_json({"default": chosen})
+    else:
+        click.echo(chosen)
+
+
 def _print_calibrated(done) -> None:
     rates = done.measured.rates
     photos, people = counted(done.num_photos, "photo"), counted(done.num_people, "person", "people")

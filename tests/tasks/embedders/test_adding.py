@@ -125,3 +125,15 @@ def test_a_question_is_asked_before_anything_is_fetched_or_removed(added, tmp_pa
     told = CliRunner().invoke(main, ["embedders", "remove", "tiny", "--runs", str(added.path.parent)], input="n\n")
     assert told.exit_code == 1
     assert added.path.exists()
+
+
+def test_the_default_is_said_and_chosen(added, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("KERASFACE_EMBEDDER", raising=False)
+    runs = ["--runs", str(added.path.parent)]
+    assert CliRunner().invoke(main, ["embedders", "default", *runs]).stdout == "face_resnet\n"
+    assert CliRunner().invoke(main, ["embedders", "default", "tiny", *runs]).stdout == "tiny\n"
+    told = CliRunner().invoke(main, ["embedders", "default", "nobody", *runs])
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert told.stderr == "Error: There is no embedder 'nobody'. There are face_resnet, tiny.\n"
+    assert CliRunner().invoke(main, ["embedders", "default", *runs]).stdout == "tiny\n"
