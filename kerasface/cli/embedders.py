@@ -112,17 +112,19 @@ def get(name, called, yes, sha256, mirrored, images, cache, runs, as_json) -> No
     with errors():
         from kerasface.models.onnx.reading import missing_packages
         from kerasface.models.pretrained import ModelFileError
+        from kerasface.tasks.embedders.folders import check_addable
         from kerasface.tasks.embedders.known import known_embedder
 
         entry = known_embedder(name)
         if (sentence := missing_packages()) is not None:
             raise ModelFileError(sentence)
+        check_addable(called or entry.name, entry.licence, runs)
     click.echo(f"{entry.name}: {entry.about}. {entry.size_text}, from {entry.url}", err=True)
     click.echo(f"Licence: {entry.licence}. Trained on: {entry.trained_on}.", err=True)
     if not yes and not confirmed("Fetch it?"):
         raise SystemExit(1)
     with errors(), progress_bars() as report:
-        from kerasface.data.cache.store import default_cache_folder
+        from kerasface.files.paths import default_cache_folder
         from kerasface.tasks.embedders.fetching import fetch
 
         file = fetch(
@@ -161,7 +163,7 @@ def remove(name, yes, runs, as_json) -> None:
     if not yes and not confirmed(question):
         raise SystemExit(1)
     with errors():
-        from kerasface.tasks.embedders.removing import remove_embedder
+        from kerasface.tasks.embedders.folders import remove_embedder
 
         folder = remove_embedder(name, runs)
     if as_json:

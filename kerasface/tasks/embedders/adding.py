@@ -21,12 +21,11 @@ from kerasface.models.onnx.parity import compare
 from kerasface.models.onnx.reading import Graph, read_bytes, read_graph
 from kerasface.models.pretrained import ModelFileError
 from kerasface.runs.card import EmbeddingSpace, ModelCard, ModelInput, ModelSource, Parity
-from kerasface.runs.records import RunError
-from kerasface.runs.store import DEFAULT_ROOT, check_name, write_run
+from kerasface.runs.store import DEFAULT_ROOT, write_run
 from kerasface.tasks.embedders.crops import people_faces, sample_crops, sample_face
 from kerasface.tasks.embedders.doubts import doubts_of_people, doubts_of_sample
+from kerasface.tasks.embedders.folders import check_addable
 
-SHIPPED = "face_resnet"
 _MAX_TEMPLATE_BYTES = 2**16
 
 
@@ -84,7 +83,7 @@ def add_embedder(
         RunError: If the name is taken or no name, no licence is given, or the disk refuses.
         ValueError: If template or input cannot be understood, or `images` holds no faces.
     """
-    _check(name, licence, root)
+    check_addable(name, licence, root)
     path = Path(file)
     content = read_bytes(path)
     graph = read_graph(content, path.name)
@@ -136,23 +135,6 @@ def add_embedder(
     )
     folder = write_run(root, name, model=model, card=card, metrics={}, history=[])
     return Added(name, folder, ModelCard.read(folder / "card.json"), tuple(doubts))
-
-
-def _check(name: str, licence: str, root: str | os.PathLike) -> None:
-    """Refuses what the file need not be read for."""
-    check_name(name)
-    if name == SHIPPED:
-        raise RunError(f"{SHIPPED!r} is the embedder that ships. Choose another name.")
-    if (Path(root) / name).exists():
-        raise RunError(
-            f"There is a model {name!r} in {Path(root)} already. Choose another name, or remove it first: "
-            f"kerasface embedders remove {name}"
-        )
-    if not licence.strip():
-        raise RunError(
-            "A network of others is added with its licence, as its owner states it: --licence 'Apache-2.0', or what "
-            "else it says. It goes into the card."
-        )
 
 
 def _template(template: str | os.PathLike, side: int) -> CropTemplate:

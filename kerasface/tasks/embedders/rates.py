@@ -28,7 +28,7 @@ from kerasface.tasks.measuring.people import Report, unreported
 from kerasface.terminal.words import counted, percent_of
 
 FEWEST_PEOPLE = 10
-MOST_PHOTOS = 8_000  # 32 million pairs, 0.5 GB while they are counted
+MOST_PHOTOS = 8_000  # 32 million pairs, 1.5 GB while they are counted
 _MOST_IMPOSTORS = 100_000  # pairs that a calibration is fitted on
 
 
@@ -72,7 +72,7 @@ def measure_embedder(
     Raises:
         ValueError: If there are fewer than ten people, nobody has two photos, or the pairs are too few for any rate.
     """
-    labels = np.unique(labels, return_inverse=True)[1]
+    labels = np.unique(np.asarray(labels, dtype=np.int64), return_inverse=True)[1]
     counts, notes = np.bincount(labels), []
     if len(counts) < FEWEST_PEOPLE or counts.max() < 2:
         raise ValueError(

@@ -1,5 +1,6 @@
 """Face networks of others as runs: what the card says, and what is refused before anything is written."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -13,9 +14,11 @@ from kerasface.faces.alignment import ARCFACE_TEMPLATE
 from kerasface.models.pretrained import ModelFileError
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import RunError, load_run
+from kerasface.tasks.embedders import known as ledger
 from kerasface.tasks.embedders.adding import add_embedder
-from kerasface.tasks.embedders.removing import remove_embedder
+from kerasface.tasks.embedders.folders import remove_embedder
 from tests.models.onnx.networks import DIM, SIDE, network
+from tests.tasks.embedders.serving import entry
 
 POINTS = (ARCFACE_TEMPLATE * SIDE / 112).tolist()
 
@@ -125,6 +128,28 @@ def test_a_question_is_asked_before_anything_is_fetched_or_removed(added, tmp_pa
     told = CliRunner().invoke(main, ["embedders", "remove", "tiny", "--runs", str(added.path.parent)], input="n\n")
     assert told.exit_code == 1
     assert added.path.exists()
+
+
+def test_a_known_one_is_fetched_added_and_its_file_is_gone(files, server, tmp_path, monkeypatch):
+    server.content = (files / "some net.onnx").read_bytes()
+    known = entry(
+        server,
+        "cut",
+        bytes=len(server.content),
+        sha256=hashlib.sha256(server.content).hexdigest(),
+        template=str(files / "tiny.json"),
+    )
+    monkeypatch.setattr(ledger, "known_embedders", lambda: {"somebody": known})
+    folders = ["--runs", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache")]
+    told = CliRunner().invoke(main, ["embedders", "get", "somebody", "--yes", "--json", *folders])
+    assert told.exit_code == 0, told.output
+    card = json.loads(told.stdout)["card"]
+    assert (card["name"], card["licence"], card["source"]["file"]) == ("somebody", "MIT", known.url)
+    assert len(server.seen) == 2  # it broke off once
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+    again = CliRunner().invoke(main, ["embedders", "get", "somebody", "--yes", *folders])
+    assert (again.exit_code, len(server.seen)) == (1, 2)  # refused before anything is fetched
+    assert "There is a model 'somebody'" in again.stderr
 
 
 def test_the_default_is_said_and_chosen(added, tmp_path, monkeypatch):

@@ -76,6 +76,7 @@ def test_a_list_of_pairs_is_measured_in_the_place_of_all():
     [
         (9, 3, "take photos with a face of 10 people or more, and of some of them two. Received: 27 such photos of 9"),
         (40, 1, "Received: 40 such photos of 40 people"),
+        (0, 1, "Received: 0 such photos of 0 people"),
     ],
 )
 def test_too_few_people_or_photos_are_refused(number, photos, told):

@@ -1,12 +1,39 @@
-"""Removes an embedder's run."""
+"""Folders of embedders: which may be added, and how one is removed."""
 
 import os
 import shutil
 from pathlib import Path
 
+from kerasface.faces.embedders import SHIPPED
 from kerasface.files.paths import writing
 from kerasface.runs.records import RunError
 from kerasface.runs.store import DEFAULT_ROOT, check_name, list_runs, missing_model
+
+
+def check_addable(name: str, licence: str, root: str | os.PathLike = DEFAULT_ROOT) -> None:
+    """Refuses what the file need not be read for.
+
+    Args:
+        name: What the run is to be called.
+        licence: Of the weights.
+        root: Folder of the runs.
+
+    Raises:
+        RunError: If the name is taken or no name, or no licence is given.
+    """
+    check_name(name)
+    if name == SHIPPED:
+        raise RunError(f"{SHIPPED!r} is the embedder that ships. Choose another name.")
+    if (Path(root) / name).exists():
+        raise RunError(
+            f"There is a model {name!r} in {Path(root)} already. Choose another name, or remove it first: "
+            f"kerasface embedders remove {name}"
+        )
+    if not licence.strip():
+        raise RunError(
+            "A network of others is added with its licence, as its owner states it: --licence 'Apache-2.0', or what "
+            "else it says. It goes into the card."
+        )
 
 
 def remove_embedder(name: str, root: str | os.PathLike = DEFAULT_ROOT) -> Path:
