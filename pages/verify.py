@@ -13,7 +13,7 @@ from kerasface.plotting.style import percent
 from kerasface.tasks.verification import Verification, verify
 from pages.parts.charts import show_chart
 from pages.parts.face_choice import choose_face, chosen_face
-from pages.parts.models import analyzer_or_stop
+from pages.parts.models import analyzer_or_stop, choose_embedder
 from pages.parts.photos import photo_input, plain
 from pages.parts.tables import show_table
 
@@ -23,6 +23,7 @@ HEADLINES = {
     "ambiguous": ":orange[:material/help:] Ambiguous: no decision",
     "low_quality": ":orange[:material/blur_on:] Photo quality too low: no decision",
     "no_face": ":orange[:material/face_retouching_off:] No face found: no decision",
+    "not_calibrated": ":orange[:material/straighten:] A score, and no decision: no error rates were measured",
 }
 RATES = {0.01: "1 in 100", 0.001: "1 in 1,000"}
 
@@ -45,7 +46,8 @@ def error_rate_sentence(result: Verification) -> str:
     main = point.main
     return (
         f"Asked for: at most **{RATES[result.fmr]}** pairs of different people accepted by mistake. "
-        f"{plain(measured_sentence(point))} Of the pairs of one person {_percent(main.fnmr)} are refused. Measured on "
+        f"{plain(measured_sentence(point))} Of the pairs of one person "
+        f"{'not known how many' if main.fnmr is None else _percent(main.fnmr)} are refused. Measured on "
         f"{main.num_impostor:,} pairs of different people and {main.num_genuine:,} of one person "
         f"({plain(main.description)}), and on {len(point.populations) - 1} other groups."
     )
@@ -121,7 +123,8 @@ def show_evidence(result: Verification):
                 st.image(
                     face.crop, caption=f"{face.image}, aligned", width=150, alt=f"The face of {face.image}, aligned"
                 )
-    st.caption(plain(f"{result.seconds * 1000:.0f} ms on {result.device}, {result.precision}"))
+    used = f"{result.embedder}, {result.seconds * 1000:.0f} ms on {result.device}, {result.precision}"
+    st.caption(plain(used))
 
 
 verdict = st.container()
@@ -133,6 +136,7 @@ fmr = st.segmented_control(
     required=True,
     key="fmr",
 )
+embedder = choose_embedder("verify_embedder")
 columns = st.columns(2, gap="medium")
 photos = []
 for column, name, key in zip(columns, ("Photo A", "Photo B"), ("a", "b"), strict=True):
@@ -151,7 +155,7 @@ if None in photos:
 
 names = ("Photo A", "Photo B")
 with verdict:
-    analyzer = analyzer_or_stop()
+    analyzer = analyzer_or_stop(embedder)
     with st.spinner("Comparing the two faces"):
         picked = tuple(chosen_face(key, photo.image) for key, photo in zip(("a", "b"), photos, strict=True))
         result = verify(photos[0].image, photos[1].image, analyzer, fmr=fmr, names=names, faces=picked)

@@ -152,7 +152,7 @@ def test_both_faces_of_a_match_are_drawn(run, photo, portrait, tmp_path, monkeyp
     x = keras.layers.GlobalAveragePooling2D()(maps(inputs))
     model = keras.Model(inputs, keras.layers.UnitNormalization()(x))
     maps.set_weights([np.eye(3)[None, None]])
-    monkeypatch.setattr(match, "match_model", lambda layer=None: Stitched(model, layer))
+    monkeypatch.setattr(match, "match_model", lambda layer=None, **_: Stitched(model, layer))
     words = ("match", photo, "blue.png", "--method", "layer-cam", "--layer", "maps", "--regions", "parts")
     told = run(*words, "--json")
     assert (told["method"], told["layer"]) == ("layer-cam", "maps")

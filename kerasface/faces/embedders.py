@@ -135,6 +135,7 @@ class EmbedderSummary:
         trained_on: What they were trained on.
         is_calibrated: Whether error rates were measured for it, so that decisions can be made.
         path: Folder of its run; `None` for the one that ships.
+        task: What its run was made for: `"embed"`, or `"classify"`, whose features it then is.
     """
 
     name: str
@@ -145,6 +146,7 @@ class EmbedderSummary:
     trained_on: str
     is_calibrated: bool
     path: Path | None
+    task: str = "embed"
 
 
 def load_embedder(
@@ -250,6 +252,17 @@ def set_default_embedder(name: str, root: str | os.PathLike = DEFAULT_ROOT) -> N
     write_atomically(_default_file(), f"{name}\n".encode())
 
 
+def template_by_name(name: str, root: str | os.PathLike = DEFAULT_ROOT) -> CropTemplate:
+    """Returns how faces are cut for an embedder, by its name; its network is not built.
+
+    Raises:
+        RunError: If there is no such embedder.
+    """
+    if name == SHIPPED:
+        return FACE_RESNET_CROP
+    return template_of(name, load_run(root, name).card.input)
+
+
 def template_of(name: str, taken: ModelInput) -> CropTemplate:
     """Returns how faces are cut for a model.
 
@@ -337,6 +350,7 @@ def _summary(run: RunSummary) -> EmbedderSummary:
         trained_on=_origin_of(run.card),
         is_calibrated=(run.path / RATES_FILE).is_file(),
         path=run.path,
+        task=run.card.task,
     )
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from kerasface.arrays import check_image
-from kerasface.faces.alignment import FACE_RESNET_CROP, align
+from kerasface.faces.alignment import FACE_RESNET_CROP, CropTemplate, align
 from kerasface.faces.detection import Face, FaceDetector
 from kerasface.faces.regions import BACKGROUND, GRAY, Region, class_ids, compose, cut_square, inside, square_around
 from kerasface.faces.turns import turned
@@ -104,15 +104,18 @@ def region_of(mask: np.ndarray, names: Collection[str], classes: Sequence[str]) 
     return np.isin(mask, [index for name in names for index in groups[name]])
 
 
-def mask_in_crop(segmented: SegmentedFace) -> np.ndarray:
-    """Brings a face's mask into the aligned crop that `FaceEmbedder` sees of it.
+def mask_in_crop(segmented: SegmentedFace, template: CropTemplate = FACE_RESNET_CROP) -> np.ndarray:
+    """Brings a face's mask into the aligned crop that an embedder sees of it.
 
     Each class is drawn as the crop itself is, and the one that covers most of a pixel gets it.
 
+    Args:
+        segmented: The face.
+        template: How the embedder's crops are cut.
+
     Returns:
-        Class ids `(150, 150)` uint8; background outside the region.
+        Class ids `(*template.image_size,)` uint8; background outside the region.
     """
-    template = FACE_RESNET_CROP
     landmarks = segmented.face.landmarks - np.array(segmented.region[:2], dtype=np.float32)
     covers = [
         align(np.uint8(255) * (segmented.mask == index), landmarks, template.points, template.image_size)

@@ -1,10 +1,13 @@
 """Models that the pages share between reruns and sessions. Only models: a photo never enters a cache."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import FaceDetector
+from kerasface.faces.embedders import SHIPPED, default_embedder, list_embedders, load_embedder_of
 from kerasface.models.pretrained import ModelFileError
 from kerasface.runs.store import DEFAULT_ROOT, RunError, RunSummary, list_runs, load_run, missing_model
 from kerasface.tasks.recognition import FaceClassifier, ImageClassifier, build_classifier
@@ -25,9 +28,10 @@ def _detector() -> FaceDetector:
     return detector
 
 
-@st.cache_resource(show_spinner="Loading the face models. The first time takes a few seconds.")
-def _analyzer() -> FaceAnalyzer:
-    analyzer = FaceAnalyzer(_detector())
+@st.cache_resource(show_spinner="Loading the face models. The first time takes a few seconds.", max_entries=3)
+def _analyzer(fingerprint: str) -> FaceAnalyzer:
+    """A front end by its embedder's fingerprint, so that one that was trained again is loaded again."""
+    analyzer = FaceAnalyzer(_detector(), load_embedder_of(fingerprint))
     settle()
     return analyzer
 
@@ -48,15 +52,6 @@ def _segmenter(root: str, name: str, sha256: str) -> Segmenter:
     return segmenter
 
 
-def shared_analyzer() -> FaceAnalyzer:
-    """The detector and embedder of all pages.
-
-    Raises:
-        ModelFileError: If their weights are missing or altered.
-    """
-    return _analyzer()
-
-
 def count_faces(image: np.ndarray) -> int | None:
     """How many faces are in a photo; None where the detector's weights are missing, as for models of pictures alone."""
     try:
@@ -65,13 +60,47 @@ def count_faces(image: np.ndarray) -> int | None:
         return None
 
 
-def analyzer_or_stop() -> FaceAnalyzer:
-    """The detector and embedder; where their weights are missing or altered, the page says so and ends here."""
+def analyzer_or_stop(fingerprint: str | None = None) -> FaceAnalyzer:
+    """The detector and an embedder; where they cannot be loaded, the page says so and ends here.
+
+    Args:
+        fingerprint: Of the embedder; the user's default if not given.
+    """
     try:
-        return shared_analyzer()
-    except ModelFileError as error:
+        return _analyzer(fingerprint or _default_fingerprint())
+    except (ModelFileError, RunError) as error:
         st.error(plain(told(error)), icon=":material/error:")
         st.stop()
+
+
+def choose_embedder(key: str, *, of_runs: Sequence[str] = ("embed", "classify")) -> str:
+    """Lets the user pick what compares faces, where there are several; returns its fingerprint.
+
+    Args:
+        key: Of the widget.
+        of_runs: Tasks of the runs that are offered.
+    """
+    summaries = {one.name: one for one in list_embedders() if one.task in of_runs or one.path is None}
+    default = default_embedder()
+    names = sorted(summaries, key=lambda name: (name != default, name != SHIPPED))
+    if len(names) == 1:
+        return summaries[names[0]].fingerprint
+    chosen = summaries[st.selectbox("Compared by", names, key=key, persist_state="session")]
+    if not chosen.is_calibrated:
+        st.caption(
+            "No error rates were measured for this embedder: it gives scores and no decision. "
+            f"`kerasface embedders calibrate {plain(chosen.name)}` measures them."
+        )
+    return chosen.fingerprint
+
+
+def _default_fingerprint() -> str:
+    """Raises RunError where the user's default is not there."""
+    name = default_embedder()
+    found = [summary.fingerprint for summary in list_embedders() if summary.name == name]
+    if not found:
+        raise RunError(f"The default embedder {name!r} is not here. `kerasface embedders list` names those that are.")
+    return found[0]
 
 
 def choose_classifier(root: str = DEFAULT_ROOT) -> RunSummary | None:

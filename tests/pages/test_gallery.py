@@ -80,7 +80,7 @@ def people(open_file):
 @pytest.fixture
 def sees(front_end, monkeypatch):
     """Function that says which embeddings the faces of the next photos have, a list for each photo."""
-    monkeypatch.setattr(page_models, "_analyzer", lambda: front_end)
+    monkeypatch.setattr(page_models, "_analyzer", lambda *_: front_end)
 
     def see(*photos):
         front_end.lists = [list(embeddings) for embeddings in photos]

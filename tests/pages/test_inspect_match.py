@@ -95,7 +95,7 @@ def test_of_several_faces_one_is_picked_under_its_photo(open_page, portrait, por
 
 
 def test_missing_weights_are_a_sentence(open_page, monkeypatch):
-    def missing(layer=None):
+    def missing(*_):
         raise ModelFileError("The weight file x.dat is missing. Run: pip install x")
 
     monkeypatch.setattr(inspect_match, "match_stitched", missing)

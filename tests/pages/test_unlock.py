@@ -86,7 +86,7 @@ class ScriptedSession:
 def scripted(monkeypatch, no_cached_models):
     """Replaces what looks at frames; returns the class whose `script` tells how attempts go."""
     blind = SimpleNamespace(detector=SimpleNamespace(detect=lambda images, turns: [[] for _ in images]))
-    monkeypatch.setattr(unlock_attempt, "unlock_analyzer", lambda: blind)
+    monkeypatch.setattr(unlock_attempt, "unlock_analyzer", lambda *_: blind)
     monkeypatch.setattr(unlock_attempt, "UnlockSession", ScriptedSession)
     monkeypatch.setattr(ScriptedSession, "script", ())
     return ScriptedSession
@@ -276,7 +276,7 @@ def test_of_several_faces_the_one_that_is_meant_enrols(
     open_page, tmp_path, front_end, monkeypatch, portrait_png, no_cached_models
 ):
     make_gallery(tmp_path / "kerasface.gallery")
-    monkeypatch.setattr(page_models, "_analyzer", lambda: front_end)
+    monkeypatch.setattr(page_models, "_analyzer", lambda *_: front_end)
     front_end.lists = [list(np.eye(2, EMBEDDING_DIM, dtype=np.float32))]
     page = open_page("unlock")
     page.segmented_control(key="unlock_view").set_value("enrol").run()

@@ -10,7 +10,6 @@ from kerasface.cli.inspection.pictures import (
     OUT,
     REGIONS,
     SIDE,
-    aligned_crop,
     build_segmenter,
     enlarged,
     face_of,
@@ -19,7 +18,7 @@ from kerasface.cli.inspection.pictures import (
     tell_shares,
     write_png,
 )
-from kerasface.cli.output import JSON, MIN_FACE, RUNS, box_text, errors, print_json, say_note
+from kerasface.cli.output import EMBEDDER, JSON, MIN_FACE, RUNS, box_text, errors, print_json, say_note
 from kerasface.train.__main__ import UserPath
 
 if TYPE_CHECKING:
@@ -103,21 +102,24 @@ def attribution(image, model, method, layer, label, regions, out, min_face_size,
 @LAYER
 @REGIONS
 @OUT
+@EMBEDDER
 @MIN_FACE
 @RUNS
 @JSON
-def match(image_a, image_b, method, layer, regions, out, min_face_size, runs, as_json) -> None:
+def match(image_a, image_b, method, layer, regions, out, embedder, min_face_size, runs, as_json) -> None:
     """Show what makes the faces of photos A and B alike (red) and what makes them different (blue).
 
     The faces are those nearest the middle. A-B.match.png is written into the folder: both faces, and below them their
-    maps in colours that compare. The score is that of one view of each; `kerasface verify` averages six.
+    maps in colours that compare. Of face_resnet the score is that of one view of each; `kerasface verify` averages six.
     """
     _check_layer_method(layer, method)
     with errors(tensorflow=True):
         import numpy as np
 
         from kerasface.faces.detection import FaceDetector
+        from kerasface.faces.embedders import default_embedder, template_by_name
         from kerasface.images.decoding import decode
+        from kerasface.images.squares import fit_square
         from kerasface.inspection.attribution.match import explain_match, match_model
         from kerasface.inspection.attribution.overlays import color_limit
         from kerasface.inspection.layers.mosaics import mosaic
@@ -126,14 +128,16 @@ def match(image_a, image_b, method, layer, regions, out, min_face_size, runs, as
         photos = [decode(path, on_note=say_note) for path in paths]
         segmenter = regions and build_segmenter(runs, regions, min_face_size)
         faces = [face_of(photo, path, detector) for photo, path in zip(photos, paths, strict=True)]
-        crops = [aligned_crop(photo, face) for photo, face in zip(photos, faces, strict=True)]
-        stitched = match_model(layer)
+        name = embedder or default_embedder()
+        stitched = match_model(layer, embedder=name, root=runs)
+        template, side = template_by_name(name, runs), stitched.model.input_shape[1]
+        crops = [fit_square(template.cut(photo, face), side) for photo, face in zip(photos, faces, strict=True)]
         explained = explain_match(*crops, stitched, method=method)
         maps = (explained.first, explained.second)
         limit = color_limit(*(one.map for one in maps))
         entries = []
         for path, photo, face, one in zip(paths, photos, faces, maps, strict=True):
-            shares, warning = part_shares(segmenter, photo, face, one.map)
+            shares, warning = part_shares(segmenter, photo, face, one.map, template)
             entries.append({"image": str(path), "face": face.to_dict(), "regions": shares, "warning": warning})
         drawn = [laid_over(crop, one.map, one.signed, limit) for crop, one in zip(crops, maps, strict=True)]
         file = out / f"{image_a.stem}-{image_b.stem}.match.png"

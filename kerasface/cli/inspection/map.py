@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.output import JSON, errors, print_json
+from kerasface.cli.output import EMBEDDER, JSON, errors, print_json
 from kerasface.cli.people.commands import opened_gallery
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.streams import NOT_TEXT
@@ -32,8 +32,9 @@ _METHODS = ("tsne", "pca")  # those of inspection.embedding_map
     type=UserPath(file_okay=False),
     help="Folder to write into; made if missing.",
 )
+@EMBEDDER
 @JSON
-def map_command(source, gallery, method, seed, out, as_json) -> None:
+def map_command(source, gallery, method, seed, out, embedder, as_json) -> None:
     """Draw faces as points on a map and list the pictures that seem to carry a wrong name.
 
     The faces are those of the photos in FOLDER (a folder per person), those that `kerasface embed` wrote to FILE.npz,
@@ -48,7 +49,7 @@ def map_command(source, gallery, method, seed, out, as_json) -> None:
         from kerasface.inspection.maps.label_errors import suspected_label_errors
 
         with progress_bars() as report:
-            points = _points(source, gallery, report)
+            points = _points(source, gallery, embedder, report)
             drawn = project(
                 points.embeddings, method, seed=seed, on_progress=lambda done, total: report("map", done, total)
             )
@@ -73,7 +74,7 @@ def map_command(source, gallery, method, seed, out, as_json) -> None:
     click.echo(f"{drawn.description}\n{out / _REPORT}")
 
 
-def _points(source: Path | None, gallery: Path | None, report):
+def _points(source: Path | None, gallery: Path | None, embedder: str | None, report):
     from kerasface.inspection.maps.embedding_map import file_points, folder_points, gallery_points
 
     if gallery is not None:
@@ -82,8 +83,10 @@ def _points(source: Path | None, gallery: Path | None, report):
     if not source.is_dir():
         return file_points(source)
     from kerasface.faces.analyzer import FaceAnalyzer
+    from kerasface.faces.embedders import load_embedder
 
-    return folder_points(source, FaceAnalyzer(), lambda done, total: report("photos", done, total))
+    analyzer = FaceAnalyzer(embedder=load_embedder(embedder))
+    return folder_points(source, analyzer, lambda done, total: report("photos", done, total))
 
 
 def _document(title: str, points, drawn, suspects: list, seed: int) -> str:

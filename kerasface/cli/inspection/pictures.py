@@ -68,18 +68,23 @@ def build_segmenter(runs: str, name: str, min_face_size: float | None) -> "Segme
     return Segmenter(load_run(runs, name), FaceDetector(min_face_size))
 
 
-def part_shares(segmenter, photo: "np.ndarray", face: "Face", map: "np.ndarray") -> tuple[dict | None, str | None]:
+def part_shares(
+    segmenter, photo: "np.ndarray", face: "Face", map: "np.ndarray", template=None
+) -> tuple[dict | None, str | None]:
     """Returns the share of each part of a face in the map on its crop, and a warning; nothing without a segmenter."""
     if not segmenter:
         return None, None
     import cv2
 
+    from kerasface.faces.alignment import FACE_RESNET_CROP
     from kerasface.inspection.attribution.regions import background_warning, region_shares
     from kerasface.tasks.segmentation import mask_in_crop
 
     found = segmenter.segment_faces(photo).faces
     segmented = min(found, key=lambda one: abs(one.face.landmarks - face.landmarks).sum())
-    mask = cv2.resize(mask_in_crop(segmented), map.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    mask = cv2.resize(
+        mask_in_crop(segmented, template or FACE_RESNET_CROP), map.shape[::-1], interpolation=cv2.INTER_NEAREST
+    )
     shares = region_shares(map, mask, segmenter.classes)
     return shares, background_warning(shares, segmenter.classes[0])
 

@@ -1,11 +1,13 @@
 """Why two faces are alike to the embedder: what on either makes them so, and what makes them different."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
+from kerasface.faces.embedders import SHIPPED
 from kerasface.inspection.attribution.activation_maps import grad_cam, layer_cam
 from kerasface.inspection.attribution.gradients import integrated_gradients
 from kerasface.inspection.attribution.maps import Attribution
@@ -13,6 +15,7 @@ from kerasface.inspection.attribution.perturbation import occlusion
 from kerasface.inspection.attribution.targets import MatchTarget
 from kerasface.inspection.stitched import Stitched
 from kerasface.models.face_resnet import build_face_resnet
+from kerasface.runs.store import DEFAULT_ROOT, load_run
 
 MATCH_METHODS: dict[str, Callable[..., Attribution]] = {
     "occlusion": partial(occlusion, fill="blur"),
@@ -41,18 +44,28 @@ class MatchExplanation:
     second: Attribution
 
 
-def match_model(layer: str | None = None) -> Stitched:
-    """Stitches the embedder with one view of each crop.
+def match_model(
+    layer: str | None = None, *, embedder: str = SHIPPED, root: str | os.PathLike = DEFAULT_ROOT
+) -> Stitched:
+    """Stitches an embedder: crops to unit embeddings.
 
-    Verification averages six views. One is explained, a sixth of the work, so its score differs a little.
+    Of the one that ships one view of each crop is explained, a sixth of the work of verification, which averages six;
+    so its score differs a little.
 
     Args:
         layer: As `Stitched` has it.
+        embedder: Its name: `face_resnet`, or a run that embeds.
+        root: Folder of the runs.
 
     Raises:
         ModelFileError: If the weight file is missing or altered.
+        RunError: If there is no such run, or it does not embed.
     """
-    return Stitched(build_face_resnet(views=1), layer)
+    if embedder == SHIPPED:
+        return Stitched(build_face_resnet(views=1), layer)
+    run = load_run(root, embedder)
+    run.check_task("embed")
+    return Stitched(run.model, layer)
 
 
 def explain_match(

@@ -18,9 +18,8 @@ from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, Enrolment
 from kerasface.tasks.identification import Identifier
 from kerasface.terminal.errors import told
 from pages.parts.gallery.enrol import DEFAULT_PURPOSE, MEANING, consent_until, counted
-from pages.parts.gallery.opening import FAILURES, OpenGallery
+from pages.parts.gallery.opening import FAILURES, OpenGallery, analyzer_of_gallery_or_stop
 from pages.parts.gallery.photos import show_turns
-from pages.parts.models import analyzer_or_stop
 from pages.parts.photos import plain
 from pages.parts.tables import show_table
 
@@ -127,7 +126,7 @@ def _go_on(opened: OpenGallery, job: Job):
             job.total = len(found.samples)
             job.passed_over = [*left_out, *((str(path), reason) for path, reason in found.rejected)]
             job.passed_over += [(name, "No photo lies in this folder.") for name in found.left_out]
-            identifier, analyzer = Identifier(opened.gallery, fpir=CONFLICT_FPIR), analyzer_or_stop()
+            identifier, analyzer = Identifier(opened.gallery, fpir=CONFLICT_FPIR), analyzer_of_gallery_or_stop()
             place = st.empty()
             with place.container(horizontal=True, vertical_alignment="center"):
                 with st.container():

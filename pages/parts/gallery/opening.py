@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.faces.embedders import find_embedder
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.files.paths import user_path
 from kerasface.gallery.changes.editing import ChangedMeanwhileError
 from kerasface.gallery.keys import KEY_BYTES, key_path, load_key
-from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.opening import open_gallery, recorded_embedder
 from kerasface.gallery.sqlite import SqliteGallery
 from kerasface.gallery.store import Consent, GalleryError, GalleryKeyError
 from kerasface.models.pretrained import ModelFileError
@@ -69,14 +71,8 @@ def _release(opened: OpenGallery):
 @st.cache_resource(show_spinner="Opening the gallery", max_entries=4, on_release=_release)
 def _opened(path: str, identity: tuple[int, int], key_digest: str, _key: bytes | None) -> OpenGallery:
     """Opens a gallery once for all sessions: while it is open, no other file can have its device and inode."""
-    gallery = open_gallery(
-        path,
-        embedder=embedder_fingerprint(),
-        embedding_dim=EMBEDDING_DIM,
-        key=_key,
-        create=False,
-        timeout=TIMEOUT,
-    )
+    gallery = open_gallery(path, key=_key, create=False, timeout=TIMEOUT)
+    find_embedder(gallery.embedder)  # makes known what was measured of it
     return OpenGallery(gallery, Identifier(gallery))
 
 
@@ -125,7 +121,7 @@ def is_demo() -> bool:
 def opened_or_stop() -> OpenGallery | None:
     """The gallery; None where there is none yet. Where it cannot be opened, the page says why and ends here."""
     if is_demo():
-        return _demo(analyzer_or_stop())
+        return _demo(analyzer_or_stop(embedder_fingerprint()))
     path, key = chosen_path(), None
     with suppress(GalleryKeyError):  # which is said below, unless the file is worse than its key
         key = load_key(create=False)
@@ -141,8 +137,20 @@ def opened_or_stop() -> OpenGallery | None:
 def make_gallery():
     """Makes an empty gallery at the chosen path, and with the first one the key."""
     path = chosen_path()
-    embedder = {"embedder": embedder_fingerprint(), "embedding_dim": EMBEDDING_DIM}
+    own = analyzer_or_stop().embedder
+    embedder = {"embedder": own.fingerprint, "embedding_dim": own.embedding_dim}
     act(lambda: open_gallery(path, **embedder, timeout=TIMEOUT).close(), f"The gallery {path} was made.")
+
+
+def analyzer_of_gallery_or_stop() -> FaceAnalyzer:
+    """The front end whose faces the gallery can be asked about; where it cannot be loaded, the page ends here."""
+    if is_demo():
+        return analyzer_or_stop(embedder_fingerprint())
+    try:
+        recorded = recorded_embedder(chosen_path())
+    except FAILURES as error:
+        end_with(error)
+    return analyzer_or_stop(recorded and recorded[0])
 
 
 def end_with(error: Exception):

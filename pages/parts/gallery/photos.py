@@ -17,7 +17,7 @@ from kerasface.faces.turns import turn_note
 from kerasface.images.decoding import ImageError, decode
 from kerasface.tasks.enrollment import SourcePhoto
 from kerasface.terminal.errors import told
-from pages.parts.models import analyzer_or_stop
+from pages.parts.gallery.opening import analyzer_of_gallery_or_stop
 from pages.parts.photos import FILE_TYPES, SOURCES, plain, sample_portrait
 
 KEPT = 400  # photos of a session; one takes about 0.2 MB, and each of its faces 70 kB
@@ -127,10 +127,12 @@ def look_at(sources: Sequence[Source], key: str) -> list[Look]:
         sources: The photos.
         key: Prefix of the widgets' keys.
     """
+    analyzer = analyzer_of_gallery_or_stop() if sources else None
+    of = analyzer and analyzer.embedder.fingerprint  # what one embedder saw means nothing to another
     seen = st.session_state.setdefault("gallery_looks", {})
     stopped = st.session_state.setdefault("gallery_stopped", {})  # key to the photos among which Stop was pressed
     given = {source.token: source for source in sources}
-    waiting = [source for source in given.values() if source.token not in seen]
+    waiting = [source for source in given.values() if (of, source.token) not in seen]
     place = st.empty()
     if waiting and stopped.get(key) == list(given):
         text = f"Go on with {len(waiting)} of {len(given)} photos"
@@ -138,7 +140,6 @@ def look_at(sources: Sequence[Source], key: str) -> list[Look]:
         place.button(text, icon=":material/play_arrow:", key=f"{key}_go_on", **go_on)
         waiting = []
     if waiting:
-        analyzer = analyzer_or_stop()
         with place.container(horizontal=True, vertical_alignment="center"):
             with st.container():
                 bar = st.progress(0.0, text=f"Looking at {len(waiting)} photos")
@@ -147,11 +148,11 @@ def look_at(sources: Sequence[Source], key: str) -> list[Look]:
         started = time.monotonic()
         for number, source in enumerate(waiting):
             bar.progress(number / len(waiting), text=_progress_text(number, len(waiting), started))
-            seen[source.token] = look(source, analyzer)
+            seen[of, source.token] = look(source, analyzer)
         place.empty()
-    found = [seen[source.token] for source in sources if source.token in seen]
+    found = [seen[of, source.token] for source in sources if (of, source.token) in seen]
     for entry in found:  # those that are used are the last to be forgotten
-        seen[entry.token] = seen.pop(entry.token)
+        seen[of, entry.token] = seen.pop((of, entry.token))
     for token in list(seen)[:-KEPT]:
         del seen[token]
     return found

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.files.paths import user_path
 from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.store import GalleryError
@@ -118,8 +117,7 @@ def _gallery() -> Source:
     """All samples of a gallery, read anew in each run: somebody's consent may have ended since."""
     path = st.text_input("File of the gallery", default_path(), key="map_gallery", persist_state="session").strip()
     path = user_path(path or default_path())
-    embedder = {"embedder": embedder_fingerprint(), "embedding_dim": EMBEDDING_DIM}
-    with st.spinner("Reading the gallery"), open_gallery(path, **embedder, create=False) as gallery:
+    with st.spinner("Reading the gallery"), open_gallery(path, create=False) as gallery:
         points = gallery_points(gallery)
     st.caption("A gallery keeps no photos: its points have names, but no pictures.")
     names = np.frombuffer("\n".join(points.labels).encode(), dtype=np.uint8)

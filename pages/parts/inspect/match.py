@@ -6,7 +6,10 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from kerasface.faces.alignment import CropTemplate
 from kerasface.faces.detection import Face
+from kerasface.faces.embedders import SHIPPED, template_by_name
+from kerasface.images.squares import fit_square
 from kerasface.inspection.attribution.match import (
     DEFAULT_MATCH_METHOD,
     MATCH_METHODS,
@@ -15,13 +18,14 @@ from kerasface.inspection.attribution.match import (
 )
 from kerasface.inspection.attribution.overlays import color_limit
 from kerasface.inspection.attribution.watched import Watched
+from kerasface.inspection.stitched import Stitched
 from kerasface.tasks.verification import Verification, verify
 from pages.parts.face_choice import choose_face, chosen_face
 from pages.parts.inspect.models import FAILURES, end_with, match_stitched, part_finder
 from pages.parts.inspect.overlays import laid_over, show_legend, show_shares
 from pages.parts.inspect.subjects import parts_of
 from pages.parts.inspect.work import digest, kept, work
-from pages.parts.models import analyzer_or_stop
+from pages.parts.models import analyzer_or_stop, choose_embedder
 from pages.parts.photos import Photo, photo_input, plain
 
 NAMES, KEYS = ("Photo A", "Photo B"), ("inspect_a", "inspect_b")
@@ -36,6 +40,7 @@ VERDICTS = {
     "match": ":green[:material/check_circle:] Match: the same person",
     "no_match": ":red[:material/cancel:] No match: not shown to be the same person",
     "low_quality": ":orange[:material/blur_on:] Photo quality too low: no decision",
+    "not_calibrated": ":orange[:material/straighten:] A score, and no decision: no error rates were measured",
 }
 LOW, HIGH = "makes them different", "makes them alike"
 
@@ -47,6 +52,7 @@ def choose_samples():
 def show_match():
     """Two photos, the verdict, both faces under their maps, and the parts on which these fall."""
     st.markdown("The embedder turns each face into 128 numbers; faces whose numbers point the same way are alike.")
+    embedder = choose_embedder("inspect_match_embedder", of_runs=("embed",))
     photos, columns = [], st.columns(2, gap="medium")
     for column, name, key in zip(columns, NAMES, KEYS, strict=True):
         with column:
@@ -55,7 +61,7 @@ def show_match():
         st.caption("Choose two photos, or try the sample. They are looked at on this machine and are not stored.")
         st.button("Try the sample", icon=":material/science:", on_click=choose_samples)
         st.stop()
-    result = verdict(photos)
+    result = verdict(photos, embedder)
     for column, name, photo, key in zip(columns, NAMES, photos, KEYS, strict=True):
         found = [face for face in result.faces if face.image == name]
         if len(found) > 1:
@@ -66,26 +72,32 @@ def show_match():
     show_verdict(result)
     first, second = (face for face in result.faces if face.chosen)
     method = choose_method()
-    found = explanation(method, first.crop, second.crop)
+    stitched = match_stitched_or_stop(result.embedder, embedder)
+    side = stitched.model.input_shape[1]
+    crops = tuple(fit_square(face.crop, side) for face in (first, second))
+    found = explanation(stitched, embedder, method, *crops)
     if found is None:
         return
-    show_faces(found, (first.crop, second.crop))
-    show_parts(found, photos, (first.face, second.face))
+    show_faces(found, crops, averaged=result.embedder == SHIPPED)
+    show_parts(found, photos, (first.face, second.face), template_by_name(result.embedder))
 
 
-def verdict(photos: Sequence[Photo]) -> Verification:
-    analyzer = analyzer_or_stop()
+def verdict(photos: Sequence[Photo], embedder: str) -> Verification:
+    analyzer = analyzer_or_stop(embedder)
     images = [photo.image for photo in photos]
     faces = tuple(chosen_face(key, image) for key, image in zip(KEYS, images, strict=True))
     with st.spinner("Comparing the two faces"):
-        return kept(("verdict", digest(*images), faces), lambda: verify(*images, analyzer, names=NAMES, faces=faces))
+        return kept(
+            ("verdict", embedder, digest(*images), faces), lambda: verify(*images, analyzer, names=NAMES, faces=faces)
+        )
 
 
 def show_verdict(result: Verification):
     """The decision and the error rate of its threshold, as on the page Verify."""
     point = result.operating_point
     st.subheader(VERDICTS[result.decision])
-    st.markdown(f"{plain(result.reason)} Pairs of different people accepted by mistake: {plain(point.measured_text)}.")
+    rates = point and f" Pairs of different people accepted by mistake: {plain(point.measured_text)}."
+    st.markdown(f"{plain(result.reason)}{rates or ''}")
 
 
 def choose_method() -> str:
@@ -102,14 +114,19 @@ def choose_method() -> str:
     return method
 
 
-def explanation(method: str, first: np.ndarray, second: np.ndarray) -> MatchExplanation | None:
+def match_stitched_or_stop(embedder: str, fingerprint: str) -> Stitched:
     try:
-        stitched = match_stitched()
+        return match_stitched(embedder, fingerprint)
     except FAILURES as error:
         end_with(error)
+
+
+def explanation(
+    stitched: Stitched, of: str, method: str, first: np.ndarray, second: np.ndarray
+) -> MatchExplanation | None:
     total = 2 * PICTURES.get(method, 1)
     return work(
-        ("match", method, digest(first, second)),
+        ("match", of, method, digest(first, second)),
         f"{method}: {total} pictures are computed",
         total,
         lambda report: explain_match(first, second, Watched(stitched, report), method=method),
@@ -117,7 +134,7 @@ def explanation(method: str, first: np.ndarray, second: np.ndarray) -> MatchExpl
 
 
 @st.fragment
-def show_faces(found: MatchExplanation, crops: Sequence[np.ndarray]):
+def show_faces(found: MatchExplanation, crops: Sequence[np.ndarray], *, averaged: bool):
     """Both faces under their maps in colours that compare. A fragment: the opacity computes nothing again."""
     opacity = st.slider("Opacity of the maps", 0, 100, 75, format="%d %%", key="inspect_match_opacity", width=220) / 100
     maps = (found.first, found.second)
@@ -126,19 +143,17 @@ def show_faces(found: MatchExplanation, crops: Sequence[np.ndarray]):
         picture = laid_over(crop, one.map, signed=True, opacity=opacity, limit=limit)
         column.image(picture, caption=name, alt=f"The face of {name} under its map", width="stretch")
     show_legend(True, LOW, HIGH)
-    st.caption(
-        f"Explained is one view of each face: cosine {found.score:.3f}. The verdict averages six views, so its cosine "
-        "differs a little."
-    )
+    differs = " The verdict averages six views, so its cosine differs a little." if averaged else ""
+    st.caption(f"Explained is one view of each face: cosine {found.score:.3f}.{differs}")
 
 
-def show_parts(found: MatchExplanation, photos: Sequence[Photo], faces: Sequence[Face]):
+def show_parts(found: MatchExplanation, photos: Sequence[Photo], faces: Sequence[Face], template: CropTemplate):
     """How much of what makes the faces alike, or different, falls on each part of both."""
     finder = part_finder()
     if finder is None:
         return
     masks = [
-        parts_of(finder, photo.image, face, one.map.shape)
+        parts_of(finder, photo.image, face, one.map.shape, template)
         for photo, face, one in zip(photos, faces, (found.first, found.second), strict=True)
     ]
     show_part_shares(found, masks, finder.classes, finder.colors)

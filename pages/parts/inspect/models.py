@@ -7,6 +7,7 @@ import keras
 import streamlit as st
 
 from kerasface.faces.alignment import FACE_RESNET_CROP
+from kerasface.faces.embedders import SHIPPED
 from kerasface.inspection.attribution.match import match_model
 from kerasface.inspection.layers.activations import LayerInfo, list_layers, tap
 from kerasface.inspection.placement import Placement, placements
@@ -124,13 +125,14 @@ def layers_or_stop(chosen: Inspected, size: tuple[int, int]) -> Layers:
 
 
 @st.cache_resource(show_spinner="Loading the face embedder.", max_entries=2)
-def match_stitched() -> Stitched:
-    """The embedder made ready to be explained.
+def match_stitched(embedder: str = SHIPPED, fingerprint: str = "") -> Stitched:
+    """An embedder made ready to be explained; its fingerprint tells one that was trained again.
 
     Raises:
         ModelFileError: If its weights are missing or altered.
+        RunError: If it is not there.
     """
-    return match_model()
+    return match_model(embedder=embedder)
 
 
 def part_finder() -> Segmenter | None:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import streamlit as st
 
+from kerasface.faces.alignment import FACE_RESNET_CROP, CropTemplate
 from kerasface.faces.detection import Face, central_face
 from kerasface.inspection.subjects import model_square
 from kerasface.tasks.segmentation import Segmentation, Segmenter, mask_in_crop
@@ -81,11 +82,17 @@ def find_faces(image: np.ndarray) -> list[Face]:
         return kept(("faces", digest(image)), lambda: analyzer.detector.detect([image])[0])
 
 
-def parts_of(finder: Segmenter, image: np.ndarray, face: Face, size: tuple[int, int]) -> np.ndarray | None:
+def parts_of(
+    finder: Segmenter,
+    image: np.ndarray,
+    face: Face,
+    size: tuple[int, int],
+    template: CropTemplate = FACE_RESNET_CROP,
+) -> np.ndarray | None:
     """Class ids of the parts of a face in its aligned crop, brought to `size`; None if they are not found."""
     with st.spinner("Looking for the parts of the face"):
         found: Segmentation = kept(("parts", digest(image)), lambda: finder.segment_faces(image))
     if not found.faces:
         return None
     segmented = min(found.faces, key=lambda one: abs(one.face.landmarks - face.landmarks).sum())
-    return cv2.resize(mask_in_crop(segmented), size[::-1], interpolation=cv2.INTER_NEAREST)
+    return cv2.resize(mask_in_crop(segmented, template), size[::-1], interpolation=cv2.INTER_NEAREST)

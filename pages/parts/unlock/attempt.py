@@ -14,6 +14,7 @@ from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.gallery.store import Person
 from kerasface.images.decoding import ImageError, decode
 from kerasface.models.pretrained import ModelFileError
+from kerasface.runs.records import RunError
 from kerasface.terminal.errors import told
 from kerasface.unlock.attempts import record_attempt
 from kerasface.unlock.identity import enrolled_people
@@ -160,20 +161,20 @@ class Attempt:
 
 
 @st.cache_resource(show_spinner="Loading the face models. The first time takes a few seconds.")
-def _front_end() -> FaceAnalyzer:
+def _front_end(fingerprint: str) -> FaceAnalyzer:
     """The front end for live video, which has seen a face in a picture of the usual size: so its graphs are traced."""
-    analyzer = unlock_analyzer()
+    analyzer = unlock_analyzer(fingerprint)
     portrait = sample_portrait().image[:384]  # (384, 512, 3), the shape of a webcam's picture
     FrameReader(analyzer).read(cv2.resize(portrait, (640, 480), interpolation=cv2.INTER_AREA), 0.0)
     settle()  # or Streamlit would collect garbage for longer after every frame than several frames take
     return analyzer
 
 
-def front_end_or_stop() -> FaceAnalyzer:
-    """The front end; where its weights are missing or altered, the page says so and ends here."""
+def front_end_or_stop(fingerprint: str) -> FaceAnalyzer:
+    """The front end by its embedder's fingerprint; where it cannot be loaded, the page says so and ends here."""
     try:
-        return _front_end()
-    except ModelFileError as error:
+        return _front_end(fingerprint)
+    except (ModelFileError, RunError) as error:
         st.error(plain(told(error)), icon=":material/error:")
         st.stop()
 
@@ -185,7 +186,7 @@ def begin(opened: OpenGallery, person: Person, lockout: Lockout) -> Attempt:
         GalleryError: If the person is gone or the consent has ended.
         ValueError: If the person has too many samples for any error rate that was measured.
     """
-    analyzer = front_end_or_stop()
+    analyzer = front_end_or_stop(opened.gallery.embedder)
     number = st.session_state.get("unlock_number", 0) + 1
     session = UnlockSession(enrolled_people(opened.gallery, person.name), analyzer, lockout)
     # A demonstration leaves nothing behind.

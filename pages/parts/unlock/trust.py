@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 from scipy.stats import beta
 
+from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.gallery.keys import KEY_BYTES
 from kerasface.unlock.identity import FMR, EnrolledPeople
 from kerasface.unlock.lockout import FREE_FAILURES, MAX_FAILURES, Lockout
@@ -82,7 +83,7 @@ def rates_text(genuine: tuple[int, int] | None, attacks: dict[str, tuple[int, in
 
 def show_photo_held_up():
     """Plays the portrait to an attempt of its own, which counts for nobody, and tells what happened when."""
-    analyzer = front_end_or_stop()
+    analyzer = front_end_or_stop(embedder_fingerprint())
     portrait = sample_portrait().image
     with st.spinner("Holding up the photo"), tempfile.TemporaryDirectory() as folder:
         (entry,) = analyzer.analyze([portrait])[0]
