@@ -126,10 +126,10 @@ def explanation(
 ) -> MatchExplanation | None:
     total = 2 * PICTURES.get(method, 1)
     return work(
-        ("match", of, method, digest(first, second)),
+        ("match", of, method, digest(*crops)),
         f"{method}: {total} pictures are computed",
         total,
-        lambda report: explain_match(first, second, Watched(stitched, report), method=method),
+        lambda report: explain_match(*crops, Watched(stitched, report), method=method),
     )
 
 
