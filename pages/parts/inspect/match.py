@@ -121,9 +121,7 @@ def match_stitched_or_stop(embedder: str, fingerprint: str) -> Stitched:
         end_with(error)
 
 
-def explanation(
-    stitched: Stitched, of: str, method: str, first: np.ndarray, second: np.ndarray
-) -> MatchExplanation | None:
+def explanation(stitched: Stitched, of: str, method: str, *crops: np.ndarray) -> MatchExplanation | None:
     total = 2 * PICTURES.get(method, 1)
     return work(
         ("match", of, method, digest(*crops)),
