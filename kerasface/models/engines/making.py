@@ -181,8 +181,9 @@ def work_off() -> None:
             for entry in sorted((folder / "wanted").glob("*.json")):
                 try:
                     _make_entry(json.loads(entry.read_text(encoding="utf-8")))
-                finally:
-                    entry.unlink(missing_ok=True)
+                except Exception as error:  # of one network, into the log: the others are made all the same
+                    print(f"{entry.stem}: {error}")
+                entry.unlink(missing_ok=True)
         if not any((folder / "wanted").glob("*.json")):  # put there by one who saw the lock taken
             return
 

@@ -15,7 +15,7 @@ from kerasface.models.engines import files, making, openvino, parity
 from kerasface.models.engines.files import engine_path
 from kerasface.models.mtcnn import build_rnet
 from kerasface.models.runtime import compile_network
-from kerasface.models.shipped import RNET, RNET_SIZE
+from kerasface.models.shipped import ONET, RNET, RNET_SIZE
 
 pytest.importorskip("openvino")
 
@@ -179,6 +179,25 @@ def test_two_at_once_make_a_file_once(cache, made_file, monkeypatch):
         assert made == []
     making.work_off()
     assert made == ["mtcnn_rnet"]
+
+
+def test_what_cannot_be_made_does_not_keep_the_others_from_it(cache, monkeypatch, capsys):
+    made = []
+
+    def make(source, precision):
+        if source.name == "mtcnn_onet":
+            raise RuntimeError("The weight file is missing.")
+        made.append(source.name)
+
+    monkeypatch.setattr(making, "make_file", make)
+    monkeypatch.setattr(making, "_start_soon", lambda: None)
+    for source in (ONET, RNET):
+        making._make_later(source, "float32")
+    (cache / "engines" / "wanted" / "a.json").write_text("no JSON")
+    making.work_off()
+    assert made == ["mtcnn_rnet"]
+    assert "The weight file is missing." in capsys.readouterr().out
+    assert not list((cache / "engines" / "wanted").iterdir())
 
 
 def test_a_network_that_it_cannot_take_is_noted_and_not_tried_again(cache, notes, monkeypatch):
