@@ -14,7 +14,7 @@ from kerasface.data.cache.store import StoredArray
 from kerasface.data.curation import read_curated_folders
 from kerasface.data.duplicates import LeakReport, find_duplicates, fingerprint, keep_together, leak_report
 from kerasface.data.folders import IdentityFolders, read_identity_folders, split_groups, split_holdout
-from kerasface.faces.alignment import FACE_RESNET_CROP
+from kerasface.faces.alignment import FACE_RESNET_CROP, CropTemplate
 from kerasface.faces.detection import FaceDetector
 from kerasface.runs.card import ModelInput
 from kerasface.train.recipe import ClassifyRecipe
@@ -89,7 +89,14 @@ class PreparedData:
         ]
 
 
-def prepare(data: str | Path, recipe: ClassifyRecipe, cache: Path, on_progress: Progress | None = None) -> PreparedData:
+def prepare(
+    data: str | Path,
+    recipe: ClassifyRecipe,
+    cache: Path,
+    on_progress: Progress | None = None,
+    *,
+    template: CropTemplate = FACE_RESNET_CROP,
+) -> PreparedData:
     """Reads, decodes, aligns, splits and checks a folder of classes.
 
     Args:
@@ -97,6 +104,7 @@ def prepare(data: str | Path, recipe: ClassifyRecipe, cache: Path, on_progress: 
         recipe: A resolved recipe.
         cache: Folder of the caches.
         on_progress: Called with the number of images done and their total.
+        template: How faces are cut.
 
     Raises:
         ValueError: If the folder does not hold two classes with enough usable images, or nothing can be held out.
@@ -105,7 +113,7 @@ def prepare(data: str | Path, recipe: ClassifyRecipe, cache: Path, on_progress: 
     """
     known = read_curated_folders(data, recipe.curation, min_images=recipe.min_images)
     files, unlisted = _listed(known, recipe)
-    loaded = _load(files, recipe, cache, on_progress)
+    loaded = _load(files, recipe, cache, template, on_progress)
     rejected = [(str(path), reason) for path, reason in [*unlisted, *loaded.rejected]]
     files = replace(files.part(loaded.positions), rows=np.arange(len(loaded.positions)))
     files, names, left_out = _enough_usable(files, known, recipe)
@@ -227,7 +235,9 @@ def _strangers(known: IdentityFolders, recipe: ClassifyRecipe):
         yield root, chosen, folders.rejected if root != known.root else ()  # the root was read before
 
 
-def _load(files: _Files, recipe: ClassifyRecipe, cache: Path, on_progress: Progress | None) -> _Loaded:
+def _load(
+    files: _Files, recipe: ClassifyRecipe, cache: Path, template: CropTemplate, on_progress: Progress | None
+) -> _Loaded:
     side = recipe.image_size
     values = {"image_size": (side, side), "values": "RGB, 0 to 255"}
     if not recipe.faces:
@@ -241,11 +251,14 @@ def _load(files: _Files, recipe: ClassifyRecipe, cache: Path, on_progress: Progr
             ModelInput(kind="image", **values),
         )
     detector = FaceDetector()
-    crops = crop_faces(files.paths, detector, FACE_RESNET_CROP, cache, on_progress)
+    crops = crop_faces(files.paths, detector, template, cache, on_progress)
     images = crops.store.array(crops.keys)
-    if side != FACE_RESNET_CROP.image_size[0]:
+    if side != template.image_size[0]:
         images = cache_resized(images, crops.keys, side, cache / crops.store.folder.name)
-    face = ModelInput(**values, alignment=FACE_RESNET_CROP.fingerprint, detector=detector.fingerprint)
+    cut = {"alignment": template.fingerprint}
+    if template is not FACE_RESNET_CROP:
+        cut = {"alignment": template.name, "template": tuple(map(tuple, template.points.tolist()))}
+    face = ModelInput(**values, **cut, detector=detector.fingerprint)
     return _Loaded(images, crops.keys, crops.positions, crops.rejected, crops.num_computed, face)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasface.data.cache.features import cached_features
 from kerasface.data.cache.store import StoredArray
-from kerasface.models.backbones import build_backbone
+from kerasface.models.backbones import Backbone, build_backbone
 from kerasface.models.freezing import weights_fingerprint
 from kerasface.models.heads import build_classifier_head, join, to_vector
 from kerasface.models.runtime import compile_network
@@ -27,6 +27,7 @@ class FrozenFeatures:
         recipe: A resolved recipe.
         cache: Folder of the caches.
         on_progress: Called with images done and their total, once through for each copy.
+        backbone: The backbone; the recipe's by its name if not given.
 
     Attributes:
         backbone: The backbone.
@@ -42,9 +43,13 @@ class FrozenFeatures:
         recipe: ClassifyRecipe,
         cache: Path,
         on_progress: Callable[[int, int], None] | None = None,
+        *,
+        backbone: Backbone | None = None,
     ):
         side = recipe.image_size
-        self.backbone = build_backbone(recipe.backbone, (side, side), weights="pretrained", mirror=recipe.mirror)
+        self.backbone = backbone or build_backbone(
+            recipe.backbone, (side, side), weights="pretrained", mirror=recipe.mirror
+        )
         vector = to_vector(self.backbone.model.output, head=recipe.head or "gap")
         self.model = keras.Model(self.backbone.model.input, vector, name=self.backbone.model.name)
         network, dim = compile_network(self.model), vector.shape[-1]

@@ -8,7 +8,9 @@ import numpy as np
 
 from kerasface.data.duplicates import find_duplicates, fingerprint, leak_report
 from kerasface.data.folders import read_identity_folders
+from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.train.classification.data import PreparedData, prepare
+from kerasface.train.engine.network import template_for
 from kerasface.train.metric_learning.recipe import MetricRecipe
 
 _MIN_PEOPLE = 2  # with two images or more, on each side: one has no impostors
@@ -36,7 +38,8 @@ def prepare_people(
         OSError: If the cache cannot be written.
     """
     _check_folders(data)
-    read = prepare(data, recipe.for_reading(), cache, on_progress)
+    template = template_for(recipe) if recipe.faces else FACE_RESNET_CROP
+    read = prepare(data, recipe.for_reading(), cache, on_progress, template=template)
     folders = np.array([Path(file).parts[0] for file in read.files])
     names, labels = np.unique(folders, return_inverse=True)
     # Pictures of one person under two names are in `leaks`; strangers that are copies of somebody known are used by

@@ -6,6 +6,7 @@ Light to import, because the command line makes a flag of every field.
 import math
 from dataclasses import dataclass, replace
 
+from kerasface.runs.store import list_runs
 from kerasface.train.recipe import ClassifyRecipe, check_fields, setting
 
 CHOICES = {
@@ -46,7 +47,9 @@ class MetricRecipe:
         None, "Side of the training images in pixels. [150 for face_resnet, else 112; 64 with weights=none]"
     )
     holdout: float = setting(0.5, "Share of the people held out, to judge the embeddings on.")
-    backbone: str = setting("face_resnet", "face_resnet, an architecture of the zoo, or a name of keras.applications.")
+    backbone: str = setting(
+        "face_resnet", "face_resnet, an architecture of the zoo, a name of keras.applications, or a model of yours."
+    )
     weights: str = setting("pretrained", "pretrained, or none: from random weights, and everything is trained.")
     dim: int = setting(128, "Length of the embeddings of a network from random weights.")
     mirror: bool | None = setting(
@@ -136,7 +139,7 @@ def resolve_metric(recipe: MetricRecipe) -> MetricRecipe:
     resnet, scratch = recipe.backbone == "face_resnet", recipe.from_scratch
     return replace(
         recipe,
-        image_size=recipe.image_size or (150 if resnet else 64 if scratch else 112),
+        image_size=recipe.image_size or (150 if resnet else 64 if scratch else side_of(recipe.backbone) or 112),
         mirror=recipe.mirror if recipe.mirror is not None else resnet and not scratch,
         mining=recipe.mining or ("batch-hard" if recipe.loss == "triplet" else None),
         negatives=recipe.negatives or ("batch" if recipe.loss == "supcon" else None),
@@ -144,6 +147,12 @@ def resolve_metric(recipe: MetricRecipe) -> MetricRecipe:
         scale=recipe.scale or ((32.0 if scratch else 64.0 * shrunk) if recipe.loss in _SCALED else None),
         temperature=recipe.temperature or ((0.1 if scratch else 1 / (64.0 * shrunk)) if loss_is_supcon else None),
     )
+
+
+def side_of(backbone: str) -> int | None:
+    """Returns the side of the pictures of a run that a recipe names as its backbone; `None` where it is none."""
+    found = next((run.card for run in list_runs() if run.name == backbone and run.card), None)
+    return found and found.input.side()
 
 
 def _check_ranges(recipe: MetricRecipe) -> None:

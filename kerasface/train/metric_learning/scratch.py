@@ -6,12 +6,12 @@ from functools import partial
 import cv2
 import numpy as np
 
-from kerasface.models.backbones import build_backbone
 from kerasface.models.engines.graphs import with_dtype_policy
 from kerasface.models.heads import build_scratch_embedder
 from kerasface.train.classification.data import PreparedData
 from kerasface.train.engine.driver import StageProgress
 from kerasface.train.engine.loop import run_stage
+from kerasface.train.engine.network import network_of
 from kerasface.train.engine.session import Session
 from kerasface.train.metric_learning.card import MetricOutcome
 from kerasface.train.metric_learning.judging import JudgedEmbeddings, cohort_after, judge_embeddings
@@ -37,8 +37,7 @@ def train_from_scratch(prepared: PreparedData, session: Session, report: StagePr
         report: Told how far the stage is.
     """
     recipe = session.recipe
-    side = (recipe.image_size,) * 2
-    model = build_scratch_embedder(build_backbone(recipe.backbone, side, weights=None).model, recipe.dim)
+    model = build_scratch_embedder(network_of(recipe).model, recipe.dim)
     embed = embed_images(model)
     sides = {"train": prepared.train, "validation": prepared.validation}
     images = {name: prepared.images.part(part) for name, part in sides.items()}

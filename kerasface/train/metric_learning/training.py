@@ -13,13 +13,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerasface.models.backbones import build_backbone
 from kerasface.models.engines.graphs import with_dtype_policy
 from kerasface.models.heads import build_metric_head, join_embedder
 from kerasface.train.classification.data import PreparedData
 from kerasface.train.engine.driver import Finished, StageProgress, Steps
 from kerasface.train.engine.frozen import FrozenFeatures
 from kerasface.train.engine.loop import StageResult, run_stage
+from kerasface.train.engine.network import network_of
 from kerasface.train.engine.session import Session
 from kerasface.train.metric_learning.card import MetricOutcome, card_of, metrics_of, notes_of
 from kerasface.train.metric_learning.data import prepare_people
@@ -52,7 +52,8 @@ def _told(prepared: PreparedData) -> dict:
 def _train(prepared: PreparedData, session: Session, cache: Path, report: StageProgress) -> MetricOutcome:
     if session.recipe.from_scratch:
         return train_from_scratch(prepared, session, report)
-    features = FrozenFeatures(prepared, session.recipe, cache, lambda *counts: report("features", *counts))
+    told, backbone = partial(report, "features"), network_of(session.recipe)
+    features = FrozenFeatures(prepared, session.recipe, cache, told, backbone=backbone)
     return _Training(prepared, features, session, report).run()
 
 
@@ -208,13 +209,9 @@ def _check_buildable(recipe: MetricRecipe) -> None:
 
     Raises:
         ValueError: If there is no such backbone, or it has fewer blocks than are to be trained.
+        RunError: If it is neither a backbone nor a run.
     """
-    backbone = build_backbone(
-        recipe.backbone,
-        (recipe.image_size,) * 2,
-        weights=None if recipe.from_scratch else "pretrained",
-        mirror=bool(recipe.mirror),
-    )
+    backbone = network_of(recipe)
     if (recipe.unfreeze or 0) > len(backbone.blocks):
         raise ValueError(
             f"{recipe.backbone} has {len(backbone.blocks)} blocks. Received: unfreeze={recipe.unfreeze}. "
