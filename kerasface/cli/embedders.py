@@ -16,6 +16,12 @@ _MIRRORED = click.option(
     default=True,
     help="Average over the crop and its mirror image: twice the work, fewer errors.  [default: --mirrored]",
 )
+_PEOPLE = click.option("--images", type=UserPath(), help="Folder with a folder of photos per person.")
+_LFW = click.option(
+    "--lfw",
+    type=click.Choice(["here", "fetch"]),
+    help="Labeled Faces in the Wild instead of --images: where scikit-learn has put it, or fetched by it (233 MB).",
+)
 _FACES = click.option(
     "--images",
     type=UserPath(),
@@ -174,22 +180,25 @@ def remove(name, yes, runs, as_json) -> None:
 
 @embedders.command()
 @click.argument("name")
-@click.option("--images", required=True, type=UserPath(), help="Folder with a folder of photos per person.")
+@_PEOPLE
+@_LFW
 @click.option("--pairs", type=UserPath(), help="List of pairs of these photos to measure on.  [default: all pairs]")
 @click.option("--called", help="What the people are called.  [default: the folder's name]")
 @RUNS
 @ENGINE
 @JSON
-def calibrate(name, images, pairs, called, runs, as_json) -> None:
+def calibrate(name, images, lfw, pairs, called, runs, as_json) -> None:
     """Measure the embedder NAME on people: thresholds and probabilities go into its run, and from then on it decides.
 
     For every false match rate that the pairs support, the threshold and what it leads to, with intervals by drawing the
     people anew; thresholds of searches by the size of the gallery; and whether scores are better when they are
     normalized by a cohort.
     """
+    _check_people(images, lfw)
     with errors(), progress_bars() as report:
         from kerasface.tasks.embedders.calibrating import calibrate_embedder
 
+        called, images = called or ("lfw" if lfw else None), _people(images, lfw)
         done = calibrate_embedder(name, images, pairs=pairs, called=called, root=runs, report=report)
     if as_json:
         print_json(done.to_dict())
@@ -200,16 +209,18 @@ def calibrate(name, images, pairs, called, runs, as_json) -> None:
 @embedders.command()
 @click.argument("a")
 @click.argument("b")
-@click.option("--images", required=True, type=UserPath(), help="Folder with a folder of photos per person.")
+@_PEOPLE
+@_LFW
 @RUNS
 @ENGINE
 @JSON
-def compare(a, b, images, runs, as_json) -> None:
+def compare(a, b, images, lfw, runs, as_json) -> None:
     """Compare the embedders A and B on the same people: errors, speed, size and licence, and what may be chance."""
+    _check_people(images, lfw)
     with errors(), progress_bars() as report:
         from kerasface.tasks.embedders.comparing import compare_embedders
 
-        compared = compare_embedders(a, b, images, root=runs, report=report)
+        compared = compare_embedders(a, b, _people(images, lfw), root=runs, report=report)
     if as_json:
         print_json(compared.to_dict())
         return
@@ -235,6 +246,17 @@ def default(name, runs, as_json) -> None:
         print_json({"default": chosen})
     else:
         click.echo(chosen)
+
+
+def _check_people(images, lfw: str | None) -> None:
+    if (images is None) == (lfw is None):
+        raise click.UsageError("Give --images or --lfw, one of them.")
+
+
+def _people(images, lfw: str | None):
+    from kerasface.tasks.embedders.public import lfw_folder
+
+    return images or lfw_folder(fetch=lfw == "fetch")
 
 
 def _print_calibrated(done) -> None:
