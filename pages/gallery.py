@@ -41,18 +41,15 @@ def show_gallery():
         return
     show_points(opened)
     people, view = opened.gallery.people(), choose_view(VIEWS, "gallery_view")
-    if view == "people":
-        show_people(opened, people)
-    elif view == "add":
-        show_add(opened, people)
-    elif view == "folder":
-        show_add_many(opened)
-    elif view == "who":
-        show_who_is_who(opened, people)
-    elif view == "unknown":
-        show_unknown_faces(opened, people)
-    else:
-        show_file(opened)
+    show = {
+        "people": lambda: show_people(opened, people),
+        "add": lambda: show_add(opened, people),
+        "folder": lambda: show_add_many(opened),
+        "who": lambda: show_who_is_who(opened, people),
+        "unknown": lambda: show_unknown_faces(opened, people),
+        "file": lambda: show_file(opened),
+    }
+    show[view]()
 
 
 st.title("Who do you know?")

@@ -203,3 +203,9 @@ def test_what_starts_over_is_imported_at_once():
     code = f"import sys, pages.parts.server.navigation; {heavy}"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+def test_scripts_of_pages_are_short():
+    """A page asks, calls and shows; what it shows is in `pages/parts`."""
+    lengths = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in (ROOT / "pages").glob("*.py")}
+    assert {name: length for name, length in lengths.items() if length > 60} == {}
