@@ -54,7 +54,7 @@ class Network:
         results = []
         for part in _slices(images, self._max_batch):
             with self._turn:
-                # Copied, as some engines overwrite their answers.
+                # Copied, as some engines give what they keep.
                 results.append(tuple(np.array(output[: len(part)]) for output in self._compute(_padded(part))))
         return results[0] if len(results) == 1 else tuple(map(np.concatenate, zip(*results, strict=True)))
 

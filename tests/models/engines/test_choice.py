@@ -1,5 +1,6 @@
 """Which engine is chosen: what was named, what is installed, and what is at hand."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,7 +87,14 @@ def test_one_setting_of_threads_is_for_every_engine(monkeypatch):
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "3\n"
     monkeypatch.delenv("KERASFACE_THREADS")
-    assert "INFERENCE_NUM_THREADS" not in openvino._settings("float32")
+    assert openvino._settings("float32")["INFERENCE_NUM_THREADS"] == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(("number", "streams"), [(1, 1), (2, 2), (3, 2), (4, 4), (64, 4)])
+def test_a_batch_is_computed_in_as_many_parts_as_there_are_threads(monkeypatch, number, streams):
+    """A power of two, so that a batch that is one gives shares that are."""
+    monkeypatch.setenv("KERASFACE_THREADS", str(number))
+    assert openvino._settings("float32")["NUM_STREAMS"] == streams
 
 
 def test_a_gpu_counts_where_the_backend_can_use_it(monkeypatch, tmp_path):

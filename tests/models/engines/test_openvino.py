@@ -37,7 +37,7 @@ def test_it_answers_as_keras_does(engine_file, count):
 
 
 def test_an_answer_stays_as_it_was_when_the_next_one_is_given(engine_file):
-    """The engine writes all its answers into the same memory."""
+    """The engine may write all its answers into the same memory."""
     network = compile_network(RNET)
     first = network(windows(4))[1]
     kept = first.copy()
