@@ -309,6 +309,7 @@ def _print_compared(compared) -> None:
         click.echo(
             f"missed at FPIR {percent_of(found.fpir)} among {found.gallery_size:,}: "
             f"{_difference_text(found.fnir, found.better, a, b)}"
+            + ("" if found.supported else f" ({counted(found.num_unknown, 'stranger')}, too few to speak of this rate)")
         )
         click.echo(f"first of all: A {percent_of(found.rank1.a)}, B {percent_of(found.rank1.b)}")
     else:

@@ -159,6 +159,11 @@ def test_the_commands_say_what_was_measured_and_which_is_better(runs, monkeypatc
     assert "w600k-r50  174.4 MB  non-commercial research (InsightFace)" in told.stdout
 
 
+def test_where_nobody_is_a_stranger_every_second_person_is():
+    assert comparing.with_strangers(np.array([0, 0, 1, 1, 1, 2, 2, 3, 3])).tolist() == [0, 1, 2, 5, 6, 7]
+    assert comparing.with_strangers(np.array([0, 0, 1, 2, 2])).tolist() == [0, 1, 2, 3, 4]
+
+
 def test_lfw_is_taken_from_where_scikit_learn_has_put_it_and_never_fetched_unasked(tmp_path, monkeypatch):
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
     with pytest.raises(
