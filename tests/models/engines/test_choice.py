@@ -77,7 +77,6 @@ def test_threads_are_a_number(monkeypatch, text):
 
 
 def test_one_setting_of_threads_is_for_every_engine(monkeypatch):
-    pytest.importorskip("openvino")
     monkeypatch.setenv("KERASFACE_THREADS", "3")
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     assert openvino._settings("float32")["INFERENCE_NUM_THREADS"] == 3

@@ -17,7 +17,7 @@ from kerasface.models.mtcnn import build_rnet
 from kerasface.models.runtime import compile_network
 from kerasface.models.shipped import ONET, RNET, RNET_SIZE
 
-pytest.importorskip("openvino")
+pytestmark = pytest.mark.usefixtures("with_openvino")
 
 
 def windows(count):

@@ -66,9 +66,8 @@ def run(code, words, folder, **environment):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, with_openvino):
     """A prepared cache, photos, pairs and a gallery: the words of the commands by name."""
-    pytest.importorskip("openvino")
     folder = tmp_path_factory.mktemp("place")
     words = {name: folder / name for name in ("people", "frames", "gallery", "pairs", "cache")}
     head = astronaut()[:300, 80:380]
@@ -120,6 +119,13 @@ def test_a_page_that_looks_at_photos_imports_none_of_them(place, page):
     done = run(PAGE, [page], folder)
     assert done.returncode == 0, done.stderr
     assert imported(done) == []
+
+
+def test_making_the_files_reports_nothing_to_anybody(place):
+    """OpenVINO's telemetry keeps an identity and counts in a folder of the user's home, when it is awake."""
+    folder, words = place
+    assert list(Path(words["cache"]).glob("engines/*.engine"))
+    assert not (folder / "intel").exists()
 
 
 def test_keras_is_found_where_it_is_asked_for(place):
