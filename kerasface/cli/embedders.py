@@ -169,9 +169,12 @@ def remove(name, yes, runs, as_json) -> None:
     if not yes and not confirmed(question):
         raise SystemExit(1)
     with errors():
+        from kerasface.faces.embedders import default_embedder
         from kerasface.tasks.embedders.folders import remove_embedder
 
         folder = remove_embedder(name, runs)
+        if default_embedder() == name:
+            say_note(f"{name} was taken where none is named: choose another, kerasface embedders default face_resnet")
     if as_json:
         print_json({"removed": str(folder)})
     else:

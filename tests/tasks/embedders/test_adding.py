@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -103,8 +104,6 @@ def test_a_file_that_is_no_template_is_refused(files, added, content):
 
 
 def test_an_embedder_is_removed_whole_and_nothing_else_is(files, added, tmp_path):
-    import shutil
-
     shutil.copytree(added.path.parent, tmp_path / "runs")
     other = json.loads((added.path / "card.json").read_text(encoding="utf-8")) | {"task": "classify"}
     (tmp_path / "runs" / "named").mkdir()
@@ -162,3 +161,7 @@ def test_the_default_is_said_and_chosen(added, tmp_path, monkeypatch):
     assert (told.exit_code, told.stdout) == (1, "")
     assert told.stderr == "Error: There is no embedder 'nobody'. There are face_resnet, tiny.\n"
     assert CliRunner().invoke(main, ["embedders", "default", *runs]).stdout == "tiny\n"
+    shutil.copytree(added.path.parent, tmp_path / "runs")
+    told = CliRunner().invoke(main, ["embedders", "remove", "tiny", "--yes", "--runs", str(tmp_path / "runs")])
+    assert told.stdout == f"{tmp_path / 'runs' / 'tiny'}: removed\n"
+    assert "tiny was taken where none is named: choose another" in told.stderr
