@@ -4,7 +4,8 @@ import click
 
 from kerasface import __version__
 from kerasface.cli.app import app
-from kerasface.cli.embedders import embedders
+from kerasface.cli.embedders.commands import embedders
+from kerasface.cli.embedders.measuring import calibrate, compare
 from kerasface.cli.evaluation.commands import evaluate
 from kerasface.cli.evaluation.pairs import verification
 from kerasface.cli.evaluation.people import identification, population
@@ -48,6 +49,8 @@ for command in _COMMANDS:
     main.add_command(command)
 for command in (merge, unmerge, split, delete, export_people, import_people, reembed):
     people.add_command(command)
+for command in (calibrate, compare):
+    embedders.add_command(command)
 for command in (verification, identification, population):
     evaluate.add_command(command)
 for command in (attribution, match, activations, map_command):
