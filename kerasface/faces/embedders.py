@@ -4,45 +4,28 @@ No other file knows how crops are cut for a network. An embedder that was not me
 measured of it is in `rates.json` next to its model, and is known from the moment it is loaded.
 """
 
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from kerasface.arrays import check_crops
 from kerasface.evaluation.normalization import Normalizer
 from kerasface.faces.alignment import FACE_RESNET_CROP, CropTemplate
 from kerasface.faces.detection import Face
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.faces.fingerprint import DEFAULT_VIEWS, EMBEDDING_DIM, embedder_fingerprint
-from kerasface.faces.rates.cohorts import CohortError, add_normalizer, embedder_of, normalizer_of, read_part
-from kerasface.faces.rates.operating_points import (
-    add_measurements,
-    operating_point,
-    pair_calibration,
-    search_calibration,
-    search_point,
-)
+from kerasface.faces.rates.cohorts import embedder_of
+from kerasface.faces.rates.of_runs import RATES_FILE, make_known
+from kerasface.faces.run_embedder import RunEmbedder, fingerprint_of, licence_of, origin_of, template_of
 from kerasface.files.paths import user_folder
 from kerasface.files.writing import write_atomically
-from kerasface.images.squares import fit_square
-from kerasface.models.engines.source import NetworkSource
 from kerasface.models.pretrained import weight_file
-from kerasface.models.runtime import compile_network
-from kerasface.runs.card import ModelCard, ModelInput
-from kerasface.runs.store import DEFAULT_ROOT, Run, RunError, RunSummary, list_runs, load_model, load_run
-
-if TYPE_CHECKING:
-    import keras
+from kerasface.runs.store import DEFAULT_ROOT, RunError, RunSummary, list_runs, load_run
 
 SHIPPED = "face_resnet"
-RATES_FILE, COHORT_FILE = "rates.json", "cohort.npz"  # in the folder of a run: what was measured of it
-_NUM_BEST = 300
-_MAX_RATES_BYTES = 2**24
 
 
 class Embedder(Protocol):
@@ -77,49 +60,6 @@ class Embedder(Protocol):
 
     def embed(self, crops: np.ndarray) -> np.ndarray:
         """Embeds crops `(n, *image_size, 3)` uint8: `(n, embedding_dim)` float32, each of length 1."""
-
-
-class RunEmbedder:
-    """Embeds faces with a model of `saved_models`: one that embeds, or the features of one that names people.
-
-    Args:
-        run: A run of task `embed`, or of task `classify` on faces.
-
-    Raises:
-        RunError: If it is another one, or says too little of how faces are cut for it.
-    """
-
-    def __init__(self, run: Run):
-        card = run.card
-        self.name, self.fingerprint = run.name, fingerprint_of(run.name, card)
-        self.template = template_of(run.name, card.input)
-        self.image_size = self.template.image_size
-        self.precision = "float32"
-        self.licence, self.trained_on = _licence_of(card), _origin_of(card)
-        self._network = compile_network(run.source if card.task == "embed" else _features_network(run))
-        self._side = run.side(self._network.input_shape)
-        if len(shape := self._network.output_shapes[0]) != 1:
-            raise RunError(f"The model {run.name!r} must give a vector for a face. Received: output of shape {shape}.")
-        self.embedding_dim = shape[0]
-
-    @property
-    def normalizer(self) -> Normalizer | None:
-        """What puts its scores in units of what strangers reach; `None` where its scores are cosines."""
-        return normalizer_of(self.fingerprint)
-
-    def crop(self, image: np.ndarray, face: Face) -> np.ndarray:
-        """Cuts the crop of a face; as `Embedder.crop`."""
-        return self.template.cut(image, face)
-
-    def embed(self, crops: np.ndarray) -> np.ndarray:
-        """Embeds crops; as `Embedder.embed`."""
-        check_crops(crops, self.image_size)
-        if self._side != self.image_size[0]:
-            crops = np.stack([fit_square(crop, self._side) for crop in crops]) if len(crops) else crops
-        if not len(crops):
-            return np.zeros((0, self.embedding_dim), dtype=np.float32)
-        embeddings = np.asarray(self._network(crops)[0], dtype=np.float32)
-        return embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
 
 
 @dataclass(frozen=True)
@@ -173,7 +113,7 @@ def load_embedder(
         return FaceEmbedder(views, precision)
     embedder = RunEmbedder(load_run(root, name))
     folder = next(run.path for run in list_runs(root) if run.name == name)
-    _make_known(folder, embedder.fingerprint)
+    make_known(folder, embedder.fingerprint)
     return embedder
 
 
@@ -207,7 +147,7 @@ def find_embedder(fingerprint: str, root: str | os.PathLike = DEFAULT_ROOT) -> s
         return SHIPPED
     for run in _usable(root):
         if fingerprint_of(run.name, run.card) == fingerprint:
-            _make_known(run.path, fingerprint)
+            make_known(run.path, fingerprint)
             return run.name
     return None
 
@@ -263,75 +203,6 @@ def template_by_name(name: str, root: str | os.PathLike = DEFAULT_ROOT) -> CropT
     return template_of(name, load_run(root, name).card.input)
 
 
-def template_of(name: str, taken: ModelInput) -> CropTemplate:
-    """Returns how faces are cut for a model.
-
-    Args:
-        name: The model's.
-        taken: What it takes, by its card.
-
-    Raises:
-        RunError: If the card does not tell, or tells of a template that is not known.
-    """
-    if taken.template is not None:
-        return CropTemplate(taken.alignment or name, np.array(taken.template, dtype=np.float64), taken.image_size)
-    if taken.alignment == FACE_RESNET_CROP.fingerprint:
-        return FACE_RESNET_CROP
-    raise RunError(
-        f"The model {name!r} was trained on crops cut for {taken.alignment!r}; this version cuts for "
-        f"{FACE_RESNET_CROP.fingerprint!r}. Train it again."
-    )
-
-
-def fingerprint_of(name: str, card: ModelCard) -> str:
-    """Returns the fingerprint of the embedder that a run is.
-
-    Raises:
-        RunError: If it is none.
-    """
-    _check_task(name, card)
-    if card.task == "classify":
-        return f"{card.backbone}-features-{card.model_sha256[:16]}"
-    if card.embedding is None:
-        raise RunError(f"The card of {name!r} does not tell which embeddings it gives. Train it again.")
-    return card.embedding.fingerprint
-
-
-def _check_task(name: str, card: ModelCard) -> None:
-    if card.task not in ("embed", "classify") or not card.input.of_faces:
-        what = f"task {card.task!r}, input {card.input.kind!r}"
-        raise RunError(f"The model {name!r} embeds no faces. Received: {what}. `kerasface embedders list` names those.")
-
-
-def features_model(path: Path, sha256: str, *, num_classes: int) -> "keras.Model":
-    """Loads the Keras model of a run that names people, up to the features that its head names them by.
-
-    Args:
-        path: Its file.
-        sha256: The file's hash, as the card has it.
-        num_classes: How many classes the card names.
-
-    Raises:
-        RunError: If the file is missing, altered or unreadable, or the model has no head.
-    """
-    return _without_head(load_model(path, sha256, num_classes=num_classes), path.parent.name)
-
-
-def _features_network(run: Run) -> "NetworkSource | keras.Model":
-    if not isinstance(run.source, NetworkSource):
-        return _without_head(run.source, run.name)
-    return replace(run.source, builder=f"{features_model.__module__}:{features_model.__name__}")
-
-
-def _without_head(model: "keras.Model", name: str) -> "keras.Model":
-    import keras
-
-    head = next((layer for layer in model.layers if layer.name.startswith("head_")), None)
-    if head is None:
-        raise RunError(f"The model {name!r} has no layer 'head_...' whose input could be its features.")
-    return keras.Model(model.input, head.input)
-
-
 def _usable(root: str | os.PathLike) -> Iterator[RunSummary]:
     for run in list_runs(root):
         if run.card is None or not run.card.input.of_faces:
@@ -346,61 +217,12 @@ def _summary(run: RunSummary) -> EmbedderSummary:
         fingerprint=fingerprint_of(run.name, run.card),
         embedding_dim=run.card.embedding and run.card.embedding.dim,
         image_size=run.card.input.image_size,
-        licence=_licence_of(run.card),
-        trained_on=_origin_of(run.card),
+        licence=licence_of(run.card),
+        trained_on=origin_of(run.card),
         is_calibrated=(run.path / RATES_FILE).is_file(),
         path=run.path,
         task=run.card.task,
     )
-
-
-def _licence_of(card: ModelCard) -> str:
-    found = [card.licence, *(source.licence for source in card.weights), card.data.get("licence")]
-    return "; ".join(dict.fromkeys(str(entry) for entry in found if entry)) or "not told"
-
-
-def _origin_of(card: ModelCard) -> str:
-    found = card.trained_on or card.data.get("source") or card.data.get("folder") or card.data.get("root")
-    return str(found or "not told")
-
-
-def _make_known(folder: Path, fingerprint: str) -> None:
-    """Takes over what was measured of an embedder."""
-    path = folder / RATES_FILE
-    if not path.is_file():
-        return
-    if path.stat().st_size > _MAX_RATES_BYTES:
-        raise RunError(f"{path} is larger than {_MAX_RATES_BYTES} bytes: no error rates of KerasFace.")
-    try:
-        measured = json.loads(path.read_text(encoding="utf-8"))
-        if measured["embedder"] != fingerprint:
-            return  # they are of a model that stood here before
-        normalizer = _cohort_of(folder) if measured["cohort"] else None
-        if normalizer is not None and normalizer.digest != measured["cohort"]:
-            raise ValueError(f"{folder / COHORT_FILE} is another cohort than they were measured with")
-        add_measurements(fingerprint, measured)
-        _try_out(fingerprint, measured)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, CohortError) as error:
-        add_measurements(fingerprint, {})
-        raise RunError(
-            f"{path} holds no error rates: {error}. `kerasface embedders calibrate` measures them."
-        ) from error
-    add_normalizer(fingerprint, normalizer)
-
-
-def _cohort_of(folder: Path) -> Normalizer:
-    card, part = read_part(folder / COHORT_FILE)
-    best = min(_NUM_BEST, len(part) // 2)
-    return Normalizer(part, best, f"{card.sha256[:12]}-{best}")
-
-
-def _try_out(fingerprint: str, measured: dict) -> None:
-    """Asks for everything once, so that a file that was changed by hand is refused now and not when it decides."""
-    for point in [measured["points"][0], *measured["points"]]:
-        operating_point(fingerprint, point["fmr"]).to_dict()
-    for fpir in measured.get("search", {}).get("fpirs", ()):
-        search_point(fingerprint, fpir, 7).to_dict()
-    pair_calibration(fingerprint), search_calibration(fingerprint)
 
 
 def _default_file() -> Path:

@@ -8,8 +8,8 @@ import numpy as np
 from kerasface.arrays import check_image
 from kerasface.data.photos import read_photos
 from kerasface.faces.detection import Face, FaceDetector, central_face
-from kerasface.faces.embedders import template_of
 from kerasface.faces.regions import cut_square, square_around
+from kerasface.faces.run_embedder import template_of
 from kerasface.faces.turns import turned
 from kerasface.images.squares import fit_square
 from kerasface.runs.card import ModelInput

@@ -16,7 +16,8 @@ import numpy as np
 
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 from kerasface.faces.detection import Face, FaceDetector
-from kerasface.faces.embedders import Embedder, RunEmbedder, default_embedder, load_embedder, load_embedder_of
+from kerasface.faces.embedders import Embedder, default_embedder, load_embedder, load_embedder_of
+from kerasface.faces.run_embedder import RunEmbedder
 from kerasface.files.paths import user_path
 from kerasface.files.writing import sha256
 from kerasface.gallery.opening import open_gallery, recorded_embedder

@@ -9,9 +9,9 @@ import numpy as np
 
 from kerasface.arrays import check_images
 from kerasface.faces.detection import Face, FaceDetector
-from kerasface.faces.embedders import template_of
 from kerasface.faces.fingerprint import embedder_fingerprint
 from kerasface.faces.rates.classifier_points import classifier_point
+from kerasface.faces.run_embedder import template_of
 from kerasface.images.squares import fit_square
 from kerasface.models.engines.source import NetworkSource
 from kerasface.models.pretrained import weight_file

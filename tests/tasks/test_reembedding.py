@@ -10,7 +10,7 @@ from PIL import Image
 
 from kerasface.faces.alignment import ARCFACE_TEMPLATE
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.faces.embedders import RunEmbedder
+from kerasface.faces.run_embedder import RunEmbedder
 from kerasface.gallery.store import GalleryError, NewSample
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import Run

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.faces.embedders import COHORT_FILE, RATES_FILE, SHIPPED, load_embedder
+from kerasface.faces.embedders import SHIPPED, load_embedder
 from kerasface.faces.rates.cohorts import embedder_of, part_to_file
+from kerasface.faces.rates.of_runs import COHORT_FILE, RATES_FILE
 from kerasface.files.writing import write_atomically, write_json
 from kerasface.runs.records import RunError
 from kerasface.runs.store import DEFAULT_ROOT, list_runs, missing_model

@@ -3,7 +3,7 @@
 import keras
 
 from kerasface.faces.alignment import FACE_RESNET_CROP, CropTemplate
-from kerasface.faces.embedders import template_of
+from kerasface.faces.run_embedder import template_of
 from kerasface.models.backbones import Backbone, Block, backbone_names, build_backbone
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import DEFAULT_ROOT, Run, load_run

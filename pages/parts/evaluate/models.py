@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from kerasface.faces.embedders import Embedder, RunEmbedder, list_embedders, load_embedder
+from kerasface.faces.embedders import Embedder, list_embedders, load_embedder
 from kerasface.faces.embedding import FaceEmbedder
+from kerasface.faces.run_embedder import RunEmbedder
 from kerasface.files.paths import default_cache_folder
 from kerasface.models.pretrained import ModelFileError
 from kerasface.models.runtime import best_precision

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface.faces.embedders import RunEmbedder
+from kerasface.faces.run_embedder import RunEmbedder
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import Run, RunError
 from kerasface.tasks.measuring.embedding import embed_cached, embed_people
