@@ -190,7 +190,7 @@ def test_broken_files_end_in_sentences():
     """Bytes of a network changed here and there: read, or refused with a sentence."""
     content, rng = network().SerializeToString(), np.random.default_rng(0)
     refused = 0
-    for _ in range(200):
+    for _ in range(80):
         broken = bytearray(content)
         for place in rng.integers(0, 700, 3):
             broken[place] = rng.integers(256)
@@ -198,7 +198,7 @@ def test_broken_files_end_in_sentences():
             build_network(read_graph(bytes(broken), "net.onnx"), InputForm())
         except ModelFileError:
             refused += 1
-    assert refused > 50
+    assert refused > 20
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
@@ -288,6 +288,7 @@ def test_whether_a_file_normalizes_is_found(name):
     assert normalizes_itself(read_graph(model_of(nodes, constants).SerializeToString(), "net.onnx")) is expected
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_face_network_of_others_is_its_file(data_dir):
     """Of 128 random pictures; benchmarks/imported_embedder.py takes crops of faces."""
