@@ -139,8 +139,12 @@ def _from_file(source: NetworkSource, precision: str, max_batch: int) -> Network
             _throw_away(path, "is not taken by OpenVINO")
         return None
 
-    if (network := read()) is not None:
-        return network
+    try:
+        if (network := read()) is not None:
+            return network
+    except ImportError as error:  # installed by halves, or for another system
+        say_once(f"OpenVINO cannot be imported ({' '.join(str(error).split())}): {backend()} is used.")
+        return None
     if (reason := making.refusal_of(source, precision)) is not None:
         say_once(f"OpenVINO cannot take the network {source.name} ({reason}): {backend()} is used.")
         return None

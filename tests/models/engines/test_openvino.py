@@ -99,6 +99,18 @@ def test_what_openvino_itself_does_not_take_is_thrown_away(engine_file, asked_fo
     assert not engine_file.exists()
 
 
+def test_an_openvino_that_cannot_be_imported_is_said_and_its_file_is_kept(engine_file, asked_for, notes, monkeypatch):
+    def refuse():
+        raise ImportError("libopenvino.so: cannot open shared object file")
+
+    monkeypatch.setattr(openvino, "_core", refuse)
+    assert compile_network(RNET).engine == "tensorflow"
+    (line,) = notes()
+    assert "OpenVINO cannot be imported (libopenvino.so: cannot open shared object file): tensorflow is used." in line
+    assert engine_file.exists()
+    assert asked_for == []
+
+
 def test_a_file_that_others_can_write_is_not_believed(engine_file, asked_for, notes):
     engine_file.chmod(0o666)
     assert compile_network(RNET).engine == "tensorflow"
