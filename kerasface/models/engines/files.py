@@ -85,7 +85,7 @@ def read_engine_file(path: Path, identity: dict) -> EngineFile | None:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise UnusableFileError(f"cannot be read ({error.strerror})") from error
