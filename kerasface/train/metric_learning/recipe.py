@@ -26,7 +26,7 @@ _BY_WEIGHTS = {
     "images": (2, 4),
     "singles": (512, 32),
     "head_epochs": (15, 0),
-    "epochs": (0, 60),
+    "epochs": (0, 100),
     "learning_rate": (1e-5, 1e-3),
     "weight_decay": (0.0, 0.01),
     "augment": ("light", "standard"),
@@ -76,7 +76,7 @@ class MetricRecipe:
         None, "Epochs on the frozen backbone's features, which are computed once. [15; 0 from scratch]"
     )
     copies: int = setting(0, "Augmented copies of each image whose features are computed as well.")
-    epochs: int | None = setting(None, "Epochs through the network, after those on the features. [0; 60 from scratch]")
+    epochs: int | None = setting(None, "Epochs through the network, after those on the features. [0; 100 from scratch]")
     unfreeze: int | None = setting(None, "Blocks trained in fine-tuning, from the end. [by the number of images]")
     layer_decay: float = setting(0.75, "Factor on the learning rate from each block to the one before it.")
     augment: str | None = setting(None, "Augmentation: none, light, standard or strong. [light; standard from scratch]")
