@@ -5,11 +5,11 @@ import onnx
 from onnx import helper, numpy_helper
 
 SIDE, CHANNELS, DIM = 18, 6, 8
-RNG = np.random.default_rng(7)
 
 
-def weights(*shape, low=-0.5, high=0.5):
-    return RNG.uniform(low, high, shape).astype(np.float32)
+def weights(*shape, low=-0.5, high=0.5, rng=None):
+    """Random numbers: the same ones for the same shape, whichever tests ran before."""
+    return (rng or np.random.default_rng([7, *shape])).uniform(low, high, shape).astype(np.float32)
 
 
 def model_of(nodes, constants, *, input_shape=("N", 3, SIDE, SIDE), output="vector", opset=17, **more):
@@ -38,7 +38,7 @@ def network(middle=(), constants=None, *, tail=None, **options):
         helper.make_node("Div", ["centred", "std"], ["scaled"], name="scale"),
         helper.make_node("Conv", ["scaled", "filters"], ["x"], name="/stem/Conv", pads=[1, 1, 1, 1]),
     ]
-    last = "y" if middle else "x"
+    last, rng = "y" if middle else "x", np.random.default_rng(7)
     if tail is None:
         tail = [
             helper.make_node("GlobalAveragePool", [last], ["pooled"]),
@@ -48,9 +48,9 @@ def network(middle=(), constants=None, *, tail=None, **options):
     base = {
         "mean": np.float32(127.5).reshape(1),
         "std": np.float32(128).reshape(1),
-        "filters": weights(CHANNELS, 3, 3, 3),
-        "matrix": weights(DIM, CHANNELS),
-        "bias": weights(DIM),
+        "filters": weights(CHANNELS, 3, 3, 3, rng=rng),
+        "matrix": weights(DIM, CHANNELS, rng=rng),
+        "bias": weights(DIM, rng=rng),
     }
     return model_of([*head, *middle, *tail], base | (constants or {}), **options)
 
