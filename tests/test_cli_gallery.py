@@ -39,6 +39,7 @@ def run(tmp_path):
     return call
 
 
+@pytest.mark.slow
 def test_enrol_identify_and_forget(run, photos, tmp_path):
     enrolled = run("enroll", "Eileen", photos / "front.png", photos / "wall.png", photos / "text.jpg", code=1)
     assert (enrolled["num_enrolled"], enrolled["num_refused"], enrolled["gallery_size"]) == (1, 2, 1)

@@ -213,6 +213,7 @@ def test_clusters_are_enrolled_past_the_gate(run, path, photos, sees, monkeypatc
     assert names_in(path) == {}
 
 
+@pytest.mark.slow
 def test_a_face_of_several_can_be_picked(run, path, photos, sees):
     sees([direction(1), direction(2)])
     refused = run("enroll", "Ada", photos[0], code=1).stderr

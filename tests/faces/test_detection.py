@@ -150,6 +150,7 @@ def test_a_face_that_the_border_cuts_keeps_its_box_inside(portrait, detector, ro
     check_faces(faces, photo)
 
 
+@pytest.mark.slow
 def test_the_last_threshold_is_the_score_from_which_faces_are_given(portrait, portrait_face):
     score = portrait_face.detection_score
     just_below, just_above = 2 * score - 1, (1 + score) / 2  # as far below as 1 is above, and halfway to 1

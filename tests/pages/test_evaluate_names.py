@@ -49,6 +49,7 @@ def test_a_folder_is_measured_and_its_mistakes_are_shown(open_names, pictures, t
     assert [one.label for one in page.get("download_button")] == ["Rates (JSON)", "Report (HTML)"]
 
 
+@pytest.mark.slow
 def test_two_models_are_set_side_by_side(open_names, pictures, tmp_path):
     root = tmp_path / "saved_models"
     save_classifier(root, "one")

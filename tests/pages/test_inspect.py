@@ -154,6 +154,7 @@ def crops_button(page):
     return page.button(key=next(one.key for one in page.button if one.label == "Find its crops"))
 
 
+@pytest.mark.slow
 def test_the_crops_that_excite_a_channel_come_out_of_a_folder(open_page, save_model, tmp_path):
     """Channel 0 answers with the mean colour: the brightest photo is the first; what is no photo is named."""
     save_model()
@@ -226,6 +227,7 @@ def test_a_photo_without_a_face_is_a_sentence(open_page, faceless_png):
     assert not page.select_slider
 
 
+@pytest.mark.slow
 def test_of_several_faces_one_is_chosen(open_page, portrait):
     page = open_page("inspect")
     two = png(np.hstack([portrait, portrait[:, ::-1]]))

@@ -118,6 +118,7 @@ def test_every_method_is_explained_and_its_pictures_are_counted(save_model):
         assert told[-1] <= 1 or name in inspect_questions.PICTURES
 
 
+@pytest.mark.slow
 def test_methods_of_a_layer_offer_layers(open_page, save_model):
     save_model()
     page = open_view(open_page, "answer")
@@ -131,6 +132,7 @@ def test_methods_of_a_layer_offer_layers(open_page, save_model):
     assert not [one for one in page.selectbox if one.label.startswith("Layer")]
 
 
+@pytest.mark.slow
 def test_a_model_without_maps_is_explained_by_other_methods(open_page, save_model):
     save_model("linear", convolution=False)
     page = open_view(open_page, "answer")
@@ -143,6 +145,7 @@ def test_a_model_without_maps_is_explained_by_other_methods(open_page, save_mode
     assert len(page.image) == 1
 
 
+@pytest.mark.slow
 def test_all_methods_side_by_side(open_page, save_model, counted, monkeypatch):
     """Methods through ReLUs tell that the model has none; going back to one method computes nothing."""
     save_model("smooth", relu=False)
@@ -157,6 +160,7 @@ def test_all_methods_side_by_side(open_page, save_model, counted, monkeypatch):
     assert counted == list(METHODS)
 
 
+@pytest.mark.slow
 def test_a_map_can_be_checked(open_page, save_model):
     save_model()
     page = open_view(open_page, "answer")

@@ -62,6 +62,7 @@ def test_the_right_password_lets_in_and_is_asked_for_once(browser):
     assert not is_inside(browser())
 
 
+@pytest.mark.slow
 def test_wrong_passwords_take_ever_longer_in_all_browsers(browser, protected):
     for _ in range(7):
         give(browser(), "wrong password")

@@ -89,6 +89,7 @@ def test_logits_true_class_and_temperature_are_followed(open_page):
     assert metric(page, "Loss") == f"{-math.log(shares[1]):.4f}"
 
 
+@pytest.mark.slow
 def test_what_was_set_is_still_there_after_another_topic_and_another_page(open_page):
     page = open_page("playground")
     page.slider(key="logit_0").set_value(2.5).run()

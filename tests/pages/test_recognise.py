@@ -156,6 +156,7 @@ def test_a_known_face_is_called_so(open_page, save_model):
     assert bar_texts(page.get("plotly_chart")[0])[0] == "<b>Grace</b>"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_cached_models")
 def test_a_model_of_pictures_needs_no_faces(open_page, save_model, monkeypatch, faceless_png):
     def forbidden():
@@ -176,6 +177,7 @@ def test_a_model_of_pictures_needs_no_faces(open_page, save_model, monkeypatch, 
     assert bar_texts(chart)[0] == "<b>Grace</b>"
 
 
+@pytest.mark.slow
 def test_a_class_named_unknown_does_not_read_like_a_stranger(open_page, save_model):
     save_model("odd", threshold=0.65, labels=("Ada", "unknown", "Mary"))
     page = open_sample(open_page)
@@ -183,6 +185,7 @@ def test_a_class_named_unknown_does_not_read_like_a_stranger(open_page, save_mod
     assert bar_texts(page.get("plotly_chart")[0])[0] == "<b>&#34;unknown&#34;</b>"
 
 
+@pytest.mark.slow
 def test_a_model_of_other_things_judges_no_photo_unasked(open_page, save_model):
     """The faces are shown, and the way to where people are named; chosen, the model says what it does not know."""
     save_model("shapes", kind="image")

@@ -129,6 +129,7 @@ def test_the_sample_shows_its_face_and_its_areas(open_page, portrait_face):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("trained")
 def test_the_overlay_covers_what_the_model_found_and_no_more(open_page, portrait, portrait_face):
     """With full opacity the square around the face is of the colour of skin; JPEG may change it by a few steps."""
@@ -144,6 +145,7 @@ def test_the_overlay_covers_what_the_model_found_and_no_more(open_page, portrait
     assert difference.mean() < 4
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("trained")
 def test_a_class_that_is_not_chosen_is_not_drawn(open_page, portrait_face):
     page = open_sample(open_page)
@@ -204,6 +206,7 @@ def test_a_model_of_whole_pictures_looks_for_no_face(open_page, save_model, face
     assert areas_shown(page) == (ALL_SKIN, [])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("trained")
 def test_of_several_photos_the_chosen_one_is_shown(open_page, portrait_png, faceless_png):
     page = open_page("segment")

@@ -386,6 +386,7 @@ def test_a_training_from_elsewhere_is_found_and_followed(open_page, running):
     assert page.get("progress")[0].proto.text.startswith("Training the head: 15 of 40")
 
 
+@pytest.mark.slow
 def test_stop_asks_once(open_page, running, tmp_path):
     page = open_page("train")
     page.button(key="show_faces").click().run()

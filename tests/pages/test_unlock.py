@@ -295,6 +295,7 @@ def test_of_several_faces_the_one_that_is_meant_enrols(
         np.testing.assert_allclose(gallery.embeddings("Eileen"), np.eye(2, EMBEDDING_DIM)[1:], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_somebody_new_enrols_and_may_unlock(open_page, ada, tmp_path, portrait_png):
     page = open_page("unlock")
     page.segmented_control(key="unlock_view").set_value("enrol").run()

@@ -148,6 +148,7 @@ def test_a_file_name_is_shown_letter_by_letter(open_page, portrait_png):
     assert r"\[me\]\(http\://example\.org\) \:red\[x\]\.png" in captions[0]
 
 
+@pytest.mark.slow
 def test_networks_stay_warm_between_two_runs(open_page, monkeypatch):
     """Streamlit empties Keras after every run: TensorFlow would prepare its kernels anew for every photo."""
     from tensorflow.python.eager.context import Context

@@ -144,6 +144,7 @@ def test_curves_have_the_mean_iou_where_it_was_measured():
         segmentation.segmentation_curves([])
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_pointer_finds_the_class_in_a_browser(page, tmp_path):
     """The right half of a picture of 400 x 200 is hair."""

@@ -245,6 +245,7 @@ def test_one_photo_each_leaves_nothing_to_hold_out(people, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_without_any_training_mean_directions_name_people(people, cache, tmp_path, analyzer):
     """What faces get by default: every photo is nearest the mean of its own person, and nothing was trained."""
     trained = run_training("classify", people, "friends", runs=tmp_path, cache=cache)

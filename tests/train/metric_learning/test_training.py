@@ -304,6 +304,7 @@ def test_a_collapse_is_told_while_it_happens(people, cache, tmp_path):
     assert any("Collapse" in note for note in result.notes)
 
 
+@pytest.mark.slow
 def test_a_network_learns_from_random_weights_and_is_an_embedder(people, cache, tmp_path):
     """Patterns under noise are told apart by a small network; it is taken by its name afterwards."""
     recipe = MetricRecipe(faces=False, backbone="simple_cnn", weights="none", image_size=32, dim=8, epochs=12, people=4)
