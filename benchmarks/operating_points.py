@@ -35,8 +35,8 @@ from sklearn.cluster import KMeans
 
 from kerasface.data.pairs import read_pairs
 from kerasface.evaluation.calibration import NORMALIZED, fit_calibration
-from kerasface.evaluation.measured.pairs import PairScores, measure_pairs
-from kerasface.evaluation.measured.searches import Pool, calibrate_searches, measure_searches
+from kerasface.evaluation.measured.pairs import PairScores, pair_thresholds
+from kerasface.evaluation.measured.searches import Pool, calibrate_searches, search_thresholds
 from kerasface.evaluation.normalization import Normalizer, normalized_scores
 from kerasface.faces.embedding import FaceEmbedder
 from kerasface.images.decoding import decode
@@ -171,12 +171,12 @@ def measure_embedder(everybody: dict[str, Population], cohorts: Cohorts, data: P
     lfw, strangers = everybody["lfw"][everybody["lfw"].counts > 1], fitted_on(everybody["lfw"])
     main = scored(lfw, cohorts.shipped, PairScores("lfw", DESCRIPTIONS["lfw"]))
     others = [halved(everybody[name], cohorts.after) for name in ("gtech", "portraits")]
-    measured = measure_pairs([main, *others, *slices_of(lfw, main)], rng)
+    measured = pair_thresholds([main, *others, *slices_of(lfw, main)], rng)
     asked, thresholds = (np.array([point[key] for point in measured["points"]]) for key in ("fmr", "threshold"))
     people = pools(lfw, strangers, cohorts.after)
     num_people = sum(len(pool.people) for pool in people) - len(people[0].second)
     about = f"{num_people:,} people of LFW"
-    search = measure_searches(people, lambda fmr: float(np.interp(np.log(fmr), np.log(asked), thresholds)), rng)
+    search = search_thresholds(people, lambda fmr: float(np.interp(np.log(fmr), np.log(asked), thresholds)), rng)
     return {
         "cohort": cohorts.shipped.digest,
         "date": date,

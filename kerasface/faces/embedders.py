@@ -101,16 +101,19 @@ def load_embedder(
     Args:
         name: `face_resnet`, which ships, or the name of a run; the user's default if not given.
         root: Folder of the runs.
-        views: Over how many views `face_resnet` averages; a run is what it is.
+        views: Over how many views `face_resnet` averages.
         precision: As `FaceEmbedder` has it, for `face_resnet` alone.
 
     Raises:
         RunError: If there is no such run, or it is none that embeds faces.
         ModelFileError: If a weight file is missing or altered.
+        ValueError: If other views are asked of a run, which is what it is.
     """
     name = name or default_embedder()
     if name == SHIPPED:
         return FaceEmbedder(views, precision)
+    if views != DEFAULT_VIEWS:
+        raise ValueError(f"Only {SHIPPED} averages over views of choice; {name!r} does not. Received: views={views}.")
     embedder = RunEmbedder(load_run(root, name))
     folder = next(run.path for run in list_runs(root) if run.name == name)
     make_known(folder, embedder.fingerprint)

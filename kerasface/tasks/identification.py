@@ -42,7 +42,7 @@ class IdentifiedFace:
 
     Attributes:
         face: Where it is.
-        crop: Its aligned crop `(150, 150, 3)` uint8, RGB.
+        crop: Its aligned crop as the embedder wants it, uint8, RGB.
         decision: `"match"`, `"unknown"`, `"ambiguous"` (two people are about as alike), `"low_quality"`, or
             `"not_calibrated"` (no error rates were measured for the embedder: there are scores and ranks, no decision).
         reason: The decision in a sentence, for people.

@@ -48,7 +48,7 @@ class Recognition:
 
 @dataclass(frozen=True, eq=False)
 class RecognizedFace(Recognition):
-    """One face and what the classifier makes of its aligned crop `(150, 150, 3)`.
+    """One face and what the classifier makes of its aligned crop.
 
     Attributes:
         face: Where it is.

@@ -30,7 +30,7 @@ class VerifiedFace:
         image: Name of the photo.
         number: Its number in this photo, 1 for the largest face, as `kerasface detect` counts.
         face: Where it is.
-        crop: Its aligned crop `(150, 150, 3)` uint8, RGB.
+        crop: Its aligned crop as the embedder wants it, uint8, RGB.
         chosen: Whether this is the face that was compared.
     """
 

@@ -111,6 +111,11 @@ def test_what_embeds_no_faces_is_refused(runs, name, said):
         load_embedder(name, root=runs)
 
 
+def test_views_are_those_of_the_embedder_that_ships(runs):
+    with pytest.raises(ValueError, match=r"Only face_resnet averages.*'colors' does not\. Received: views=1"):
+        load_embedder("colors", root=runs, views=1)
+
+
 def test_without_measured_rates_there_are_scores_and_no_decision(colors, portrait, tmp_path):
     from kerasface.gallery.opening import open_gallery
     from kerasface.gallery.store import NewSample

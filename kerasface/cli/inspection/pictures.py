@@ -43,13 +43,6 @@ def face_of(photo: "np.ndarray", path: Path, detector: "FaceDetector") -> "Face"
     return central_face(faces, photo.shape)
 
 
-def aligned_crop(photo: "np.ndarray", face: "Face") -> "np.ndarray":
-    """Cuts the crop `(150, 150, 3)` that `FaceEmbedder` takes, without building its network."""
-    from kerasface.faces.alignment import FACE_RESNET_CROP
-
-    return FACE_RESNET_CROP.cut(photo, face)
-
-
 def write_png(file: Path, picture: "np.ndarray") -> None:
     from PIL import Image
 

@@ -147,7 +147,7 @@ class PairScores:
                 yield np.searchsorted(people, a[chosen]), np.searchsorted(people, b[chosen]), scores[chosen]
 
 
-def measure_pairs(populations: Sequence[PairScores], rng: np.random.Generator, fmrs: Sequence[float] = FMRS) -> dict:
+def pair_thresholds(populations: Sequence[PairScores], rng: np.random.Generator, fmrs: Sequence[float] = FMRS) -> dict:
     """Finds the threshold for each rate, the lowest at which it holds in every population, and measures it on each.
 
     A rate of which no population has pairs enough to speak is left out.

@@ -76,7 +76,7 @@ class Pool:
         return self.normalizer.scores(embeddings, self.first).astype(np.float32)
 
 
-def measure_searches(
+def search_thresholds(
     pools: Sequence[Pool],
     at_least: Callable[[float], float],
     rng: np.random.Generator,
@@ -123,7 +123,7 @@ def calibrate_searches(
     Second photos of people enrolled, where the answer is right, against as many strangers, over folds of people.
 
     Args:
-        pools: As for `measure_searches`.
+        pools: As for `search_thresholds`.
         search: What that returned.
         rng: Draws the galleries.
         data: What was measured on, in words.

@@ -64,5 +64,5 @@ def shipped_source(weights: str, builder: str, **arguments) -> NetworkSource:
 @cache
 def _code_hash() -> str:
     """Hash of the code that networks are made of: it may change without the version, in a checkout."""
-    files = sorted(Path(__file__).parents[1].glob("*.py"))
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

@@ -12,14 +12,14 @@ import numpy as np
 from kerasface.evaluation.calibration import COSINE, NORMALIZED, ScoreCalibration, fit_calibration
 from kerasface.evaluation.folds import NO_FOLD, identity_folds
 from kerasface.evaluation.labeled_pairs import drawn_pairs
-from kerasface.evaluation.measured.pairs import FMRS, PairScores, measure_pairs
+from kerasface.evaluation.measured.pairs import FMRS, PairScores, pair_thresholds
 from kerasface.evaluation.measured.searches import (
     CALIBRATED_FPIR,
     FPIRS,
     GALLERY_SIZES,
     Pool,
     calibrate_searches,
-    measure_searches,
+    search_thresholds,
 )
 from kerasface.evaluation.normalization import Normalizer, normalized_scores
 from kerasface.evaluation.verification import num_impostor_needed
@@ -93,7 +93,7 @@ def measure_embedder(
     else:
         for some, people, normalizer in halves:
             scores.add(some, people, normalizer)
-    found = measure_pairs([scores], rng)
+    found = pair_thresholds([scores], rng)
     report("pairs", 1, 1)
     asked, thresholds = (np.array([point[key] for point in found["points"]]) for key in ("fmr", "threshold"))
     if asked[0] > FMRS[0]:
@@ -182,7 +182,7 @@ def _searches(halves, at_least: Callable, rng, name: str, date: str, notes: list
             f"Searches can be asked for no rate below {percent_of(fpirs[0])} of strangers: {percent_of(FPIRS[0])} "
             f"takes {3 / FPIRS[0]:,.0f} people, and these are {number:,}."
         )
-    found = measure_searches(
+    found = search_thresholds(
         pools, at_least, rng, sizes=sizes, fpirs=fpirs, on_progress=lambda *at: report("galleries", *at)
     )
     about = f"{sum(len(pool.people) for pool in pools):,} people of {name}"

@@ -75,7 +75,7 @@ def show_first_use():
         with st.container():
             st.markdown("**:material/no_photography: No pictures**")
             st.markdown(
-                "Of a face 128 numbers are kept. Photos that you give to this page are looked at and not stored."
+                "Numbers that describe a face are kept. Photos that you give to this page are looked at and not stored."
             )
         with st.container():
             st.markdown("**:material/handshake: Consent**")

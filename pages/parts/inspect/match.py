@@ -51,7 +51,7 @@ def choose_samples():
 
 def show_match():
     """Two photos, the verdict, both faces under their maps, and the parts on which these fall."""
-    st.markdown("The embedder turns each face into 128 numbers; faces whose numbers point the same way are alike.")
+    st.markdown("The embedder turns each face into numbers; faces whose numbers point the same way are alike.")
     embedder = choose_embedder("inspect_match_embedder", of_runs=("embed",))
     photos, columns = [], st.columns(2, gap="medium")
     for column, name, key in zip(columns, NAMES, KEYS, strict=True):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasface.evaluation.measured.pairs import PairScores, measure_pairs
+from kerasface.evaluation.measured.pairs import PairScores, pair_thresholds
 from kerasface.evaluation.verification import threshold_at_fmr
 
 
@@ -57,7 +57,7 @@ def test_rates_are_those_of_the_pairs_and_their_intervals_come_from_people():
 
 
 def test_what_is_measured_falls_as_the_threshold_rises_and_rates_that_cannot_be_told_are_left_out():
-    found = measure_pairs([SCORES], np.random.default_rng(0))
+    found = pair_thresholds([SCORES], np.random.default_rng(0))
     asked = [point["fmr"] for point in found["points"]]
     thresholds = [point["threshold"] for point in found["points"]]
     measured = np.array([point["measured"][0] for point in found["points"]])
@@ -78,7 +78,7 @@ def test_the_worst_population_decides():
     alike = alike + 0.2
     alike = (alike / np.linalg.norm(alike, axis=1, keepdims=True)).astype(np.float32)
     other = PairScores("alike", "people who look alike").add(alike, labels)
-    both = measure_pairs([SCORES, other], np.random.default_rng(0))
+    both = pair_thresholds([SCORES, other], np.random.default_rng(0))
     for point in both["points"]:
         assert point["threshold"] == pytest.approx(
             max(one.threshold(point["fmr"]) for one in (SCORES, other)), abs=1e-6
@@ -99,4 +99,4 @@ def test_doubtful_pairs_are_of_nobody_and_slices_have_their_own_people():
 def test_too_few_pairs_for_any_rate_are_refused():
     few = PairScores("few", "people of nowhere").add(EMBEDDINGS[:6], LABELS[:6])
     with pytest.raises(ValueError, match=r"30 for a false match rate of 0\.1\. Received: 8 pairs"):
-        measure_pairs([few], np.random.default_rng(0))
+        pair_thresholds([few], np.random.default_rng(0))

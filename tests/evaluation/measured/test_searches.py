@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kerasface.evaluation.identification import search_gallery
-from kerasface.evaluation.measured.searches import Pool, calibrate_searches, measure_searches
+from kerasface.evaluation.measured.searches import Pool, calibrate_searches, search_thresholds
 from tests.evaluation.measured.test_pairs import people
 
 EMBEDDINGS, LABELS = people(number=400, photos=2, noise=0.8)
@@ -13,7 +13,7 @@ FPIRS = (0.02, 0.05, 0.1)
 
 
 def measured(at_least=lambda fmr: -1.0, sizes=(2, 20, 150)):
-    return measure_searches([POOL], at_least, np.random.default_rng(0), sizes=sizes, fpirs=FPIRS, searches=6000)
+    return search_thresholds([POOL], at_least, np.random.default_rng(0), sizes=sizes, fpirs=FPIRS, searches=6000)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_no_threshold_is_below_that_of_a_verification():
 
 
 def test_a_calibration_tells_how_often_a_search_is_right():
-    found = measure_searches(
+    found = search_thresholds(
         [POOL], lambda fmr: -1.0, np.random.default_rng(0), sizes=(5, 20), fpirs=(0.01, 0.1), searches=1000
     )
     fitted = calibrate_searches([POOL], found, np.random.default_rng(0), data="people", date="2026-01-02")
