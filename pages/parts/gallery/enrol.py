@@ -19,9 +19,9 @@ BOXES = ("name", "face", "pass_", "agreed", "purpose", "expires", "until")  # ho
 CONSENT = ("agreed", "purpose", "expires")  # those that ask for one
 DEFAULT_PURPOSE = "being recognised in photos on this machine"
 MEANING = (
-    "Kept of each photo: numbers that describe the face, and where it is, encrypted; the photo's name, hash and quality; the date. "
-    "No picture is kept. Once a consent has ended, the person is not looked for any more; deleting a person removes "
-    "every trace."
+    "Kept of each photo, encrypted: numbers that describe the face, and where it is; the photo's name, hash and "
+    "quality; the date. No picture is kept. Once a consent has ended, the person is not looked for any more; deleting "
+    "a person removes every trace."
 )
 
 
