@@ -13,7 +13,8 @@ from kerasface.inspection.teaching.basics import KERNELS
 from kerasface.models.pretrained import ModelFileError
 from pages.parts.playground import maps as playground_maps
 from pages.parts.playground import training as playground_training
-from pages.playground import TOPICS
+from pages.parts.playground.choice import slug_of
+from pages.parts.playground.topics import TOPICS
 from tests.conftest import settle
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -31,10 +32,26 @@ def open_topic(tmp_path, monkeypatch):
         page.query_params["topic"] = topic
         page.switch_page("pages/playground.py").run()
         assert not page.exception
-        assert page.segmented_control(key="topic").value == topic
+        assert chosen(page) == slug_of(topic)
         return page
 
     return open_named
+
+
+def chosen(page):
+    """The topic that the menu has marked, and the address."""
+    group = page.segmented_control(key="topic_group").value
+    slug = page.button_group(key=f"topic_of_{slug_of(group)}").value
+    assert TOPICS[slug].group == group
+    assert page.query_params["topic"] == slug or page.query_params["topic"] == [slug]
+    return slug
+
+
+def go_to(page, slug):
+    """Chooses a topic in the menu."""
+    group = TOPICS[slug].group
+    page.segmented_control(key="topic_group").set_value(group).run()
+    return page.button_group(key=f"topic_of_{slug_of(group)}").set_value(slug).run()
 
 
 def charts(page):
@@ -69,7 +86,9 @@ def test_the_first_topic_has_the_numbers_of_the_lecture(open_page):
     """0.70, 0.04 and 0.26; the loss is -ln 0.7054 and the gradient 0.7054 - 1."""
     page = open_page("playground")
     assert not page.exception
-    assert page.segmented_control(key="topic").options == list(TOPICS)
+    assert page.segmented_control(key="topic_group").options == list(
+        dict.fromkeys(topic.group for topic in TOPICS.values())
+    )
     shares = np.exp([1, -2, 0]) / np.exp([1, -2, 0]).sum()
     np.testing.assert_allclose(shares, [0.70, 0.04, 0.26], atol=0.006)
     expected = [f"class {place}<br>{share:.4f}" for place, share in enumerate(shares, start=1)]
@@ -93,10 +112,10 @@ def test_logits_true_class_and_temperature_are_followed(open_page):
 def test_what_was_set_is_still_there_after_another_topic_and_another_page(open_page):
     page = open_page("playground")
     page.slider(key="logit_0").set_value(2.5).run()
-    page.segmented_control(key="topic").set_value("Label smoothing").run()
+    go_to(page, "label-smoothing")
     page.switch_page("pages/architectures.py").run()
     page.switch_page("pages/playground.py").run()
-    page.segmented_control(key="topic").set_value("Softmax").run()
+    go_to(page, "softmax")
     assert page.slider(key="logit_0").value == 2.5
 
 
@@ -170,7 +189,7 @@ def test_missing_weights_are_a_sentence(open_topic, monkeypatch):
     monkeypatch.setattr(playground_maps, "build_face_resnet_map", missing)
     page = open_topic("DropBlock")
     assert "are missing" in page.error[0].value
-    page.segmented_control(key="topic").set_value("Softmax").run()
+    go_to(page, "softmax")
     assert len(bars(page)) == 2
 
 
@@ -210,8 +229,8 @@ def test_the_kernel_is_edited(open_topic):
     kernel[1, 1] = 5
     answer = expected_texts(correlate2d(load_digits().images[0], kernel, mode="valid"))
     assert list(grids(page)[1]) == answer
-    page.segmented_control(key="topic").set_value("Softmax").run()
-    page.segmented_control(key="topic").set_value("Convolution").run()
+    go_to(page, "softmax")
+    go_to(page, "convolution")
     assert list(grids(page)[1]) == answer
     page.button_group(key="kernel").set_value("Identity").run()
     assert list(grids(page)[1]) == expected_texts(load_digits().images[0][1:-1, 1:-1])
@@ -258,8 +277,8 @@ def test_a_network_is_trained_paused_and_reset(open_topic, monkeypatch):
     run_button(page).click().run()
     page.run()
     assert (run_button(page).label, step(page)) == ("Resume", 50)
-    page.segmented_control(key="topic").set_value("Softmax").run()
-    page.segmented_control(key="topic").set_value("Live training").run()
+    go_to(page, "softmax")
+    go_to(page, "live-training")
     assert (run_button(page).label, step(page)) == ("Resume", 50)
     page.button(key="live_reset").click().run()
     assert (run_button(page).label, step(page)) == ("Start", 0)
@@ -347,7 +366,7 @@ def test_a_network_trains_in_a_browser(page, app_server):
     expect(value).not_to_have_text(f"{paused:,.0f}", timeout=ANSWER)
     page.get_by_role("slider", name="Learning rate").press("ArrowRight")  # and while it runs
     expect(page.get_by_test_id("stPlotlyChart").get_by_text("rate 0.3").first).to_be_visible(timeout=ANSWER)
-    page.get_by_text("Softmax", exact=True).first.click()  # leaving it stops the work
+    page.get_by_text("Classify", exact=True).first.click()  # leaving it stops the work
     expect(page.get_by_text("Logit of class 1")).to_be_visible(timeout=ANSWER)
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
