@@ -382,6 +382,22 @@ def test_predict_judges_pictures_without_the_face_front_end(run, photos, save_mo
     assert lines[2:] == ["This model names one of its 3 classes for every picture, whatever it shows."]
 
 
+def test_predict_writes_a_submission_and_says_what_has_no_answer(run, photos, save_model, tmp_path):
+    save_model("shapes", kind="image")
+    (tmp_path / "test").mkdir()
+    for name in ("wall.png", "cut.jpg"):
+        shutil.copy(photos / name, tmp_path / "test" / name)
+    result = run("predict", "test", "--model", "shapes", "--csv", "out/answers.csv", "--top", "1")
+    assert result.exit_code == 1
+    assert (tmp_path / "out" / "answers.csv").read_text().split() == ["id,label", "cut.jpg,", "wall.png,Ada"]
+    assert "truncated" in result.stderr
+    assert result.stdout.splitlines()[0] == "out/answers.csv: 2 photos, 1 label each; without a label: 1 row"
+    (tmp_path / "test" / "cut.jpg").unlink()
+    summary = json.loads(run("predict", "test", "--model", "shapes", "--csv", "answers.csv", "--json").stdout)
+    assert (summary["num_photos"], summary["failed"]) == (1, [])
+    assert (tmp_path / "answers.csv").read_text().splitlines()[1].startswith("wall.png,Ada,0.333333,Bea,")
+
+
 def test_sample_digits_writes_a_folder_per_digit_once(run, tmp_path):
     result = run("sample", "digits", tmp_path / "digits", "--json")
     assert result.exit_code == 0, result.output

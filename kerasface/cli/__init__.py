@@ -20,7 +20,8 @@ from kerasface.cli.people.commands import people
 from kerasface.cli.people.edits import delete, merge, split, unmerge
 from kerasface.cli.people.files import export_people, import_people
 from kerasface.cli.people.reembedding import reembed
-from kerasface.cli.photos import detect, embed, predict, verify
+from kerasface.cli.photos import detect, embed, verify
+from kerasface.cli.prediction import predict
 from kerasface.cli.segment import segment
 from kerasface.cli.unlock import unlock
 from kerasface.train.__main__ import Program, train

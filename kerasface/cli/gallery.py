@@ -135,10 +135,10 @@ def identify(images, fpir, embedder, gallery, as_json) -> None:
     number of people, so that strangers are taken for somebody no more often in a large gallery than in a small one.
     """
     with errors():
-        from kerasface.data.cache.embeddings import image_files
+        from kerasface.data.cache.embeddings import photo_files
         from kerasface.data.cache.images import content_keys
 
-        files = tuple(file for path in images for file in (image_files(path) if path.is_dir() else [path]))
+        files = photo_files(images)
         with _opened(gallery, fpir, embedder) as (identifier, analyzer):
             point = identifier.operating_point()
 

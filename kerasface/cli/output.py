@@ -1,6 +1,6 @@
 """What the commands share: their options, and how results and errors are printed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +51,7 @@ VIEWS = click.option(
 
 
 def run_photos(
-    paths: tuple[Path, ...],
+    paths: Sequence[Path],
     work: "Callable[[list[Photo]], list[dict]]",
     lines: Callable[[dict], list[str]],
     as_json: bool,

@@ -8,7 +8,6 @@ from kerasface.cli.output import (
     IMAGES,
     JSON,
     MIN_FACE,
-    RUNS,
     VIEWS,
     engine_used,
     errors,
@@ -127,76 +126,6 @@ def embed(folder, out, embedder, views, as_json) -> None:
         click.echo(f"{out}: {counted(len(faces.paths), 'face')} of {counted(len(files), 'photo')}")
         for line in rejected:
             click.echo(f"not used: {line['reason']}", err=True)
-
-
-@click.command()
-@IMAGES
-@click.option("--model", required=True, help="Name of a model trained by `kerasface train classify`.")
-@click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many names per face.")
-@RUNS
-@ENGINE
-@JSON
-def predict(images, model, top, runs, as_json) -> None:
-    """Name the people in IMAGES, or the pictures as a whole, with a trained MODEL.
-
-    Strangers are called unknown, by a threshold of the model's own or by the default for its number of people. Where
-    neither was measured, a stranger gets the name that is most alike, and that is said.
-    """
-    with errors():
-        from kerasface.faces.detection import FaceDetector
-        from kerasface.runs.store import load_run
-        from kerasface.tasks.recognition import ImageClassifier, build_classifier, unknown_note
-
-        classifier = build_classifier(load_run(runs, model), FaceDetector)
-        count_faces = _face_counter() if isinstance(classifier, ImageClassifier) else None
-
-        def recognize(photos: list) -> list[dict]:
-            images = [photo.image for photo in photos]
-            found = classifier.recognize(images, top=top)
-            if count_faces is None:
-                return [{"faces": [face.to_dict() for face in entry]} for entry in found]
-            return [{**entry.to_dict(), **faces} for entry, faces in zip(found, count_faces(images), strict=True)]
-
-        def lines(photo: dict) -> list[str]:
-            if "faces" in photo:
-                return face_lines(photo["faces"], lambda face: f": {_answer(face)}")
-            return [_answer(photo), *_faces_told(photo.get("num_faces"), model)]
-
-        run_photos(images, recognize, lines, as_json, note=unknown_note(classifier.run.card))
-
-
-def _face_counter():
-    """What counts the faces of photos; where the detector's weights are missing, it is said that nobody looked."""
-    from kerasface.faces.detection import FaceDetector
-    from kerasface.models.pretrained import ModelFileError
-
-    try:
-        detector = FaceDetector()
-    except (ModelFileError, ValueError) as error:  # ValueError: weights that this installation does not know
-        click.echo(f"It was not looked whether faces are in the photos: {error}", err=True)
-        return lambda images: [{}] * len(images)
-    return lambda images: [{"num_faces": len(faces)} for faces in detector.detect(images)]
-
-
-def _faces_told(count: int | None, model: str) -> list[str]:
-    """For an answer to a whole picture: that faces are in it, of which the model knows nothing."""
-    if not count:
-        return []
-    faces = "a face is" if count == 1 else f"{count} faces are"
-    return [f"note: {faces} in this photo, and {model} knows no people; `kerasface identify` names the people enrolled"]
-
-
-def _answer(entry: dict) -> str:
-    """Says who or what it is: the most probable names, behind the decision where these are no answer.
-
-    Names that read like a decision stand in quotation marks, see `as_name`.
-    """
-    from kerasface.evaluation.names import as_name
-
-    names = ", ".join(f"{as_name(line['label'])} {line['probability']:.1%}" for line in entry["top"])
-    if entry["decision"] == "unknown":
-        return f"unknown, score {entry['score']:.3f} (most alike: {names})"
-    return f"most alike of those it knows: {names}" if entry["decision"] is None and "box" in entry else names
 
 
 def _probability_text(result) -> str:

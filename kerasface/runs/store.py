@@ -4,7 +4,6 @@ The card is the model's contract. Nothing of a model file is interpreted before 
 then loaded with Keras's safe mode, which runs no code from the file.
 """
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from kerasface.files.paths import shipped
 from kerasface.files.replacement import names_left, replaced_whole, settle
+from kerasface.files.spreadsheets import csv_text
 from kerasface.files.writing import sha256, write_json
 from kerasface.models.engines.source import NetworkSource
 from kerasface.runs.card import ModelCard
@@ -289,8 +289,7 @@ def _check_model_file(path: Path, expected: str) -> None:
 
 
 def _write_csv(path: Path, rows: Sequence[dict]) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors=NOT_TEXT) as file:
-        if rows:
-            writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
-            writer.writeheader()
-            writer.writerows(rows)
+    """Writes rows with the columns that any of them has; an empty file where there are none."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = csv_text(columns, ([row.get(name) for name in columns] for row in rows)) if rows else ""
+    path.write_text(text, encoding="utf-8", errors=NOT_TEXT, newline="")

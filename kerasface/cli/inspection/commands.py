@@ -1,7 +1,5 @@
 """Commands that look inside models."""
 
-import csv
-import io
 from pathlib import Path
 
 import click
@@ -173,6 +171,7 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def _write(out: Path, title: str, records, cost) -> None:
+    from kerasface.files.spreadsheets import csv_text
     from kerasface.files.writing import write_atomically
     from kerasface.plotting.costs import layer_costs
     from kerasface.reports.document import document, facts_row, figure_html, notes_list, table
@@ -195,12 +194,9 @@ def _write(out: Path, title: str, records, cost) -> None:
         },
     )
     write_atomically(out / "layers.html", page.encode("utf-8"))
-    text = io.StringIO(newline="")
     entries = [record.to_dict() for record in records]
-    writer = csv.DictWriter(text, fieldnames=list(entries[0]))
-    writer.writeheader()
-    writer.writerows({key: _flat(value) for key, value in entry.items()} for entry in entries)
-    write_atomically(out / "layers.csv", text.getvalue().encode("utf-8"))
+    table_of_layers = csv_text(list(entries[0]), ([_flat(value) for value in entry.values()] for entry in entries))
+    write_atomically(out / "layers.csv", table_of_layers.encode("utf-8"))
 
 
 def _flat(value):

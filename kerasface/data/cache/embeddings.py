@@ -1,7 +1,7 @@
 """Photo files to embeddings, in bulk."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,15 @@ def image_files(folder: str | os.PathLike) -> list[Path]:
     if not files:
         raise ValueError(f"{folder} holds no image file. Supported are {', '.join(FORMATS)}.")
     return files
+
+
+def photo_files(given: Iterable[Path]) -> list[Path]:
+    """Returns files as they are given, and instead of a folder all files under it that may be images.
+
+    Raises:
+        ValueError: If a folder holds no image file.
+    """
+    return [file for path in given for file in (image_files(path) if path.is_dir() else [path])]
 
 
 def embed_photos(

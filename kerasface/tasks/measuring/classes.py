@@ -153,7 +153,7 @@ def name_pictures(
     classes = tuple(classes)
     folders = read_identity_folders(folder, min_identities=1)
     labels = _labels(folders, classes)
-    answers = _answers(folders.paths, recognize, on_progress or (lambda done, total: None))
+    answers = picture_answers(folders.paths, recognize, on_progress or (lambda done, total: None))
     probabilities = np.zeros((len(labels), len(classes)), dtype=np.float32)
     scores, found, rejected = np.zeros(len(labels)), np.zeros(len(labels), dtype=bool), list(folders.rejected)
     index_of = {name: index for index, name in enumerate(classes)}
@@ -198,8 +198,16 @@ def _labels(folders: IdentityFolders, classes: Sequence[str]) -> np.ndarray:
     return of_folder[folders.labels]
 
 
-def _answers(paths: Sequence[Path], recognize: Recognize, report: Progress) -> Iterator[Any]:
-    """Yields for every picture the answer to it, or in a sentence why there is none."""
+def picture_answers(paths: Sequence[Path], recognize: Recognize, report: Progress) -> Iterator[Any]:
+    """Yields for every picture the answer to it, or in a sentence why there is none.
+
+    In a photo with several faces the one nearest its center counts. A few pictures are held at a time.
+
+    Args:
+        paths: The pictures.
+        recognize: `FaceClassifier.recognize` or `ImageClassifier.recognize`.
+        report: Called with the number of pictures done and their total.
+    """
     done = 0
     report(done, len(paths))
     for batch in read_photos(paths):

@@ -1,7 +1,5 @@
 """Labelled pairs of photos: read from a list or drawn of people, and scored by what a model sees."""
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from kerasface.data.pairs import PairsError, check_images, persons_of, read_pair
 from kerasface.evaluation.labeled_pairs import drawn_pairs
 from kerasface.evaluation.normalization import normalized_scores
 from kerasface.evaluation.slices import Slice, evaluate_slices, is_known
+from kerasface.files.spreadsheets import csv_text
 from kerasface.tasks.measuring.people import TURN, Embedded, People
 
 MAX_IMPOSTOR = 50_000  # pairs drawn: enough for a false match rate of 0.01 %, and quick to draw and to resample
@@ -114,17 +113,15 @@ class ScoredPairs:
 
     def to_csv(self) -> str:
         """Returns every pair and its score; those that could not be scored, at the end, have a reason instead."""
-        listed, text = self.listed, io.StringIO()
-        rows = csv.writer(text)
-        score_name = self.embedded.score_name.replace(" ", "_")
-        rows.writerow(["photo_a", "photo_b", "same", "fold", score_name, "reason"])
+        listed, score_name = self.listed, self.embedded.score_name.replace(" ", "_")
         names = [listed.people.photo_name(photo) for photo in range(len(listed.people.paths))]
         columns = (listed.pairs, listed.same, listed.folds, self.scores)
-        for (first, second), same, fold, score in zip(*(column.tolist() for column in columns), strict=True):
-            rows.writerow([names[first], names[second], int(same), fold, f"{score:.6f}", ""])
-        for pair in self.failed:
-            rows.writerow([*pair.photos, "", "", "", pair.reason])
-        return text.getvalue()
+        rows = [
+            [names[first], names[second], int(same), fold, f"{score:.6f}", ""]
+            for (first, second), same, fold, score in zip(*(column.tolist() for column in columns), strict=True)
+        ]
+        rows += [[*pair.photos, "", "", "", pair.reason] for pair in self.failed]
+        return csv_text(["photo_a", "photo_b", "same", "fold", score_name, "reason"], rows)
 
 
 def pairs_of_file(file: str | Path, images: str | Path) -> PairList:

@@ -1,7 +1,5 @@
 """The view Map of the page Inspect: embeddings as points, who lies near whom, and names that seem to be wrong."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from kerasface.files.spreadsheets import csv_text
 from kerasface.inspection.maps.embedding_map import MapPoints, Projection, project
 from kerasface.inspection.maps.label_errors import LabelError, neighbors, suspected_label_errors
 from kerasface.plotting.embedding_map import map_figure
@@ -255,11 +254,9 @@ def _place(points: MapPoints, index: int) -> str:
 
 def suspects_csv(points: MapPoints, suspects: Sequence[LabelError]) -> str:
     """All suspects as a table: photo, number of the point, its name and the one it looks like, and the nearest."""
-    text = io.StringIO(newline="")
-    rows = csv.writer(text)
-    rows.writerow(FIELDS)
+    rows = []
     for found in suspects:
         image, near = (points.paths[index] if points.paths else "" for index in (found.index, found.neighbor))
         told = found.label, found.suggested, f"{found.share:.4f}", f"{found.margin:.4f}"
-        rows.writerow([image, found.index + 1, *told, near, found.neighbor + 1])
-    return text.getvalue()
+        rows.append([str(image), found.index + 1, *told, str(near), found.neighbor + 1])
+    return csv_text(FIELDS, rows)
