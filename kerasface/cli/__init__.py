@@ -22,6 +22,7 @@ from kerasface.cli.people.files import export_people, import_people
 from kerasface.cli.people.reembedding import reembed
 from kerasface.cli.photos import detect, embed, verify
 from kerasface.cli.prediction import predict
+from kerasface.cli.runs import runs
 from kerasface.cli.segment import segment
 from kerasface.cli.unlock import unlock
 from kerasface.train.__main__ import Program, train
@@ -44,7 +45,7 @@ def main() -> None:
 _COMMANDS = (
     *(verify, detect, embed, predict, segment),
     *(enroll, identify, people, cluster, unlock),
-    *(train, evaluate, embedders, export, sample, models, inspect, app, doctor, password),
+    *(train, runs, evaluate, embedders, export, sample, models, inspect, app, doctor, password),
 )
 for command in _COMMANDS:
     main.add_command(command)

@@ -72,7 +72,7 @@ def digits(folder, as_json) -> None:
 @RUNS
 @JSON
 def models(runs, as_json) -> None:
-    """List pretrained weights with licences and hashes, and the trained models."""
+    """List pretrained weights with licences and hashes, and names of the trained models: kerasface runs tells more."""
     with errors():
         from kerasface.models.pretrained import LEDGER, describe
         from kerasface.runs.store import list_runs

@@ -117,6 +117,19 @@ def list_runs(root: str | os.PathLike = DEFAULT_ROOT) -> list[RunSummary]:
     return [found[name] for name in sorted(found)]
 
 
+def find_run(root: str | os.PathLike, name: str) -> RunSummary:
+    """Returns one of the models that `list_runs` lists, broken or not.
+
+    Raises:
+        RunError: If there is no such model.
+    """
+    check_name(name)
+    found = next((summary for summary in list_runs(root) if summary.name == name), None)
+    if found is None:
+        raise RunError(missing_model(root, name))
+    return found
+
+
 def load_run(root: str | os.PathLike, name: str) -> Run:
     """Loads the model `root/name` after checking it against its card.
 

@@ -1,4 +1,9 @@
-"""Words for numbers: of things, so that one is never "1 faces", and of rates, so that a small one is not 0.00 %."""
+"""Words for numbers: of things, so that one is never "1 faces", and of rates, so that a small one is not 0.00 %.
+
+And tables of them in a terminal.
+"""
+
+from collections.abc import Sequence
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
@@ -27,3 +32,21 @@ def points(rate: float) -> str:
     """A difference of two rates in percentage points, two digits."""
     rounded = round(100 * rate, 2) or 0.0  # no minus before nothing
     return f"{rounded:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def rounded(count: int) -> str:
+    """Returns a large number with three digits: 300,774,272 is 301 M."""
+    power = next((power for power in (9, 6, 3) if count >= 10**power), 0)
+    return f"{count / 10**power:.3g} {dict(zip((9, 6, 3, 0), 'GMk ', strict=True))[power]}".strip()
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Returns rows as lines, columns side by side: the first `left` on the left, numbers on the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if place < left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

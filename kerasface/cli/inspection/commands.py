@@ -6,6 +6,7 @@ import click
 
 from kerasface.cli.output import JSON, RUNS, errors, print_json
 from kerasface.terminal.progress import progress_bars
+from kerasface.terminal.words import aligned, rounded
 from kerasface.train.__main__ import UserPath
 
 # Those of kerasface.inspection.cost.comparison, which is too heavy to import.
@@ -55,7 +56,7 @@ def layers(run_name, architecture, image_size, out, runs, as_json) -> None:
     if as_json:
         print_json({"layers": [record.to_dict() for record in records], "total": cost.to_dict()})
         return
-    for line in _aligned([_HEADS, *(_cells(record) for record in records)]):
+    for line in aligned([_HEADS, *(_cells(record) for record in records)]):
         click.echo(line)
     click.echo(
         f"{cost.parameters:,} weights ({cost.weights_mebibytes:.1f} MiB in float32), "
@@ -103,7 +104,7 @@ def cost(names, image_size, sort_by, as_json) -> None:
         )
         for record in records
     ]
-    for line in _aligned([heads, *rows]):
+    for line in aligned([heads, *rows]):
         click.echo(line)
     click.echo(f"one image at a time, {device_name()}")
 
@@ -153,23 +154,6 @@ def _side(pixels: tuple[float, float] | None) -> str:
     return f"{rows:g}" if rows == cols else f"{rows:g} x {cols:g}"
 
 
-def _rounded(count: int) -> str:
-    """A large number with three digits: 300,774,272 is 301 M."""
-    power = next((power for power in (9, 6, 3) if count >= 10**power), 0)
-    return f"{count / 10**power:.3g} {dict(zip((9, 6, 3, 0), 'GMk ', strict=True))[power]}".strip()
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    """Columns side by side: the first on the left, numbers on the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
-
-
 def _write(out: Path, title: str, records, cost) -> None:
     from kerasface.files.spreadsheets import csv_text
     from kerasface.files.writing import write_atomically
@@ -177,9 +161,9 @@ def _write(out: Path, title: str, records, cost) -> None:
     from kerasface.reports.document import document, facts_row, figure_html, notes_list, table
 
     facts = {
-        "weights": _rounded(cost.parameters),
+        "weights": rounded(cost.parameters),
         "MiB in float32": f"{cost.weights_mebibytes:.1f}",
-        "multiply-adds": _rounded(cost.multiply_adds),
+        "multiply-adds": rounded(cost.multiply_adds),
         "MiB of activations": f"{cost.activation_bytes / 2**20:.1f}",
     }
     notes = [f"The multiply-adds of {name} are not known and are left out." for name in cost.uncounted]

@@ -13,7 +13,7 @@ from kerasface.faces.rates.cohorts import embedder_of, part_to_file
 from kerasface.faces.rates.of_runs import COHORT_FILE, RATES_FILE
 from kerasface.files.writing import write_atomically, write_json
 from kerasface.runs.records import RunError
-from kerasface.runs.store import DEFAULT_ROOT, list_runs, missing_model
+from kerasface.runs.store import DEFAULT_ROOT, find_run
 from kerasface.tasks.embedders.rates import Measured, measure_embedder
 from kerasface.tasks.measuring.embedding import embed_people
 from kerasface.tasks.measuring.pairs import pairs_of_file
@@ -80,9 +80,7 @@ def calibrate_embedder(
     """
     if name == SHIPPED:
         raise RunError(f"What {SHIPPED!r} leads to was measured already, and ships with it.")
-    summary = next((run for run in list_runs(root) if run.name == name), None)
-    if summary is None:
-        raise RunError(missing_model(root, name))
+    summary = find_run(root, name)
     if pairs is None:
         people, listed = people_of_folder(images), None
     else:

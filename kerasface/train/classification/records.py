@@ -1,21 +1,18 @@
 """What a classification training found out: for its report, and as JSON for the dashboard."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from kerasface.evaluation.classification import Temperature
 from kerasface.evaluation.open_set import OpenSet, OpenSetCurve, open_set_curve
-from kerasface.runs.store import RunError
+from kerasface.runs.answers import FORMAT
 from kerasface.train.classification.data import PreparedData
 from kerasface.train.classification.judging import Judged
-
-FORMAT = 1  # of the JSON
-_MAX_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +151,7 @@ class Records:
             "notes": list(self.notes),
             "history": list(self.history),
             "comparison": self.comparison,
+            "held_out": self._held_out(),
             "classes": self.per_class(),
             "confusions": confusions,
             "mistakes": mistakes,
@@ -169,6 +167,15 @@ class Records:
         # Escaped to ASCII: names of files need not be valid Unicode.
         return json.dumps(_plain(content), allow_nan=False)
 
+    def _held_out(self) -> str:
+        """Tells these held-out images from others: SHA-256 over their files' names and contents, and their classes."""
+        prepared = self.prepared
+        lines = sorted(
+            f"{prepared.files[index]!r} {prepared.keys[index]} {prepared.names[prepared.labels[index]]!r}"
+            for index in prepared.validation
+        )
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
     def _leaks(self) -> dict:
         """The leaks with files in place of indices."""
         files, leaks, groups = self.prepared.files, self.prepared.leaks, self.prepared.groups
@@ -180,29 +187,6 @@ class Records:
             "shared_persons": [[files[index] for index in np.flatnonzero(groups == p)] for p in leaks.shared_labels],
             "moved": [files[index] for index in self.prepared.moved],
         }
-
-
-def read_records(run: str | Path) -> dict:
-    """Returns the records of a run as `to_json` wrote them.
-
-    Args:
-        run: The run's folder.
-
-    Raises:
-        RunError: If there are none, as in a run of another kind, or they cannot be read.
-    """
-    path = Path(run) / "records.json"
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError(f"larger than {_MAX_BYTES} bytes")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"The records {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"The records {path} are damaged: {error}.") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise RunError(f"The records {path} are of another version; this one reads format {FORMAT}.")
-    return content
 
 
 def _plain(value):

@@ -1,13 +1,14 @@
 """Drives a training of any kind from its folder of data to its run: claimed, logged, resumable, written as a whole."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from kerasface.files.paths import default_cache_folder
+from kerasface.inspection.cost.arithmetic import layer_table, model_cost
 from kerasface.models.engines.graphs import device_name
 from kerasface.runs.store import DEFAULT_ROOT, check_name, write_run
 from kerasface.train.engine.precision import dtype_policy, training_context
@@ -181,14 +182,15 @@ def _run(steps: Steps, session: Session, runs, cache, on_progress) -> TrainedRun
     with training_context(recipe):
         outcome = steps.train(prepared, session, cache, report)
     finished = steps.finish(outcome, prepared, session)
-    session.event("end", stopped=finished.stopped, metrics=finished.metrics)
+    metrics = finished.metrics | _cost(finished)
+    session.event("end", stopped=finished.stopped, metrics=metrics)
     log = (session.folder / "events.jsonl").read_text(encoding="utf-8")
     folder = write_run(
         runs,
         session.name,
         model=finished.model,
-        card=finished.card,
-        metrics=finished.metrics,
+        card=replace(finished.card, metrics=metrics),
+        metrics=metrics,
         history=finished.history,
         rejected=prepared.rejected,
         files={**finished.files, "recipe.toml": write_recipe(recipe), "events.jsonl": log},
@@ -196,4 +198,11 @@ def _run(steps: Steps, session: Session, runs, cache, on_progress) -> TrainedRun
     keep_snapshots(session.folder, folder)
     if not finished.stopped:
         session.remove()
-    return TrainedRun(folder, finished.metrics, prepared.rejected, finished.left_out, finished.notes, finished.stopped)
+    return TrainedRun(folder, metrics, prepared.rejected, finished.left_out, finished.notes, finished.stopped)
+
+
+def _cost(finished: Finished) -> dict:
+    """What the network costs, for whoever compares runs without loading them."""
+    model, size = finished.model, finished.card.input.image_size
+    cost = model_cost(layer_table(model, None if None not in model.input_shape[1:3] else size))
+    return {"num_params": model.count_params(), "multiply_adds": None if cost.uncounted else cost.multiply_adds}

@@ -52,7 +52,6 @@ def metrics_of(outcome: SegmentOutcome, prepared: PreparedMasks, session: Sessio
             "pixel_accuracy": outcome.before.pixel_accuracy,
             "mean_iou": outcome.before.mean_iou,
         },
-        "num_params": outcome.model.count_params(),
         "num_train": len(prepared.train),
         "num_validation": len(prepared.validation),
         "num_rejected": len(prepared.rejected),

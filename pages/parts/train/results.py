@@ -11,9 +11,9 @@ from kerasface.inspection.layers.filters import filter_history
 from kerasface.plotting.segmentation import data_url
 from kerasface.plotting.style import MAX_NAMED
 from kerasface.plotting.training import training_curves
+from kerasface.runs.answers import read_records
 from kerasface.runs.store import RunError, RunSummary
 from kerasface.terminal.errors import told
-from kerasface.train.classification.records import read_records
 from kerasface.train.engine.session import read_events
 from kerasface.train.engine.snapshots import FilterSnapshots, read_filters
 from kerasface.train.process.following import standing

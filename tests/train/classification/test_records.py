@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kerasface.runs.answers import read_records
 from kerasface.runs.store import RunError
-from kerasface.train.classification.records import read_records
 
 
 def test_per_class_by_hand(records):

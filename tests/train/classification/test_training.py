@@ -92,6 +92,7 @@ def test_the_numbers_are_those_of_the_folder(trained):
     """A fifth of 6 and of 5 photos, rounded, is 1 each."""
     metrics = trained[0].metrics
     counts = {key: value for key, value in metrics.items() if key.startswith("num_")}
+    assert counts.pop("num_params") == load_run(trained[0].folder.parent, "friends").model.count_params()
     assert counts == {
         "num_classes": 2,
         "num_train": 9,

@@ -1,0 +1,80 @@
+"""`kerasface runs`: what there is, in words and as JSON, without Keras."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from kerasface.cli import main
+from tests.runs.made_up import make_run
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    """Models are those of the test alone, and the user's settings, too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("kerasface.runs.store.SHIPPED_ROOT", tmp_path / "nothing")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "saved_models"
+
+
+def run(*words, **options):
+    return CliRunner().invoke(main, ["runs", *map(str, words)], **options)
+
+
+def test_the_list_names_broken_runs_with_their_sentence(root):
+    make_run(root, "ada")
+    (make_run(root, "broken") / "card.json").write_text("{")
+    lines = run("list").stdout.splitlines()
+    assert lines[0].split() == [
+        *("name", "kind", "network", "held", "out", "weights", "made", "(UTC)", "on", "disk"),
+    ]
+    assert "accuracy 90.00\N{NO-BREAK SPACE}%" in lines[1]
+    assert "26.1 k  2026-11-28 21:04" in lines[1]
+    assert lines[-1].startswith("broken cannot be used: ")
+    rows = json.loads(run("list", "--json").stdout)["runs"]
+    assert [(one["name"], one["kind"]) for one in rows] == [("ada", "classify"), ("broken", None)]
+
+
+def test_no_run_says_how_to_make_one():
+    assert "kerasface train classify DATA --name NAME" in run("list").stdout
+
+
+def test_a_run_is_shown_with_its_recipe_and_files(root):
+    make_run(root, "ada", metrics={"held_out": {"plain": {"eer": 0.25}}, "curve": [0.5] * 20})
+    shown = run("show", "ada").stdout
+    for words in ("norm           batch", "held_out.plain.eer  0.25", "20 values", "model.keras    3 bytes"):
+        assert words in shown
+    found = json.loads(run("show", "ada", "--json").stdout)
+    assert (found["card"]["name"], set(found["files"])) == ("ada", {"card.json", "model.keras"})
+
+
+@pytest.mark.parametrize("name", ["nobody", "../ada", ".ada"])
+def test_a_run_that_is_not_there_is_a_sentence(root, name):
+    make_run(root, "ada")
+    result = run("show", name)
+    assert (result.exit_code, len(result.output.splitlines())) == (1, 1)
+
+
+def test_a_broken_run_is_shown_as_far_as_it_goes(root):
+    (make_run(root, "ada") / "card.json").unlink()
+    assert "cannot be used" in run("show", "ada").stdout
+    assert json.loads(run("show", "ada", "--json").stdout)["card"] is None
+
+
+def test_neither_keras_nor_tensorflow_is_started(root):
+    make_run(root, "ada")
+    code = (
+        "import sys; from kerasface.cli import main\ntry: main(['runs', 'list'])\nfinally: print(sorted(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert "accuracy" in done.stdout
+    for heavy in ("'keras'", "'tensorflow'", "'scipy'", "'plotly'"):
+        assert heavy not in done.stdout
