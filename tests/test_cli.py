@@ -419,7 +419,7 @@ def test_predict_with_a_model_that_cannot_be_used(run, photos, saved_models, nam
 
 def test_models_lists_weights_and_runs_broken_ones_too(run, saved_models):
     listed = json.loads(run("models", "--json").stdout)
-    assert [entry["state"] for entry in listed["pretrained"]] == ["installed"] * 4
+    assert [entry["state"] for entry in listed["pretrained"]] == ["installed"] * 5
     assert all(entry["licence"] and entry["training_data"] for entry in listed["pretrained"])
     anybody, broken, *shipped = listed["trained"]
     assert (anybody["name"], anybody["task"], anybody["problem"]) == ("anybody", "classify", None)

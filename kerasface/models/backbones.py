@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 from keras import layers
 
+from kerasface.models.efficientnet_lite import LITE0, build_efficientnet_lite0
 from kerasface.models.face_resnet import build_face_resnet
 from kerasface.models.layers import ReverseChannels
 from kerasface.models.pretrained import ModelFileError, weight_file
@@ -95,7 +96,7 @@ APPLICATIONS: dict[str, Callable[..., keras.Model]] = {
 
 def backbone_names() -> tuple[str, ...]:
     """Returns every name that `build_backbone` takes."""
-    return ("face_resnet", *ARCHITECTURES, *APPLICATIONS)
+    return ("face_resnet", LITE0, *ARCHITECTURES, *APPLICATIONS)
 
 
 def has_pretrained_weights(name: str) -> bool:
@@ -109,10 +110,12 @@ def build_backbone(
     """Builds a backbone.
 
     Args:
-        name: `"face_resnet"`, an architecture of the zoo, or a constructor of `keras.applications`, spelt as there.
+        name: `"face_resnet"`, `"efficientnet_lite0"`, an architecture of the zoo, or a constructor of
+            `keras.applications`, spelt as there.
         image_size: Height and width in pixels; `face_resnet` takes (150, 150) alone.
-        weights: `None` for random weights, or the published ones: `"imagenet"` for `keras.applications`, which
-            Keras downloads on first use, `"face_resnet"` for `face_resnet`, or for both `"pretrained"`.
+        weights: `None` for random weights, or the published ones: `"imagenet"` for `efficientnet_lite0`, whose weights
+            pip has installed, and for `keras.applications`, where Keras downloads them on first use; `"face_resnet"`
+            for `face_resnet`; for all of them `"pretrained"`.
         mirror: Average over image and mirror image; `face_resnet` alone can.
 
     Raises:
@@ -137,6 +140,10 @@ def build_backbone(
         if tuple(image_size) != IMAGE_SIZE:
             raise ValueError(f"face_resnet takes images of {IMAGE_SIZE}. Received: image_size={image_size}.")
         model = build_face_resnet("face_resnet" if weights else None, views=2 if mirror else 1)
+        return describe(model, name, licence=weight_file(name).licence if weights else None)
+    if name == LITE0:
+        _check_weights(name, weights, published="imagenet")
+        model = build_efficientnet_lite0(image_size, LITE0 if weights else None)
         return describe(model, name, licence=weight_file(name).licence if weights else None)
     if name in APPLICATIONS:
         _check_weights(name, weights, published="imagenet")

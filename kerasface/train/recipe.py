@@ -41,7 +41,9 @@ class ClassifyRecipe:
     """The settings of a training; `None` is resolved by `resolve`. Each field is a key of a TOML file and a flag."""
 
     faces: bool = setting(True, "Find and align the face in each photo; otherwise whole images are taken.")
-    image_size: int | None = setting(None, "Side of the training images in pixels. [150 for face_resnet, else 112]")
+    image_size: int | None = setting(
+        None, "Side of the training images in pixels. [150 for face_resnet, 224 for efficientnet_lite0, else 112]"
+    )
     min_images: int = setting(2, "Classes with fewer images are left out of the training.")
     holdout: float = setting(0.2, "Share of each class's images held out for validation.")
     groups: str | None = setting(
@@ -55,7 +57,11 @@ class ClassifyRecipe:
         "List of pictures to leave out or to take for another class, as the page Train writes it. [none]",
         is_path=True,
     )
-    backbone: str = setting("face_resnet", "face_resnet, an architecture of the zoo, or a name of keras.applications.")
+    backbone: str | None = setting(
+        None,
+        "face_resnet, efficientnet_lite0 (of ImageNet's pictures), an architecture of the zoo, or a name of "
+        "keras.applications. [face_resnet for faces, else efficientnet_lite0]",
+    )
     weights: str | None = setting(None, "Start from `pretrained` weights or `none`. [pretrained where there are any]")
     mirror: bool | None = setting(
         None, "Average over image and mirror image, in training and use: twice the work. [yes for face_resnet]"

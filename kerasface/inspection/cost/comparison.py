@@ -10,6 +10,7 @@ import numpy as np
 
 from kerasface.inspection.cost.arithmetic import layer_table, model_cost
 from kerasface.models.backbones import APPLICATIONS, backbone_names, build_application
+from kerasface.models.efficientnet_lite import LITE0, build_efficientnet_lite0
 from kerasface.models.face_resnet import build_face_resnet
 from kerasface.models.runtime import compile_network
 from kerasface.models.shipped import IMAGE_SIZE
@@ -52,8 +53,8 @@ def build_by_name(
     """Builds an architecture with random weights, with its classifier, as its published numbers have it.
 
     Args:
-        name: `"face_resnet"`, which has embeddings and no classes, an architecture of the zoo, or a constructor of
-            `keras.applications`.
+        name: `"face_resnet"`, which has embeddings and no classes; `"efficientnet_lite0"`, an architecture of the zoo,
+            or a constructor of `keras.applications`.
         image_size: Height and width in pixels; (224, 224) if not given. `face_resnet` takes (150, 150) alone.
         num_classes: Classes of the classifier.
 
@@ -65,6 +66,8 @@ def build_by_name(
             raise ValueError(f"face_resnet takes images of {IMAGE_SIZE}. Received: image_size={image_size}.")
         return build_face_resnet(weights=None)
     size = DEFAULT_SIZE if image_size is None else tuple(image_size)
+    if name == LITE0:
+        return build_efficientnet_lite0(size, weights=None, num_classes=num_classes)
     if name in ARCHITECTURES:
         return build_architecture(name, size, num_classes)
     if name in APPLICATIONS:

@@ -12,6 +12,7 @@ from kerasface.evaluation.classification import Temperature, top_k_accuracy
 from kerasface.evaluation.names import as_name
 from kerasface.evaluation.open_set import OpenSet
 from kerasface.models.backbones import build_backbone
+from kerasface.models.efficientnet_lite import LITE0
 from kerasface.models.engines.graphs import device_name
 from kerasface.models.pretrained import weight_file
 from kerasface.runs.card import ModelCard, OpenSetThreshold, WeightSource
@@ -159,8 +160,8 @@ def provenance(prepared: PreparedData, session: Session) -> dict:
 
 def weights_of(recipe) -> tuple[WeightSource]:
     """Returns name and licence of the weights that a recipe's pretrained backbone starts from."""
-    if recipe.backbone == "face_resnet":
-        entry = weight_file("face_resnet")
+    if recipe.backbone in ("face_resnet", LITE0):
+        entry = weight_file(recipe.backbone)
         return (WeightSource(name=entry.name, licence=entry.licence, sha256=entry.sha256),)
     licence = build_backbone(recipe.backbone, (recipe.image_size,) * 2, weights=None).licence
     return (WeightSource(name=f"{recipe.backbone} (ImageNet)", licence=licence),)

@@ -4,10 +4,12 @@ import difflib
 from dataclasses import replace
 
 from kerasface.models.backbones import backbone_names, has_pretrained_weights
+from kerasface.models.efficientnet_lite import LITE0, LITE0_SIDE
 from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.models.zoo import ARCHITECTURES, ArchitectureOptions, supported_options
 from kerasface.train.recipe import CHOICES, ClassifyRecipe, check_fields, check_groups
 
+_SIDES = {"face_resnet": IMAGE_SIZE[0], LITE0: LITE0_SIDE}  # of backbones that have one of their own
 _MARGINS = {"arcface": 0.5, "cosface": 0.35}
 
 
@@ -20,6 +22,8 @@ def resolve(recipe: ClassifyRecipe) -> ClassifyRecipe:
         ValueError: If a field is out of range or contradicts another.
     """
     _check_ranges(recipe)
+    if recipe.backbone is None:
+        recipe = replace(recipe, backbone="face_resnet" if recipe.faces else LITE0)
     if recipe.backbone not in backbone_names():
         near = difflib.get_close_matches(recipe.backbone, backbone_names(), n=3)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"Choose one of {', '.join(backbone_names())}."
@@ -50,7 +54,7 @@ def resolve(recipe: ClassifyRecipe) -> ClassifyRecipe:
         head_epochs=head_epochs,
         learning_rate=learning_rate,
         margin=margin,
-        image_size=recipe.image_size or (IMAGE_SIZE[0] if recipe.backbone == "face_resnet" else 112),
+        image_size=recipe.image_size or _SIDES.get(recipe.backbone, 112),
     )
     _check_contradictions(recipe, resolved)
     return resolved

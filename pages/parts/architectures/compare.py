@@ -5,6 +5,7 @@ import streamlit as st
 
 from kerasface.inspection.cost.comparison import build_by_name, measure_latency
 from kerasface.models.backbones import backbone_names
+from kerasface.models.efficientnet_lite import LITE0
 from kerasface.models.runtime import device_name
 from kerasface.models.zoo import ARCHITECTURES
 from kerasface.plotting.tradeoff import cost_bubbles
@@ -14,7 +15,7 @@ from pages.parts.inspect.work import Report, work
 from pages.parts.photos import plain
 from pages.parts.tables import show_sideways_hint
 
-DEFAULT = ("face_resnet", *ARCHITECTURES)
+DEFAULT = ("face_resnet", LITE0, *ARCHITECTURES)
 
 
 def show_comparison():

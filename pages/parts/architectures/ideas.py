@@ -131,6 +131,13 @@ EFFICIENTNET = Idea(
     "Depth, width and resolution grow together, by one number: B0 was found by a search, B1 to B7 follow from it.",
     "1905.11946",
 )
+EFFICIENTNET_LITE = Idea(
+    2019,
+    "Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks",
+    "EfficientNet-B0 as its authors published it for phones: without the weighing of channels, and with ReLU6, so that "
+    "small chips compute it in integers. KerasFace goes on from its ImageNet weights with pictures of any kind.",
+    "1905.11946",
+)
 EFFICIENTNET_V2 = Idea(
     2021,
     "Tan and Le, EfficientNetV2: Smaller Models and Faster Training",
@@ -161,6 +168,7 @@ UNET = Idea(
 
 _OWN = {
     "face_resnet": FACE_RESNET,
+    "efficientnet_lite0": EFFICIENTNET_LITE,
     "linear": LINEAR,
     "mlp": MLP,
     "simple_cnn": SIMPLE,

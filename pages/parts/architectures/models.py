@@ -10,6 +10,7 @@ from kerasface.inspection.cost.arithmetic import LayerRecord, ModelCost, layer_t
 from kerasface.inspection.cost.comparison import build_by_name
 from kerasface.inspection.cost.worked import Worked, worked_sums
 from kerasface.models.backbones import APPLICATIONS
+from kerasface.models.efficientnet_lite import LITE0
 from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.models.unet import build_encoder, build_unet
 from kerasface.models.zoo import ARCHITECTURES
@@ -19,7 +20,7 @@ from pages.parts.runs import show_broken_runs
 # Larger ones would give a dense layer on all pixels more than a gigabyte of weights.
 SIDES = (32, 48, 64, 96, 112, 128, 160, 192, 224, 256, 299, 320, 384)
 SIDE = 224  # pixels; that of most published numbers
-UNET_ENCODERS = ("plain", "face_resnet", "MobileNetV2")
+UNET_ENCODERS = ("plain", "face_resnet", LITE0, "MobileNetV2")
 UNET_CLASSES = 6  # as the face parts have
 
 
@@ -63,6 +64,7 @@ def list_choices() -> dict[str, Choice]:
     show_broken_runs(summaries)
     found = {name: Choice(name) for name in ARCHITECTURES}
     found["face_resnet"] = Choice("face_resnet", fixed=True)
+    found[LITE0] = Choice(LITE0)
     found |= {f"U-Net on {encoder}": Choice("unet", encoder) for encoder in UNET_ENCODERS}
     for summary in (summary for summary in summaries if summary.card):
         place = str(summary.path.parent.absolute()), summary.name, summary.card.model_sha256

@@ -7,6 +7,7 @@ import streamlit as st
 
 from kerasface.files.paths import read_text, shipped
 from kerasface.models.backbones import backbone_names
+from kerasface.models.efficientnet_lite import LITE0
 from kerasface.models.zoo import ARCHITECTURES
 from kerasface.terminal.errors import told
 from kerasface.train.classification.defaults import resolve
@@ -160,7 +161,7 @@ def _ask_for(entry: Field, value, key: str):
     keep = {"help": entry.metadata["help"], "key": key, "persist_state": "session"}
     options = list(CHOICES.get(entry.name, (True, False) if "bool" in kind else ()))
     if entry.name == "backbone":
-        first = ["face_resnet", *ARCHITECTURES]
+        first = ["face_resnet", LITE0, *ARCHITECTURES]
         options = [*first, *(name for name in backbone_names() if name not in first)]
     if options:
         if value is None:
