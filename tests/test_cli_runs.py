@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from kerasface.cli import main
-from tests.runs.made_up import make_run
+from tests.runs.made_up import RECIPE, make_run, records
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +78,36 @@ def test_neither_keras_nor_tensorflow_is_started(root):
     assert "accuracy" in done.stdout
     for heavy in ("'keras'", "'tensorflow'", "'scipy'", "'plotly'"):
         assert heavy not in done.stdout
+
+
+def test_runs_are_compared_in_words_and_as_json(root):
+    for name, wrong, norm in (("a", ["Ada/0"], "batch"), ("b", ["Ada/1", "Emmy/0"], "layer")):
+        make_run(root, name, recipe={**RECIPE, "norm": norm}, files={"records.json": records(wrong)})
+    lines = run("compare", "a", "b").stdout.splitlines()
+    assert lines[0].split() == ["name", "kind", "accuracy", "top-5", "ECE", "weights", "seconds"]
+    place = lines.index("what differs")
+    assert lines[place : place + 4] == ["what differs", "     norm", "  a  batch", "  b  layer"]
+    said = "\n".join(lines)
+    assert "No difference can be shown" in said
+    assert "1 wrong by a alone, 2 by b alone" in said
+    assert "Emmy" in said
+    found = json.loads(run("compare", "a", "b", "--json").stdout)
+    assert found["differing"] == {"norm": ["batch", "layer"]}
+    assert found["held_out"][0]["result"]["mcnemar"]["only_b"] == 2
+
+
+def test_many_differences_are_rows_and_several_tests_are_counted(root):
+    for number in range(3):
+        recipe = {name: number for name in ("one", "two", "three", "four")}
+        make_run(root, f"run{number}", recipe=recipe, files={"records.json": records(["Ada/0"])})
+    said = run("compare", "run0", "run1", "run2").stdout
+    assert "\n  four   0     1     2\n" in said
+    assert "Of 2 such tests" in said
+
+
+def test_a_broken_run_among_those_compared_is_named_at_the_end(root):
+    make_run(root, "a")
+    (make_run(root, "b") / "card.json").write_text("{")
+    result = run("compare", "a", "b")
+    assert result.exit_code == 1
+    assert "b cannot be used" in result.stdout

@@ -118,16 +118,16 @@ def list_runs(root: str | os.PathLike = DEFAULT_ROOT) -> list[RunSummary]:
 
 
 def find_run(root: str | os.PathLike, name: str) -> RunSummary:
-    """Returns one of the models that `list_runs` lists, broken or not.
+    """Returns one of the models that `list_runs` lists, broken or not; the cards of the others are not read.
 
     Raises:
         RunError: If there is no such model.
     """
     check_name(name)
-    found = next((summary for summary in list_runs(root) if summary.name == name), None)
-    if found is None:
-        raise RunError(missing_model(root, name))
-    return found
+    for folder in filter(Path.is_dir, _looked_into(root)):
+        if (found := _looked_at(folder / name)) is not None:
+            return found
+    raise RunError(missing_model(root, name))
 
 
 def load_run(root: str | os.PathLike, name: str) -> Run:
