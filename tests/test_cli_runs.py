@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from kerasface.cli import main
+from kerasface.gallery.opening import open_gallery
 from tests.runs.made_up import RECIPE, make_run, records
 
 
@@ -111,3 +112,36 @@ def test_a_broken_run_among_those_compared_is_named_at_the_end(root):
     result = run("compare", "a", "b")
     assert result.exit_code == 1
     assert "b cannot be used" in result.stdout
+
+
+def test_a_run_is_deleted_when_the_answer_is_yes_and_comes_back(root):
+    make_run(root, "ada")
+    no = run("delete", "ada", input="n\n")
+    assert (no.exit_code, "Nothing was deleted" in no.output) == (1, True)
+    assert run("delete", "ada", input="").exit_code == 1  # the end of the input is a no
+    assert "(classify)? --undo brings it back." in run("delete", "ada", input="y\n").output
+    assert not (root / "ada").exists()
+    assert run("delete", "ada", "--undo").output == f"{os.path.join('saved_models', 'ada')}: brought back\n"
+    assert json.loads(run("delete", "ada", "--yes", "--for-good", "--json").stdout)["deleted"] == "ada"
+    assert list(root.iterdir()) == []
+
+
+def test_what_stands_on_a_run_is_said_before_it_is_deleted(root, tmp_path):
+    space = {"dim": 4, "fingerprint": "ada-1"}
+    make_run(root, "ada", task="embed", labels=[], input={"kind": "face", "image_size": [9, 9]}, embedding=space)
+    with open_gallery(tmp_path / "friends.gallery", embedder="ada-1", embedding_dim=4, key=bytes(32)):
+        pass
+    (tmp_path / "broken.gallery").write_text("none")
+    assert "The gallery friends.gallery holds its embeddings." in run("delete", "ada", input="n\n").output
+
+
+def test_a_run_is_renamed(root):
+    make_run(root, "ada")
+    assert run("rename", "ada", "bea").output == "ada is called bea now.\n"
+    assert json.loads(run("rename", "bea", "ada", "--json").stdout)["name"] == "ada"
+    taken = run("rename", "ada", "ada")
+    assert (taken.exit_code, len(taken.output.splitlines())) == (1, 1)
+
+
+def test_undo_goes_with_nothing_else(root):
+    assert run("delete", "ada", "--undo", "--yes").exit_code == 2

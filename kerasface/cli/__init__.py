@@ -22,7 +22,9 @@ from kerasface.cli.people.files import export_people, import_people
 from kerasface.cli.people.reembedding import reembed
 from kerasface.cli.photos import detect, embed, verify
 from kerasface.cli.prediction import predict
-from kerasface.cli.runs import runs
+from kerasface.cli.runs import edits as edits_of_runs
+from kerasface.cli.runs.commands import runs
+from kerasface.cli.runs.comparing import compare as compare_runs
 from kerasface.cli.segment import segment
 from kerasface.cli.unlock import unlock
 from kerasface.train.__main__ import Program, train
@@ -51,6 +53,8 @@ for command in _COMMANDS:
     main.add_command(command)
 for command in (merge, unmerge, split, delete, export_people, import_people, reembed):
     people.add_command(command)
+for command in (compare_runs, edits_of_runs.rename, edits_of_runs.delete):
+    runs.add_command(command)
 for command in (calibrate, compare):
     embedders.add_command(command)
 for command in (verification, identification, population):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kerasface.files.locks import take_lock
+from kerasface.files.locks import Lock, take_lock
 from kerasface.files.writing import sync_path
 
 _LEFT = re.compile(r"\.(.+)\.(?:writing(?:-[a-z0-9_]{8})?|previous)")
@@ -29,10 +29,7 @@ def replaced_whole(folder: Path) -> Iterator[Path]:
         OSError: If the disk refuses, or another process writes the same folder for minutes.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = take_lock(_lock_of(folder), patience=_WRITERS_PATIENCE)
-    if lock is None:
-        raise OSError(f"another process has been writing {folder} for {_WRITERS_PATIENCE:.0f} seconds")
-    with lock:
+    with _writers_lock(folder):
         _tidy(folder)
         beside = Path(tempfile.mkdtemp(prefix=_start_of(folder), dir=folder.parent))
         try:
@@ -92,10 +89,71 @@ def swap_in(beside: Path, folder: Path) -> None:
     sync_path(folder.parent)
 
 
+def put_away(folder: Path) -> Path:
+    """Takes a folder away as a whole: it is kept as what it was before, in place of what was kept so far.
+
+    Returns:
+        The folder that keeps it.
+
+    Raises:
+        OSError: If the disk refuses, or another process writes the folder for minutes.
+    """
+    with _writers_lock(folder):
+        _tidy(folder)
+        previous = _previous(folder)
+        shutil.rmtree(previous, ignore_errors=True)
+        (folder / _REPLACED).touch()  # first, or it would be brought back
+        folder.rename(previous)
+        sync_path(folder.parent)
+    return previous
+
+
+def kept_of(folder: Path) -> Path | None:
+    """Returns the folder that keeps what a folder was before; `None` where nothing is kept."""
+    previous = _previous(folder)
+    return previous if previous.is_dir() else None
+
+
+def put_back(folder: Path) -> bool:
+    """Brings back what a folder was before; returns whether there is something, and nothing in its place.
+
+    Raises:
+        OSError: If the disk refuses, or another process writes the folder for minutes.
+    """
+    with _writers_lock(folder):
+        _tidy(folder)
+        previous = kept_of(folder)
+        if previous is None or folder.exists():
+            return False
+        (previous / _REPLACED).unlink(missing_ok=True)
+        previous.rename(folder)
+        sync_path(folder.parent)
+    return True
+
+
+def forget_previous(folder: Path) -> None:
+    """Deletes what a folder was before, if that is kept.
+
+    Raises:
+        OSError: If the disk refuses, or another process writes the folder for minutes.
+    """
+    with _writers_lock(folder):
+        _tidy(folder)
+        if (previous := kept_of(folder)) is not None:
+            shutil.rmtree(previous)
+
+
 def sync_folder(folder: Path) -> None:
     """Waits until a folder and its files are on disk."""
     for path in (*folder.iterdir(), folder):
         sync_path(path)
+
+
+def _writers_lock(folder: Path) -> Lock:
+    lock = take_lock(_lock_of(folder), patience=_WRITERS_PATIENCE)
+    if lock is None:
+        raise OSError(f"another process has been writing {folder} for {_WRITERS_PATIENCE:.0f} seconds")
+    return lock
 
 
 def _tidy(folder: Path) -> None:

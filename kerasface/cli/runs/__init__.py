@@ -1,0 +1,1 @@
+"""`kerasface runs ...`"""
