@@ -6,12 +6,17 @@ enter_through_app()  # before what takes seconds to import
 
 import streamlit as st
 
+from kerasface.terminal.errors import told
 from pages.parts.code import show_code
+from pages.parts.photos import plain
 from pages.parts.playground.choice import choose_topic
 from pages.parts.playground.topics import TOPICS
 
 st.title("Play with the basics")
 st.markdown("What every model here is made of, small enough to be moved by hand: change a number and see what follows.")
 topic = TOPICS[choose_topic(TOPICS)]
-topic.show()
+try:
+    topic.show()
+except ValueError as error:  # of what was typed in, such as an empty cell
+    st.error(plain(told(error)), icon=":material/edit:")
 show_code(topic.code)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from kerasface.plotting.style import ACCEPT, BAR, QUIET, REJECT, TRACK, anchor, short
+from kerasface.plotting.style import ACCEPT, BAR, QUIET, REJECT, TRACK, anchor, escaped, short
 
 _HEIGHT = 260  # pixels
 _MARGIN = {"l": 50, "r": 12, "t": 12, "b": 40}
@@ -106,12 +106,20 @@ def share_density(shares: np.ndarray, density: np.ndarray, drawn: float) -> go.F
     return figure.update_layout(height=150, margin=_MARGIN | {"l": 12, "t": 6}, showlegend=False)
 
 
-def number_grid(values: np.ndarray, *, framed: tuple[int, int, int, int] | None = None) -> go.Figure:
+def number_grid(
+    values: np.ndarray,
+    *,
+    framed: tuple[int, int, int, int] | None = None,
+    hover: Sequence[Sequence[str]] | None = None,
+    cell: int | None = None,
+) -> go.Figure:
     """Draws a grid of numbers on their colours: green above 0, orange below, the stronger the further from it.
 
     Args:
         values: Finite, `(rows, cols)`.
         framed: Row, column, height and width of the cells that get a frame.
+        hover: What the pointer reads at each cell, such as where its number comes from; the number if not given.
+        cell: Height of a cell in pixels; else the figure has one height for all grids.
     """
     rows, cols = values.shape
     most = float(np.abs(values).max()) or 1.0
@@ -119,6 +127,9 @@ def number_grid(values: np.ndarray, *, framed: tuple[int, int, int, int] | None 
     scale += [[0.5, _POSITIVE.format(0)], [1, _POSITIVE.format(_STRONGEST)]]
     figure = go.Figure(go.Heatmap(z=values, zmin=-most, zmax=most, colorscale=scale, showscale=False, xgap=1, ygap=1))
     figure.update_traces(hovertemplate="row %{y}, column %{x}: %{z:.4g}<extra></extra>", x0=1, y0=1)
+    if hover is not None:
+        told = [[escaped(text) for text in row] for row in hover]
+        figure.update_traces(text=told, hovertemplate="row %{y}, column %{x}: %{text}<extra></extra>")
     down, across = np.indices(values.shape).reshape(2, -1)
     labels = [f"{value:.3g}".replace("-", "\N{MINUS SIGN}") for value in values.ravel()]
     figure.add_trace(go.Scatter(x=across + 1, y=down + 1, text=labels, mode="text", hoverinfo="skip"))
@@ -129,7 +140,10 @@ def number_grid(values: np.ndarray, *, framed: tuple[int, int, int, int] | None 
     figure.update_xaxes(visible=False, range=[0.4, cols + 0.6], constrain="domain")
     figure.update_yaxes(visible=False, range=[rows + 0.6, 0.4], constrain="domain", scaleanchor="x")
     return figure.update_layout(
-        height=320, margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False, plot_bgcolor="rgba(0, 0, 0, 0)"
+        height=cell * rows if cell else 320,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        showlegend=False,
+        plot_bgcolor="rgba(0, 0, 0, 0)",
     )
 
 

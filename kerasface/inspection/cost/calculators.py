@@ -52,16 +52,39 @@ def conv_output_size(
     return room // stride + 1
 
 
-def conv_parameters(kernel: int | tuple[int, int], in_channels: int, filters: int, bias: bool = True) -> int:
-    """Returns the weights of a convolution: `F * F * C_in` per filter, and one more for its bias.
+def check_groups(channels: int, filters: int, groups: int) -> None:
+    """Refuses groups into which channels or filters cannot be divided evenly.
+
+    Raises:
+        ValueError: If so, with the numbers that fit.
+    """
+    if min(channels, filters) < 1:
+        raise ValueError(f"There is at least one channel and one filter. Received: {channels}, {filters}.")
+    if groups < 1 or channels % groups or filters % groups:
+        fit = [count for count in range(1, channels + 1) if not channels % count and not filters % count]
+        raise ValueError(
+            f"{channels} channels and {filters} filters are divided evenly into {', '.join(map(str, fit))} groups. "
+            f"Received: groups={groups}."
+        )
+
+
+def conv_parameters(
+    kernel: int | tuple[int, int], in_channels: int, filters: int, bias: bool = True, *, groups: int = 1
+) -> int:
+    """Returns the weights of a convolution: `F * F * C_in / G` per filter, and one more for its bias.
 
     Args:
         kernel: `F`, or rows and columns.
         in_channels: `C_in`, channels of the input.
         filters: `C_out`, channels of the output.
         bias: Whether each filter has a bias.
+        groups: `G`; as many as channels make it depthwise, and filters per channel are then the depth multiplier.
+
+    Raises:
+        ValueError: If channels or filters cannot be divided into the groups.
     """
-    return (_area(kernel) * in_channels + bias) * filters
+    check_groups(in_channels, filters, groups)
+    return (_area(kernel) * (in_channels // groups) + bias) * filters
 
 
 def dense_parameters(widths: Sequence[int], bias: bool = True) -> int:
@@ -75,7 +98,7 @@ def dense_parameters(widths: Sequence[int], bias: bool = True) -> int:
 
 
 def conv_multiply_adds(
-    output_size: tuple[int, int], kernel: int | tuple[int, int], in_channels: int, filters: int
+    output_size: tuple[int, int], kernel: int | tuple[int, int], in_channels: int, filters: int, *, groups: int = 1
 ) -> int:
     """Returns the multiply-adds of a convolution: those of one place, times the places. Biases are not counted.
 
@@ -84,8 +107,12 @@ def conv_multiply_adds(
         kernel: Side of the kernel, or rows and columns.
         in_channels: Channels of the input.
         filters: Channels of the output.
+        groups: Parts that channels and filters are divided into.
+
+    Raises:
+        ValueError: If they cannot be divided evenly.
     """
-    return math.prod(output_size) * conv_parameters(kernel, in_channels, filters, bias=False)
+    return math.prod(output_size) * conv_parameters(kernel, in_channels, filters, bias=False, groups=groups)
 
 
 def separable_multiply_adds(

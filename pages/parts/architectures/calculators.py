@@ -30,13 +30,16 @@ CONVOLUTION = {
     "D": ("D: dilation", 1, 4),
     "channels": ("Channels of the image", 1, 512),
     "filters": ("Filters", 1, 512),
+    "groups": ("G: groups", 1, 512),
 }
 CONVOLUTION_SAMPLES = {
-    "32 x 32 x 3, ten 5 x 5": (32, 5, 1, 2, 1, 3, 10),
-    "7 x 7, 3 x 3 by 2": (7, 3, 2, 0, 1, 1, 1),
-    "7 x 7, 3 x 3 by 3": (7, 3, 3, 0, 1, 1, 1),
-    "AlexNet's first": (227, 11, 4, 0, 1, 3, 96),
-    "Dilated": (32, 3, 1, 2, 2, 64, 64),
+    "32 x 32 x 3, ten 5 x 5": (32, 5, 1, 2, 1, 3, 10, 1),
+    "7 x 7, 3 x 3 by 2": (7, 3, 2, 0, 1, 1, 1, 1),
+    "7 x 7, 3 x 3 by 3": (7, 3, 3, 0, 1, 1, 1, 1),
+    "AlexNet's first": (227, 11, 4, 0, 1, 3, 96, 1),
+    "Dilated": (32, 3, 1, 2, 2, 64, 64, 1),
+    "Two groups": (27, 5, 1, 2, 1, 96, 256, 2),
+    "Depthwise, two for each channel": (14, 3, 1, 1, 1, 64, 128, 64),
 }
 WAYS = {
     "side": ("Side of the output", 1, 128),
@@ -78,9 +81,10 @@ def show_convolution():
     choose_sample("convolution", CONVOLUTION, CONVOLUTION_SAMPLES)
     left, right = st.columns([2, 3], gap="large")
     with left:
-        size, kernel, stride, padding, dilation, channels, filters = sliders("convolution", CONVOLUTION)
+        size, kernel, stride, padding, dilation, channels, filters, groups = sliders("convolution", CONVOLUTION)
     with right:
         try:
+            weights = conv_parameters(kernel, channels, filters, groups=groups)
             side = conv_output_size(size, kernel, stride, padding, dilation, strict=False)
         except ValueError as error:
             st.error(plain(told(error)), icon=":material/block:")
@@ -88,9 +92,8 @@ def show_convolution():
         places = kernel_places(size, kernel, stride, padding, dilation)
         show_size((size, kernel, stride, padding, dilation), side)
         show_fit(int((places[0] == LEFT_OUT).sum()), side)
-        weights = conv_parameters(kernel, channels, filters)
-        products = conv_multiply_adds((side, side), kernel, channels, filters)
-        one = f"{kernel}·{kernel}·{channels}"
+        products = conv_multiply_adds((side, side), kernel, channels, filters, groups=groups)
+        one = f"{kernel}·{kernel}·{channels // groups}"
         with st.container(horizontal=True, gap="large"):
             st.metric("Output", f"{side} x {side} x {filters}", width="content")
             st.metric("Weights", f"{weights:,}", width="content")

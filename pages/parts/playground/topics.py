@@ -5,14 +5,33 @@ from pages.parts.playground.maps import show_convolution, show_dropblock
 from pages.parts.playground.mixup import show_mixup
 from pages.parts.playground.softmax import show_smoothing, show_softmax
 from pages.parts.playground.training import show_live_training
+from pages.parts.playground.worked import (
+    activations,
+    backpropagation,
+    channels,
+    groups,
+    linear,
+    normalization,
+    transposed,
+    unpooling,
+)
 
 CLASSIFY, CONVOLVE, LEARN, DEEP, FACES = "Classify", "Convolve", "Learn", "Go deep", "Know faces"
 
 TOPICS = {
     "softmax": Topic("Softmax", CLASSIFY, show_softmax),
+    "linear-classifier": Topic("Linear classifier", CLASSIFY, linear.show_linear_classifier, linear.CODE),
     "label-smoothing": Topic("Label smoothing", CLASSIFY, show_smoothing),
     "convolution": Topic("Convolution", CONVOLVE, show_convolution),
+    "channels": Topic("Several channels", CONVOLVE, channels.show_channels, channels.CHANNELS_CODE),
+    "one-by-one": Topic("1 x 1 kernel", CONVOLVE, channels.show_one_by_one, channels.ONE_CODE),
+    "groups": Topic("Groups", CONVOLVE, groups.show_groups, groups.CODE),
+    "transposed-convolution": Topic("Transposed convolution", CONVOLVE, transposed.show_transposed, transposed.CODE),
+    "unpooling": Topic("Pooling and back", CONVOLVE, unpooling.show_unpooling, unpooling.CODE),
+    "activations": Topic("Activation functions", LEARN, activations.show_activations, activations.CODE),
+    "backpropagation": Topic("Forward and back", LEARN, backpropagation.show_backpropagation, backpropagation.CODE),
     "live-training": Topic("Live training", LEARN, show_live_training),
     "mixup": Topic("Mixup", LEARN, show_mixup),
+    "normalization": Topic("Normalization", DEEP, normalization.show_normalization, normalization.CODE),
     "dropblock": Topic("DropBlock", DEEP, show_dropblock),
 }

@@ -111,3 +111,13 @@ def test_a_1x1_convolution_in_front_makes_an_inception_branch_ten_times_cheaper(
 
 def test_mebibytes():
     assert weights_mebibytes(2**18) == 1.0
+
+
+def test_groups_divide_the_weights():
+    """AlexNet's second convolution in two groups, as its paper has it; and a depthwise one with two filters a "
+    "channel."""
+    assert conv_parameters(5, 96, 256, bias=False, groups=2) == 5 * 5 * 48 * 256
+    assert conv_parameters(3, 64, 128, bias=False, groups=64) == 9 * 128
+    assert conv_multiply_adds((14, 14), 3, 64, 128, groups=64) == 14 * 14 * 9 * 128
+    with pytest.raises(ValueError, match=r"into 1, 2, 4 groups\. Received: groups=3"):
+        conv_parameters(3, 8, 4, groups=3)

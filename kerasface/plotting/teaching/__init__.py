@@ -1,0 +1,1 @@
+"""What the playground works out, drawn: planes, curves, networks, paths."""
