@@ -39,7 +39,10 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name == "train.classify" else name for name in EXAMPLES],
+)
 def test_examples_run(folder, name):
     generator = np.random.default_rng(0)
     Image.fromarray(draw_digit(7)).save("seven.png")  # the first ten are 0 to 9, and so on

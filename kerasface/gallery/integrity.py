@@ -7,7 +7,8 @@ import numpy as np
 
 from kerasface.arrays import UNIT_TOLERANCE
 from kerasface.gallery.changes.merging import merge_into
-from kerasface.gallery.rows import PERSONS, Rows, refusal_of
+from kerasface.gallery.refusals import refusal_of
+from kerasface.gallery.rows import PERSONS, Rows
 from kerasface.gallery.store import Consent, GalleryError
 
 

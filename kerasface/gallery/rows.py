@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 import numpy as np
@@ -18,7 +18,6 @@ from kerasface.gallery.store import (
     NameTakenError,
     NoSuchPersonError,
     Person,
-    Refusal,
     Sample,
     now_text,
 )
@@ -60,7 +59,7 @@ class Rows:
             if (number := self.named(connection, person)) is None:
                 raise NoSuchPersonError(f"Nobody in the gallery has this name or id. Received: {person!r}.")
             return number
-        if self._record(connection, row[0])["person_id"] != person:
+        if self.record_of(connection, row[0])["person_id"] != person:
             raise _altered_person(row[0], "id")
         return row[0]
 
@@ -74,7 +73,7 @@ class Rows:
         row = connection.execute(
             "SELECT person FROM persons WHERE name_tag = ?", (self.keys.tag("name", name),)
         ).fetchone()
-        if row is not None and self._record(connection, row[0])["name"] != name:
+        if row is not None and self.record_of(connection, row[0])["name"] != name:
             raise _altered_person(row[0], "name")
         return row[0] if row else None
 
@@ -115,7 +114,7 @@ class Rows:
 
     def add_person(self, connection: sqlite3.Connection, name: str, consent: Consent | None) -> int:
         """Adds a person without samples and returns its number."""
-        number = _next(connection, "persons")
+        number = next_number(connection, "persons")
         self.put_back_person(connection, number, secrets.token_hex(8), name, now_text(), consent)
         return number
 
@@ -138,7 +137,7 @@ class Rows:
 
     def update_person(self, connection: sqlite3.Connection, number: int, name: str, consent: Consent | None) -> None:
         """Changes name and consent."""
-        self._write_person(connection, number, self._record(connection, number) | {"name": name}, consent)
+        self._write_person(connection, number, self.record_of(connection, number) | {"name": name}, consent)
 
     def record_consent(self, connection: sqlite3.Connection, number: int, consent: Consent | None) -> None:
         """Adds a consent to the history, and lets search indexes read the person anew."""
@@ -146,13 +145,6 @@ class Rows:
         change = self.record(connection, "consent", number, detail)
         # Who was left out of searches may be in them again.
         connection.execute("UPDATE samples SET changed = ? WHERE person = ?", (change, number))
-
-    def put_right(self, connection: sqlite3.Connection, number: int) -> None:
-        """Takes the refusals that there are of a person for all there should be."""
-        refusals = self.refusal_numbers(connection, number)
-        for row in refusals:
-            self._refusal(connection, row, number)
-        self._change_refusals(connection, number, lambda known: refusals)
 
     def record(self, connection: sqlite3.Connection, action: str, number: int | None, detail: str) -> int:
         """Adds a change to the history and returns its number.
@@ -191,7 +183,7 @@ class Rows:
         self, connection: sqlite3.Connection, number: int, change: int, samples: Iterable[tuple[np.ndarray, dict]]
     ) -> None:
         """Adds samples, each an embedding and the details of `details_of`, to a person."""
-        first = _next(connection, "samples")
+        first = next_number(connection, "samples")
         connection.executemany(
             "INSERT INTO samples VALUES (?, ?, ?, ?, ?, ?)",
             (
@@ -297,44 +289,6 @@ class Rows:
             start += width
         return self._as_embeddings(buffer)[: len(person_ids)], sample_ids[: len(person_ids)], person_ids
 
-    def add_refusal(self, connection: sqlite3.Connection, number: int, refusal: Refusal) -> None:
-        """Records that a face is not this person."""
-        row, tag = _next(connection, "refusals"), self.keys.tag("source", refusal.source_hash)
-        sealed = self.keys.seal([refusal.source_hash, refusal.box], refusal_of(number), row)
-        connection.execute("INSERT INTO refusals VALUES (?, ?, ?, ?)", (row, number, tag, sealed))
-        self._change_refusals(connection, number, lambda known: [*known, row])
-
-    def delete_refusals(self, connection: sqlite3.Connection, number: int, refusals: Iterable[int]) -> None:
-        """Deletes some refusals of a person."""
-        gone = set(refusals)
-        connection.executemany("DELETE FROM refusals WHERE refusal = ?", [(row,) for row in gone])
-        self._change_refusals(connection, number, lambda known: [row for row in known if row not in gone])
-
-    def move_refusals(self, connection: sqlite3.Connection, refusals: Iterable[int], old: int, new: int) -> None:
-        """Gives refusals of one person to another; they are sealed anew for it."""
-        moved = list(refusals)
-        for row in moved:
-            refusal = self._refusal(connection, row, old)
-            sealed = self.keys.seal([refusal.source_hash, refusal.box], refusal_of(new), row)
-            connection.execute("UPDATE refusals SET person = ?, sealed = ? WHERE refusal = ?", (new, sealed, row))
-        self._change_refusals(connection, old, lambda known: [row for row in known if row not in moved])
-        self._change_refusals(connection, new, lambda known: [*known, *moved])
-
-    def refusal_numbers(self, connection: sqlite3.Connection, number: int) -> list[int]:
-        """Returns the numbers of a person's refusals, oldest first."""
-        rows = connection.execute("SELECT refusal FROM refusals WHERE person = ? ORDER BY refusal", (number,))
-        return [row for (row,) in rows]
-
-    def refusals(
-        self, connection: sqlite3.Connection, column: str | None = None, value=None
-    ) -> list[tuple[int, Refusal]]:
-        """Returns number and record of the refusals whose `column` has a value, oldest first; all without a column."""
-        where = "" if column is None else f"WHERE {column} = ?"
-        rows = connection.execute(
-            f"SELECT refusal, person FROM refusals {where} ORDER BY refusal", () if column is None else (value,)
-        )
-        return [(row, self._refusal(connection, row, number)) for row, number in rows.fetchall()]
-
     def alterations(self, row: tuple, record: dict, consent: Consent | None) -> Iterator[str]:
         """Gives what the file says of a person and its record does not.
 
@@ -353,6 +307,14 @@ class Rows:
         if sorted(map(int, refusals.split(",") if refusals else ())) != record.get("refusals"):
             yield f'What is "not this person" was altered of the person of row {number}.'
 
+    def record_of(self, connection: sqlite3.Connection, number: int) -> dict:
+        """Returns what is sealed of a person."""
+        (sealed,) = connection.execute("SELECT sealed FROM persons WHERE person = ?", (number,)).fetchone()
+        record = self.keys.open(sealed, "person", number)
+        if "person_id" not in record:  # of version 1 of the schema, whose records were all sealed anew
+            raise _altered_person(number, "record")
+        return record
+
     def _person(self, row: tuple) -> Person:
         number, sealed, num_samples = row[0], row[4], row[5]
         record = self.keys.open(sealed, "person", number)
@@ -361,14 +323,6 @@ class Rows:
         return Person(
             record.get("person_id", row[1]), record["name"], num_samples, record["created"], consent, is_altered
         )
-
-    def _record(self, connection: sqlite3.Connection, number: int) -> dict:
-        """What is sealed of a person."""
-        (sealed,) = connection.execute("SELECT sealed FROM persons WHERE person = ?", (number,)).fetchone()
-        record = self.keys.open(sealed, "person", number)
-        if "person_id" not in record:  # of version 1 of the schema, whose records were all sealed anew
-            raise _altered_person(number, "record")
-        return record
 
     def _write_person(self, connection: sqlite3.Connection, number: int, record: dict, consent: Consent | None) -> None:
         """Seals a person's record with a consent, and writes beside it what it is found by."""
@@ -382,19 +336,6 @@ class Rows:
                 number,
             ),
         )
-
-    def _change_refusals(
-        self, connection: sqlite3.Connection, number: int, change: Callable[[list[int]], list[int]]
-    ) -> None:
-        record = self._record(connection, number)
-        record["refusals"] = sorted(change(record["refusals"]))
-        sealed = self.keys.seal(record, "person", number)
-        connection.execute("UPDATE persons SET sealed = ? WHERE person = ?", (sealed, number))
-
-    def _refusal(self, connection: sqlite3.Connection, row: int, number: int) -> Refusal:
-        (sealed,) = connection.execute("SELECT sealed FROM refusals WHERE refusal = ?", (row,)).fetchone()
-        source_hash, box = self.keys.open(sealed, refusal_of(number), row)
-        return Refusal(source_hash, tuple(box), self._record(connection, number)["person_id"])
 
     def _sample(self, row: tuple) -> Sample:
         sample_id, person_id, sealed = row
@@ -416,11 +357,6 @@ def sample_ids_of(connection: sqlite3.Connection, number: int) -> list[int]:
     return [sample_id for (sample_id,) in rows]
 
 
-def refusal_of(person: int) -> str:
-    """Returns as what a refusal is sealed: for its person."""
-    return f"refusal of person {person}"
-
-
 def _altered_person(number: int, what: str) -> GalleryDamagedError:
     return GalleryDamagedError(
         f"The {what} of the person of row {number} was altered by somebody without the key. "
@@ -428,7 +364,7 @@ def _altered_person(number: int, what: str) -> GalleryDamagedError:
     )
 
 
-def _next(connection: sqlite3.Connection, table: str) -> int:
+def next_number(connection: sqlite3.Connection, table: str) -> int:
     """Returns the number that the next row of a table gets: never one that a row had before."""
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
     return row[0] + 1 if row else 1

@@ -2,35 +2,29 @@
 
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from kerasface.gallery.changes.merging import merge, merges_of, unmerge
+from kerasface.gallery.changes.merging import merge, unmerge
 from kerasface.gallery.changes.reembedding import reembed, undo
-from kerasface.gallery.changes.transfer import export_gallery, import_gallery
-from kerasface.gallery.changes.unlocking import open_rows, unlocked
-from kerasface.gallery.checks import checked_embeddings, checked_hash, checked_name, checked_refusal, details_of
-from kerasface.gallery.integrity import find_problems
-from kerasface.gallery.rows import sample_ids_of, version
+from kerasface.gallery.changes.transfer import import_gallery
+from kerasface.gallery.checks import checked_embeddings, checked_name, checked_refusal, details_of
+from kerasface.gallery.reading import ReadableGallery
+from kerasface.gallery.refusals import accept_refusals, add_refusal, delete_refusals, same_refusals
+from kerasface.gallery.rows import sample_ids_of
 from kerasface.gallery.store import (
-    Change,
     Consent,
     GalleryError,
-    Merge,
     NewSample,
-    OtherEmbedderError,
     Person,
-    Refusal,
     Sample,
-    Templates,
 )
 
 
-class SqliteGallery:
+class SqliteGallery(ReadableGallery):
     """A gallery in one SQLite file. `opening.open_gallery` makes or opens it, and says what each argument is.
 
     Threads and processes may use one gallery at once. Threads that share this object take turns; a process opens its
@@ -44,50 +38,6 @@ class SqliteGallery:
         embedding_dim: Length of an embedding.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike,
-        *,
-        embedder: str,
-        embedding_dim: int,
-        key: bytes | None,
-        create: bool | str,
-        timeout: float,
-    ):
-        self.path, self._key = Path(path).resolve(), key
-        self._database, self._rows = open_rows(self.path, embedder, embedding_dim, key, create, timeout)
-
-    @property
-    def embedder(self) -> str:
-        return self._rows.embedder
-
-    @property
-    def embedding_dim(self) -> int:
-        return self._rows.embedding_dim
-
-    @property
-    def version(self) -> int:
-        """Number of the last change, also of another process; it rises with every one."""
-        with self.snapshot() as connection:
-            return version(connection)
-
-    def __enter__(self) -> "SqliteGallery":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Closes the file; calling it again does nothing."""
-        self._database.close()
-
-    @contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Makes all that is read inside a `with` statement belong to one moment, whatever others change meanwhile."""
-        with self._database.read() as connection:
-            self._check_embedder(connection)
-            yield connection
-
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Makes all changes inside a `with` statement one: durable together at its end, or undone together.
@@ -97,21 +47,6 @@ class SqliteGallery:
         with self._database.write() as connection:
             self._check_embedder(connection)
             yield connection
-
-    def people(self) -> list[Person]:
-        """Returns everybody in the gallery, by name."""
-        with self.snapshot() as connection:
-            people = self._rows.people(connection)
-        return sorted(people, key=lambda person: (person.name.casefold(), person.name))
-
-    def person(self, name_or_id: str) -> Person:
-        """Returns one person.
-
-        Raises:
-            NoSuchPersonError: If nobody has this name or id.
-        """
-        with self.snapshot() as connection:
-            return self._rows.person(connection, self._rows.number(connection, name_or_id))
 
     def enroll(self, name: str, samples: Sequence[NewSample], *, consent: Consent | None = None) -> Person:
         """Adds samples to the person of this name, who is made if there is none.
@@ -166,7 +101,7 @@ class SqliteGallery:
         """
         with self.transaction() as connection:
             number = self._rows.number(connection, person_id)
-            self._rows.put_right(connection, number)
+            accept_refusals(connection, self._rows, number)
             self._rows.update_person(connection, number, self._rows.person(connection, number).name, consent)
             self._rows.record_consent(connection, number, consent)
             return self._rows.person(connection, number)
@@ -182,11 +117,6 @@ class SqliteGallery:
                 raise GalleryError(f"Two different persons can be merged. Received: {into_id!r} and {other_id!r}.")
             merge(connection, self._rows, into, other)
             return self._rows.person(connection, into)
-
-    def merges(self, person_id: str) -> list[Merge]:
-        """Returns who has become part of a person and can be taken out again, latest first."""
-        with self.snapshot() as connection:
-            return merges_of(connection, self._rows, self._rows.number(connection, person_id))
 
     def unmerge(self, person_id: str, merge: int | None = None) -> Person:
         """Undoes a merge: the one who became part of a person is a person again, and both are as they were before.
@@ -255,21 +185,6 @@ class SqliteGallery:
             connection.execute("DELETE FROM persons WHERE person = ?", (number,))
             self._database.leave_no_traces()
 
-    def samples(self, person_id: str) -> list[Sample]:
-        """Returns a person's samples, oldest first."""
-        with self.snapshot() as connection:
-            return self._rows.samples(connection, "person", self._rows.number(connection, person_id))
-
-    def embeddings(self, person_id: str) -> np.ndarray:
-        """Returns a person's embeddings in the order of `samples`: float32, shape `(num_samples, embedding_dim)`."""
-        with self.snapshot() as connection:
-            return self._rows.embeddings(connection, self._rows.number(connection, person_id))
-
-    def find_source(self, source_hash: str) -> list[Sample]:
-        """Returns the samples that come from the file with this SHA-256."""
-        with self.snapshot() as connection:
-            return self._rows.samples(connection, "source_tag", self._source_tag(source_hash))
-
     def delete_sample(self, sample_id: int) -> None:
         """Forgets one sample, as thoroughly as `delete_person`; the person stays, even with none."""
         with self.transaction() as connection:
@@ -279,37 +194,6 @@ class SqliteGallery:
             change = self._rows.record(connection, "delete_sample", row[0], f"sample {sample_id}")
             self._rows.delete_samples(connection, "sample_id", sample_id, change)
             self._database.leave_no_traces()
-
-    def templates(self, since: int | None = None) -> Templates:
-        """Returns what a search needs. Nobody is in it whose consent has expired or who was altered without the key.
-
-        Args:
-            since: The version that a search index has: only what it must add, replace or remove is returned. All
-                templates if not given.
-
-        Raises:
-            GalleryDamagedError: If a template was altered; the message names the sample.
-            GalleryError: If the gallery has never had that version: it is not the one that was read then.
-        """
-        after, now = since or 0, time.time()
-        with self.snapshot() as connection:
-            if (current := version(connection)) < after:
-                raise GalleryError(
-                    "The gallery is older than what was read before, so another one is in its place: read all of it. "
-                    f"Received: since={since}, version {current}."
-                )
-            searched, removed, valid_until = {}, [], None
-            for number, person_id, expires in self._rows.searched(connection):
-                if person_id is not None and (expires is None or expires > now):
-                    searched[number] = person_id
-                    valid_until = min((time for time in (valid_until, expires) if time is not None), default=None)
-                elif since is not None:
-                    removed += sample_ids_of(connection, number)
-            if since is not None:
-                rows = connection.execute("SELECT sample_id FROM removed WHERE change > ?", (after,))
-                removed += [sample_id for (sample_id,) in rows]
-            found = self._rows.templates(connection, after, searched)
-        return Templates(*found, np.array(removed, dtype=np.int64), current, valid_until)
 
     def refuse_match(self, source_hash: str, box: Sequence[float], person_id: str) -> None:
         """Records "not this person" for a face; recording it again changes nothing.
@@ -322,9 +206,9 @@ class SqliteGallery:
         refusal = checked_refusal(source_hash, box, person_id)
         with self.transaction() as connection:
             number = self._rows.number(connection, person_id)
-            if not self._same_refusals(connection, number, refusal):
+            if not same_refusals(connection, self._rows, number, refusal):
                 self._rows.record(connection, "refuse_match", number, f"a face of the file {source_hash}")
-                self._rows.add_refusal(connection, number, refusal)
+                add_refusal(connection, self._rows, number, refusal)
 
     def lift_refusal(self, source_hash: str, box: Sequence[float], person_id: str) -> None:
         """Takes back what `refuse_match` recorded with the same arguments.
@@ -335,41 +219,10 @@ class SqliteGallery:
         refusal = checked_refusal(source_hash, box, person_id)
         with self.transaction() as connection:
             number = self._rows.number(connection, person_id)
-            if not (same := self._same_refusals(connection, number, refusal)):
+            if not (same := same_refusals(connection, self._rows, number, refusal)):
                 raise GalleryError(f"No such face was refused for this person. Received: {refusal}.")
             self._rows.record(connection, "lift_refusal", number, f"a face of the file {source_hash}")
-            self._rows.delete_refusals(connection, number, same)
-
-    def refused_matches(self, source_hash: str) -> list[Refusal]:
-        """Returns who the faces in the file with this SHA-256 are not."""
-        with self.snapshot() as connection:
-            rows = self._rows.refusals(connection, "source_tag", self._source_tag(source_hash))
-        return [refusal for _, refusal in rows]
-
-    def refusals(self) -> list[Refusal]:
-        """Returns all faces that are not somebody, whatever the file says of their photos without a seal."""
-        with self.snapshot() as connection:
-            return [refusal for _, refusal in self._rows.refusals(connection)]
-
-    def refusals_of(self, person_id: str) -> list[Refusal]:
-        """Returns the faces that are not this person."""
-        with self.snapshot() as connection:
-            rows = self._rows.refusals(connection, "person", self._rows.number(connection, person_id))
-        return [refusal for _, refusal in rows]
-
-    def history(self, limit: int | None = None) -> list[Change]:
-        """Returns the changes of the gallery, latest first; all if no `limit` is given."""
-        with self.snapshot() as connection:
-            return self._rows.history(connection, limit)
-
-    def own_points(self) -> dict | None:
-        """Returns the thresholds of one's own that the gallery keeps, as they were given, or `None`.
-
-        Raises:
-            GalleryDamagedError: If somebody without the key altered them.
-        """
-        with self.snapshot() as connection:
-            return self._rows.own_points(connection)
+            delete_refusals(connection, self._rows, number, same)
 
     def forget_own_points(self) -> None:
         """Drops the thresholds of one's own, also altered ones: those that ship decide again."""
@@ -385,22 +238,6 @@ class SqliteGallery:
         """
         with self.transaction() as connection:
             self._rows.keep_own_points(connection, record, detail)
-
-    def check(self) -> list[str]:
-        """Returns a sentence for everything that is wrong with the file: none if all of it is sound.
-
-        Reads all of it: the structure, and whether every record opens, is found where it should be, and every template
-        is an embedding of length 1.
-        """
-        with self.snapshot() as connection:
-            problems = list(find_problems(connection, self._rows))
-        if self._database.holds_traces():
-            problems.append("Traces of something deleted are left: open the gallery while nobody else uses it.")
-        return problems
-
-    def export(self, path: str | os.PathLike, *, passphrase: str | None = None) -> int:
-        """Writes everybody to a file that another gallery with another key can import; see `transfer`."""
-        return export_gallery(self, Path(path), passphrase)
 
     def import_(self, path: str | os.PathLike, *, passphrase: str | None = None, merge: bool = False) -> int:
         """Adds everybody of an exported file, or nobody if that fails; see `transfer`."""
@@ -440,27 +277,6 @@ class SqliteGallery:
             GalleryError: If no copy from before is there, or the gallery was changed since; nothing is changed then.
         """
         self._rows = undo(self._database, self._rows, self.transaction)
-
-    def _check_embedder(self, connection: sqlite3.Connection) -> None:
-        gallery_id, embedder = connection.execute("SELECT gallery_id, embedder FROM gallery").fetchone()
-        if gallery_id != self._rows.keys.gallery_id:  # another process has made the gallery before this one did
-            self._rows = unlocked(self._database, self.embedder, self.embedding_dim, self._key)
-        if embedder != self.embedder:
-            raise OtherEmbedderError(
-                f"The gallery {self.path} has been re-embedded since it was opened: open it again. "
-                f"Received: {self.embedder}; the gallery has {embedder}."
-            )
-
-    def _source_tag(self, source_hash: str) -> bytes:
-        return self._rows.keys.tag("source", checked_hash(source_hash))
-
-    def _same_refusals(self, connection: sqlite3.Connection, number: int, refusal: Refusal) -> list[int]:
-        wanted = (refusal.source_hash, refusal.box)
-        return [
-            row
-            for row, known in self._rows.refusals(connection, "person", number)
-            if (known.source_hash, known.box) == wanted
-        ]
 
 
 def _counted(samples: Sequence) -> str:

@@ -428,6 +428,7 @@ def test_an_address_leads_to_its_training(open_page, running):
     assert metrics(page)["Epoch"] == "2 of 4"
 
 
+@pytest.mark.slow
 def test_what_was_left_off_can_be_discarded(open_page, running, tmp_path):
     running.note({"process": os.getpid(), "process_start": "another boot"})
     os.kill(find_training("faces", tmp_path / "saved_models").process, signal.SIGKILL)

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from kerasface.gallery.refusals import move_refusals, refusal_numbers
 from kerasface.gallery.rows import Rows, sample_ids_of
 from kerasface.gallery.store import Consent, GalleryError, Merge, NameTakenError, Person
 
@@ -26,7 +27,7 @@ def merge(connection: sqlite3.Connection, rows: Rows, into: int, other: int) -> 
         "created": gone.created,
         "consent": gone.consent and asdict(gone.consent),
         "samples": sample_ids_of(connection, other),
-        "refusals": rows.refusal_numbers(connection, other),
+        "refusals": refusal_numbers(connection, other),
         "changes": _numbers(connection, "changes", "number", other),
         "merges": _numbers(connection, "merges", "merge", other),
         # Of the person who stays: undoing takes back what was not changed again since.
@@ -35,7 +36,7 @@ def merge(connection: sqlite3.Connection, rows: Rows, into: int, other: int) -> 
     }
     change = rows.record(connection, "merge", into, f"{gone.name!r} into {person.name!r}")
     rows.move_samples(connection, record["samples"], other, into, change)
-    rows.move_refusals(connection, record["refusals"], other, into)
+    move_refusals(connection, rows, record["refusals"], other, into)
     _move(connection, rows, record["merges"], other, into)
     # The other's history holds its names: it must go when the first person does.
     rows.move_changes(connection, record["changes"], other, into)
@@ -95,8 +96,8 @@ def unmerge(connection: sqlite3.Connection, rows: Rows, into: int, number: int |
     change = rows.record(connection, "unmerge", other, f"{chosen.name!r} is a person again")
     present = set(sample_ids_of(connection, into))
     rows.move_samples(connection, [sample for sample in record["samples"] if sample in present], into, other, change)
-    left = set(rows.refusal_numbers(connection, into))
-    rows.move_refusals(connection, [refusal for refusal in record["refusals"] if refusal in left], into, other)
+    left = set(refusal_numbers(connection, into))
+    move_refusals(connection, rows, [refusal for refusal in record["refusals"] if refusal in left], into, other)
     rows.move_changes(connection, record["changes"], into, other)
     _move(connection, rows, record["merges"], into, other)
     connection.execute("DELETE FROM merges WHERE merge = ?", (chosen.number,))

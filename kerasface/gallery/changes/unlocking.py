@@ -9,7 +9,8 @@ from pathlib import Path
 
 from kerasface.gallery.database import Database, create_database
 from kerasface.gallery.keys import KEY_BYTES, GalleryKeys, keep_key, key_path, load_key
-from kerasface.gallery.rows import Rows, refusal_of
+from kerasface.gallery.refusals import refusal_numbers, refusal_of
+from kerasface.gallery.rows import Rows
 from kerasface.gallery.schema import is_outdated, migrate
 from kerasface.gallery.store import GalleryDamagedError, GalleryError, GalleryKeyError, OtherEmbedderError
 
@@ -84,7 +85,7 @@ def seal_anew(connection: sqlite3.Connection, rows: Rows) -> None:
         connection.execute("UPDATE refusals SET sealed = ? WHERE refusal = ?", (sealed, row))
     for number, person_id, sealed in connection.execute("SELECT person, person_id, sealed FROM persons").fetchall():
         record = rows.keys.open(sealed, "person", number)
-        record |= {"person_id": person_id, "refusals": rows.refusal_numbers(connection, number)}
+        record |= {"person_id": person_id, "refusals": refusal_numbers(connection, number)}
         sealed = rows.keys.seal(record, "person", number)
         connection.execute("UPDATE persons SET sealed = ? WHERE person = ?", (sealed, number))
 

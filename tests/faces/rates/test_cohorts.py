@@ -49,6 +49,7 @@ def test_no_draw_is_nearer_to_anybody_than_strangers_are():
     assert nearest <= limit
 
 
+@pytest.mark.slow
 def test_twins_who_leave_no_room_and_one_person_alone_are_told():
     embeddings, labels = people(count=1, photos=30)
     with pytest.raises(ValueError, match="two people or more"):
