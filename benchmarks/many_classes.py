@@ -56,6 +56,7 @@ def prepared_data(images: StoredArray, per_class: int) -> PreparedData:
         images=images,
         keys=[str(index) for index in range(len(labels))],
         files=[str(index) for index in range(len(labels))],
+        people=[f"class {label}" for label in labels],
         labels=labels,
         groups=labels,
         train=np.flatnonzero(~held_out),

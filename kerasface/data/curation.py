@@ -6,10 +6,11 @@ taken back. A training reads the list (`curation` of its recipe) when it lists i
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from kerasface.data.folders import IdentityFolders, read_identity_folders
+from kerasface.data.folders import IdentityFolders
+from kerasface.data.listings import read_classes
 from kerasface.files.writing import write_atomically
 
 FORMAT = 1  # of the file
@@ -29,10 +30,10 @@ class Decision:
     label: str | None
 
 
-def curation_file(root: str | os.PathLike) -> Path:
-    """Returns where the list of a folder of classes stands: beside it, `people.curation.json` for `people`."""
-    folder = Path(root).resolve()
-    return folder.with_name(f"{folder.name}.curation.json")
+def curation_file(source: str | os.PathLike) -> Path:
+    """Returns where the list of a folder of classes, or of a listing, stands: beside it, as `people.curation.json`."""
+    path = Path(source).resolve()
+    return path.with_name(f"{path.name}.curation.json")
 
 
 def read_curation(path: str | os.PathLike) -> tuple[Decision, ...]:
@@ -83,13 +84,13 @@ def undo(path: str | os.PathLike, file: str | os.PathLike) -> tuple[Decision, ..
     return _write(path, _others(path, PurePath(file).as_posix()))
 
 
-def read_curated_folders(
-    root: str | os.PathLike, curation: str | os.PathLike | None, *, min_images: int = 1
+def read_curated_classes(
+    source: str | os.PathLike, curation: str | os.PathLike | None, *, min_images: int = 1
 ) -> IdentityFolders:
-    """Reads a folder of classes as a list says: as `read_identity_folders`, some pictures out, some elsewhere.
+    """Reads classes as a list says: as `read_classes`, some pictures out, some elsewhere.
 
     Args:
-        root: The folder.
+        source: The folder of classes, or a listing.
         curation: The list; `None` for none.
         min_images: Classes with fewer images, after the list, are left out.
 
@@ -98,17 +99,17 @@ def read_curated_folders(
         that reason.
 
     Raises:
-        ValueError: As `read_identity_folders`, or if the list cannot be read.
+        ValueError: As `read_classes`, or if the list cannot be read.
     """
     if curation is None:
-        return read_identity_folders(root, min_images=min_images)
+        return read_classes(source, min_images=min_images)
     list_name = Path(curation).name
     waiting = {decision.file: decision for decision in read_curation(curation)}
-    found = read_identity_folders(root)
+    found = read_classes(source)
     images: dict[str, list[Path]] = {name: [] for name in (*found.identities, *found.left_out)}
     rejected = list(found.rejected)
     for path, label in found.samples:
-        decision = waiting.pop(path.relative_to(found.root).as_posix(), None)
+        decision = waiting.pop(found.name_of(path), None)
         if decision is not None and decision.label is None:
             rejected.append((path, f"{path}: Left out by {list_name}."))
         else:
@@ -119,12 +120,12 @@ def read_curated_folders(
     identities = tuple(sorted(name for name, paths in images.items() if len(paths) >= min_images))
     if len(identities) < 2:
         raise ValueError(
-            f"At least two classes with {min_images}+ images are needed; {found.root} has {len(identities)} after "
+            f"At least two classes with {min_images}+ images are needed; {found.source} has {len(identities)} after "
             f"{list_name}. Take something back, or add pictures."
         )
     samples = tuple((path, label) for label, name in enumerate(identities) for path in sorted(images[name]))
     left_out = {name: len(paths) for name, paths in images.items() if len(paths) < min_images}
-    return IdentityFolders(found.root, identities, samples, left_out, tuple(rejected))
+    return replace(found, identities=identities, samples=samples, left_out=left_out, rejected=tuple(rejected))
 
 
 def _others(path: str | os.PathLike, file: str) -> list[Decision]:

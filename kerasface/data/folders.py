@@ -3,7 +3,7 @@
 import json
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,20 +16,22 @@ from kerasface.terminal.words import counted
 ABOUT_FILE = ".about.json"
 # What folders are called that split a data set instead of naming somebody.
 _TRAIN_NAMES = {"train", "training"}
-_SPLIT_NAMES = _TRAIN_NAMES | {"val", "valid", "validation", "test", "testing", "dev", "eval"}
+_VALIDATION_NAMES = {"val", "valid", "validation", "dev", "eval"}
+_SPLIT_NAMES = _TRAIN_NAMES | _VALIDATION_NAMES | {"test", "testing"}
 
 
 @dataclass(frozen=True)
 class IdentityFolders:
-    """What a folder of people holds.
+    """What a folder of people holds, or a listing.
 
     Attributes:
-        root: The folder that was read.
+        root: The folder that was read, or that the listing lies in.
         identities: Names of the identities, sorted; the position of a name is its label.
         samples: `(path, label)` of every image, sorted by label, then by file name.
         left_out: Identities with too few images: name to number of images.
         rejected: `(path, reason)` of everything else that was found, but for what systems leave behind; the reason is a
             sentence that names the file.
+        listing: The listing that was read; `None` for a folder.
     """
 
     root: Path
@@ -37,6 +39,16 @@ class IdentityFolders:
     samples: tuple[tuple[Path, int], ...]
     left_out: dict[str, int]
     rejected: tuple[tuple[Path, str], ...]
+    listing: Path | None = None
+
+    @property
+    def source(self) -> Path:
+        """What was read: the listing, or the folder."""
+        return self.listing or self.root
+
+    def name_of(self, path: Path) -> str:
+        """Returns what an image is called, with slashes: from `root` on where it lies below it, else its whole path."""
+        return (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()
 
     @property
     def paths(self) -> list[Path]:
@@ -74,7 +86,7 @@ def read_identity_folders(root: str | os.PathLike, *, min_images: int = 1, min_i
         problem = "is not a folder" if root.exists() else "does not exist"
         raise ValueError(f"{root} {problem}. Give a folder that holds one folder of photos per person.")
     images, rejected = _images_by_identity(root)
-    _check_names(root, images)
+    check_names(root, images)
     identities = tuple(name for name, found in images.items() if len(found) >= min_images)
     left_out = {name: len(found) for name, found in images.items() if len(found) < min_images}
     _check_enough_identities(root, identities, left_out, min_images, min_identities)
@@ -204,15 +216,15 @@ def num_images(folder: Path) -> int:
     return sum(num_images(path) if path.is_dir() else reason_against(path) is None for path in entries)
 
 
-def _check_names(root: Path, images: dict[str, list[Path]]) -> None:
+def check_names(root: Path, images: Iterable[str]) -> None:
+    """Raises ValueError if two names of identities differ in upper and lower case or in the code of a letter alone."""
     seen: dict[str, str] = {}
     for name in images:
         key = unicodedata.normalize("NFC", name).casefold()
         if key in seen:
             raise ValueError(
-                f"{root} has two folders whose names differ in upper and lower case or in the code of a letter alone. "
-                f"Received: {seen[key]!r} and {name!r}. Put the photos of one person into one folder; give two people "
-                "two names."
+                f"{root} has two names that differ in upper and lower case or in the code of a letter alone. "
+                f"Received: {seen[key]!r} and {name!r}. Put one person's photos under one name."
             )
         seen[key] = name
 
@@ -238,6 +250,9 @@ def _other_layout(root: Path, left_out: dict[str, int]) -> str | None:
     if nested:
         best = max(nested, key=lambda name: (name.casefold() in _TRAIN_NAMES, nested[name]))
         parts = f"{', '.join(nested)} in it hold{'s' * (len(nested) == 1)} the folders"
+        judged = [name for name in nested if name != best and name.casefold() in _VALIDATION_NAMES]
+        if judged:
+            return f"{parts}: give {root / best}, and {root / judged[0]} as --validation of a training."
         if any(name.casefold() in _SPLIT_NAMES for name in nested):
             parts += "; what is held out is drawn from the folder that you give"
         return f"{parts}: give {root / best}."

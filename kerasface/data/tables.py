@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from kerasface.files.paths import read_text
 
-_DELIMITERS = ("\t", ";", ",")
+DELIMITERS = ("\t", ";", ",")
 
 
 class TableError(ValueError):
@@ -46,7 +46,7 @@ def table_rows(file: str | os.PathLike, text: str) -> Iterator[tuple[int, list[s
     if stated := re.match(r"\s*sep=(.)[ \t]*\r?\n", text):  # a line by which spreadsheets tell their delimiter
         skipped, text = stated[0].count("\n"), text[stated.end() :]
     first = text.lstrip().partition("\n")[0]
-    delimiter = stated[1] if stated else max(_DELIMITERS, key=first.count)
+    delimiter = stated[1] if stated else max(DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text), skipinitialspace=delimiter != "\t", delimiter=delimiter)
     try:
         for cells in reader:

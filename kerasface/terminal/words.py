@@ -17,6 +17,12 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
+def some_names(names: Sequence[str]) -> str:
+    """Returns the first three names, and how many more there are: a terminal has no room for 7,000."""
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
 def percent_of(rate: float) -> str:
     """Returns a rate in per cent with the digits that count: `12 %`, `0.24 %`, `0.0015 %`, `99.6 %`, `0 %`."""
     digits = 2 if rate < 0.95 else 4

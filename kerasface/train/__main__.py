@@ -147,7 +147,8 @@ def _settings_option(kind: Kind):
 @click.option("--preview", type=UserPath(), help="Write a sheet of augmented images there, and end.")
 @click.option("--find-lr", type=UserPath(), help="Write a learning-rate search there (HTML), and end.")
 def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, others, **settings) -> None:
-    """Train a classifier on DATA, a folder with one folder of images per class.
+    """Train a classifier on DATA, a folder with one folder of images per class, or a listing: a line for each image,
+    its file and its label.
 
     With faces (the default) every photo's face is found and aligned, and face_resnet's embeddings are compared with
     the mean of each person's: no training at all. Other backbones, other classifiers and fine-tuning are flags away;
@@ -173,7 +174,7 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, ot
 @train.command()
 @_training_options(KINDS["metric"])
 def metric(data, name, resume, recipe, runs, cache, json, others, **settings) -> None:
-    """Train embeddings on DATA, a folder with one folder of images per person.
+    """Train embeddings on DATA, a folder with one folder of images per person, or a listing of images and names.
 
     People are split: on some a head for face_resnet's embeddings is trained, on the others it is judged, by pairs and
     by searches with people who are not enrolled. Where it does not help them, the embeddings stay as they are. With
@@ -310,7 +311,7 @@ def _print_event(event: dict) -> None:
         whose = "strangers" if event.get("input_kind", "face") == "face" else "none of them"
         others = f", {event['num_unknown']} of {whose}" if event["num_unknown"] or whose == "strangers" else ""
         click.echo(
-            f"{event['num_train']} training and {event['num_validation']} held-out images of "
+            f"{event['num_train']} training and {event['num_validation']} {_judged_on(event)} of "
             f"{counted(event['num_classes'], 'class', 'classes')}{others}; {event['device']}, {event['precision']}",
             err=True,
         )
@@ -326,6 +327,11 @@ def _print_event(event: dict) -> None:
         click.echo(f"resumed in {_STAGES[event['stage']]}, epoch {event['epoch']}, step {event['step']}", err=True)
     elif kind == "warning":
         click.echo(event["text"], err=True)
+
+
+def _judged_on(event: dict) -> str:
+    """What the pictures to judge on are called: held out, or given."""
+    return f"validation images ({event['validation']})" if event.get("validation") else "held-out images"
 
 
 def _print_result(trained) -> None:

@@ -42,7 +42,7 @@ def check_data(prepared: PreparedData, recipe: ClassifyRecipe) -> DataCheck:
     near = [group for group in groups if len(np.unique(duplicates.content[group])) > 1]
     about = (_two_names, _rejected, _few, _strangers)
     found = (_balance(prepared, recipe), *(look(prepared) for look in about))
-    return DataCheck(exact, near, [sentence for sentence in found if sentence])
+    return DataCheck(exact, near, [*prepared.notes, *(sentence for sentence in found if sentence)])
 
 
 def _groups(numbers: np.ndarray) -> list[np.ndarray]:

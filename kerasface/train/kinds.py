@@ -48,8 +48,8 @@ KINDS = {
             CHOICES,
             "classification",
             usual=(
-                *("faces", "image_size", "holdout", "unknown", "backbone", "weights", "classifier", "epochs"),
-                *("augment", "mix", "learning_rate", "batch_size", "seed"),
+                *("faces", "image_size", "validation", "holdout", "unknown", "backbone", "weights", "classifier"),
+                *("epochs", "augment", "mix", "learning_rate", "batch_size", "seed"),
             ),
         ),
         Kind(

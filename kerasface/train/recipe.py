@@ -44,7 +44,14 @@ class ClassifyRecipe:
     image_size: int | None = setting(
         None, "Side of the training images in pixels. [150 for face_resnet, 224 for efficientnet_lite0, else 112]"
     )
-    min_images: int = setting(2, "Classes with fewer images are left out of the training.")
+    min_images: int | None = setting(
+        None, "Classes with fewer images are left out of the training. [2; 1 with validation]"
+    )
+    validation: str | None = setting(
+        None,
+        "Folder of classes, or listing, to judge on, under the names trained on, instead of holding some out.",
+        is_path=True,
+    )
     holdout: float = setting(0.2, "Share of each class's images held out for validation.")
     groups: str | None = setting(
         None, "Pattern of file names whose first group names a person, to hold persons out. [none]"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kerasface.data.curation import Decision, curation_file, decide, read_curated_folders, read_curation, undo
+from kerasface.data.curation import Decision, curation_file, decide, read_curated_classes, read_curation, undo
 from kerasface.data.folders import read_identity_folders
 
 
@@ -33,7 +33,7 @@ def test_pictures_are_left_out_and_renamed(people):
     path = curation_file(people)
     decide(path, "Ada/1.jpg", None)
     decide(path, "Ada/2.jpg", "Zoe")
-    found = read_curated_folders(people, path, min_images=1)
+    found = read_curated_classes(people, path, min_images=1)
     assert listed(found) == [
         ("Ada/3.jpg", "Ada"),
         ("Emmy/1.jpg", "Emmy"),
@@ -50,17 +50,17 @@ def test_pictures_are_left_out_and_renamed(people):
 def test_classes_are_counted_after_the_list(people):
     path = curation_file(people)
     decide(path, "Ada/1.jpg", "Zoe")
-    found = read_curated_folders(people, path, min_images=2)
+    found = read_curated_classes(people, path, min_images=2)
     assert (found.identities, found.left_out) == (("Ada", "Emmy", "Zoe"), {})
     decide(path, "Ada/2.jpg", None)
-    found = read_curated_folders(people, path, min_images=2)
+    found = read_curated_classes(people, path, min_images=2)
     assert (found.identities, found.left_out) == (("Emmy", "Zoe"), {"Ada": 1})
 
 
 def test_a_class_may_be_new(people):
     path = curation_file(people)
     decide(path, "Ada/1.jpg", "Grace")
-    assert read_curated_folders(people, path).identities == ("Ada", "Emmy", "Grace", "Zoe")
+    assert read_curated_classes(people, path).identities == ("Ada", "Emmy", "Grace", "Zoe")
 
 
 def test_what_is_decided_again_counts_and_what_is_undone_does_not(people):
@@ -71,16 +71,16 @@ def test_what_is_decided_again_counts_and_what_is_undone_does_not(people):
     assert undo(path, "Ada/2.jpg") == (Decision("Ada/1.jpg", "Emmy"),)
     assert undo(path, "nothing.jpg") == read_curation(path) == (Decision("Ada/1.jpg", "Emmy"),)
     undo(path, "Ada/1.jpg")
-    assert read_curated_folders(people, path) == read_identity_folders(people)
+    assert read_curated_classes(people, path) == read_identity_folders(people)
 
 
 def test_without_a_list_the_folder_is_as_it_is(people):
-    assert read_curated_folders(people, None, min_images=2) == read_identity_folders(people, min_images=2)
+    assert read_curated_classes(people, None, min_images=2) == read_identity_folders(people, min_images=2)
 
 
 def test_a_name_that_is_not_there_is_reported(people):
     decide(curation_file(people), "../secret.jpg", None)
-    found = read_curated_folders(people, curation_file(people))
+    found = read_curated_classes(people, curation_file(people))
     assert "not among the images" in found.rejected[-1][1]
     assert len(found.samples) == 6
 
@@ -89,7 +89,7 @@ def test_too_few_classes_are_said(people):
     path = curation_file(people)
     decide(path, "Emmy/1.jpg", None)
     with pytest.raises(ValueError, match=r"has 1 after people\.curation\.json"):
-        read_curated_folders(people, path, min_images=2)
+        read_curated_classes(people, path, min_images=2)
 
 
 def test_names_that_are_no_unicode_come_back(people):
@@ -104,7 +104,7 @@ def test_names_that_are_no_unicode_come_back(people):
 def test_a_damaged_list_is_a_sentence_and_stays(people, content):
     path = curation_file(people)
     path.write_text(content)
-    for use in (read_curation, lambda path: read_curated_folders(people, path), lambda path: decide(path, "a", None)):
+    for use in (read_curation, lambda path: read_curated_classes(people, path), lambda path: decide(path, "a", None)):
         with pytest.raises(ValueError, match="is no list of pictures"):
             use(path)
     assert path.read_text() == content
@@ -112,7 +112,7 @@ def test_a_damaged_list_is_a_sentence_and_stays(people, content):
 
 def test_a_list_that_is_missing_is_an_error_for_a_training(people):
     with pytest.raises(ValueError, match="cannot be read: No such file"):
-        read_curated_folders(people, curation_file(people))
+        read_curated_classes(people, curation_file(people))
 
 
 def test_a_list_that_cannot_be_written_is_a_sentence(tmp_path):

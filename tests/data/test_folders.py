@@ -215,14 +215,16 @@ def test_pictures_are_told_by_their_content_and_what_systems_leave_is_passed_ove
     assert [path.name for path, _ in found.rejected] == ["words"]
 
 
-@pytest.mark.parametrize(("parts", "best"), [(("train", "val"), "train"), (("test", "Training"), "Training")])
-def test_a_folder_that_is_split_already_is_called_so(tmp_path, parts, best):
+@pytest.mark.parametrize(
+    ("parts", "best", "judged"), [(("train", "val"), "train", "val"), (("test", "Training"), "Training", None)]
+)
+def test_a_folder_that_is_split_already_is_called_so(tmp_path, parts, best, judged):
     for part in parts:
         for name in ("a", "b"):
             photo(tmp_path / part / name / "1.png")
-    with pytest.raises(
-        ValueError, match=rf"{best} in it|in it hold the folders.*give {re.escape(str(tmp_path / best))}\."
-    ):
+    given = re.escape(str(tmp_path / best))
+    given += rf", and {re.escape(str(tmp_path / judged))} as --validation" if judged else r"\."
+    with pytest.raises(ValueError, match=f"in it hold the folders.*give {given}"):
         read_identity_folders(tmp_path)
 
 
@@ -248,7 +250,7 @@ def test_names_that_differ_in_case_alone_are_refused(tmp_path, other):
         photo(tmp_path / name / "1.png")
     if len(list(tmp_path.iterdir())) < 2:
         pytest.skip("this disk takes both names for one")
-    with pytest.raises(ValueError, match=f"'{min('Anna', other)}' and '{max('Anna', other)}'.*one folder"):
+    with pytest.raises(ValueError, match=f"'{min('Anna', other)}' and '{max('Anna', other)}'.*under one name"):
         read_identity_folders(tmp_path)
 
 

@@ -31,6 +31,7 @@ def _prepared(names, labels, train, validation, unknown, **changes):
         "images": images,
         "keys": [str(index) for index in range(len(labels))],
         "files": [f"{folder}/{index}.jpg" for index, folder in enumerate(folders)],
+        "people": folders,
         "labels": np.asarray(labels, dtype=np.int64),
         "groups": np.arange(len(labels)),
         "train": np.asarray(train),

@@ -7,7 +7,7 @@ import click
 from kerasface.cli.output import ENGINE, JSON, RUNS, engine_used, errors, print_json, stopwatch
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.streams import NOT_TEXT
-from kerasface.terminal.words import counted
+from kerasface.terminal.words import counted, some_names
 from kerasface.train.__main__ import UserPath
 
 REPORT = click.option(
@@ -24,7 +24,7 @@ def evaluate() -> None:
 
 
 @evaluate.command()
-@click.option("--images", required=True, type=UserPath(), help="Folder with a folder per class.")
+@click.option("--images", required=True, type=UserPath(), help="Folder with a folder per class, or a listing.")
 @click.option("--model", required=True, help="Name of a model that classifies.")
 @click.option("--compare", "other", help="Name of another one with the same classes, compared on the same pictures.")
 @RUNS
@@ -42,7 +42,7 @@ def classification(images, model, other, runs, report_file, as_json) -> None:
         from kerasface.faces.detection import FaceDetector
         from kerasface.models.runtime import device_name
         from kerasface.runs.store import load_run
-        from kerasface.tasks.measuring.classes import check_comparable, measure_classes, some_names
+        from kerasface.tasks.measuring.classes import check_comparable, measure_classes
         from kerasface.tasks.recognition import build_classifier, open_set_of
 
         loaded = [load_run(runs, name) for name in (model, other) if name is not None]

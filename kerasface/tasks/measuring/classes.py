@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from kerasface.data.cache.images import Progress
-from kerasface.data.folders import IdentityFolders, read_identity_folders
+from kerasface.data.folders import IdentityFolders
+from kerasface.data.listings import read_classes
 from kerasface.data.photos import Photo, read_photos
 from kerasface.evaluation.classification_report import (
     ClassificationReport,
@@ -23,6 +24,7 @@ from kerasface.runs.card import ModelCard
 from kerasface.runs.store import Run
 from kerasface.tasks.measuring.people import Report, unreported
 from kerasface.tasks.recognition import FaceClassifier, ImageClassifier, open_set_of
+from kerasface.terminal.words import some_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +92,7 @@ def measure_classes(
     """Measures how often a classifier gives the pictures of a folder their own names.
 
     Args:
-        folder: A folder with a folder per class; those that are none of the classes hold strangers.
+        folder: A folder with a folder per class, or a listing; those that are none of the classes hold strangers.
         classifiers: One, or two that are compared; the thresholds of their models decide who is known.
         report: Told how many pictures are done.
 
@@ -151,7 +153,7 @@ def name_pictures(
         ValueError: If `folder` cannot be read, or no folder in it is named like a class.
     """
     classes = tuple(classes)
-    folders = read_identity_folders(folder, min_identities=1)
+    folders = read_classes(folder, min_identities=1)
     labels = _labels(folders, classes)
     answers = picture_answers(folders.paths, recognize, on_progress or (lambda done, total: None))
     probabilities = np.zeros((len(labels), len(classes)), dtype=np.float32)
@@ -192,7 +194,7 @@ def _labels(folders: IdentityFolders, classes: Sequence[str]) -> np.ndarray:
     of_folder = np.array([index_of.get(name, -1) for name in folders.identities])
     if (of_folder < 0).all():
         raise ValueError(
-            f"{folders.root} has no folder named like a class of the model. Received: "
+            f"{folders.source} has no folder named like a class of the model. Received: "
             f"{some_names(folders.identities)}; the classes: {some_names(classes)}. Name the folders like the classes."
         )
     return of_folder[folders.labels]
@@ -225,9 +227,3 @@ def _central(found: Any, photo: Photo) -> Any:
         return f"{photo.path}: No face was found."
     central = central_face([one.face for one in found], photo.image.shape)
     return next(one for one in found if one.face is central)
-
-
-def some_names(names: Sequence[str]) -> str:
-    """The first `count` names, and how many more there are."""
-    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

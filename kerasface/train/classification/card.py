@@ -17,7 +17,7 @@ from kerasface.models.engines.graphs import device_name
 from kerasface.models.pretrained import weight_file
 from kerasface.runs.card import ModelCard, OpenSetThreshold, WeightSource
 from kerasface.tasks.recognition import open_set_of, unknown_note
-from kerasface.terminal.words import counted
+from kerasface.terminal.words import counted, some_names
 from kerasface.train.classification.data import PreparedData
 from kerasface.train.classification.judging import Judged
 from kerasface.train.engine.session import Session
@@ -86,11 +86,12 @@ def notes_of(
         notes.append(f"{classes} left out: fewer than {card.recipe['min_images']} usable images.")
     if prepared.rejected:
         notes.append(f"{counted(len(prepared.rejected), 'file')} not used; the reasons are in rejected.csv.")
-    if len(prepared.moved):
+    if len(prepared.moved) and not prepared.given:
         notes.append(
             f"Moved to the training side: {counted(len(prepared.moved), 'held-out image')} that would show what a "
             "training image shows."
         )
+    notes += prepared.notes
     leaks = prepared.leaks
     if conflicts := len(leaks.two_labels_exact) + len(leaks.two_labels_near):
         notes.append(f"Under two names: {counted(conflicts, 'picture')}; see the report.")
@@ -107,7 +108,7 @@ def _of_strangers(card: ModelCard) -> list[str]:
         notes.append(f"Classes with too few images, or a folder given as `unknown`, serve as {outsiders}.")
     if shown := [as_name(name) for name in card.labels if as_name(name) != name]:
         count = "A class is named" if len(shown) == 1 else "Classes are named"
-        notes.append(f"{count} {', '.join(shown)}: to the model that is a name as any other.")
+        notes.append(f"{count} {some_names(shown)}: to the model that is a name as any other.")
     return notes
 
 
@@ -149,7 +150,7 @@ def provenance(prepared: PreparedData, session: Session) -> dict:
         "data": {
             "folder": prepared.root.resolve().name,
             "fingerprint": session.facts["fingerprint"],
-            **read_about(prepared.root),
+            **read_about(prepared.root if prepared.root.is_dir() else prepared.root.parent),
         },
         "code": session.facts["code"],
         "versions": versions() | {"backend": keras.backend.backend()},

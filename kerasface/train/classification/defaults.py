@@ -47,6 +47,7 @@ def resolve(recipe: ClassifyRecipe) -> ClassifyRecipe:
         head_epochs = 0 if classifier == "cosine" else 60
     resolved = replace(
         recipe,
+        min_images=recipe.min_images or (1 if recipe.validation else 2),
         weights=weights,
         mirror=recipe.mirror if recipe.mirror is not None else recipe.backbone == "face_resnet" and epochs == 0,
         epochs=epochs,
@@ -73,7 +74,7 @@ def blocks_to_unfreeze(num_images: int, num_blocks: int) -> int:
 def _check_ranges(recipe: ClassifyRecipe) -> None:
     rules = {
         "image_size": recipe.image_size is None or 16 <= recipe.image_size <= 1024,
-        "min_images": recipe.min_images >= 1,
+        "min_images": recipe.min_images is None or recipe.min_images >= 1,
         "holdout": 0 < recipe.holdout < 1,
         "head_epochs": recipe.head_epochs is None or recipe.head_epochs >= 0,
         "epochs": recipe.epochs is None or recipe.epochs >= 0,
@@ -116,6 +117,8 @@ def _check_contradictions(asked: ClassifyRecipe, resolved: ClassifyRecipe) -> No
         takes = ", ".join(applicable) or "none of them"
         raise ValueError(f"{refused[0]} does not apply to {name}; it takes {takes}.")
     contradictions = {
+        "validation is a split that was given: holdout and groups draw one": resolved.validation is not None
+        and (resolved.groups is not None or resolved.holdout != 0.2),
         f"face_resnet takes images of {IMAGE_SIZE[0]} pixels, not image_size={resolved.image_size}": (
             name == "face_resnet" and resolved.image_size != IMAGE_SIZE[0]
         ),

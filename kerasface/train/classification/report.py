@@ -202,7 +202,12 @@ def _leaks(prepared: PreparedData) -> str:
     leaks = prepared.leaks
     two_names = np.concatenate([leaks.two_labels_exact, leaks.two_labels_near])
     sentences = [
-        (len(prepared.moved), "Held-out images moved to the training side, which has equal or nearly equal ones"),
+        (
+            len(prepared.moved),
+            "Training images left out, as images to judge on are equal or nearly equal"
+            if prepared.given
+            else "Held-out images moved to the training side, which has equal or nearly equal ones",
+        ),
         (len(leaks.exact), "Held-out images equal to a training image"),
         (len(leaks.near), "Held-out images nearly equal to a training image"),
         (len(two_names), "Pictures under two names, equal or nearly so, so that one name may be wrong"),
@@ -231,8 +236,9 @@ def _pairs(prepared: PreparedData, heading: str, pairs: np.ndarray) -> str:
 def _settings(prepared: PreparedData) -> str:
     kind = "Faces, found and aligned" if prepared.input.of_faces else "Whole pictures"
     height, width = prepared.images.shape[1:3]
+    judged = f"Judged on a split that was given: {escaped(prepared.given.name)}. " if prepared.given else ""
     return (
-        f"<p>{kind}, {width} x {height} pixels. Beside this file stand the settings, "
+        f"<p>{kind}, {width} x {height} pixels. {judged}Beside this file stand the settings, "
         "<a href='recipe.toml'>recipe.toml</a>, every epoch, <a href='history.csv'>history.csv</a>, and all that is "
         "shown here in full, <a href='records.json'>records.json</a>.</p>"
     )

@@ -38,10 +38,13 @@ def _told(prepared: PreparedData) -> dict:
         "input_kind": prepared.input.kind,
         "num_classes": len(prepared.names),
         "num_unknown": len(prepared.unknown),
+        "validation": prepared.given and str(prepared.given),
     }
 
 
 def _train(prepared: PreparedData, session: Session, cache: Path, report: StageProgress) -> Trained:
+    for sentence in prepared.notes:
+        session.event("warning", text=sentence)
     train = _train_pretrained if session.recipe.pretrained else _train_from_scratch
     return train(prepared, session.recipe, session, cache, report)
 

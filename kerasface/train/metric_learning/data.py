@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.data.duplicates import find_duplicates, fingerprint, leak_report
-from kerasface.data.folders import read_identity_folders
+from kerasface.data.listings import read_classes
 from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.train.classification.data import PreparedData, prepare
 from kerasface.train.engine.network import template_for
@@ -22,7 +22,7 @@ def prepare_people(
     """Reads, aligns and splits a folder of people, so that nobody stands on both sides.
 
     Args:
-        data: Folder with one folder of images per person.
+        data: Folder with one folder of images per person, or a listing.
         recipe: A resolved recipe.
         cache: Folder of the caches.
         on_progress: Called with the number of images done and their total.
@@ -40,8 +40,7 @@ def prepare_people(
     _check_folders(data)
     template = template_for(recipe) if recipe.faces else FACE_RESNET_CROP
     read = prepare(data, recipe.for_reading(), cache, on_progress, template=template)
-    folders = np.array([Path(file).parts[0] for file in read.files])
-    names, labels = np.unique(folders, return_inverse=True)
+    names, labels = np.unique(np.array(read.people), return_inverse=True)
     # Pictures of one person under two names are in `leaks`; strangers that are copies of somebody known are used by
     # neither side.
     used = np.sort(np.concatenate([read.train, read.validation, read.unknown]))
@@ -91,9 +90,9 @@ def split_people(counts: np.ndarray, holdout: float, seed: int) -> np.ndarray:
 
 def _check_folders(data: str | Path) -> None:
     """Refuses what the names of the files already show, before any of them is decoded."""
-    found = read_identity_folders(data, min_images=1)
+    found = read_classes(data)
     counts = np.bincount(found.labels, minlength=len(found.identities))
-    _check_people(int(np.sum(counts >= 2)), int(np.sum(counts == 1)), found.root, len(found.rejected))
+    _check_people(int(np.sum(counts >= 2)), int(np.sum(counts == 1)), found.source, len(found.rejected))
 
 
 def _check_people(several: int, single: int, root: Path, rejected: int) -> None:

@@ -117,7 +117,7 @@ class MetricRecipe:
 
     def for_reading(self) -> ClassifyRecipe:
         """Returns the settings with which `prepare` reads the images."""
-        return ClassifyRecipe(faces=self.faces, image_size=self.image_size, seed=self.seed)
+        return ClassifyRecipe(faces=self.faces, image_size=self.image_size, min_images=2, seed=self.seed)
 
 
 def resolve_metric(recipe: MetricRecipe) -> MetricRecipe:

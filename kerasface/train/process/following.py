@@ -72,7 +72,7 @@ def standing(events: Sequence[dict]) -> Standing:
                 epochs[event["stage"], event["epoch"]] = _without_judgement(event)
                 found |= {name: event.get(name) for name in ("epoch", "epochs", "images_per_second", "memory_mib")}
     left = _seconds_left(first, last, found.get("total", 0))
-    return Standing(**found, seconds_left=left, history=tuple(epochs.values()), warnings=tuple(warnings))
+    return Standing(**found, seconds_left=left, history=tuple(epochs.values()), warnings=tuple(dict.fromkeys(warnings)))
 
 
 def _done(event: dict) -> int:

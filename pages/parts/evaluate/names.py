@@ -17,11 +17,11 @@ from kerasface.images.squares import fit_square
 from kerasface.plotting.classification import MAX_HEATMAP, confusion_heatmap
 from kerasface.reports.error_rates import classification_document, classifier_verdict
 from kerasface.runs.store import DEFAULT_ROOT, RunSummary, list_runs
-from kerasface.tasks.measuring.classes import ClassRates, NamedPictures, measure_classes, some_names
+from kerasface.tasks.measuring.classes import ClassRates, NamedPictures, measure_classes
 from kerasface.tasks.measuring.people import Report
 from kerasface.tasks.recognition import open_set_of, unknown_note
 from kerasface.terminal.errors import told
-from kerasface.terminal.words import share
+from kerasface.terminal.words import share, some_names
 from pages.parts.charts import show_chart
 from pages.parts.evaluate.shown import show_files, show_table
 from pages.parts.evaluate.sources import Source, choose_class_folder

@@ -21,8 +21,9 @@ from pages.parts.photos import plain
 from pages.parts.server.arrival import answered, ask
 from pages.parts.train.data import show_files
 
-READ = ("faces", "image_size", "min_images", "holdout", "groups", "unknown", "curation", "seed")  # what `prepare` reads
-DRAWN = ("augment", "mix", "flip", "seed")  # what the preview depends on besides
+# What `prepare` reads, and what the preview depends on besides.
+READ = ("faces", "image_size", "min_images", "validation", "holdout", "groups", "unknown", "curation", "seed")
+DRAWN = ("augment", "mix", "flip", "seed")
 GROUPS, BEHIND = 12, 6  # duplicates shown, and pictures of each
 SIDE = 72  # pixels of one
 _CHECK = "train_check"  # the button's key
