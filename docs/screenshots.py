@@ -43,6 +43,16 @@ def press(name: str) -> Callable[[Page], None]:
     return lambda page: page.get_by_role("button", name=name).first.click()
 
 
+def answer(text: str) -> Callable[[Page], None]:
+    """Returns what answers the exercise of an item."""
+
+    def visit(page: Page) -> None:
+        page.get_by_role("textbox", name="Your answer").fill(text)
+        press("Check")(page)
+
+    return visit
+
+
 def train_live(page: Page) -> None:
     press("Start")(page)
     page.wait_for_timeout(12_000)
@@ -83,6 +93,9 @@ SHOTS: dict[str, Callable[[Page], None]] = {
     "gallery?view=who": demonstration("Who is who"),
     "segment": sample,
     "unlock?view=trust": press("Hold up the photo"),
+    "lectures": nothing,
+    "lectures?item=8": answer("73,728"),
+    "lectures?item=43": nothing,
     "inspect": sample,
     "inspect?view=answer": sample,
     "inspect?view=faces": sample,

@@ -15,7 +15,7 @@ FLOORS = (
     {"runs", "plotting", "gallery"},
     {"faces"},
     {"data"},
-    {"tasks", "inspection", "population", "unlock", "environment", "password"},
+    {"tasks", "inspection", "population", "unlock", "environment", "password", "course"},
     {"reports"},
     {"train"},
     {"cli", "__main__", "pages", "app"},

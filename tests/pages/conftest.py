@@ -28,13 +28,16 @@ def _quick_reruns():
 
 @pytest.fixture
 def open_page(tmp_path, monkeypatch):
-    """Function that opens `pages/NAME.py`; its working folder, and so `saved_models`, is `tmp_path`."""
+    """Function that opens `pages/NAME.py`, by an address with keywords; its working folder is `tmp_path`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("kerasface.runs.store.SHIPPED_ROOT", tmp_path / "nothing")
 
-    def open_named(name):
+    def open_named(name, **query):
         # Seconds; the first page to be opened imports TensorFlow and builds the models.
-        return AppTest.from_file(APP, default_timeout=120).switch_page(f"pages/{name}.py").run()
+        page = AppTest.from_file(APP, default_timeout=120).switch_page(f"pages/{name}.py")
+        for key, value in query.items():
+            page.query_params[key] = value
+        return page.run()
 
     return open_named
 

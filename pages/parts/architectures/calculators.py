@@ -184,11 +184,7 @@ def show_gain(share: float, reduced: int):
 
 
 def choose_sample(key: str, settings: dict, samples: dict[str, tuple[int, ...]]):
-    """Worked numbers of lectures; choosing one moves the sliders."""
-
-    def take():
-        if chosen := st.session_state[f"{key}_sample"]:
-            move(chosen)
+    """Worked numbers of lectures; choosing one, or following a link to one, moves the sliders."""
 
     def move(sample: str):
         names = [f"{key}_{name}" for name in settings]
@@ -196,7 +192,10 @@ def choose_sample(key: str, settings: dict, samples: dict[str, tuple[int, ...]])
 
     if f"{key}_{next(iter(settings))}" not in st.session_state:  # not the sliders' default: a sample moves them
         move(next(iter(samples)))
-    st.pills("Worked examples", list(samples), key=f"{key}_sample", on_change=take)
+    chosen, moved = st.pills("Worked examples", list(samples), key=f"{key}_sample", bind="query-params"), f"{key}_moved"
+    if chosen and chosen != st.session_state.get(moved):
+        move(chosen)
+    st.session_state[moved] = chosen
 
 
 def sliders(key: str, settings: dict) -> list[int]:

@@ -29,6 +29,7 @@ def navigate() -> st.Page:
                 st.Page("pages/unlock.py", title="Unlock", icon=":material/lock_open:"),
             ],
             "Understand": [
+                st.Page("pages/lectures.py", title="Lectures", icon=":material/school:"),
                 st.Page("pages/inspect.py", title="Inspect", icon=":material/visibility:"),
                 st.Page("pages/architectures.py", title="Architectures", icon=":material/layers:"),
                 st.Page("pages/playground.py", title="Playground", icon=":material/science:"),

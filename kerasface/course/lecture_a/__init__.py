@@ -1,0 +1,1 @@
+"""Lecture A: who is it? Classifying faces."""

@@ -1,0 +1,1 @@
+"""Lecture B: from a linear classifier to AlexNet."""

@@ -1,0 +1,1 @@
+"""Lecture C: small networks, advice, segmentation, faces."""

@@ -1,0 +1,160 @@
+"""Chapter: a class for every pixel."""
+
+import numpy as np
+
+from kerasface.course.records import Chapter, Choice, Command, Item, Number, page
+from kerasface.inspection.teaching.basics import convolve
+
+
+def iou_of_two_squares():
+    true, predicted = np.zeros((8, 8), bool), np.zeros((8, 8), bool)
+    true[:4, :4] = predicted[:4, 2:6] = True
+    return (true & predicted).sum() / (true | predicted).sum()
+
+
+def outputs_of_a_picture():
+    return 256 * 256 * 6
+
+
+def side_of_a_transposed_one():
+    size, kernel, stride, padding = 2, 3, 2, 0
+    return (size - 1) * stride + kernel - 2 * padding
+
+
+def corner_of_a_stamp():
+    picture, kernel = np.array([[5, 4], [1, 4]]), np.array([[3, 1, 2], [1, 0, 0], [0, 1, 5]])
+    return convolve(np.pad(picture, 2), kernel[::-1, ::-1])[0, 0]
+
+
+def halvings():
+    return 256 / 2**4
+
+
+def placed():
+    picture = np.zeros((4, 4))
+    picture[1, 2] = 7  # where the maximum came from
+    return (picture != 0).sum()
+
+
+SEGMENTATION = Chapter(
+    "C",
+    "A class for every pixel",
+    (
+        Item(
+            72,
+            "Semantic segmentation",
+            "The answer is as large as the picture: for each pixel a share per class, and the largest wins. Two people "
+            "next to each other are one region; telling them apart would be instance segmentation.",
+            (
+                page("segment", "Hair, skin, eyes, nose and mouth of a face"),
+                Command("kerasface segment IMAGE --out DIR", "mask, overlay and areas"),
+                Command("kerasface train segment DATA --name NAME", "a model of your own"),
+            ),
+            Number(
+                "How many shares does a network with six classes give for a picture of 256 x 256?",
+                outputs_of_a_picture,
+                "256·256·6 = {answer}.",
+                ((65536, "Each pixel has a share per class."),),
+            ),
+        ),
+        Item(
+            73,
+            "Person, bag, plants, path, building",
+            "The lecture's picture has five classes besides the background. `classes.txt` next to the folders names "
+            "them in the order of their numbers, with a colour if wanted; masks hold numbers or these colours.",
+            (
+                Command("kerasface train segment DATA --name NAME --encoder plain", "trains on such a folder"),
+                Command("kerasface segment IMAGE --out DIR --model NAME --whole", "segments whole pictures with it"),
+            ),
+            Number(
+                "Two squares of 4 x 4 pixels, one true, one predicted, half of each over the other. What is their IoU?",
+                iou_of_two_squares,
+                "8 pixels in common, 24 in all: {answer}.",
+                ((0.5, "Divide by the pixels that are in either of them, not by those of one."),),
+            ),
+        ),
+        Item(
+            74,
+            "Medical pictures",
+            "The U-Net was made for cells under the microscope (Ronneberger et al. 2015): few pictures, exact borders, "
+            "strong augmentation. Grey pictures are read as they are.",
+            (
+                Command("kerasface train segment DATA --name NAME --encoder plain", "from scratch"),
+                page("segment", "Look at the answer of any model, as a whole picture"),
+            ),
+            Choice(
+                "3 % of the pixels are tumour. A model that says 'healthy' everywhere: which figure unmasks it?",
+                ("The IoU of the tumour", "Pixel accuracy", "The loss in the first epoch"),
+                0,
+                "Its pixel accuracy is 97 %, its IoU of the tumour 0.",
+            ),
+        ),
+        Item(
+            75,
+            "Transposed convolution, in numbers",
+            "Each input pixel stamps the whole kernel, times its value, onto the output, and where stamps overlap they "
+            "are added. 2 x 2 with a kernel of 3 x 3 becomes 4 x 4: what convolution does to sizes, backwards.",
+            (
+                page("architectures", "Where the U-Net uses it", architecture="U-Net on plain"),
+                Command("kerasface inspect layers --model face-parts", "sizes with their formula"),
+            ),
+            Number(
+                "The upper left pixel is 5, the upper left weight of the kernel 3. What stands in the upper left cell?",
+                corner_of_a_stamp,
+                "Only one stamp reaches the corner: 5·3 = {answer}.",
+            ),
+            slip=(
+                "Three cells of the slide's 4 x 4 result are wrong: row 3 is 15 22 15 35 and row 4 is 4 22 11 5; the "
+                "slide has 23, 24 and 12 in three of these cells."
+            ),
+        ),
+        Item(
+            76,
+            "Stride, overlaps, padding",
+            "With stride 2 the stamps lie two pixels apart: the map doubles. Where a kernel of 3 overlaps in some "
+            "places and not in others, a chequered pattern comes; a kernel of 2 at stride 2 has no overlaps, which is "
+            "why the U-Net here uses it. Padding takes pixels *away* from the border.",
+            (
+                page("architectures", "The decoder's layers", architecture="U-Net on plain"),
+                Command("kerasface train segment DATA --name NAME --decoder transposed", "this decoder"),
+            ),
+            Number(
+                "2 pixels, kernel 3, stride 2, no padding. How long is the side that comes out?",
+                side_of_a_transposed_one,
+                "(2 - 1)·2 + 3 = {answer}.",
+                ((4, "That is with stride 1; the stamps now lie two apart."),),
+            ),
+        ),
+        Item(
+            77,
+            "Unpooling: copy or place",
+            "To double a map without weights, copy each value into four cells, or place it where the maximum came from "
+            "and leave the rest 0; the second needs the places remembered by the pooling. Bilinear growth with a "
+            "convolution behind it is a third way.",
+            (Command("kerasface train segment DATA --name NAME --decoder upsampled", "grows bilinearly"),),
+            Number(
+                "One value is unpooled by its index into a window. How many cells are not 0 then?",
+                placed,
+                "{answer}: the place where the maximum was.",
+                ((4, "That is copying."),),
+            ),
+        ),
+        Item(
+            78,
+            "U-Net: skips bring back where",
+            "Halving tells *what* and forgets *where*; doubling alone gives soft borders. So the encoder's map is laid "
+            "next to the decoder's at each size. The shipped model reaches a mean IoU of 0.88 on faces of people it "
+            "has not seen.",
+            (
+                page("architectures", "A U-Net, layer by layer", architecture="U-Net on face_resnet"),
+                page("segment", "Its answer on a photo"),
+                Command("kerasface train segment DATA --name NAME --recipe configs/face-parts.toml", "its recipe"),
+            ),
+            Number(
+                "256 pixels, halved four times. How long is the side at the bottom of the U?",
+                halvings,
+                "256/16 = {answer}.",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Lecture D: deep networks, and what they learn."""

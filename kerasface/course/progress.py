@@ -1,0 +1,52 @@
+"""Which exercises were solved on this machine: a small file next to the user's other settings."""
+
+import json
+from pathlib import Path
+
+from kerasface.files.paths import read_text, user_folder
+from kerasface.files.writing import write_json
+
+
+def progress_path() -> Path:
+    """Where it is kept: `course.json` in the folder of the user's settings."""
+    return user_folder("XDG_CONFIG_HOME", ".config") / "kerasface" / "course.json"
+
+
+def read_solved() -> set[int]:
+    """Returns the numbers of the items whose exercise was solved.
+
+    Raises:
+        ValueError: If the file holds something else.
+        OSError: If it cannot be read.
+    """
+    path = progress_path()
+    if not path.exists():
+        return set()
+    try:
+        solved = json.loads(read_text(path))["solved"]
+        if not all(isinstance(number, int) for number in solved):
+            raise TypeError("not numbers")
+        return set(solved)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is no record of solved exercises. Delete it to begin anew.") from error
+
+
+def mark_solved(number: int) -> set[int]:
+    """Adds an item, and returns all that are solved now.
+
+    Raises:
+        ValueError: As `read_solved`.
+        OSError: If the file cannot be read or written.
+    """
+    solved = read_solved() | {number}
+    write_json(progress_path(), {"solved": sorted(solved)})
+    return solved
+
+
+def forget_solved() -> None:
+    """Begins anew, also where the file is damaged.
+
+    Raises:
+        OSError: If it cannot be removed.
+    """
+    progress_path().unlink(missing_ok=True)

@@ -1,0 +1,121 @@
+"""The page Lectures: the way, the search, exercises that are checked, and progress that is kept."""
+
+import pytest
+
+from kerasface.course.finding import ITEMS
+from kerasface.course.progress import progress_path, read_solved
+from kerasface.course.records import Page
+
+
+@pytest.fixture
+def lectures(open_page, tmp_path, monkeypatch):
+    """Function that opens the page, at an item if one is given; progress is kept in `tmp_path`."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    def opened(item=None):
+        page = open_page("lectures", **({"item": str(item)} if item else {}))
+        assert not page.exception
+        return page
+
+    return opened
+
+
+def texts(page):
+    return [part.value for kind in ("markdown", "warning", "success", "info", "caption") for part in page.get(kind)]
+
+
+def answered(page, item, text):
+    page.text_input(key=f"answer_{item}").set_value(text)
+    page.button[0].click().run()
+    assert not page.exception
+    return page
+
+
+def test_the_way_and_a_search(lectures):
+    page = lectures()
+    assert page.title[0].value == "Four lectures, alive"
+    assert len(page.subheader) == 4
+    page.text_input(key="lecture_search").set_value("depthwise separable").run()
+    assert any("of 102 items" in text for text in texts(page))
+    page.text_input(key="lecture_search").set_value("<xylophone>").run()
+    assert any("No item has all the words" in text for text in texts(page))
+
+
+def test_an_answer_is_checked_explained_and_kept(lectures):
+    page = answered(lectures(8), 8, "576")
+    assert any("one filter" in text for text in texts(page))
+    assert read_solved() == set()
+    page = answered(page, 8, "no idea")
+    assert any("is no number" in text for text in texts(page))
+    page = answered(page, 8, "73 728")
+    assert any(text.startswith("**Right.**") and "73,728" in text for text in texts(page))
+    assert read_solved() == {8}
+    assert "conv_parameters(3, in_channels=64" in page.code[0].value
+    assert any(text.startswith("1 of 102") or "solved" in text for text in texts(lectures(8)))
+
+
+def test_the_answer_is_shown_after_a_try(lectures):
+    page = answered(lectures(15), 15, "0.5")
+    page.toggle(key="reveal_15").set_value(True).run()
+    assert any("0.9333" in text for text in texts(page))
+    assert any("slip" in text for text in texts(page))
+    assert read_solved() == set()
+
+
+def test_a_choice_is_checked(lectures):
+    page = lectures(3)
+    page.button[0].click().run()
+    assert any("Choose one" in text for text in texts(page))
+    page.radio(key="answer_3").set_value("It is too low")
+    page.button[0].click().run()
+    assert any("Not that one" in text for text in texts(page))
+    page.radio(key="answer_3").set_value("It is too high")
+    page.button[0].click().run()
+    assert read_solved() == {3}
+
+
+@pytest.mark.parametrize("asked", ["0", "103", "eight", "-1", "\u0663", "9" * 5000])
+def test_an_item_that_is_not_there_is_said(lectures, asked):
+    page = lectures(asked)
+    assert page.title[0].value == "Four lectures, alive"
+    assert "There is no item" in page.info[0].value
+
+
+def test_progress_that_cannot_be_read_is_said_and_lasts_as_long_as_the_page(lectures):
+    progress_path().parent.mkdir(exist_ok=True)
+    progress_path().write_text("{")
+    page = answered(lectures(8), 8, "73728")
+    page.run()
+    assert any("is no record of solved exercises" in text for text in texts(page))
+    assert any("solved" in caption.value for caption in page.caption)
+
+
+def test_every_item_opens(lectures):
+    page = lectures()
+    for number, item in ITEMS.items():
+        page.query_params["item"] = str(number)
+        page.run()
+        assert not page.exception
+        assert page.title[0].value == item.title
+
+
+# Of Architectures the networks take long to build, one after the other; tests/pages/test_architectures.py opens some.
+LEADS = {
+    repr(dict(lead.query)): lead
+    for item in ITEMS.values()
+    for lead in item.leads
+    if isinstance(lead, Page) and lead.query and "architecture" not in lead.query
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lead", LEADS.values(), ids=LEADS)
+def test_a_lead_opens_with_its_state(open_page, lead):
+    """What a page does not know, it takes out of its address, and what it begins with anyway, too."""
+    page = open_page(lead.page, **lead.query)
+    assert not page.exception
+    chosen = {str(group.value) for group in page.get("button_group")}
+    assert {
+        name for name, value in lead.query.items() if value not in chosen and name not in page.query_params
+    } == set()
+    assert set(page.query_params.values()) <= set(lead.query.values())
