@@ -49,7 +49,7 @@ KINDS = {
             "classification",
             usual=(
                 *("faces", "image_size", "validation", "holdout", "unknown", "backbone", "weights", "classifier"),
-                *("epochs", "augment", "mix", "learning_rate", "batch_size", "seed"),
+                *("epochs", "augment", "mix", "learning_rate", "batch_size", "tensorboard", "seed"),
             ),
         ),
         Kind(
@@ -59,7 +59,7 @@ KINDS = {
             "metric_learning",
             usual=(
                 *("loss", "holdout", "backbone", "stretch", "mining", "margin", "head_epochs", "epochs", "augment"),
-                *("learning_rate", "people", "seed"),
+                *("learning_rate", "people", "tensorboard", "seed"),
             ),
         ),
         Kind(
@@ -69,7 +69,7 @@ KINDS = {
             "segmentation",
             usual=(
                 *("validation", "holdout", "groups", "encoder", "weights", "image_size", "augment", "loss"),
-                *("head_epochs", "epochs", "learning_rate", "batch_size", "seed"),
+                *("head_epochs", "epochs", "learning_rate", "batch_size", "tensorboard", "seed"),
             ),
         ),
     )

@@ -14,6 +14,7 @@ from kerasface.runs.store import DEFAULT_ROOT, check_name, write_run
 from kerasface.train.engine.precision import dtype_policy, training_context
 from kerasface.train.engine.session import Session
 from kerasface.train.engine.snapshots import keep_snapshots
+from kerasface.train.engine.tensorboard import keep_event_file
 from kerasface.train.kinds import KINDS
 from kerasface.train.process.folders import kind_of, session_folder
 from kerasface.train.recipe import Recipe, write_recipe
@@ -196,6 +197,7 @@ def _run(steps: Steps, session: Session, runs, cache, on_progress) -> TrainedRun
         files={**finished.files, "recipe.toml": write_recipe(recipe), "events.jsonl": log},
     )
     keep_snapshots(session.folder, folder)
+    keep_event_file(session.folder, folder)
     if not finished.stopped:
         session.remove()
     return TrainedRun(folder, metrics, prepared.rejected, finished.left_out, finished.notes, finished.stopped)

@@ -41,7 +41,7 @@ from kerasface.train.process.folders import (
 from kerasface.train.recipe import Recipe, build_recipe, read_recipe, write_recipe
 
 # Of an earlier training that came to nothing, or of an earlier process of it.
-_STALE = ("events.jsonl", "checkpoint.npz", "filters.npz", "confusion.json")
+_STALE = ("events.jsonl", "checkpoint.npz", "filters.npz", "confusion.json", "events.out.tfevents.kerasface")
 _PARTS_THAT_TRAIN = ("data", "faces", "images", "losses", "models", "train")
 _MAX_CHECKPOINT_SHARE = 0.05  # of the time goes into writing checkpoints at most
 _PREPARATION = ("images", "features")  # stages without steps of their own
@@ -70,6 +70,7 @@ class Session:
         self._lock = lock
         self._on_event: Callable[[dict], None] = on_event or (lambda event: None)
         self._is_new = False
+        self._tensorboard = None
         self._started = time.perf_counter()
         self._next_checkpoint = self._started + recipe.checkpoint_seconds
 
@@ -162,6 +163,8 @@ class Session:
         if self.stop_is_asked():
             self.note({"stopped": True})
             (self.folder / "stop").unlink(missing_ok=True)
+        if self._tensorboard is not None:
+            self._tensorboard.close()
         self._lock.release()
 
     def note(self, facts: Mapping[str, object]) -> None:
@@ -188,7 +191,17 @@ class Session:
         path = self.folder / "events.jsonl"
         with writing(path), path.open("a", encoding="utf-8") as log:
             log.write(in_json(json.dumps(event, ensure_ascii=False)) + "\n")
+        if self.recipe.tensorboard:
+            self._event_file().note(event)
         self._on_event(event)
+
+    def _event_file(self):
+        if self._tensorboard is None:
+            from kerasface.train.engine.tensorboard import EventFile  # TensorFlow, seconds to import
+
+            earlier, _ = read_events(self.folder / "events.jsonl")
+            self._tensorboard = EventFile(self.folder, earlier[:-1])  # the last one is noted next
+        return self._tensorboard
 
     def with_log(self, on_progress: Callable[[str, int, int], None] | None) -> Callable[[str, int, int], None]:
         """Returns a function of stage, done and total that hands them on, and logs what comes before the first step.

@@ -89,6 +89,7 @@ class MetricRecipe:
     early_stopping: int = setting(0, "Epochs without a better validation loss after which a stage ends; 0 for never.")
     precision: str = setting("auto", "auto, float32, mixed_bfloat16 or mixed_float16.")
     checkpoint_seconds: float = setting(60.0, "Seconds between two checkpoints.")
+    tensorboard: bool = setting(False, "Write an event file for TensorBoard into the model's folder.")
     seed: int = setting(0, "Seed of split, order and augmentation.")
 
     @property

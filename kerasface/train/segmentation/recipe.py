@@ -81,6 +81,7 @@ class SegmentRecipe:
     precision: str = setting("auto", "auto, float32, mixed_bfloat16 or mixed_float16.")
     strategy: str = setting("auto", "auto, one device, or mirrored over all of this machine.")
     checkpoint_seconds: float = setting(60.0, "Seconds between two checkpoints.")
+    tensorboard: bool = setting(False, "Write an event file for TensorBoard into the model's folder.")
     seed: int = setting(0, "Seed of split, initial weights, order and augmentation.")
 
     @property

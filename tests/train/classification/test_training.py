@@ -20,10 +20,11 @@ from kerasface.runs.store import RunError, load_run
 from kerasface.tasks.recognition import FaceClassifier
 from kerasface.train.engine.driver import run_training
 from kerasface.train.engine.loop import TrainingDivergedError
+from kerasface.train.engine.tensorboard import EVENT_FILE
 from kerasface.train.recipe import ClassifyRecipe
 
 EPOCHS = 8
-RECIPE = ClassifyRecipe(classifier="softmax", head_epochs=EPOCHS, seed=3)
+RECIPE = ClassifyRecipe(classifier="softmax", head_epochs=EPOCHS, seed=3, tensorboard=True)
 
 
 def save(image, path):
@@ -138,6 +139,7 @@ def test_the_run_holds_what_was_promised(trained):
     assert [int(row["epoch"]) for row in rows] == list(range(1, EPOCHS + 1))
     assert {"loss", "val_loss"} <= set(rows[0])
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    assert (result.folder / EVENT_FILE).stat().st_size > EPOCHS  # as the recipe asks for it
 
 
 def test_the_model_takes_crops_and_names_people(trained, people, cache):
