@@ -13,14 +13,12 @@ from kerasface.files.paths import user_path
 from kerasface.terminal.errors import is_answer, one_line, show_traceback, tell
 from kerasface.terminal.progress import progress_bars, start_tensorflow
 from kerasface.terminal.streams import print_json, use_standard_streams
-from kerasface.terminal.words import counted
 from kerasface.train.engine.stopping import STOPPED, TrainingStoppedError, ends_when_asked
 from kerasface.train.kinds import KINDS, Kind
 from kerasface.train.metric_learning.recipe import MetricRecipe
 from kerasface.train.recipe import ClassifyRecipe, build_recipe, known, read_recipe
 from kerasface.train.segmentation.recipe import SegmentRecipe
-
-_STAGES = {"head": "the head, all else frozen", "fine_tune": "fine-tuning", "train": "training"}
+from kerasface.train.telling import event_lines, trained_lines
 
 
 class UserPath(click.Path):
@@ -168,7 +166,7 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, ot
             _look(data, given, preview, find_lr, cache, json)
             return
         trained = _drive("classify", data, name, resume, given, runs, cache)
-        _print_trained(trained, json, _print_result)
+        _print_trained("classify", trained, json)
 
 
 @train.command()
@@ -187,7 +185,7 @@ def metric(data, name, resume, recipe, runs, cache, json, others, **settings) ->
     with answers(), _stoppable(runs, resume or name):
         given = _given(recipe, settings, others, MetricRecipe)
         trained = _drive("metric", data, name, resume, given, runs, cache)
-        _print_trained(trained, json, _print_metric)
+        _print_trained("metric", trained, json)
 
 
 @train.command()
@@ -205,7 +203,7 @@ def segment(data, name, resume, recipe, runs, cache, json, others, **settings) -
     with answers(), _stoppable(runs, resume or name):
         given = _given(recipe, settings, others, SegmentRecipe)
         trained = _drive("segment", data, name, resume, given, runs, cache)
-        _print_trained(trained, json, _print_segmentation)
+        _print_trained("segment", trained, json)
 
 
 def _drive(kind: str, data, name, resumed, recipe, runs, cache):
@@ -261,14 +259,18 @@ def _stoppable(runs: str, name: str | None):
             raise SystemExit(STOPPED) from None
 
 
-def _print_trained(trained, as_json: bool, in_words) -> None:
+def _print_trained(kind: str, trained, as_json: bool) -> None:
     if as_json:
         summary = {"run": str(trained.folder), "stopped": trained.stopped, "notes": trained.notes}
         print_json({**summary, **trained.metrics})
         return
-    in_words(trained)
-    for _, reason in trained.rejected[:5]:
-        click.echo(f"  {reason}")
+    for line in trained_lines(kind, trained):
+        click.echo(line)
+
+
+def _print_event(event: dict) -> None:
+    for line in event_lines(event):
+        click.echo(line, err=True)
 
 
 def _look(data: Path, recipe: ClassifyRecipe, preview: Path | None, find_lr: Path | None, cache, as_json: bool) -> None:
@@ -289,97 +291,6 @@ def _look(data: Path, recipe: ClassifyRecipe, preview: Path | None, find_lr: Pat
         print_json(written)
     else:
         click.echo("\n".join(lines))
-
-
-def _print_event(event: dict) -> None:
-    """Prints what somebody who watches a training wants to read beside its bars."""
-    kind = event["event"]
-    if kind == "start" and "num_people_train" in event:
-        click.echo(
-            f"{counted(event['num_train'], 'image')} of {counted(event['num_people_train'], 'person', 'people')} to "
-            f"train on, {event['num_validation']} of {counted(event['num_people_validation'], 'other')} to judge on; "
-            f"{event['device']}, {event['precision']}",
-            err=True,
-        )
-    elif kind == "start" and "num_unknown" not in event:
-        click.echo(
-            f"{counted(event['num_train'], 'picture')} to train on, {event['num_validation']} to judge on, "
-            f"{counted(event['num_classes'], 'class', 'classes')}; {event['device']}, {event['precision']}",
-            err=True,
-        )
-    elif kind == "start":
-        whose = "strangers" if event.get("input_kind", "face") == "face" else "none of them"
-        others = f", {event['num_unknown']} of {whose}" if event["num_unknown"] or whose == "strangers" else ""
-        click.echo(
-            f"{event['num_train']} training and {event['num_validation']} {_judged_on(event)} of "
-            f"{counted(event['num_classes'], 'class', 'classes')}{others}; {event['device']}, {event['precision']}",
-            err=True,
-        )
-    elif kind == "freeze_map":
-        click.echo(f"{'block':<24}{'weights':>12}{'trained':>12}{'rate':>10}  BatchNorm", err=True)
-        for row in event["blocks"]:
-            rate = f"{row['learning_rate']:.1e}" if row["trainable"] else "frozen"
-            click.echo(
-                f"{row['block']:<24}{row['num_params']:>12,}{row['num_trainable']:>12,}{rate:>10}  {row['batch_norm']}",
-                err=True,
-            )
-    elif kind == "resumed":
-        click.echo(f"resumed in {_STAGES[event['stage']]}, epoch {event['epoch']}, step {event['step']}", err=True)
-    elif kind == "warning":
-        click.echo(event["text"], err=True)
-
-
-def _judged_on(event: dict) -> str:
-    """What the pictures to judge on are called: held out, or given."""
-    return f"validation images ({event['validation']})" if event.get("validation") else "held-out images"
-
-
-def _print_result(trained) -> None:
-    metrics = trained.metrics
-    click.echo(f"{trained.folder}: {counted(metrics['num_classes'], 'class', 'classes')}, {metrics['seconds']:.1f} s")
-    click.echo(
-        f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%} on "
-        f"{counted(metrics['num_validation'], 'held-out image')} ({metrics['num_train']} trained on)"
-    )
-    scaled = metrics.get("temperature") != 1
-    how = f"before temperature scaling {metrics['ece_before']:.1%}" if scaled else "without temperature scaling"
-    click.echo(f"calibration error {metrics['ece']:.1%} ({how})")
-    for note in trained.notes:
-        click.echo(note)
-    click.echo(f"curves, mistakes and confusions: {trained.folder / 'report.html'}")
-
-
-def _print_metric(trained) -> None:
-    metrics = trained.metrics
-    click.echo(
-        f"{trained.folder}: {counted(metrics['num_people_validation'], 'person', 'people')} held out, "
-        f"{counted(metrics['num_validation'], 'image')}, {metrics['seconds']:.1f} s"
-    )
-    click.echo(
-        f"{'':<14}{'EER':>8}  {'accepted at an FMR of 0.1 %':<30}{'missed at an FPIR of 1 %: cosines, normalized':<45}"
-    )
-    for name, judged in metrics["held_out"].items():
-        rate, missed = judged["tar_at_fmr"]["0.001"], judged["fnir_at_fpir"]
-        accepted = f"{rate['value']:.2%} ({rate['low']:.2%} to {rate['high']:.2%})"
-        searched = f"{judged['fnir_of_cosines']:.1%}, {missed['0.01']['value']:.1%}" if missed else "not judged"
-        mark = "  kept" if name == metrics["kept"] else ""
-        click.echo(f"{name.replace('_', '-'):<14}{judged['eer']:>8.2%}  {accepted:<30}{searched}{mark}")
-    for note in trained.notes:
-        click.echo(note)
-    click.echo(f"curves, distances and alarms: {trained.folder / 'report.html'}")
-
-
-def _print_segmentation(trained) -> None:
-    metrics = trained.metrics
-    click.echo(
-        f"{trained.folder}: {counted(metrics['num_validation'], 'picture')} held out, {metrics['seconds']:.1f} s"
-    )
-    click.echo(f"pixel accuracy {metrics['pixel_accuracy']:.2%}, mean IoU {metrics['mean_iou']:.3f}")
-    found = (f"{name} {value:.3f}" if value is not None else f"{name} -" for name, value in metrics["iou"].items())
-    click.echo(f"IoU: {', '.join(found)}")
-    for note in trained.notes:
-        click.echo(note)
-    click.echo(f"curves and the worst masks: {trained.folder / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ def weights_of(runs, name):
 
 def test_the_numbers_are_those_of_the_folder(trained):
     counts = {key: value for key, value in trained[0].metrics.items() if key.startswith("num_")}
+    assert counts.pop("num_params") == load_run(trained[0].folder.parent, trained[0].folder.name).model.count_params()
     assert counts == {
         "num_alarms": 0,
         "num_people_train": (SEVERAL + SINGLE) // 2,
