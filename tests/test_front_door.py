@@ -1,6 +1,7 @@
 """`import kerasface` is light and offers what it says; every example in it runs."""
 
 import doctest
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -18,13 +19,24 @@ from kerasface.data.samples import draw_digit
 from kerasface.images.decoding import ImageError, as_image
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import RunError, write_run
-from kerasface.tasks import calls
-from kerasface.train import callbacks
+from kerasface.tasks.calls import _analyzer
 
-EXAMPLES = {
-    **{name: getattr(calls, name) for name in ("detect", "embed", "verify", "segment", "load", "Gallery")},
-    **{"train.classify": kf.train.classify, "callbacks.Resumable": callbacks.Resumable},
-}
+TRAININGS = ("train.classify", "train.metric", "train.segment")
+
+
+def _public():
+    """Whatever `import kerasface as kf` offers that can be called, by its name after `kf.`."""
+    for name in kf.__all__:
+        offered = getattr(kf, name)
+        if callable(offered):
+            yield name, offered
+        elif inspect.ismodule(offered):
+            for inner, value in vars(offered).items():
+                if callable(value) and not inner.startswith("_") and value.__module__.startswith(offered.__name__):
+                    yield f"{name}.{inner}", value
+
+
+PUBLIC = dict(_public())
 
 
 @pytest.fixture
@@ -41,20 +53,34 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.slow) if name == "train.classify" else name for name in EXAMPLES],
+    [pytest.param(name, marks=pytest.mark.slow) if name in TRAININGS else name for name in PUBLIC],
 )
-def test_examples_run(folder, name):
+def test_whatever_is_offered_has_an_example_that_runs(folder, name):
     generator = np.random.default_rng(0)
     Image.fromarray(draw_digit(7)).save("seven.png")  # the first ten are 0 to 9, and so on
-    for index in range(240) if name == "train.classify" else ():
-        if (digit := load_digits().target[index]) < 2:
+    for index in range(240) if name in TRAININGS else ():
+        if (digit := load_digits().target[index]) < (2 if name == "train.classify" else 6):
             (folder / "digits" / str(digit)).mkdir(parents=True, exist_ok=True)
             Image.fromarray(draw_digit(index)).save(folder / "digits" / str(digit) / f"{index}.png")
-    names = {"kf": kf, "keras": keras, "x": generator.normal(size=(8, 4)), "y": np.ones((8, 1))}
-    (example,) = [test for test in doctest.DocTestFinder(recurse=False).find(EXAMPLES[name], name, globs=names)]
+    if name == "train.segment":
+        _draw_squares(folder / "drawings")
+    names = {"kf": kf, "keras": keras, "np": np, "x": generator.normal(size=(8, 4)), "y": np.ones((8, 1))}
+    (example,) = [test for test in doctest.DocTestFinder(recurse=False).find(PUBLIC[name], name, globs=names)]
     assert example.examples
     result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example)
     assert result.failed == 0
+
+
+def _draw_squares(folder):
+    """Grey pictures with a light square, and masks of it."""
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+    (folder / "classes.txt").write_text("ground\nsquare\n")
+    for index in range(6):
+        mask = np.zeros((64, 64), np.uint8)
+        mask[8 + 4 * index : 28 + 4 * index, 10:40] = 1
+        Image.fromarray(mask).save(folder / "masks" / f"{index}.png")
+        Image.fromarray(60 + 120 * mask).save(folder / "images" / f"{index}.png")
 
 
 @pytest.mark.slow
@@ -84,7 +110,11 @@ def test_a_trained_embedder_gives_embeddings_of_its_own(folder):
     means = keras.layers.UnitNormalization()(keras.layers.GlobalAveragePooling2D()(crops))
     card = {
         "task": "embed",
-        "input": {"kind": "face", "image_size": [30, 30], "alignment": calls._analyzer().embedder.template.fingerprint},
+        "input": {
+            "kind": "face",
+            "image_size": [30, 30],
+            "alignment": _analyzer().embedder.template.fingerprint,
+        },
         "embedding": {"dim": 3, "fingerprint": "colors"},
     }
     write_run("runs", "colors", model=keras.Model(crops, means), card=ModelCard.from_dict(card), metrics={}, history=[])

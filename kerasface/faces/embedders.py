@@ -108,6 +108,14 @@ def load_embedder(
         RunError: If there is no such run, or it is none that embeds faces.
         ModelFileError: If a weight file is missing or altered.
         ValueError: If other views are asked of a run, which is what it is.
+
+    Example:
+        ```python
+        >>> embedder = kf.load_embedder("face_resnet")
+        >>> embedder.embedding_dim
+        128
+
+        ```
     """
     name = name or default_embedder()
     if name == SHIPPED:

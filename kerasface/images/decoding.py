@@ -107,12 +107,11 @@ def decode(
         TypeError: If `source` is neither bytes nor a path.
 
     Example:
-        >>> import io
-        >>> from PIL import Image
-        >>> file = io.BytesIO()
-        >>> Image.new("L", (4, 3), 128).save(file, "PNG")
-        >>> decode(file.getvalue()).shape
-        (3, 4, 3)
+        ```python
+        >>> kf.decode("ada.jpg").shape
+        (512, 512, 3)
+
+        ```
     """
     if not isinstance(source, bytes | str | os.PathLike):
         raise TypeError(

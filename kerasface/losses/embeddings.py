@@ -49,6 +49,14 @@ class ArcFace(_AngularMargin):
 
     Reference:
         Deng et al., "ArcFace", CVPR 2019 (arXiv:1801.07698), equation 3.
+
+    Example:
+        ```python
+        >>> labels, cosines = np.array([[1.0, 0.0]]), np.array([[0.6, 0.2]])
+        >>> round(float(kf.losses.ArcFace(scale=8)(labels, cosines)), 3)
+        0.947
+
+        ```
     """
 
     def __init__(
@@ -78,6 +86,14 @@ class CosFace(_AngularMargin):
 
     Reference:
         Wang et al., "CosFace", CVPR 2018 (arXiv:1801.09414), equation 4.
+
+    Example:
+        ```python
+        >>> labels, cosines = np.array([[1.0, 0.0]]), np.array([[0.6, 0.2]])
+        >>> round(float(kf.losses.CosFace(scale=8)(labels, cosines)), 3)
+        0.513
+
+        ```
     """
 
     def __init__(
@@ -133,6 +149,14 @@ class TripletLoss(_PairLoss):
     Reference:
         Schroff et al., "FaceNet", CVPR 2015 (arXiv:1503.03832), section 3.2; Hermans et al., "In Defense of the
         Triplet Loss", 2017 (arXiv:1703.07737), equations 5 and 7.
+
+    Example:
+        ```python
+        >>> people, embeddings = np.array([0, 0, 1, 1]), np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]])
+        >>> round(float(kf.losses.TripletLoss(margin=0.2)(people, embeddings)), 3)
+        0.275
+
+        ```
     """
 
     def __init__(self, margin: float = 0.2, mining: str = "batch-hard", name="triplet", **kwargs):
@@ -180,6 +204,14 @@ class ContrastiveLoss(_PairLoss):
 
     Reference:
         Hadsell et al., "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006, equation 4.
+
+    Example:
+        ```python
+        >>> people, embeddings = np.array([0, 0, 1, 1]), np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]])
+        >>> round(float(kf.losses.ContrastiveLoss(margin=0.5)(people, embeddings)), 3)
+        0.206
+
+        ```
     """
 
     def __init__(self, margin: float = 0.5, name="contrastive", **kwargs):
@@ -218,6 +250,14 @@ class SupConLoss(_PairLoss):
 
     Reference:
         Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020 (arXiv:2004.11362), equation 2.
+
+    Example:
+        ```python
+        >>> people, embeddings = np.array([0, 0, 1, 1]), np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]])
+        >>> round(float(kf.losses.SupConLoss(temperature=0.1)(people, embeddings)), 3)
+        0.967
+
+        ```
     """
 
     def __init__(self, temperature: float = 0.1, negatives: str = "anchor", name="supcon", **kwargs):

@@ -46,6 +46,15 @@ class DiceLoss(_PixelLoss):
     Reference:
         Milletari et al., "V-Net", 3DV 2016 (arXiv:1606.04797), section 3; without the squares, as in Drozdzal et al.,
         "The Importance of Skip Connections in Biomedical Image Segmentation", 2016 (arXiv:1608.04117).
+
+    Example:
+        ```python
+        >>> classes = np.array([[[0, 1]]])  # a picture of two pixels
+        >>> logits = np.array([[[[2.0, 0.0], [0.0, 0.0]]]])
+        >>> round(float(kf.losses.DiceLoss()(classes, logits)), 3)
+        0.321
+
+        ```
     """
 
     def __init__(self, name="dice", **kwargs):
@@ -80,6 +89,15 @@ class FocalLoss(_PixelLoss):
 
     Reference:
         Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017 (arXiv:1708.02002), equation 4.
+
+    Example:
+        ```python
+        >>> classes = np.array([[[0, 1]]])  # a picture of two pixels
+        >>> logits = np.array([[[[2.0, 0.0], [0.0, 0.0]]]])
+        >>> round(float(kf.losses.FocalLoss(gamma=2)(classes, logits)), 3)
+        0.088
+
+        ```
     """
 
     def __init__(self, gamma: float = 2.0, name="focal", **kwargs):
@@ -112,6 +130,15 @@ class PixelCrossEntropy(_PixelLoss):
 
     Raises:
         ValueError: If a weight is below 0 or, when called, their number is not that of the classes.
+
+    Example:
+        ```python
+        >>> classes = np.array([[[0, 1]]])  # a picture of two pixels
+        >>> logits = np.array([[[[2.0, 0.0], [0.0, 0.0]]]])
+        >>> round(float(kf.losses.PixelCrossEntropy()(classes, logits)), 3)
+        0.41
+
+        ```
     """
 
     def __init__(self, class_weights: Sequence[float] | None = None, name="pixel_cross_entropy", **kwargs):
@@ -145,6 +172,16 @@ class SumOfLosses(keras.losses.Loss):
 
     Raises:
         ValueError: If there is no loss, or not one weight for each.
+
+    Example:
+        ```python
+        >>> classes = np.array([[[0, 1]]])  # a picture of two pixels
+        >>> logits = np.array([[[[2.0, 0.0], [0.0, 0.0]]]])
+        >>> both = kf.losses.SumOfLosses([kf.losses.DiceLoss(), kf.losses.PixelCrossEntropy()])
+        >>> round(float(both(classes, logits)), 3)
+        0.731
+
+        ```
     """
 
     def __init__(

@@ -53,6 +53,15 @@ def metric(data: Folder, name: str, *, runs: Folder = "saved_models", **settings
         name: Name of the run.
         runs: Folder of the runs.
         **settings: Fields of `MetricRecipe`, such as `loss="triplet"`.
+
+    Example:
+        ```python
+        >>> settings = {"faces": False, "backbone": "simple_cnn", "weights": "none", "image_size": 16}
+        >>> run = kf.train.metric("digits", "apart", loss="triplet", people=3, **settings, epochs=1)
+        >>> run.folder.name
+        'apart'
+
+        ```
     """
 
     return _train("metric", data, name, runs, settings)
@@ -66,6 +75,14 @@ def segment(data: Folder, name: str, *, runs: Folder = "saved_models", **setting
         name: Name of the run.
         runs: Folder of the runs.
         **settings: Fields of `SegmentRecipe`, such as `epochs=20`.
+
+    Example:
+        ```python
+        >>> run = kf.train.segment("drawings", "areas", encoder="plain", image_size=32, copies=1, epochs=1)
+        >>> run.folder.name
+        'areas'
+
+        ```
     """
 
     return _train("segment", data, name, runs, settings)

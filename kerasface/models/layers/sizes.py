@@ -17,6 +17,14 @@ class PaddedAdd(keras.layers.Layer):
 
     Output shape:
         `(batch, max(rows), max(cols), max(channels))`.
+
+    Example:
+        ```python
+        >>> large, small = np.ones((1, 4, 4, 2)), np.ones((1, 2, 2, 3))
+        >>> tuple(kf.layers.PaddedAdd()([large, small]).shape)
+        (1, 4, 4, 3)
+
+        ```
     """
 
     def call(self, inputs):
@@ -44,6 +52,13 @@ class PadToMultiple(keras.layers.Layer):
 
     Output shape:
         `(batch, padded_rows, padded_cols, channels)`, of the layer's compute dtype.
+
+    Example:
+        ```python
+        >>> tuple(kf.layers.PadToMultiple(4)(np.ones((1, 5, 7, 3))).shape)
+        (1, 8, 8, 3)
+
+        ```
     """
 
     def __init__(self, multiple: int, **kwargs):
@@ -76,6 +91,14 @@ class CropLike(keras.layers.Layer):
 
     Output shape:
         `(batch, fewer_rows, fewer_cols, channels)`.
+
+    Example:
+        ```python
+        >>> large, small = np.ones((1, 4, 4, 2)), np.ones((1, 2, 2, 3))
+        >>> tuple(kf.layers.CropLike()([large, small]).shape)
+        (1, 2, 2, 2)
+
+        ```
     """
 
     def call(self, inputs):
@@ -98,6 +121,14 @@ class ResizeLike(keras.layers.Layer):
 
     Output shape:
         `(batch, other_rows, other_cols, channels)`.
+
+    Example:
+        ```python
+        >>> large, small = np.ones((1, 4, 4, 2)), np.ones((1, 2, 2, 3))
+        >>> tuple(kf.layers.ResizeLike()([large, small]).shape)
+        (1, 2, 2, 2)
+
+        ```
     """
 
     def call(self, inputs):

@@ -13,6 +13,13 @@ class ReverseChannels(keras.layers.Layer):
 
     Output shape:
         That of the input.
+
+    Example:
+        ```python
+        >>> np.asarray(kf.layers.ReverseChannels()(np.array([[1.0, 2.0, 3.0]]))).tolist()
+        [[3.0, 2.0, 1.0]]
+
+        ```
     """
 
     def call(self, inputs):
@@ -42,6 +49,13 @@ class Maxout(keras.layers.Layer):
 
     Reference:
         Goodfellow et al. 2013, "Maxout Networks" (arXiv:1302.4389), section 3.
+
+    Example:
+        ```python
+        >>> np.asarray(kf.layers.Maxout(pieces=2)(np.array([[1.0, 5.0, 2.0, -1.0]]))).tolist()
+        [[5.0, 2.0]]
+
+        ```
     """
 
     def __init__(self, pieces: int = 2, **kwargs):
@@ -89,6 +103,14 @@ class DropBlock2D(keras.layers.Layer):
 
     Reference:
         Ghiasi et al. 2018, "DropBlock" (arXiv:1810.12890), algorithm 1 and equation 1.
+
+    Example:
+        ```python
+        >>> dropped = kf.layers.DropBlock2D(rate=0.3, block_size=2, seed=1)(np.ones((1, 4, 4, 1)), training=True)
+        >>> int(np.sum(np.asarray(dropped) == 0)), round(float(np.mean(dropped)), 3)  # a block of 2 by 2
+        (4, 1.0)
+
+        ```
     """
 
     def __init__(self, rate: float = 0.1, block_size: int = 7, seed: int | None = None, **kwargs):
@@ -162,6 +184,14 @@ class CosineLogits(keras.layers.Layer):
 
     Reference:
         Wang et al. 2017, "NormFace" (arXiv:1704.06369), equation 5.
+
+    Example:
+        ```python
+        >>> logits = kf.layers.CosineLogits(num_classes=3)(np.ones((1, 8)))
+        >>> tuple(logits.shape), bool(np.all(np.abs(np.asarray(logits)) <= 1))
+        ((1, 3), True)
+
+        ```
     """
 
     def __init__(self, num_classes: int, scale: float = 1.0, **kwargs):

@@ -15,6 +15,14 @@ class AddMirrored(keras.layers.Layer):
 
     Output shape:
         `(2 * batch, rows, cols, channels)`: the images, then their mirror images.
+
+    Example:
+        ```python
+        >>> row = np.array([0.0, 1.0, 2.0]).reshape(1, 1, 3, 1)
+        >>> np.asarray(kf.layers.AddMirrored()(row)).ravel().tolist()
+        [0.0, 1.0, 2.0, 2.0, 1.0, 0.0]
+
+        ```
     """
 
     def call(self, inputs):
@@ -40,6 +48,13 @@ class AddZoomed(keras.layers.Layer):
 
     Output shape:
         `(3 * batch, rows, cols, channels)`, floats: the images, the smaller views, the larger ones.
+
+    Example:
+        ```python
+        >>> tuple(kf.layers.AddZoomed(border=1, cut=1)(np.ones((1, 4, 4, 2))).shape)
+        (3, 4, 4, 2)
+
+        ```
     """
 
     def __init__(self, border: int = 4, cut: int = 7, **kwargs):
@@ -78,6 +93,14 @@ class MeanOfViews(keras.layers.Layer):
 
     Output shape:
         `(batch, dim)`.
+
+    Example:
+        ```python
+        >>> views = np.array([[1.0, 0.0], [0.0, 1.0]])
+        >>> round(float(kf.layers.MeanOfViews(2)(views)[0, 0]), 3)
+        0.707
+
+        ```
     """
 
     def __init__(self, views: int = 2, **kwargs):
@@ -109,6 +132,14 @@ class MeanOfMirrored(keras.layers.Layer):
 
     Output shape:
         `(batch, rows, cols, channels)`.
+
+    Example:
+        ```python
+        >>> maps = np.array([0.0, 1.0, 2.0, 3.0]).reshape(2, 1, 2, 1)
+        >>> np.asarray(kf.layers.MeanOfMirrored()(maps)).ravel().tolist()
+        [1.5, 1.5]
+
+        ```
     """
 
     def call(self, inputs):
