@@ -148,13 +148,14 @@ def transform_geometry(
 
 
 @cache
-def build_augmentation(policy: str, mix: str = "none") -> Augmentation:
+def build_augmentation(policy: str, mix: str = "none", *, mixup_alpha: float | None = None) -> Augmentation:
     """Builds the second half of an augmentation: colour, blur, erased patches and mixing, by Keras's layers.
 
     Args:
         policy: One of `POLICIES`.
         mix: One of `MIXES`. `mixup` averages pairs of images and of labels (Zhang et al. 2018); `cutmix` puts a patch
             of one image into another and weighs the labels by area (Yun et al. 2019).
+        mixup_alpha: Both parameters of the beta distribution that `mixup` draws its shares from; 0.2 if not given.
 
     Returns:
         A graph function, traced once and good for every epoch, of images `(batch_size, height, width, 3)` uint8,
@@ -167,7 +168,10 @@ def build_augmentation(policy: str, mix: str = "none") -> Augmentation:
     check_policy(policy, mix)
     settings = POLICIES[policy]
     layers = [] if settings is None else _appearance_layers(settings)
-    mixer = {"mixup": keras.layers.MixUp(alpha=_MIXUP_ALPHA), "cutmix": keras.layers.CutMix(factor=(1.0, 1.0))}.get(mix)
+    mixer = {
+        "mixup": keras.layers.MixUp(alpha=mixup_alpha or _MIXUP_ALPHA),
+        "cutmix": keras.layers.CutMix(factor=(1.0, 1.0)),
+    }.get(mix)
 
     @tf.function
     def augment(images, labels, key):
@@ -205,6 +209,7 @@ def preview_sheet(
     policy: str,
     *,
     mix: str = "none",
+    mixup_alpha: float | None = None,
     flip: bool = True,
     num_columns: int = 8,
     seed: int = 0,
@@ -217,6 +222,7 @@ def preview_sheet(
         names: Name of each label.
         policy: One of `POLICIES`.
         mix: One of `MIXES`.
+        mixup_alpha: As `build_augmentation` has it.
         flip: As `move_images` has it.
         num_columns: Images side by side.
         seed: Another seed draws other changes.
@@ -229,7 +235,7 @@ def preview_sheet(
     """
     if len(images) == 0:
         raise ValueError("A sheet needs at least one image. Received: 0 images.")
-    augment = build_augmentation(policy, mix)
+    augment = build_augmentation(policy, mix, mixup_alpha=mixup_alpha)
     key = batch_key(seed, 0, 0)
     one_hot = np.eye(len(names), dtype=np.float32)[labels]
     moved = move_images(np.asarray(images), policy, key, flip=flip)

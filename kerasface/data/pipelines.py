@@ -35,6 +35,7 @@ def training_batches(
     num_classes: int,
     policy: str = "none",
     mix: str = "none",
+    mixup_alpha: float | None = None,
     flip: bool = True,
     seed: int,
     epoch: int,
@@ -50,6 +51,7 @@ def training_batches(
         num_classes: Length of the one-hot labels.
         policy: Augmentation, one of `augmentation.POLICIES`.
         mix: One of `augmentation.MIXES`.
+        mixup_alpha: As `build_augmentation` has it.
         flip: Whether mirroring is part of the augmentation, see `move_images`.
         seed: Seed of the training, 0 or more.
         epoch: Number of the epoch, from 0.
@@ -75,7 +77,7 @@ def training_batches(
         raise ValueError(f"seed and epoch must not be negative. Received: seed={seed}, epoch={epoch}.")
     if not 0 <= start_step <= steps:
         raise ValueError(f"start_step must lie between 0 and {steps}. Received: start_step={start_step}.")
-    augment = build_augmentation(policy, mix)
+    augment = build_augmentation(policy, mix, mixup_alpha=mixup_alpha)
     order = epoch_order(len(labels), seed, epoch)
 
     def read(step):

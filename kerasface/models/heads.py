@@ -16,16 +16,18 @@ def build_classifier_head(
     num_classes: int,
     *,
     dropout: float = 0.0,
+    hidden: int | None = None,
     scale: float | None = None,
     offsets: np.ndarray | None = None,
 ) -> keras.Model:
-    """Builds a linear classifier for standardised features, or one of cosines for features as they are.
+    """Builds a classifier for standardised features, or one of cosines for features as they are.
 
     Args:
         mean: Mean of the training features, shape `(dim,)`; it is stored in the head.
         variance: Their variance, shape `(dim,)`.
         num_classes: Number of classes.
         dropout: Share of the standardised features dropped while training.
+        hidden: Units of a hidden layer; see `to_probabilities`.
         scale: For cosines, see `to_probabilities`; directions are what an embedder was trained to compare, so the
             features are not standardised then.
         offsets: For cosines, see `to_probabilities`.
@@ -42,7 +44,8 @@ def build_classifier_head(
         variance = np.maximum(variance, 1e-12)
         x = layers.Normalization(mean=mean, variance=variance, name="head_standardise")(x)
     x = layers.Dropout(dropout, name="head_dropout")(x) if dropout else x
-    return keras.Model(inputs, to_probabilities(x, num_classes, scale=scale, offsets=offsets), name="head")
+    outputs = to_probabilities(x, num_classes, hidden=hidden, scale=scale, offsets=offsets)
+    return keras.Model(inputs, outputs, name="head")
 
 
 def build_metric_head(
@@ -163,12 +166,20 @@ def to_vector(features, *, head: str = "gap", dropout: float = 0.0):
     return layers.Dropout(dropout, name="head_dropout")(features) if dropout else features
 
 
-def to_probabilities(features, num_classes: int, *, scale: float | None = None, offsets: np.ndarray | None = None):
+def to_probabilities(
+    features,
+    num_classes: int,
+    *,
+    hidden: int | None = None,
+    scale: float | None = None,
+    offsets: np.ndarray | None = None,
+):
     """Puts a softmax classifier on a vector, in float32 also under mixed precision.
 
     Args:
         features: Tensor `(batch, dim)`.
         num_classes: Number of classes.
+        hidden: Units of a hidden layer in front of it, normalised over the batch before its ReLU; none if not given.
         scale: Where given, one direction per class is learned, and the logits are the cosines to them times `scale`.
             Train the layer `head_cosines` with `losses.ArcFace(scale=scale)` or `losses.CosFace(scale=scale)`: the
             margin stays in the loss, so the output is what the trained model believes without it.
@@ -177,6 +188,10 @@ def to_probabilities(features, num_classes: int, *, scale: float | None = None, 
     Returns:
         Tensor `(batch, num_classes)`; the layer `head_logits` gives it before the softmax.
     """
+    if hidden is not None:
+        features = layers.Dense(hidden, use_bias=False, kernel_initializer="he_normal", name="head_hidden")(features)
+        features = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="head_hidden_norm")(features)
+        features = layers.Activation("relu", name="head_hidden_relu")(features)
     if scale is None:
         logits = layers.Dense(num_classes, dtype="float32", name="head_logits")(features)
     else:

@@ -67,6 +67,7 @@ def draw_preview(prepared: PreparedData, recipe: ClassifyRecipe, *, columns: int
         prepared.names,
         recipe.augment,
         mix=recipe.mix,
+        mixup_alpha=recipe.mixup_alpha,
         flip=recipe.flip,
         seed=recipe.seed,
         num_columns=columns,

@@ -28,7 +28,10 @@ CHOICES = {
     "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
     "strategy": ("auto", "one", "mirrored"),
 }
-_OPTIONS = ("norm", "dropout", "dropblock", "pooling", "head", "activation", "num_layers")
+_OPTIONS = (
+    *("norm", "dropout", "dropblock", "dropblock_size", "pooling", "head", "activation", "num_layers"),
+    *("conv_groups", "depth_multiplier"),
+)
 
 
 def setting(default, text: str, *, is_path: bool = False):
@@ -76,10 +79,20 @@ class ClassifyRecipe:
     norm: str | None = setting(None, "Normalisation: batch, layer, group, instance or none. [the architecture's own]")
     dropout: float | None = setting(None, "Rate of dropout in front of the classifier. [0.5 for alexnet, else 0]")
     dropblock: float | None = setting(None, "Rate of DropBlock in the last blocks. [0]")
-    pooling: str | None = setting(None, "How blocks halve the map: max, average or strided. [max]")
+    dropblock_size: int | None = setting(None, "Side of its blocks in pixels of the map. [7]")
+    pooling: str | None = setting(None, "How blocks halve the map: max, average or strided. [max; average for lenet]")
     head: str | None = setting(None, "From map to vector: gap (global average pooling) or flatten. [gap]")
-    activation: str | None = setting(None, "Activation: sigmoid, tanh, relu, leaky_relu, maxout or elu. [relu]")
+    activation: str | None = setting(
+        None, "Activation: sigmoid, tanh, relu, leaky_relu, maxout or elu. [relu; tanh for lenet]"
+    )
     num_layers: int | None = setting(None, "Layers with weights of an mlp: 2 or 3. [2]")
+    conv_groups: int | None = setting(
+        None, "Parts that the channels of a MobileNet's 1x1 convolutions are divided into: 1, 2, 4 or 8. [1]"
+    )
+    depth_multiplier: int | None = setting(
+        None, "Maps that a MobileNet's depthwise convolution makes of each channel: 1, 2 or 4. [1]"
+    )
+    head_units: int | None = setting(None, "Units of a hidden layer in front of the classifier. [none]")
     classifier: str | None = setting(
         None, "softmax; cosine: from each class's mean direction; arcface or cosface. [cosine for face_resnet]"
     )
@@ -94,6 +107,9 @@ class ClassifyRecipe:
     layer_decay: float = setting(0.75, "Factor on the learning rate from each block to the one before it.")
     augment: str = setting("light", "Augmentation: none, light, standard or strong.")
     mix: str = setting("none", "Mixing of images and labels: none, mixup or cutmix.")
+    mixup_alpha: float | None = setting(
+        None, "Both parameters of the beta distribution that mixup draws its shares from. [0.2]"
+    )
     flip: bool = setting(True, "Mirror half of the images when augmenting.")
     optimizer: str = setting("adamw", "adamw, or sgd with momentum.")
     momentum: float = setting(0.9, "Momentum of sgd.")

@@ -152,6 +152,18 @@ def test_mixup_is_the_same_convex_combination_of_images_and_labels():
     np.testing.assert_allclose(changed, np.broadcast_to(expected[:, None, None, None], changed.shape), atol=0.51)
 
 
+def test_a_larger_alpha_mixes_halves():
+    """The beta distribution of 50 and 50 has half its mass within 0.05 of a half; that of 0.2 and 0.2 at its ends."""
+    images, labels = np.zeros((64, 4, 4, 3), dtype=np.uint8), np.eye(64, dtype=np.float32)
+    arguments = tf.constant(images), tf.constant(labels), tf.constant(batch_key(0, 0, 0))
+    largest = {
+        alpha: np.asarray(build_augmentation("none", "mixup", mixup_alpha=alpha)(*arguments)[1]).max(axis=1)
+        for alpha in (None, 0.2, 50.0)
+    }
+    np.testing.assert_array_equal(largest[None], largest[0.2])
+    assert np.median(largest[50.0]) < 0.6 < 0.9 < np.median(largest[0.2])
+
+
 def test_cutmix_weighs_labels_by_area():
     """As above; an image then holds two grey values, each in the share of pixels that its label says."""
     grey = np.arange(8) * 36

@@ -27,6 +27,22 @@ def test_the_head_standardises_and_classifies():
     np.testing.assert_allclose(np.asarray(head(features)), expected, atol=1e-5)
 
 
+def test_a_hidden_layer_is_normalised_before_its_relu_and_comes_along():
+    """Against NumPy, with the moving mean 0 and variance 1 of a head that was not trained."""
+    features = np.random.default_rng(0).normal(3, 2, (50, 5)).astype(np.float32)
+    head = head_for(features, 4, hidden=7)
+    hidden = head.get_layer("head_hidden").get_weights()[0]
+    kernel, bias = head.get_layer("head_logits").get_weights()
+    standard = (features - features.mean(axis=0)) / features.std(axis=0)
+    logits = np.maximum(standard @ hidden / np.sqrt(1 + 1e-5), 0) @ kernel + bias
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(np.asarray(head(features)), expected, atol=1e-5)
+    backbone = small_backbone()
+    images = np.random.default_rng(1).random((6, 4, 4, 3), dtype=np.float32)
+    joined = join(backbone, head)
+    np.testing.assert_allclose(np.asarray(joined(images)), np.asarray(head(backbone(images))), atol=1e-6)
+
+
 def test_a_feature_that_never_varies_does_no_harm():
     features = np.ones((10, 3), dtype=np.float32)
     assert np.isfinite(np.asarray(head_for(features, 2)(features))).all()

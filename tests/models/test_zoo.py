@@ -177,10 +177,53 @@ def test_simple_cnn_by_arithmetic(head, places):
     assert model.count_params() == tensor_params(model) + statistics
 
 
-def test_vgg_recipe_doubles_to_512_until_the_side_is_7():
-    maps = [(3, 64), (64, 128), (128, 256), (256, 512), (512, 512)]  # 224, 112, 56, 28, 14 -> 7
-    body = sum(conv(3, inputs, outputs) + conv(3, outputs, outputs) for inputs, outputs in maps)
-    assert tensor_params(build_architecture("vgg_recipe", (224, 224), 10)) == body + 512 * 10 + 10
+def test_vgg_recipe_brings_a_large_image_down_at_once():
+    """Of 224 pixels 7x7 with stride 2 and a pool make 56; then conv-conv-pool to 7, and two convolutions there."""
+    model = build_architecture("vgg_recipe", (224, 224), 10)
+    pairs = [(64, 64), (64, 128), (128, 256), (256, 512)]  # 56, 28, 14, 7
+    body = conv(7, 3, 64) + sum(conv(3, inputs, outputs) + conv(3, outputs, outputs) for inputs, outputs in pairs)
+    assert tensor_params(model) == body + 512 * 10 + 10
+    sides = [layer.output.shape[1] for layer in model.layers if isinstance(layer, keras.layers.MaxPooling2D)]
+    assert sides == [56, 28, 14, 7]
+    assert sum(isinstance(layer, keras.layers.Conv2D | keras.layers.Dense) for layer in model.layers) == 10
+
+
+def test_vgg_recipe_keeps_a_small_image():
+    body = sum(conv(3, a, b) + conv(3, b, b) for a, b in [(3, 32), (32, 64), (64, 128)])  # 32, 16, 8 -> 4
+    assert tensor_params(build_architecture("vgg_recipe", (32, 32), 10)) == body + 128 * 10 + 10
+
+
+def test_lenet_by_arithmetic():
+    """The lecture's 456 for six 5x5 filters on three channels; 28, 14, 10 and 5 pixels a side."""
+    model = build_architecture("lenet", (32, 32), 10)
+    assert model.get_layer("block1_conv").count_params() == (5 * 5 * 3 + 1) * 6 == 456
+    dense = (5 * 5 * 16 + 1) * 120 + (120 + 1) * 84 + (84 + 1) * 10
+    assert model.count_params() == 456 + (5 * 5 * 6 + 1) * 16 + dense == 62_006
+    assert [layer.output.shape[1] for layer in model.layers if len(layer.output.shape) == 4][2::3] == [28, 10]
+
+
+def test_convnext_by_arithmetic():
+    """Table 9's Atto, as others count it without layer scale; 7x7 depthwise, norm, to four times as many and back."""
+    total, channels = 4 * 4 * 3 * 40 + 40 + 2 * 40, 40
+    for filters, repeats in ((40, 2), (80, 2), (160, 6), (320, 2)):
+        if filters != channels:
+            total += 2 * channels + 2 * 2 * channels * filters + filters
+        block = 7 * 7 * filters + filters + 2 * filters + 8 * filters**2 + 4 * filters + filters
+        total, channels = total + repeats * block, filters
+    total += 2 * 320 + 320 * 10 + 10
+    assert build_architecture("convnext", (224, 224), 10).count_params() == total
+
+
+@pytest.mark.parametrize("name", ["mobilenet", pytest.param("mobilenet_v2", marks=pytest.mark.slow)])
+def test_groups_and_multiplier_of_depthwise_networks(name):
+    """Parted in four, a 1x1 kernel has a quarter of the weights; doubled, a depthwise one makes twice the maps."""
+    plain = build_architecture(name, (32, 32), 3)
+    parted = build_architecture(name, (32, 32), 3, options=ArchitectureOptions(conv_groups=4))
+    doubled = build_architecture(name, (32, 32), 3, options=ArchitectureOptions(depth_multiplier=2))
+    last = {"mobilenet": "block2_pointwise", "mobilenet_v2": "block2_project"}[name]
+    assert plain.get_layer(last).kernel.shape[2] == 4 * parted.get_layer(last).kernel.shape[2]
+    assert 2 * plain.get_layer("block2_depthwise").output.shape[-1] == doubled.get_layer(last).kernel.shape[2]
+    assert doubled.get_layer("block2_depthwise").kernel.shape[3] == 2
 
 
 def test_resnet34_has_the_published_size():
@@ -220,10 +263,16 @@ def test_inception_modules_have_the_maps_of_the_paper():
 OPTIONS = {**CHOICES, "dropout": (0.5,), "dropblock": (0.2,)}
 CASES = [
     (name, option, value)
-    for name in ("mlp", "simple_cnn", "vgg_recipe")
+    for name in ("mlp", "lenet", "simple_cnn", "vgg_recipe")
     for option in supported_options(name)
     for value in OPTIONS[option]
-] + [("alexnet", "norm", "batch"), pytest.param("resnet34", "dropblock", 0.2, marks=pytest.mark.slow)]
+    if option != "dropblock_size" and (name, value) != ("mlp", "instance")
+] + [
+    ("alexnet", "norm", "batch"),
+    pytest.param("mobilenet", "conv_groups", 4, marks=pytest.mark.slow),
+    pytest.param("mobilenet_v2", "depth_multiplier", 2, marks=pytest.mark.slow),
+    pytest.param("resnet34", "dropblock", 0.2, marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize(("name", "option", "value"), CASES)
@@ -248,6 +297,39 @@ def test_the_options_do_what_they_say():
     assert not {keras.layers.BatchNormalization, keras.layers.MaxPooling2D} & layer_types(model)
     assert model.get_layer("head_dropout").rate == 0.3
     assert [layer.initial_rate for layer in model.layers if isinstance(layer, DropBlock2D)] == [0.1, 0.1]
+
+
+def test_leaky_relu_lets_a_tenth_through():
+    """The lecture's max(0.1 x, x)."""
+    model = build_architecture("mlp", (16, 16), 2, options=ArchitectureOptions(activation="leaky_relu"))
+    values = np.float32([[-1, -0.5, 0, 2]])
+    np.testing.assert_allclose(np.asarray(model.get_layer("block1_leaky_relu")(values)), [[-0.1, -0.05, 0, 2]])
+
+
+@pytest.mark.parametrize("name", ["mlp", "alexnet", "lenet"])
+def test_hidden_dense_layers_are_normalised_before_their_activation(name):
+    model = build_architecture(name, (32, 32), 2, options=ArchitectureOptions(norm="batch"))
+    names = [layer.name for layer in model.layers]
+    hidden = [layer for layer in names if layer.endswith("_dense")]
+    assert hidden
+    for layer in hidden:
+        following = names[names.index(layer) + 1 : names.index(layer) + 3]
+        assert following[0] == f"{layer}_norm"
+        assert following[1] in (layer.replace("dense", kind) for kind in ("relu", "tanh"))
+        assert not model.get_layer(layer).use_bias
+
+
+def test_the_size_of_dropped_blocks():
+    """As asked, but no more than half of a map: of 64 pixels 16 and 8 are left where blocks are dropped."""
+    for size, expected in ((3, [3, 3]), (15, [8, 4])):
+        options = ArchitectureOptions(dropblock=0.1, dropblock_size=size)
+        model = build_architecture("simple_cnn", (64, 64), 2, options=options)
+        assert [layer.block_size for layer in model.layers if isinstance(layer, DropBlock2D)] == expected
+
+
+def test_an_mlp_has_no_map_to_normalise_over():
+    with pytest.raises(ValueError, match="over a map"):
+        build_architecture("mlp", (32, 32), 2, options=ArchitectureOptions(norm="instance"))
 
 
 @pytest.mark.parametrize(("norm", "axes"), [("layer", (1, 2, 3)), ("instance", (1, 2))])

@@ -83,6 +83,8 @@ def _check_ranges(recipe: ClassifyRecipe) -> None:
         "layer_decay": 0 < recipe.layer_decay <= 1,
         "margin": recipe.margin is None or 0 <= recipe.margin < 1.6,
         "scale": recipe.scale > 0,
+        "head_units": recipe.head_units is None or 1 <= recipe.head_units <= 16_384,
+        "mixup_alpha": recipe.mixup_alpha is None or recipe.mixup_alpha > 0,
         "momentum": 0 <= recipe.momentum < 1,
         "batch_size": recipe.batch_size >= 1,
         "head_batch_size": recipe.head_batch_size >= 1,
@@ -146,6 +148,11 @@ def _check_contradictions(asked: ClassifyRecipe, resolved: ClassifyRecipe) -> No
         f"{resolved.classifier} puts its margin on one class: it does not go with mix={resolved.mix}": (
             resolved.classifier in _MARGINS and resolved.mix != "none"
         ),
+        f"head_units need classifier=softmax, not {resolved.classifier}, which compares the features as they are": (
+            asked.head_units is not None and resolved.classifier != "softmax"
+        ),
+        "mixup_alpha needs mix=mixup": asked.mixup_alpha is not None and resolved.mix != "mixup",
+        "dropblock_size needs a dropblock above 0": asked.dropblock_size is not None and not asked.dropblock,
         "margin needs classifier=arcface or cosface": asked.margin is not None and resolved.classifier not in _MARGINS,
         "warmup needs schedule=cosine": asked.warmup not in (0, 0.05) and resolved.schedule != "cosine",
     }

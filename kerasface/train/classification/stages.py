@@ -76,7 +76,7 @@ def scratch_model(prepared: PreparedData, recipe: ClassifyRecipe) -> keras.Model
     else:
         features = build_backbone(recipe.backbone, size, weights=None, mirror=recipe.mirror).model
         vector = to_vector(features.output, head=recipe.head or "gap", dropout=recipe.dropout or 0.0)
-    outputs = to_probabilities(vector, len(prepared.names), scale=scale)
+    outputs = to_probabilities(vector, len(prepared.names), scale=scale, hidden=recipe.head_units)
     return keras.Model(features.input, outputs, name=recipe.backbone)
 
 
@@ -105,6 +105,7 @@ def image_stage(
             num_classes=num_classes,
             policy=recipe.augment,
             mix=recipe.mix,
+            mixup_alpha=recipe.mixup_alpha,
             flip=recipe.flip,
             seed=recipe.seed,
             epoch=epoch,

@@ -86,7 +86,8 @@ def build_head(features: FrozenFeatures, prepared: PreparedData, recipe: Classif
     labels, num_classes = prepared.labels[prepared.train], len(prepared.names)
     mean, variance = _statistics(features.train[0])
     if recipe.classifier == "softmax":
-        return build_classifier_head(mean, variance, num_classes, dropout=recipe.dropout or 0.0)
+        dropout, hidden = recipe.dropout or 0.0, recipe.head_units
+        return build_classifier_head(mean, variance, num_classes, dropout=dropout, hidden=hidden)
     directions = class_directions(features.train, labels, num_classes)
     head = build_classifier_head(
         mean,

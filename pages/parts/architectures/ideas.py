@@ -34,11 +34,17 @@ MLP = Idea(
     "Hidden units between pixels and classes, trained by passing the error back. Every unit has a weight for every "
     "pixel: nearly all weights stand in the first layer.",
 )
-SIMPLE = Idea(
+LENET = Idea(
     1998,
     "LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document Recognition",
     "Small kernels that are the same everywhere, and maps that are halved again and again: what is learned in one "
-    "place holds in all places, with few weights. This one is the plain pattern of it, four times.",
+    "place holds in all places, with few weights. It read the digits on a tenth of America's checks.",
+)
+SIMPLE = Idea(
+    1998,
+    "LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document Recognition",
+    "The plain pattern of LeNet, four times, with what has been learned since: 3x3 kernels, ReLU, normalisation behind "
+    "each convolution, and the mean of each map in place of dense layers.",
 )
 ALEXNET = Idea(
     2012,
@@ -171,6 +177,7 @@ _OWN = {
     "efficientnet_lite0": EFFICIENTNET_LITE,
     "linear": LINEAR,
     "mlp": MLP,
+    "lenet": LENET,
     "simple_cnn": SIMPLE,
     "alexnet": ALEXNET,
     "vgg_recipe": VGG,
@@ -178,6 +185,7 @@ _OWN = {
     "inception": INCEPTION,
     "mobilenet": MOBILENET,
     "mobilenet_v2": MOBILENET_V2,
+    "convnext": CONVNEXT,
     "unet": UNET,
 }
 _FAMILIES = {

@@ -18,6 +18,14 @@ def test_faces_are_told_apart_by_mean_directions_without_training():
     assert (recipe.head_epochs, recipe.epochs, recipe.copies, recipe.image_size) == (0, 0, 0, 150)
 
 
+def test_whole_pictures_go_on_from_imagenet():
+    recipe = resolve(ClassifyRecipe(faces=False))
+    assert (recipe.backbone, recipe.weights, recipe.classifier) == ("efficientnet_lite0", "pretrained", "softmax")
+    assert (recipe.image_size, recipe.mirror, recipe.head_epochs, recipe.epochs) == (224, False, 60, 10)
+    named = resolve(ClassifyRecipe(faces=False, backbone="face_resnet"))
+    assert (named.backbone, named.image_size) == ("face_resnet", 150)
+
+
 def test_a_softmax_on_the_backbone_is_trained():
     recipe = resolve(ClassifyRecipe(classifier="softmax"))
     assert (recipe.head_epochs, recipe.epochs, recipe.copies) == (60, 0, 0)
@@ -72,6 +80,13 @@ def test_resolving_twice_changes_nothing():
         ({"classifier": "softmax", "head_epochs": 0}, "train nothing"),
         ({"margin": 0.2}, "margin needs classifier"),
         ({"backbone": "simple_cnn", "classifier": "arcface", "mix": "cutmix"}, "puts its margin on one class"),
+        ({"backbone": "simple_cnn", "dropblock_size": 3}, "dropblock_size needs a dropblock"),
+        ({"backbone": "simple_cnn", "mixup_alpha": 0.4, "mix": "cutmix"}, "mixup_alpha needs mix=mixup"),
+        ({"backbone": "simple_cnn", "mixup_alpha": 0.0, "mix": "mixup"}, "mixup_alpha is out of range"),
+        ({"head_units": 32}, "head_units need classifier=softmax, not cosine"),
+        ({"classifier": "softmax", "head_units": 0}, "head_units is out of range"),
+        ({"backbone": "resnet34", "conv_groups": 2}, "conv_groups does not apply to resnet34"),
+        ({"backbone": "mobilenet", "conv_groups": 3}, "conv_groups must be one of"),
         ({"schedule": "plateau", "warmup": 0.2}, "warmup needs schedule=cosine"),
     ],
 )
