@@ -15,10 +15,18 @@ from keras import layers
 
 from kerasface.models.backbones import Backbone, backbone_names, build_backbone, describe
 from kerasface.models.face_resnet import build_face_resnet_map
-from kerasface.models.layers import AddMirrored, CropLike, MeanOfMirrored, PadToMultiple, ResizeLike
+from kerasface.models.layers import (
+    AddMirrored,
+    CropLike,
+    MeanOfMirrored,
+    PadToMultiple,
+    ResizeLike,
+    UnpoolByIndex,
+    UnpoolToCorner,
+)
 from kerasface.models.pretrained import weight_file
 
-DECODERS = ("transposed", "upsampled")
+DECODERS = ("transposed", "upsampled", "copied", "placed", "unpooled")
 # Filters of the decoder at each resolution, the finest first; deeper levels have as many as the last one.
 WIDTHS = (16, 32, 64, 96, 96)
 _PLAIN_FILTERS = (16, 32, 64, 96, 128)  # a quarter of the paper's, and less at the bottom
@@ -111,8 +119,9 @@ def build_unet(
     Args:
         num_classes: Number of classes, background included; at least 2.
         encoder: From `build_encoder`.
-        decoder: How maps grow: by a `transposed` convolution that learns it, or `upsampled`: each value doubled, then
-            a convolution.
+        decoder: How maps grow: by a `transposed` convolution that learns it; or, before a convolution, `upsampled`
+            (smoothly), `copied` (each value four times), `placed` (one of four, zeros around) or `unpooled` (placed
+            where the encoder's map of that resolution is largest, as SegNet does).
         deeper: How many times the map is halved below the encoder, by convolutions from scratch: each sees twice as far
             around.
         widths: Filters of the decoder at each resolution, the finest first.
@@ -168,8 +177,7 @@ def _grown(x, skip, filters: int, decoder: str, name: str):
     if decoder == "transposed":
         x = layers.Conv2DTranspose(filters, 2, strides=2, name=f"{name}_up")(x)
     else:
-        x = layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_up")(x)
-        x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_up_conv")(x)
+        x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_up_conv")(_unpooled(x, skip, decoder, f"{name}_up"))
     if None in x.shape[1:3]:
         x = CropLike(name=f"{name}_fit")([x, skip])  # of an odd number of rows, halved and doubled, one is left over
     elif x.shape[1:3] != skip.shape[1:3]:  # and backbones may not pad
@@ -177,6 +185,18 @@ def _grown(x, skip, filters: int, decoder: str, name: str):
     x = layers.Concatenate(name=f"{name}_join")([x, skip])
     x = _convolution(x, filters, f"{name}_conv1")
     return x if filters < 64 else _convolution(x, filters, f"{name}_conv2")
+
+
+def _unpooled(x, skip, decoder: str, name: str):
+    """Doubles a map without a weight of its own, except where it needs as many channels as the map that tells "
+    "places."""
+    if decoder == "placed":
+        return UnpoolToCorner(name=name)(x)
+    if decoder == "unpooled":
+        x = layers.Conv2D(skip.shape[-1], 1, name=f"{name}_channels")(x)
+        return UnpoolByIndex(name=name)([x, skip])
+    smooth = "nearest" if decoder == "copied" else "bilinear"
+    return layers.UpSampling2D(2, interpolation=smooth, name=name)(x)
 
 
 def _detail(picture, stride: int, filters: int):

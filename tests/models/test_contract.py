@@ -20,6 +20,8 @@ from kerasface.models.layers import (
     PadToMultiple,
     ResizeLike,
     ReverseChannels,
+    UnpoolByIndex,
+    UnpoolToCorner,
 )
 from kerasface.models.mtcnn import build_onet, build_pnet, build_rnet
 from kerasface.models.onnx import layers as layers_of_onnx
@@ -55,6 +57,8 @@ LAYERS = {
     "PadToMultiple": (lambda **options: PadToMultiple(4, **options), (2, 5, 8, 3), (2, 8, 8, 3)),
     "CropLike": (CropLike, [(2, 8, 8, 3), (2, 5, 7, 1)], (2, 5, 7, 3)),
     "ResizeLike": (ResizeLike, [(2, 4, 5, 3), (2, 7, 8, 1)], (2, 7, 8, 3)),
+    "UnpoolToCorner": (UnpoolToCorner, (2, 4, 5, 3), (2, 8, 10, 3)),
+    "UnpoolByIndex": (UnpoolByIndex, [(2, 4, 5, 3), (2, 7, 11, 3)], (2, 8, 10, 3)),
     "Maxout": (lambda **options: Maxout(pieces=3, **options), (2, 4, 5, 12), (2, 4, 5, 4)),
     "DropBlock2D": (
         lambda **options: DropBlock2D(rate=0.2, block_size=3, seed=1, **options),

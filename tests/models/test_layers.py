@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerasface.inspection.teaching.worked.unpooling import max_pool, unpool
 from kerasface.models.layers import (
     AddZoomed,
     CosineLogits,
@@ -12,6 +13,8 @@ from kerasface.models.layers import (
     MeanOfViews,
     PaddedAdd,
     ReverseChannels,
+    UnpoolByIndex,
+    UnpoolToCorner,
 )
 
 
@@ -169,3 +172,17 @@ def test_a_layer_computes_in_mixed_precision(build):
 def test_a_wrong_argument_is_refused(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_unpooling_places_values_where_the_playground_does():
+    """Channel by channel as by hand; of the larger map an odd row is missing."""
+    before = np.random.default_rng(0).permutation(2 * 6 * 8 * 3).reshape(2, 6, 8, 3).astype(np.float32)
+    x = np.random.default_rng(1).normal(size=(2, 3, 4, 3)).astype(np.float32)
+    found, corners = np.asarray(UnpoolByIndex()([x, before])), np.asarray(UnpoolToCorner()(x))
+    cut = np.asarray(UnpoolByIndex()([x, before[:, :5]]))
+    for image, channel in np.ndindex(2, 3):
+        values, pooled = x[image, ..., channel], max_pool(before[image, ..., channel])
+        np.testing.assert_array_equal(found[image, ..., channel], unpool(values, pooled, "by index"))
+        np.testing.assert_array_equal(corners[image, ..., channel], unpool(values, pooled, "placed"))
+    assert not cut[:, 5].any()  # what lacks is never the largest
+    np.testing.assert_array_equal(np.asarray(UnpoolByIndex()([x, 0 * before])), corners)  # of equal ones the first

@@ -21,7 +21,7 @@ WINDOWED = (
     layers.MaxPooling2D,
     layers.AveragePooling2D,
 )
-_RESIZING = ("UpSampling2D", "Resizing", "ResizeLike", "Resize")
+_RESIZING = ("UpSampling2D", "Resizing", "ResizeLike", "Resize", "UnpoolToCorner", "UnpoolByIndex")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from kerasface.models.layers.sizes import CropLike, PaddedAdd, PadToMultiple, ResizeLike
 from kerasface.models.layers.units import CosineLogits, DropBlock2D, Maxout, ReverseChannels
+from kerasface.models.layers.unpooling import UnpoolByIndex, UnpoolToCorner
 from kerasface.models.layers.views import AddMirrored, AddZoomed, MeanOfMirrored, MeanOfViews
 
 __all__ = [
@@ -17,4 +18,6 @@ __all__ = [
     "PaddedAdd",
     "ResizeLike",
     "ReverseChannels",
+    "UnpoolByIndex",
+    "UnpoolToCorner",
 ]

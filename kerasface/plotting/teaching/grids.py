@@ -62,7 +62,7 @@ def set_grid(values: np.ndarray, sets: np.ndarray, *, chosen: int) -> go.Figure:
             go.Scatter(
                 x=(left + across).ravel(),
                 y=(top + down).ravel(),
-                text=[f"{value:.3g}".replace("-", "\N{MINUS SIGN}") for value in values[image, :, :, channel].ravel()],
+                text=[f"{value:.2g}".replace("-", "\N{MINUS SIGN}") for value in values[image, :, :, channel].ravel()],
                 mode="text",
                 hovertemplate=f"image {image + 1}, channel {channel + 1}, set {own_set + 1}: %{{text}}<extra></extra>",
             )

@@ -15,7 +15,7 @@ LOSSES = {
 }
 CHOICES = {
     "weights": ("pretrained", "none"),
-    "decoder": ("transposed", "upsampled"),
+    "decoder": ("transposed", "upsampled", "copied", "placed", "unpooled"),
     "loss": (*LOSSES, *(f"{name}+dice" for name in LOSSES if name != "dice")),
     "augment": ("none", "light", "standard", "strong"),
     "optimizer": ("adamw", "sgd"),
@@ -44,7 +44,7 @@ class SegmentRecipe:
     )
     encoder: str = setting("face_resnet", "face_resnet, plain, an architecture of the zoo or of keras.applications.")
     weights: str | None = setting(None, "Start from `pretrained` weights or `none`. [pretrained where there are any]")
-    decoder: str = setting("transposed", "How maps grow: transposed or upsampled.")
+    decoder: str = setting("transposed", "How maps grow: transposed, upsampled, copied, placed or unpooled.")
     deeper: int | None = setting(
         None, "Halvings below the encoder, from scratch: to see farther around. [1 for face_resnet, else 0]"
     )

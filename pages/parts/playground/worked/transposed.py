@@ -50,8 +50,7 @@ def show_transposed():
     if np.array_equal(picture, PICTURE) and np.array_equal(kernel, KERNEL) and (stride, padding) == (1, 0):
         st.info(
             "The lecture's slide has three wrong cells in rows 3 and 4: 23, 24 and 12 where it must be 22, 15 and 22. "
-            "Check the sums with the pointer. (The kernel's first row is ours; rows 3 and 4 follow from the other "
-            "two.)",
+            "Check the sums with the pointer.",
             icon=":material/rule:",
         )
 
