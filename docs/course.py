@@ -15,7 +15,7 @@ ABOVE = """# The course
 
 Four lectures on networks that see pictures and faces, item by item: what it is, where to try it, an exercise. The page
 Lectures of the dashboard has the same, with answers that are checked. Pages are given with what follows the address of
-the dashboard, as in `http://localhost:8501/playground?topic=Softmax`. This file is written by `python docs/course.py`.
+the dashboard, as in `http://localhost:8501/playground?topic=softmax`. This file is written by `python docs/course.py`.
 """
 
 

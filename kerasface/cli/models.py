@@ -1,5 +1,6 @@
 """Commands on models and on this installation."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -66,6 +67,34 @@ def digits(folder, as_json) -> None:
     classes = counted(len(written.classes), "class", "classes")
     click.echo(f"{written.folder}: {counted(written.num_images, 'image')} of {classes}")
     click.echo(f"{written.source} ({written.licence})")
+
+
+def _drawn(kind: str, what: str) -> None:
+    """Adds the command that draws pictures of a kind."""
+
+    @sample.command(kind, help=f"Draw {what}, with exact masks, into FOLDER, new or empty: train and validation.")
+    @click.argument("folder", type=UserPath())
+    @click.option(
+        "--count", type=click.IntRange(min=1), default=400, show_default=True, help="To learn from; 1/4 more to judge."
+    )
+    @click.option(
+        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another one, other pictures."
+    )
+    @JSON
+    def command(folder, count, seed, as_json) -> None:
+        with errors(), progress_bars() as report:
+            from kerasface.data.drawn.folders import write_drawn
+
+            written = write_drawn(kind, folder, count=count, seed=seed, on_progress=partial(report, "pictures"))
+        if as_json:
+            print_json(written.to_dict())
+            return
+        numbers = f"{written.num_train} pictures to learn from, {written.num_validation} to judge on"
+        click.echo(f"{written.folder}: {numbers}; classes {', '.join(written.classes)}")
+
+
+_drawn("scenes", "scenes of a street: person, bag, plants, path and building")
+_drawn("cells", "cells under a microscope: cell and nucleus")
 
 
 @click.command()

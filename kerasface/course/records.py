@@ -1,5 +1,6 @@
 """What the course is made of: lectures, chapters, items, where an item can be seen at work, and exercises."""
 
+import ast
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -70,15 +71,12 @@ class Number:
     @property
     def code(self) -> str:
         """The lines that compute the answer, with what they import."""
-        names = self.compute.__globals__
-        used = {name: names[name] for name in self.compute.__code__.co_names if name in names}
-        lines = sorted(
-            (f"import {value.__name__}" + f" as {name}" * (value.__name__ != name))
-            if inspect.ismodule(value)
-            else f"from {value.__module__} import {name}"
-            for name, value in used.items()
-        )
-        return "\n".join([*lines, "\n", inspect.getsource(self.compute)]) if lines else inspect.getsource(self.compute)
+        used, lines = set(self.compute.__code__.co_names), []
+        for node in ast.parse(inspect.getsource(inspect.getmodule(self.compute))).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                node.names = [alias for alias in node.names if (alias.asname or alias.name) in used]
+                lines += [ast.unparse(node)] if node.names else []
+        return "\n".join([*lines, *(["", ""] if lines else []), inspect.getsource(self.compute)])
 
 
 @dataclass(frozen=True)

@@ -62,9 +62,7 @@ def write_digits(folder: str | os.PathLike) -> SampleData:
         Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        problem = "is not empty" if folder.is_dir() else "is a file"
-        raise ValueError(f"Samples are written into a new or empty folder only. Received: {folder}, which {problem}.")
+    refuse_full_folder(folder)
     from sklearn.datasets import load_digits  # a second to import, and pages have samples
 
     digits = load_digits()
@@ -88,6 +86,17 @@ def write_digits(folder: str | os.PathLike) -> SampleData:
             Image.fromarray(on_paper(ink)).save(beside / classes[label] / f"digit_{number:04d}.png")
         (beside / ABOUT_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return sample
+
+
+def refuse_full_folder(folder: Path) -> None:
+    """Refuses to write samples into what is no folder, or has something in it.
+
+    Raises:
+        ValueError: If it is so.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        problem = "is not empty" if folder.is_dir() else "is a file"
+        raise ValueError(f"Samples are written into a new or empty folder only. Received: {folder}, which {problem}.")
 
 
 def draw_digit(index: int) -> np.ndarray:

@@ -8,6 +8,7 @@ Reference:
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import keras
@@ -112,6 +113,7 @@ def build_unet(
     *,
     decoder: str = "transposed",
     deeper: int = 0,
+    skips: Collection[int] | None = None,
     widths: tuple[int, ...] = WIDTHS,
 ) -> keras.Model:
     """Builds a U-Net on an encoder, whose layers become its own.
@@ -124,6 +126,8 @@ def build_unet(
             where the encoder's map of that resolution is largest, as SegNet does).
         deeper: How many times the map is halved below the encoder, by convolutions from scratch: each sees twice as far
             around.
+        skips: At which resolutions the decoder takes in the encoder's map, as pixels per row of the map, 1 the finest.
+            `None` for all; an empty one leaves the bottom alone to tell where things are.
         widths: Filters of the decoder at each resolution, the finest first.
 
     Input shape:
@@ -151,19 +155,25 @@ def build_unet(
             "widths must be numbers of filters, the finest first, and deeper a number of levels. "
             f"Received: widths={widths}, deeper={deeper}."
         )
+    levels = [2**level for level in range((encoder.multiple * 2**deeper).bit_length() - 1)]
+    if unknown := sorted(set(skips or ()) - set(levels)):
+        raise ValueError(f"This U-Net takes maps in at {levels} pixels per row. Received: skips={unknown}.")
     model = encoder.backbone.model
-    *skips, x = (model.get_layer(name).output for name in encoder.skips)
+    *maps, x = (model.get_layer(name).output for name in encoder.skips)
     stride = encoder.multiple
     for level in range(1, deeper + 1):
-        skips.append(x)
+        maps.append(x)
         x = _convolution(x, widths[-1], f"bottom{level}_conv1", strides=2)
         x = _convolution(x, widths[-1], f"bottom{level}_conv2")
         stride *= 2
     while stride > 1:
         stride //= 2
         filters = widths[min(stride.bit_length(), len(widths)) - 1]
-        skip = skips.pop() if skips else _detail(model.get_layer(encoder.picture).output, stride, widths[0])
-        x = _grown(x, skip, filters, decoder, f"decoder{stride}")
+        taken = skips is None or stride in skips
+        skip = maps.pop() if maps else None
+        if skip is None and (taken or decoder == "unpooled"):
+            skip = _detail(model.get_layer(encoder.picture).output, stride, widths[0])
+        x = _grown(x, skip, filters, decoder, f"decoder{stride}", taken)
     logits = layers.Conv2D(num_classes, 1, dtype="float32", name="head")(x)
     logits = CropLike(dtype="float32", name="logits")([logits, model.input])
     outputs = layers.Softmax(dtype="float32", name="probabilities")(logits)
@@ -172,24 +182,24 @@ def build_unet(
     return keras.Model(model.input, outputs, name="unet")
 
 
-def _grown(x, skip, filters: int, decoder: str, name: str):
-    """Doubles a map and joins it with the encoder's map of that resolution; finer levels have one convolution only."""
+def _grown(x, skip, filters: int, decoder: str, name: str, taken: bool):
+    """Doubles a map and, where it is taken in, joins the encoder's; finer levels have one convolution only."""
     if decoder == "transposed":
         x = layers.Conv2DTranspose(filters, 2, strides=2, name=f"{name}_up")(x)
     else:
         x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_up_conv")(_unpooled(x, skip, decoder, f"{name}_up"))
-    if None in x.shape[1:3]:
+    if skip is not None and None in x.shape[1:3]:
         x = CropLike(name=f"{name}_fit")([x, skip])  # of an odd number of rows, halved and doubled, one is left over
-    elif x.shape[1:3] != skip.shape[1:3]:  # and backbones may not pad
+    elif skip is not None and x.shape[1:3] != skip.shape[1:3]:  # and backbones may not pad
         x = ResizeLike(name=f"{name}_fit")([x, skip])
-    x = layers.Concatenate(name=f"{name}_join")([x, skip])
+    if taken:
+        x = layers.Concatenate(name=f"{name}_join")([x, skip])
     x = _convolution(x, filters, f"{name}_conv1")
     return x if filters < 64 else _convolution(x, filters, f"{name}_conv2")
 
 
 def _unpooled(x, skip, decoder: str, name: str):
-    """Doubles a map without a weight of its own, except where it needs as many channels as the map that tells "
-    "places."""
+    """Doubles a map without weights, except where it needs as many channels as the map that tells places."""
     if decoder == "placed":
         return UnpoolToCorner(name=name)(x)
     if decoder == "unpooled":

@@ -199,3 +199,14 @@ def test_every_name_is_known_and_wrong_ones_are_told():
         build_unet(2, encoder, decoder="deconvolution")
     with pytest.raises(ValueError, match="widths"):
         build_unet(2, encoder, widths=())
+
+
+def test_skips_that_are_switched_off_are_not_there():
+    encoder = build_encoder("plain")
+    names = [layer.name for layer in build_unet(3, encoder, skips=(4, 8)).layers]
+    assert [stride for stride in (1, 2, 4, 8) if f"decoder{stride}_join" in names] == [4, 8]
+    bare = build_unet(3, build_encoder("face_resnet"), widths=(4, 6, 8, 8), skips=(), deeper=1)
+    assert not [layer.name for layer in bare.layers if "join" in layer.name or layer.name.startswith("detail")]
+    assert np.asarray(bare(noise(1, 61, 77, 3))).shape == (1, 61, 77, 3)
+    with pytest.raises(ValueError, match=r"takes maps in at \[1, 2, 4, 8\] pixels per row\. Received: skips=\[3\]"):
+        build_unet(3, build_encoder("plain"), skips=(3,))

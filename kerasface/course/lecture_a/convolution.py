@@ -50,7 +50,7 @@ CONVOLUTION = Chapter(
             "gives a map; all of these maps are *added*, and the bias comes once. So a filter gives one map, however "
             "many channels go in, and M filters give M.",
             (
-                page("playground", "A kernel on a digit, and the sum behind a cell", topic="Convolution"),
+                page("playground", "Several channels, N maps added", topic="channels"),
                 page("architectures", "The sum of any layer, worked out", architecture="simple_cnn"),
             ),
             Number(
@@ -119,7 +119,10 @@ CONVOLUTION = Chapter(
             "With `groups` the channels are dealt out, and each group sees its own only: G groups take a G-th of the "
             "weights. As many groups as channels is the depthwise convolution; its depth multiplier K gives K maps per "
             "channel instead of one.",
-            (page("architectures", "Depthwise layers of a real network", architecture="mobilenet"),),
+            (
+                page("playground", "Groups and the depth multiplier, in numbers", topic="groups"),
+                page("architectures", "Depthwise layers of a real network", architecture="mobilenet"),
+            ),
             Number(
                 "3x3, 64 channels in, 128 filters, 4 groups, no biases. How many weights?",
                 grouped_weights,
@@ -134,7 +137,7 @@ CONVOLUTION = Chapter(
             "is *equivariance*. Pooling forgets small moves (*invariance*), global average pooling all of them; a "
             "dense layer on the flattened map has different weights for each place, and knows nothing of it.",
             (
-                page("playground", "Lay a kernel on every place", topic="Convolution"),
+                page("playground", "Lay a kernel on every place", topic="convolution"),
                 page("inspect", "The maps of a photo", view="layers"),
             ),
             Number(

@@ -106,7 +106,7 @@ HOMEWORK = Chapter(
             "weights against its gradient; the schedule lowers the rate, along a cosine for instance, because steps "
             "that are right at first are too long at the end.",
             (
-                page("playground", "Change rate and optimizer while it learns", topic="Live training"),
+                page("playground", "Change rate and optimizer while it learns", topic="live-training"),
                 Command(
                     "kerasface train classify DATA --name NAME --optimizer sgd --schedule plateau", "other choices"
                 ),
@@ -220,7 +220,7 @@ HOMEWORK = Chapter(
             "right. The same code, without looking for faces.",
             (
                 page("recognise", "Give it a digit"),
-                page("playground", "Watch a smaller one learn", topic="Live training"),
+                page("playground", "Watch a smaller one learn", topic="live-training"),
                 Command("kerasface predict IMAGE --model digits", "reads a picture of one"),
             ),
             Number(

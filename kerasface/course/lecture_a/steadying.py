@@ -45,6 +45,7 @@ STEADYING = Chapter(
             "then scaled and shifted by two numbers that are learned. In use there is no batch: the moving averages of "
             "the training take its place. The lecture's rate of 0.1 is a momentum of 0.9 in Keras.",
             (
+                page("playground", "Over which numbers mean and deviation go", topic="normalization"),
                 page("architectures", "Where the norms stand in a network", architecture="resnet34"),
                 Command(
                     "kerasface train classify DATA --name NAME --backbone simple_cnn --norm batch", "trains with it"
@@ -64,6 +65,7 @@ STEADYING = Chapter(
             "Here mean and deviation go over all channels and places of *one* picture. No other picture is needed, so "
             "it does the same in training and in use, and also with a batch of one.",
             (
+                page("playground", "Next to the other three norms", topic="normalization"),
                 Command(
                     "kerasface train classify DATA --name NAME --backbone simple_cnn --norm layer", "trains with it"
                 ),
@@ -81,10 +83,10 @@ STEADYING = Chapter(
             "Between the two: *group* norm takes some channels of one picture together, *instance* norm each channel "
             "alone. With one group, group norm is layer norm; with as many groups as channels, it is instance norm.",
             (
+                page("playground", "All four on one tensor", topic="normalization"),
                 Command(
                     "kerasface train classify DATA --name NAME --backbone vgg_recipe --norm group", "trains with groups"
                 ),
-                page("train", "Or choose the norm among the settings"),
             ),
             Number(
                 "A map of 8 x 8 with 32 channels, in 8 groups. Over how many numbers does one mean go?",
@@ -100,7 +102,7 @@ STEADYING = Chapter(
             "network that is rewarded for 0.9333 need not push its logits apart for ever: the best gap between them is "
             "finite, ln 28.",
             (
-                page("playground", "Smooth the label and see the best gap", topic="Label smoothing"),
+                page("playground", "Smooth the label and see the best gap", topic="label-smoothing"),
                 Command("kerasface train classify DATA --name NAME --label-smoothing 0.1", "trains with it"),
             ),
             Number(
@@ -119,7 +121,7 @@ STEADYING = Chapter(
             "answer. Here it is only applied where it helps on photos that it was not fitted on.",
             (
                 page("evaluate", "A classifier on photos it has not seen", question="Names"),
-                page("playground", "What a temperature does", topic="Softmax"),
+                page("playground", "What a temperature does", topic="softmax"),
                 Command("kerasface evaluate classification --images DIR --model NAME", "says how far off it is"),
             ),
             Number(
@@ -135,7 +137,7 @@ STEADYING = Chapter(
             "removes squares. The Playground shows how many neighbours of a hole are left: 85 % after single holes, "
             "13 % after blocks.",
             (
-                page("playground", "Blocks and single holes in the maps of a face", topic="DropBlock"),
+                page("playground", "Blocks and single holes in the maps of a face", topic="dropblock"),
                 Command(
                     "kerasface train classify DATA --name NAME --backbone vgg_recipe --dropblock 0.1", "trains with it"
                 ),

@@ -55,6 +55,7 @@ WHO = Chapter(
             "that of the other classes, so the cat is missed. Where two scores are equal lies a hyperplane, which "
             "divides all possible pictures in two.",
             (
+                page("playground", "The four pixels and the hyperplane", topic="linear-classifier"),
                 page("architectures", "The linear architecture, layer by layer", architecture="linear"),
                 Command("kerasface train classify DATA --name NAME --backbone linear", "trains one"),
             ),
@@ -108,7 +109,7 @@ WHO = Chapter(
             "layer gives a *logit* per class, and softmax makes shares of 1 of them. The order of the logits is the "
             "order of the shares: softmax changes no answer, it makes a loss possible.",
             (
-                page("playground", "Move the logits", topic="Softmax"),
+                page("playground", "Move the logits", topic="softmax"),
                 page("architectures", "The chain, layer by layer", architecture="simple_cnn"),
                 Command("kerasface inspect layers --architecture simple_cnn", "the same as a table"),
             ),

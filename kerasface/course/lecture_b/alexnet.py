@@ -4,7 +4,7 @@ import numpy as np
 
 from kerasface.course.records import Chapter, Command, Item, Number, page
 from kerasface.inspection.cost.calculators import conv_output_size, conv_parameters
-from kerasface.inspection.teaching.basics import convolve
+from kerasface.inspection.teaching.worked.maps import convolve_maps
 
 
 def first_map_of_lenet():
@@ -20,8 +20,8 @@ def weights_of_alexnets_first():
 
 
 def flipped_answer():
-    picture, kernel = [[1, 2], [3, 4]], np.array([[1, 0], [0, -1]])
-    return convolve(picture, kernel[::-1, ::-1]).item()
+    picture, kernel = np.array([[1, 2], [3, 4]]), np.array([[1, 0], [0, -1]])
+    return convolve_maps(picture[..., None], kernel[..., None, None], flip=True).output.item()
 
 
 ALEXNET = Chapter(
@@ -35,7 +35,7 @@ ALEXNET = Chapter(
             "bank cheques (LeCun et al. 1998, Gradient-Based Learning Applied to Document Recognition). Everything "
             "later networks do is there already; what was missing were pictures and computing power.",
             (
-                page("playground", "A convolution, pooling, a dense layer: train one now", topic="Live training"),
+                page("playground", "A convolution, pooling, a dense layer: train one now", topic="live-training"),
                 page("architectures", "A network of that kind, layer by layer", architecture="simple_cnn"),
             ),
             Number(
@@ -69,7 +69,7 @@ ALEXNET = Chapter(
             "Mathematics turns the kernel by 180 degrees before it lays it down: that is a convolution. Networks do "
             "not turn it: that is cross-correlation. As the kernel is learned, it makes no difference to them, and "
             "everybody says convolution. For a symmetric kernel both are the same.",
-            (page("playground", "Kernels on a digit; edit them", topic="Convolution"),),
+            (page("playground", "Kernels on a digit; edit them", topic="convolution"),),
             Number(
                 "Picture 1 2 / 3 4, kernel 1 0 / 0 -1. What does the *true* convolution give, with the kernel turned?",
                 flipped_answer,

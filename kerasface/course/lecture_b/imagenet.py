@@ -82,7 +82,7 @@ IMAGENET = Chapter(
             "ConvNetJS trained a network in the browser; here the one that trains is Keras on this machine, in the "
             "same steps that a real training makes. Filters that begin as noise become edges, and the answers to "
             "pictures held out say whether it learns or memorises.",
-            (page("playground", "Train a network here and now", topic="Live training"),),
+            (page("playground", "Train a network here and now", topic="live-training"),),
             Choice(
                 "The loss on the training pictures falls, that on the pictures held out rises. What does that mean?",
                 ("The network memorises", "The rate is too small", "It should be larger"),

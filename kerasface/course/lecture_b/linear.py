@@ -24,6 +24,7 @@ LINEAR = Chapter(
             "looks like in the mean. A linear classifier has one template per class, so a horse that looks left and "
             "one that looks right become a horse with two heads.",
             (
+                page("playground", "A linear classifier of four pixels", topic="linear-classifier"),
                 page("inspect", "Filters of a model of yours: of `linear`, its templates", view="layers"),
                 Command("kerasface train classify DATA --name NAME --backbone linear --no-faces", "trains one"),
                 Command("kerasface inspect activations IMAGE --model NAME --out DIR --filters", "draws the templates"),
@@ -42,8 +43,8 @@ LINEAR = Chapter(
             "picture is minus the logarithm of the share of its true class; that of a data set is the mean. Its "
             "gradient is simply share minus target.",
             (
-                page("playground", "These very logits", topic="Softmax"),
-                page("playground", "The loss falling while it learns", topic="Live training"),
+                page("playground", "These very logits", topic="softmax"),
+                page("playground", "The loss falling while it learns", topic="live-training"),
             ),
             Number(
                 "Logits 1, -2, 0, and the first class is true. What is the loss, in nats?",

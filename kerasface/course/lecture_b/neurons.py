@@ -1,11 +1,10 @@
 """Chapter: neurons, layers of them, and how they learn."""
 
-import math
-
 import numpy as np
 
 from kerasface.course.records import Chapter, Choice, Command, Item, Number, page
 from kerasface.inspection.cost.calculators import dense_parameters
+from kerasface.inspection.teaching.worked.activation_functions import ACTIVATIONS, sigmoid
 
 
 def multiplications_of_two_layers():
@@ -13,20 +12,19 @@ def multiplications_of_two_layers():
 
 
 def slope_of_the_sigmoid():
-    share = 1 / (1 + math.exp(0))
-    return share * (1 - share)
+    return ACTIVATIONS["sigmoid"].slope(np.array(0.0))
 
 
 def leaky_answer():
-    return max(0.1 * -3, -3)
+    return ACTIVATIONS["leaky ReLU"].of(np.array(-3.0))
 
 
 def elu_at_minus_one():
-    return math.exp(-1) - 1
+    return ACTIVATIONS["ELU"].of(np.array(-1.0))
 
 
 def one_neuron():
-    return 1 / (1 + math.exp(-np.dot([1, 2, -1], [0.5, -0.25, 1])))
+    return sigmoid(np.dot([1, 2, -1], [0.5, -0.25, 1]))
 
 
 def a_step_down():
@@ -72,8 +70,8 @@ NEURONS = Chapter(
             "flat on one side only and cheap; ELU bends softly below 0; maxout takes the larger of two linear units, "
             "and learns its own shape at twice the weights.",
             (
+                page("playground", "Their curves and slopes", topic="activations"),
                 Command("kerasface train classify DATA --name NAME --backbone mlp --activation elu", "trains with one"),
-                page("train", "Or choose the activation among the settings"),
             ),
             Number(
                 "How steep is the sigmoid where it is steepest, at 0?",
@@ -88,6 +86,7 @@ NEURONS = Chapter(
             "A ReLU that is always below 0 never learns again, as its slope is 0 there. The leaky one lets a tenth "
             "through, so a gradient comes back.",
             (
+                page("playground", "Its curve, with the lecture's slope of 0.1", topic="activations"),
                 Command(
                     "kerasface train classify DATA --name NAME --backbone mlp --activation leaky_relu", "trains with it"
                 ),
@@ -104,7 +103,7 @@ NEURONS = Chapter(
             "The curves and their slopes",
             "An activation is best judged by its slope: the gradient on its way back is multiplied with it in each "
             "layer. Sigmoid at most 1/4, tanh at most 1, ReLU 0 or 1, ELU 1 above 0 and never quite 0 below.",
-            (page("playground", "What the activation does while a network learns", topic="Live training"),),
+            (page("playground", "The curves and their slopes", topic="activations"),),
             Number(
                 "What is ELU (alpha 1) at -1?",
                 elu_at_minus_one,
@@ -117,6 +116,7 @@ NEURONS = Chapter(
             "Three numbers go in, four units and four more compute, one comes out: each unit adds up its weighted "
             "inputs and its bias, and takes the sigmoid. That is three products of a matrix with a vector, no more.",
             (
+                page("playground", "3-4-4-1, every number of it", topic="backpropagation"),
                 page("architectures", "The same for thousands of numbers", architecture="mlp"),
                 Command("kerasface inspect layers --architecture mlp", "its layers"),
             ),
@@ -134,7 +134,7 @@ NEURONS = Chapter(
             "across the valley and climbs: on x² every rate above 1 makes things worse. Momentum keeps some of the "
             "last step and rolls through narrow valleys; Adam gives each weight a step of its own.",
             (
-                page("playground", "Change the rate while a network learns", topic="Live training"),
+                page("playground", "Change the rate while a network learns", topic="live-training"),
                 Command("kerasface train classify DATA --name NAME --find-lr FILE", "finds a rate for your data"),
             ),
             Number(
@@ -150,7 +150,10 @@ NEURONS = Chapter(
             "A network is a chain of small steps, and each knows its own slope. From the loss backwards the slopes are "
             "multiplied along each edge, and added where edges meet. So all gradients cost about as much as two "
             "forward passes. For (x + y)·z with x = -2, y = 5, z = -4 the slope at x is z, as the sum passes it on.",
-            (page("playground", "The gradient of the loss: share minus target", topic="Softmax"),),
+            (
+                page("playground", "Forward and back, edge by edge", topic="backpropagation"),
+                page("playground", "The gradient of the loss: share minus target", topic="softmax"),
+            ),
             Number(
                 "f = (x + y)·z with x = -2, y = 5, z = -4. What is the derivative of f with respect to x?",
                 chain_of_derivatives,

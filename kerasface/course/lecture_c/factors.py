@@ -62,7 +62,7 @@ FACTORS = Chapter(
             "example. Over many channels it is a dense layer at every place, which mixes channels and changes their "
             "number.",
             (
-                page("playground", "Kernels on a picture", topic="Convolution"),
+                page("playground", "The 3x3 matrix times [2], and 1x1 over channels", topic="one-by-one"),
                 page("architectures", "Where Inception uses it", architecture="inception"),
             ),
             Number(

@@ -168,7 +168,7 @@ PRACTICE = Chapter(
             "is drawn from Beta(alpha, alpha), for a small alpha mostly near 0 or 1. Between the classes the network "
             "learns to change its mind gently.",
             (
-                page("playground", "Mix two photos and their labels", topic="Mixup"),
+                page("playground", "Mix two photos and their labels", topic="mixup"),
                 Command("kerasface train classify DATA --name NAME --mix mixup", "trains with it"),
             ),
             Number(

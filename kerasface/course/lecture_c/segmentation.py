@@ -3,7 +3,7 @@
 import numpy as np
 
 from kerasface.course.records import Chapter, Choice, Command, Item, Number, page
-from kerasface.inspection.teaching.basics import convolve
+from kerasface.inspection.teaching.worked.transposed import transpose_convolve
 
 
 def iou_of_two_squares():
@@ -17,13 +17,12 @@ def outputs_of_a_picture():
 
 
 def side_of_a_transposed_one():
-    size, kernel, stride, padding = 2, 3, 2, 0
-    return (size - 1) * stride + kernel - 2 * padding
+    return len(transpose_convolve(np.ones((2, 2)), np.ones((3, 3)), stride=2).output)
 
 
-def corner_of_a_stamp():
-    picture, kernel = np.array([[5, 4], [1, 4]]), np.array([[3, 1, 2], [1, 0, 0], [0, 1, 5]])
-    return convolve(np.pad(picture, 2), kernel[::-1, ::-1])[0, 0]
+def third_row_second_cell():
+    picture, kernel = [[3, 0], [1, 5]], [[2, 7, 4], [3, 1, 7], [4, 2, 1]]
+    return transpose_convolve(picture, kernel).output[2, 1]
 
 
 def halvings():
@@ -95,13 +94,15 @@ SEGMENTATION = Chapter(
             "Each input pixel stamps the whole kernel, times its value, onto the output, and where stamps overlap they "
             "are added. 2 x 2 with a kernel of 3 x 3 becomes 4 x 4: what convolution does to sizes, backwards.",
             (
+                page("playground", "Stamp by stamp, with the lecture's matrices", topic="transposed-convolution"),
                 page("architectures", "Where the U-Net uses it", architecture="U-Net on plain"),
                 Command("kerasface inspect layers --model face-parts", "sizes with their formula"),
             ),
             Number(
-                "The upper left pixel is 5, the upper left weight of the kernel 3. What stands in the upper left cell?",
-                corner_of_a_stamp,
-                "Only one stamp reaches the corner: 5·3 = {answer}.",
+                "The lecture's picture is 3 0 / 1 5, its kernel 2 7 4 / 3 1 7 / 4 2 1. What stands in row 3, column 2?",
+                third_row_second_cell,
+                "Three stamps meet there: 3·2 + 1·1 + 5·3 = {answer}.",
+                ((23, "So says the slide: add the three products once more."),),
             ),
             slip=(
                 "Three cells of the slide's 4 x 4 result are wrong: row 3 is 15 22 15 35 and row 4 is 4 22 11 5; the "
@@ -115,6 +116,7 @@ SEGMENTATION = Chapter(
             "places and not in others, a chequered pattern comes; a kernel of 2 at stride 2 has no overlaps, which is "
             "why the U-Net here uses it. Padding takes pixels *away* from the border.",
             (
+                page("playground", "Stride, overlaps and padding", topic="transposed-convolution"),
                 page("architectures", "The decoder's layers", architecture="U-Net on plain"),
                 Command("kerasface train segment DATA --name NAME --decoder transposed", "this decoder"),
             ),
@@ -131,7 +133,10 @@ SEGMENTATION = Chapter(
             "To double a map without weights, copy each value into four cells, or place it where the maximum came from "
             "and leave the rest 0; the second needs the places remembered by the pooling. Bilinear growth with a "
             "convolution behind it is a third way.",
-            (Command("kerasface train segment DATA --name NAME --decoder upsampled", "grows bilinearly"),),
+            (
+                page("playground", "Copy, or place by index", topic="unpooling"),
+                Command("kerasface train segment DATA --name NAME --decoder upsampled", "grows bilinearly"),
+            ),
             Number(
                 "One value is unpooled by its index into a window. How many cells are not 0 then?",
                 placed,

@@ -50,7 +50,7 @@ DEPTH = Chapter(
             "lack of weights: they do worse on the training pictures, too (He et al. 2015, arXiv:1512.03385).",
             (
                 page("architectures", "A deep network that trains: 34 layers", architecture="resnet34"),
-                page("playground", "A rate that is too high, live", topic="Live training"),
+                page("playground", "A rate that is too high, live", topic="live-training"),
             ),
             Number(
                 "Each of 40 layers lets 0.8 of a gradient through. How much comes out?",
@@ -97,7 +97,7 @@ DEPTH = Chapter(
             "Weights are drawn with variance 2/n, where n is how many numbers a unit adds up; biases begin at 0. The 2 "
             "makes up for the half that the ReLU takes (He et al. 2015, arXiv:1502.01852).",
             (
-                page("playground", "Filters at the start, and later", topic="Live training"),
+                page("playground", "Filters at the start, and later", topic="live-training"),
                 Command("kerasface train classify DATA --name NAME --backbone vgg_recipe", "begins so"),
             ),
             Number(

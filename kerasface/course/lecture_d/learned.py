@@ -18,7 +18,7 @@ LEARNED = Chapter(
             "directions and blobs of colour come out, much like what the first stage of our own seeing answers to.",
             (
                 page("inspect", "The filters of a model", view="layers"),
-                page("playground", "Filters while they are learned", topic="Live training"),
+                page("playground", "Filters while they are learned", topic="live-training"),
                 Command("kerasface inspect activations IMAGE --model NAME --out DIR --filters", "draws them"),
             ),
             Number(

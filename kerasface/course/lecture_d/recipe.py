@@ -47,10 +47,10 @@ RECIPE = Chapter(
             "A 2x2 maximum keeps whether something was there, the average how much of it, a convolution with stride 2 "
             "learns what to keep and costs weights. All give half the rows and columns.",
             (
+                page("playground", "Pooling, and the way back", topic="unpooling"),
                 Command(
                     "kerasface train classify DATA --name NAME --backbone vgg_recipe --pooling strided", "tries one"
                 ),
-                page("architectures", "Pools of a network", architecture="vgg_recipe"),
             ),
             Number(
                 "Average pooling of 2, 4, 7 and 8: what comes out?",
@@ -66,6 +66,7 @@ RECIPE = Chapter(
             "Where 256 channels are too many for a 3x3, a 1x1 first makes 64 of them; after it another one brings them "
             "back. ResNet-50 and Inception are built so.",
             (
+                page("playground", "1x1 over channels, in numbers", topic="one-by-one"),
                 page("architectures", "The bottlenecks of ResNet-50", architecture="ResNet50"),
                 page("architectures", "What it saves", part="Calculators", ways_sample="Inception's 5 x 5 branch"),
             ),

@@ -3,6 +3,7 @@
 Light to import, because the command line makes a flag of every field.
 """
 
+import re
 from dataclasses import dataclass, replace
 
 from kerasface.train.recipe import check_fields, check_groups, setting
@@ -48,6 +49,9 @@ class SegmentRecipe:
     deeper: int | None = setting(
         None, "Halvings below the encoder, from scratch: to see farther around. [1 for face_resnet, else 0]"
     )
+    skips: str = setting(
+        "all", "Where the decoder takes in the encoder's maps: all, none, or pixels per row, such as 4,8."
+    )
     mirror: bool | None = setting(
         None, "Average over picture and mirror image in use: twice the work. [yes for face_resnet and plain]"
     )
@@ -89,6 +93,11 @@ class SegmentRecipe:
         """The names in `classes`, or `None` where the data name them."""
         return None if self.classes is None else tuple(name.strip() for name in self.classes.split(","))
 
+    @property
+    def skip_strides(self) -> tuple[int, ...] | None:
+        """The resolutions in `skips`, or `None` for all."""
+        return None if self.skips == "all" else () if self.skips == "none" else tuple(map(int, self.skips.split(",")))
+
 
 def resolve_segment(recipe: SegmentRecipe) -> SegmentRecipe:
     """Fills in what was left to us, after checking that the fields are in range and do not contradict each other.
@@ -121,6 +130,7 @@ def _check_ranges(recipe: SegmentRecipe) -> None:
         "image_size": 32 <= sizes[0] <= 1024,
         "training_size": 32 <= sizes[1] <= 1024,
         "deeper": recipe.deeper is None or 0 <= recipe.deeper <= 3,
+        "skips": re.fullmatch(r"all|none|\d+(,\s*\d+)*", recipe.skips) is not None,
         "context": 1 <= recipe.context <= 4,
         "copies": recipe.copies >= 1,
         "balance": 0 <= recipe.balance <= 1,

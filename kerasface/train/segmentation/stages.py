@@ -35,7 +35,9 @@ def build_model(recipe: SegmentRecipe, num_classes: int, *, mirror: bool = False
     size = None if free else (recipe.training_size,) * 2
     weights = "pretrained" if recipe.weights == "pretrained" else None
     encoder = build_encoder(recipe.encoder, size, weights=weights, mirror=mirror)
-    return encoder, build_unet(num_classes, encoder, decoder=recipe.decoder, deeper=recipe.deeper)
+    return encoder, build_unet(
+        num_classes, encoder, decoder=recipe.decoder, deeper=recipe.deeper, skips=recipe.skip_strides
+    )
 
 
 def decoder_stage(encoder: Encoder, model: keras.Model, prepared: PreparedMasks, recipe: SegmentRecipe) -> Stage:

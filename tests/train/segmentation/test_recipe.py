@@ -17,6 +17,12 @@ def test_defaults_depend_on_the_encoder():
     assert (other.weights, other.mirror, other.training_size) == ("none", False, 128)
 
 
+def test_skips_are_all_none_or_strides():
+    assert SegmentRecipe().skip_strides is None
+    assert SegmentRecipe(skips="none").skip_strides == ()
+    assert SegmentRecipe(skips="4, 8").skip_strides == (4, 8)
+
+
 def test_a_resolved_recipe_resolves_to_itself_and_survives_its_file(tmp_path):
     recipe = resolve_segment(SegmentRecipe(classes="a, b", groups=r"(\d+)"))
     assert resolve_segment(recipe) == recipe
@@ -35,6 +41,8 @@ def test_a_resolved_recipe_resolves_to_itself_and_survives_its_file(tmp_path):
         {"context": 0.5},
         {"copies": 0},
         {"deeper": 4},
+        {"skips": "some"},
+        {"skips": "4;8"},
         {"balance": 1.5},
         {"class_weights": -0.1},
         {"unfreeze": 0},

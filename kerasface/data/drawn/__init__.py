@@ -1,0 +1,1 @@
+"""Pictures that are drawn, with masks that are exact: to learn segmentation from."""
