@@ -62,7 +62,10 @@ SEGMENTATION = Chapter(
             "The lecture's picture has five classes besides the background. `classes.txt` next to the folders names "
             "them in the order of their numbers, with a colour if wanted; masks hold numbers or these colours.",
             (
-                Command("kerasface train segment DATA --name NAME --encoder plain", "trains on such a folder"),
+                Command("kerasface sample scenes FOLDER", "draws such pictures, with exact masks"),
+                Command(
+                    "kerasface train segment DATA --name NAME --recipe configs/scenes.toml", "learns them in minutes"
+                ),
                 Command("kerasface segment IMAGE --out DIR --model NAME --whole", "segments whole pictures with it"),
             ),
             Number(
@@ -78,7 +81,8 @@ SEGMENTATION = Chapter(
             "The U-Net was made for cells under the microscope (Ronneberger et al. 2015): few pictures, exact borders, "
             "strong augmentation. Grey pictures are read as they are.",
             (
-                Command("kerasface train segment DATA --name NAME --encoder plain", "from scratch"),
+                Command("kerasface sample cells FOLDER", "draws cells with their nuclei"),
+                Command("kerasface train segment DATA --name NAME --recipe configs/cells.toml", "learns them"),
                 page("segment", "Look at the answer of any model, as a whole picture"),
             ),
             Choice(
@@ -151,6 +155,10 @@ SEGMENTATION = Chapter(
             "next to the decoder's at each size. The shipped model reaches a mean IoU of 0.88 on faces of people it "
             "has not seen.",
             (
+                Command(
+                    "kerasface train segment DATA --name NAME --recipe configs/scenes.toml --skips none",
+                    "without any of its skips",
+                ),
                 page("architectures", "A U-Net, layer by layer", architecture="U-Net on face_resnet"),
                 page("segment", "Its answer on a photo"),
                 Command("kerasface train segment DATA --name NAME --recipe configs/face-parts.toml", "its recipe"),
