@@ -96,6 +96,12 @@ def test_a_photo_comes_in_any_form(folder):
         np.testing.assert_array_equal(as_image(form), photo)
 
 
+def test_an_opened_photo_that_lies_on_its_side_is_turned():
+    photo = Image.fromarray(data.astronaut()[:400])
+    photo.getexif()[0x0112] = 6  # to be turned a quarter clockwise
+    np.testing.assert_array_equal(as_image(photo), np.rot90(data.astronaut()[:400], -1))
+
+
 def test_a_path_may_begin_at_home(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder))
     assert kf.verify("~/ada.jpg", "~/ada_smaller.jpg").decision == "match"
