@@ -44,7 +44,7 @@ def read_pairs(file: str | os.PathLike, images_dir: str | os.PathLike) -> list[P
     A table has commas, semicolons or tabs, and a header with the columns `a` and `b`, two files in `images_dir` (with
     slashes or backslashes), and `same`: 1 or 0 (1.0, 0.0), true or false, yes or no, same or different. A column `fold`
     is a whole number from 0; without it all pairs are one fold. Other columns are passed over. Without a header the
-    columns are a, b, same and perhaps fold.
+    columns are a, b, same and perhaps fold; then there may be blanks between them.
 
     LFW's format: the first line is `folds pairs_per_half` (View 2), or the second number alone (View 1) for one fold.
     Each fold is `pairs_per_half` genuine lines `name i j`, then as many impostor lines `name i name j`. Fields are
@@ -143,7 +143,7 @@ def persons_of(pairs: Sequence[Pair], paths: Sequence[Path]) -> tuple[list[str],
 
 def _read_table(file: str | os.PathLike, text: str, images_dir: Path) -> list[Pair]:
     try:
-        rows = list(table_rows(file, text))
+        rows = _split_at_blanks(text) if _has_blanks(_first_line(text)) else list(table_rows(file, text))
     except TableError as error:
         raise PairsError(str(error)) from error
     columns = [cell.casefold() for cell in rows[0][1]]
@@ -188,9 +188,25 @@ def _same(text: str) -> bool | None:
 
 def _is_table(text: str) -> bool:
     """Whether a list is a table: LFW's begins with one or two numbers."""
-    first = text.lstrip().partition("\n")[0].strip()
+    first = _first_line(text)
     fields = first.split("\t")
-    return "," in first or ";" in first or (len(fields) > 2 and not all(field.strip().isdecimal() for field in fields))
+    numbers = all(field.strip().isdecimal() for field in fields)
+    return "," in first or ";" in first or (len(fields) > 2 and not numbers) or _has_blanks(first)
+
+
+def _first_line(text: str) -> str:
+    return text.lstrip().partition("\n")[0].strip()
+
+
+def _has_blanks(first: str) -> bool:
+    """Whether the first line is a pair with blanks between two files and whether they are the same."""
+    fields = first.split()
+    is_row = not any(sign in first for sign in ",;\t") and len(fields) == 3
+    return is_row and all("." in file for file in fields[:2]) and _same(fields[2]) is not None
+
+
+def _split_at_blanks(text: str) -> list[tuple[int, list[str]]]:
+    return [(number, line.split()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
 
 
 def _text(file: str | os.PathLike) -> str:

@@ -154,6 +154,17 @@ def table():
     return [("a", "b", "same"), ("Ada/1.jpg", "Ada/2.jpg", "1"), ("Ada/1.jpg", "Bob/1.jpg", "0"), ("x", "y", "0")]
 
 
+def test_blanks_between_two_files_and_whether_they_are_the_same(write):
+    pairs = read_pairs(write("ver/1.jpg ver/2.jpg 1\n\nver/1.jpg   ver/3.jpg 0\r\n"), "photos")
+    ver = Path("photos/ver")
+    assert pairs == [
+        Pair(ver / "1.jpg", ver / "2.jpg", same=True, fold=0, line=1),
+        Pair(ver / "1.jpg", ver / "3.jpg", same=False, fold=0, line=3),
+    ]
+    with pytest.raises(PairsError, match=r"line 2: The header has 3 columns\. Received: 2"):
+        read_pairs(write("1.jpg 2.jpg 1\n1.jpg 2.jpg\n"), "photos")
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", ", "])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("header", [True, False])
