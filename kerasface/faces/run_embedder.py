@@ -121,9 +121,11 @@ def _features_network(run: Run) -> "NetworkSource | keras.Model":
 def _without_head(model: "keras.Model", name: str) -> "keras.Model":
     import keras
 
-    head = next((layer for layer in model.layers if layer.name.startswith("head_")), None)
+    # A network from random weights pools its last map in a layer of its head.
+    heads = (layer for layer in model.layers if layer.name.startswith("head_") and len(layer.input.shape) == 2)
+    head = next(heads, None)
     if head is None:
-        raise RunError(f"The model {name!r} has no layer 'head_...' whose input could be its features.")
+        raise RunError(f"The model {name!r} has no layer 'head_...' that takes a vector, which its features could be.")
     return keras.Model(model.input, head.input)
 
 

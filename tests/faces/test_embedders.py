@@ -29,10 +29,10 @@ from kerasface.tasks.verification import verify
 
 
 def mean_colors(side, *, head=None):
-    """The mean of red, green and blue; with a head, a classifier on top of them."""
+    """The mean of red, green and blue; with a head, a classifier on top, which pools as networks from scratch do."""
     inputs = keras.Input((side, side, 3), name="image")
     x = keras.layers.Rescaling(1 / 255)(inputs)
-    x = keras.layers.GlobalAveragePooling2D(name="mean")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="head_pool" if head else "mean")(x)
     if head is None:
         return keras.Model(inputs, keras.layers.UnitNormalization(name="unit")(x))
     return keras.Model(inputs, keras.layers.Dense(head, activation="softmax", name="head_dense")(x))

@@ -1,7 +1,7 @@
 """A network by what it is made of, so that it can be named, and an engine's file of it found, without Keras."""
 
 import hashlib
-import importlib
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -52,7 +52,7 @@ class NetworkSource:
             "arguments": dict(self.arguments),
             "content": self.content,
             "kerasface": __version__,
-            "code": _code_hash(),
+            "code": _code_hash(self.builder.partition(":")[0]),
         }
 
 
@@ -62,7 +62,7 @@ def shipped_source(weights: str, builder: str, **arguments) -> NetworkSource:
 
 
 @cache
-def _code_hash() -> str:
-    """Hash of the code that networks are made of: it may change without the version, in a checkout."""
-    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+def _code_hash(builder: str) -> str:
+    """Hash of the code that networks are made of, and of their builder's: it may change without the version."""
+    files = [*sorted(Path(__file__).parents[1].rglob("*.py")), Path(importlib.util.find_spec(builder).origin)]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
