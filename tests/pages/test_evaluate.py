@@ -13,8 +13,10 @@ from kerasface.evaluation.comparison import Difference, McNemar, PairComparison
 from kerasface.evaluation.open_set import OpenSet, OpenSetCurve
 from kerasface.population import judging
 from kerasface.reports.verification import pair_verdict
+from kerasface.tasks.embedders.comparing import Candidate
 from kerasface.tasks.measuring.pairs import pairs_of_people, score_pairs
 from kerasface.tasks.measuring.people import Embedded
+from pages.parts.evaluate import compare as evaluate_compare
 from pages.parts.evaluate import sources as evaluate_sources
 from pages.parts.evaluate.sample import MAX_SIMULATED, simulated_embeddings, simulated_people
 from tests.conftest import settle
@@ -57,6 +59,10 @@ def made_up(monkeypatch):
         ]
 
     monkeypatch.setattr(evaluate_sources, "embed_people", embed)
+    monkeypatch.setattr(evaluate_compare, "built", lambda model: model)
+    monkeypatch.setattr(
+        evaluate_compare, "weigh_up", lambda model: Candidate(model.name, 2, 1.5, 4_000_000, "MIT", False)
+    )
     return without
 
 
@@ -274,6 +280,9 @@ def test_models_that_agree_on_everything_show_no_difference(open_at, tmp_path):
     assert not page.exception
     assert "No difference can be shown with 45 pairs" in page.info[0].value
     assert "p = 1" in page.info[0].value
+    assert "one photo of each of 8 people, by 16 other photos of them and 7 of strangers" in text_of(page)
+    assert "| size | 4.0 MB | 4.0 MB |" in text_of(page)
+    assert "not yet: kerasface embedders calibrate" in text_of(page)
 
 
 @pytest.mark.usefixtures("made_up")

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,14 +11,14 @@ from kerasface.evaluation.comparison import PairComparison, compare_pairs
 from kerasface.evaluation.measured.comparison import SearchComparison, compare_searches
 from kerasface.evaluation.verification import num_impostor_needed
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.faces.embedders import Embedder, EmbedderSummary, list_embedders, load_embedder
+from kerasface.faces.embedders import Embedder, list_embedders, load_embedder
 from kerasface.models.pretrained import locate, weight_file
 from kerasface.runs.records import RunError
 from kerasface.runs.store import DEFAULT_ROOT
 from kerasface.tasks.measuring.embedding import embed_people
 from kerasface.tasks.measuring.identities import open_set_trial
 from kerasface.tasks.measuring.pairs import pairs_of_people, score_pairs
-from kerasface.tasks.measuring.people import Report, people_of_folder, unreported
+from kerasface.tasks.measuring.people import Embedded, People, Report, people_of_folder, unreported
 
 FMRS = (0.01, 0.001, 0.0001)
 FPIR = 0.01
@@ -104,7 +105,7 @@ def compare_embedders(
     """
     if a == b:
         raise RunError(f"Two embedders are compared. Received: {a!r} twice.")
-    known = {summary.name: summary for summary in list_embedders(root)}
+    known = [summary.name for summary in list_embedders(root)]
     for name in (a, b):
         if name not in known:
             raise RunError(f"There is no embedder {name!r}. There are {', '.join(known)}.")
@@ -125,24 +126,39 @@ def compare_embedders(
         report("people drawn anew", done, len(asked) + 1)
         pairs[fmr] = compare_pairs(*(one.scores for one in scored), same, persons, fmr=fmr, bootstrap=bootstrap)
     report("people drawn anew", len(asked), len(asked) + 1)
-    searches, note = None, ""
-    kept = with_strangers(people.labels)
-    some = replace(people, paths=[people.paths[place] for place in kept], labels=people.labels[kept])
-    try:
-        trials = [open_set_trial(some, replace(one, rows=one.rows[kept])) for one in embedded]
-        searches = compare_searches(*trials, fpir=FPIR, bootstrap=bootstrap)
-    except ValueError as error:
-        note = f"Searches are not compared: {error}"
+    searches, note = search_with_both(people, embedded, bootstrap=bootstrap)
     report("people drawn anew", len(asked) + 1, len(asked) + 1)
     return ComparedEmbedders(
         data=people.title,
         num_people=len(people.names),
         num_photos=int(np.sum(embedded[0].rows >= 0)),
-        candidates=tuple(_candidate(one, known[one.name]) for one in embedders),
+        candidates=tuple(weigh_up(one, root) for one in embedders),
         pairs=pairs,
         searches=searches,
         note=note,
     )
+
+
+def search_with_both(
+    people: People, embedded: Sequence[Embedded], *, bootstrap: int = 300
+) -> tuple[SearchComparison | None, str]:
+    """Compares two embedders in searches of a gallery with one photo of each person.
+
+    Args:
+        people: Those on the photos.
+        embedded: Their photos, as both embedders see them.
+        bootstrap: How often the people are drawn anew for the intervals.
+
+    Returns:
+        The comparison, and why there is none: where nobody is a stranger, or nobody has two photos.
+    """
+    kept = with_strangers(people.labels)
+    some = replace(people, paths=[people.paths[place] for place in kept], labels=people.labels[kept])
+    try:
+        trials = [open_set_trial(some, replace(one, rows=one.rows[kept])) for one in embedded]
+        return compare_searches(*trials, fpir=FPIR, bootstrap=bootstrap), ""
+    except ValueError as error:
+        return None, f"Searches are not compared: {error}"
 
 
 def with_strangers(labels: np.ndarray) -> np.ndarray:
@@ -156,7 +172,9 @@ def with_strangers(labels: np.ndarray) -> np.ndarray:
     return everybody if np.bincount(labels).min() == 1 else everybody[is_first | (labels % 2 == 0)]
 
 
-def _candidate(embedder: Embedder, summary: EmbedderSummary) -> Candidate:
+def weigh_up(embedder: Embedder, root: str | os.PathLike = DEFAULT_ROOT) -> Candidate:
+    """Returns what speaks for an embedder beside its errors; its speed is measured now."""
+    summary = next(one for one in list_embedders(root) if one.name == embedder.name)
     crops = np.random.default_rng(0).integers(0, 256, (_CROPS, *embedder.image_size, 3), dtype=np.uint8)
     seconds = []
     for _ in range(_ROUNDS + 1):

@@ -1,18 +1,22 @@
 """Evaluate, compare: whether one model errs less than another on the same pairs, or whether that cannot be said."""
 
 import json
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from kerasface.evaluation.comparison import SIGNIFICANCE, PairComparison
+from kerasface.evaluation.measured.comparison import SearchComparison
 from kerasface.plotting.comparison import compared_det_curves
 from kerasface.reports.verification import difference_row, pair_verdict
+from kerasface.tasks.embedders.comparing import Candidate, search_with_both, weigh_up
 from kerasface.tasks.measuring.comparison import ComparedPairs, compare_models
 from kerasface.tasks.measuring.pairs import score_pairs
 from kerasface.tasks.measuring.people import Report
 from pages.parts.charts import show_chart
+from pages.parts.evaluate.models import built
 from pages.parts.evaluate.pairs import show_failed
 from pages.parts.evaluate.shown import show_files, show_table
 from pages.parts.evaluate.sources import (
@@ -49,8 +53,27 @@ def show_comparison():
         key, lambda report: _compare(source, models, report), button=None if source.kind == SAMPLE else "Compare"
     )
     if compared:
-        show_compared(compared)
+        show_compared(compared.pairs)
+        if compared.candidates:
+            show_candidates(compared)
         show_files({"Comparison (JSON)": (partial(_json, compared), "comparison.json")}, key, source)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What the view shows of two models.
+
+    Attributes:
+        pairs: On pairs.
+        candidates: What speaks for each beside its errors; none of made-up models.
+        searches: In searches; `None` where they are not compared.
+        note: Why not.
+    """
+
+    pairs: ComparedPairs
+    candidates: tuple[Candidate, ...] = ()
+    searches: SearchComparison | None = None
+    note: str = ""
 
 
 @st.fragment
@@ -94,6 +117,39 @@ def show_compared(compared: ComparedPairs):
     show_disagreements(compared, comparison)
 
 
+def show_candidates(compared: Compared):
+    """Searches of both, and what is to be weighed against fewer errors: time, size, terms."""
+    if (searches := compared.searches) is not None:
+        asked = f"{100 * searches.fpir:g} % of strangers named"
+        st.markdown(
+            f"**In a search** of a gallery with one photo of each of {searches.gallery_size:,} people, "
+            f"by {searches.num_mated:,} other photos of them and {searches.num_unknown:,} of strangers:"
+        )
+        rows = {f"missed, with {asked}": searches.fnir, "first of all": searches.rank1}
+        show_table(
+            ("", "A", "B", "B less A in points (95 %)"), [difference_row(name, rate) for name, rate in rows.items()]
+        )
+        if not searches.supported:
+            st.caption(f"{searches.num_unknown:,} strangers are too few to speak of {asked}.")
+    elif compared.note:
+        st.caption(plain(compared.note))
+    st.markdown("**Beside the errors**")
+    told = [
+        (
+            plain(one.name),
+            f"{one.embedding_dim:,}",
+            f"{one.num_bytes / 1e6:,.1f} MB",
+            f"{one.milliseconds:.1f} ms",
+            "yes" if one.is_calibrated else "not yet: kerasface embedders calibrate",
+            plain(one.licence),
+        )
+        for one in compared.candidates
+    ]
+    heads = ("embedder", "numbers for a face", "size", "one crop", "decides", "terms")
+    show_table(("", "A", "B"), [(head, *values) for head, *values in zip(heads, *told, strict=True)])
+    st.caption("The time of a crop is measured here, in batches of 32, the median of five.")
+
+
 def show_disagreements(compared: ComparedPairs, comparison: PairComparison):
     """Pairs of one person that only one of the models refuses, those it is surest of first."""
     thresholds = (comparison.threshold_a, comparison.threshold_b)
@@ -110,9 +166,15 @@ def show_disagreements(compared: ComparedPairs, comparison: PairComparison):
         show_pair_cards(first, only[np.argsort(own[only], kind="stable")[:SHOWN]], scores)
 
 
-def _compare(source: Source, models: list, report: Report) -> ComparedPairs:
+def _compare(source: Source, models: list, report: Report) -> Compared:
     listed, embedded = read_pairs(source, models, report)
-    return compare_models(*(score_pairs(listed, one) for one in embedded), bootstrap=_BOOTSTRAP, report=report)
+    pairs = compare_models(*(score_pairs(listed, one) for one in embedded), bootstrap=_BOOTSTRAP, report=report)
+    if source.kind == SAMPLE:
+        return Compared(pairs)
+    candidates = tuple(replace(weigh_up(built(model)), name=model.name) for model in models)
+    if source.kind == FILE:
+        return Compared(pairs, candidates)
+    return Compared(pairs, candidates, *search_with_both(listed.people, embedded))
 
 
 def _labeled(compared: ComparedPairs, numbers: list[str]) -> str:
@@ -121,5 +183,10 @@ def _labeled(compared: ComparedPairs, numbers: list[str]) -> str:
     return ", ".join(f"{letter} {name} {number}" for letter, name, number in parts)
 
 
-def _json(compared: ComparedPairs) -> str:
-    return json.dumps(compared.to_dict(), indent=1)
+def _json(compared: Compared) -> str:
+    found = compared.pairs.to_dict()
+    if compared.candidates:
+        found |= {"candidates": [vars(one) for one in compared.candidates]}
+    if compared.searches is not None:
+        found["searches"] = compared.searches.to_dict()
+    return json.dumps(found, indent=1)

@@ -70,7 +70,7 @@ def embed_people(people: People, models: list[Model], report: Report) -> list[Em
         OSError: If the cache cannot be written.
     """
     analyzer = analyzer_or_stop()
-    embedders = [(model.name, _built(model, analyzer.embedder)) for model in models]
+    embedders = [(model.name, built(model)) for model in models]
     return embed_cached(people, analyzer.detector, embedders, default_cache_folder(), report=report)
 
 
@@ -83,8 +83,14 @@ def models_or_stop() -> list[Model]:
         st.stop()
 
 
-def _built(model: Model, own: FaceEmbedder) -> Embedder:
+def built(model: Model) -> Embedder:
+    """The embedder of a choice, loaded once.
+
+    Raises:
+        RunError: If it cannot be loaded.
+    """
     if model.run:
         return _own(*model.run)
+    own = analyzer_or_stop().embedder
     ready = (own.views, own.precision) == (model.views, model.precision)
     return own if ready else _embedder(model.views, model.precision)
