@@ -2,9 +2,9 @@
 
 import shutil
 import sys
-import tomllib
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -15,10 +15,13 @@ from kerasface.terminal.progress import progress_bars, start_tensorflow
 from kerasface.terminal.streams import print_json, use_standard_streams
 from kerasface.train.engine.stopping import STOPPED, TrainingStoppedError, ends_when_asked
 from kerasface.train.kinds import KINDS, Kind
-from kerasface.train.metric_learning.recipe import MetricRecipe
-from kerasface.train.recipe import ClassifyRecipe, build_recipe, known, read_recipe
-from kerasface.train.segmentation.recipe import SegmentRecipe
+from kerasface.train.process.claim import claim_name
+from kerasface.train.process.folders import resume_command
+from kerasface.train.recipe import ClassifyRecipe, build_recipe, read_recipe, read_settings
+from kerasface.train.sweep import Sweep, SweptRun, begin, plan, read_sweep, read_swept, sweep_file, values_text
 from kerasface.train.telling import event_lines, trained_lines
+
+_SHORT = 2  # lines that are printed of each training of a sweep
 
 
 class UserPath(click.Path):
@@ -76,7 +79,13 @@ def _training_options(kind: Kind):
     """Gives a command what all trainings take, and one flag for every field of its recipe."""
 
     def with_options(command):
-        for option in (*_options(kind), *reversed(_COMMON), _setting_option(kind), _settings_option(kind)):
+        for option in (
+            *_options(kind),
+            *reversed(_COMMON),
+            _sweep_option(kind),
+            _setting_option(kind),
+            _settings_option(kind),
+        ):
             command = option(command)
         return command
 
@@ -108,22 +117,26 @@ def _setting_option(kind: Kind):
     """`--set field=value`, for any field of the recipe."""
 
     def read(context, option, values):
-        settings = {}
-        for value in values:
-            name, equals, text = value.partition("=")
-            if not equals:
-                raise click.BadParameter(f"A setting is written FIELD=VALUE. Received: {value}.")
-            try:
-                settings[name.strip().replace("-", "_")] = tomllib.loads(f"value = {text}")["value"]
-            except tomllib.TOMLDecodeError:
-                settings[name.strip().replace("-", "_")] = text.strip()  # a word needs no quotation marks
         try:
-            return known(settings, kind.recipe, "--set")
+            return read_settings(values, kind.recipe)
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
 
     text = "Any setting of a recipe; --settings lists all of them."
     return click.option("--set", "others", metavar="FIELD=VALUE", multiple=True, callback=read, help=text)
+
+
+def _sweep_option(kind: Kind):
+    """`--sweep field=value,value`, for any field of the recipe."""
+
+    def read(context, option, values):
+        try:
+            return read_swept(values, kind.recipe)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+    text = "Train NAME-1, NAME-2 ..., one for each value; given several times, one for each combination."
+    return click.option("--sweep", "swept", metavar="FIELD=A,B,...", multiple=True, callback=read, help=text)
 
 
 def _settings_option(kind: Kind):
@@ -144,7 +157,7 @@ def _settings_option(kind: Kind):
 @_training_options(KINDS["classify"])
 @click.option("--preview", type=UserPath(), help="Write a sheet of augmented images there, and end.")
 @click.option("--find-lr", type=UserPath(), help="Write a learning-rate search there (HTML), and end.")
-def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, others, **settings) -> None:
+def classify(**options) -> None:
     """Train a classifier on DATA, a folder with one folder of images per class, or a listing: a line for each image,
     its file and its label.
 
@@ -155,23 +168,12 @@ def classify(data, name, resume, recipe, preview, find_lr, runs, cache, json, ot
     A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops within seconds, with a usable model of
     what was learned where judging that takes no longer; --resume NAME goes on with it, also after a crash.
     """
-    everything = (data, name, recipe, preview, find_lr, others or None, *settings.values())
-    if resume and any(value is not None for value in everything):
-        raise click.UsageError("--resume goes on as the training began: give it no data, name, look or settings.")
-    if not resume and (data is None or (name is None and not (preview or find_lr))):
-        raise click.UsageError("Give DATA and --name, or --resume NAME.")
-    with answers(), _stoppable(runs, resume or name):
-        given = _given(recipe, settings, others, ClassifyRecipe)
-        if preview or find_lr:
-            _look(data, given, preview, find_lr, cache, json)
-            return
-        trained = _drive("classify", data, name, resume, given, runs, cache)
-        _print_trained("classify", trained, json)
+    _train(KINDS["classify"], **options)
 
 
 @train.command()
 @_training_options(KINDS["metric"])
-def metric(data, name, resume, recipe, runs, cache, json, others, **settings) -> None:
+def metric(**options) -> None:
     """Train embeddings on DATA, a folder with one folder of images per person, or a listing of images and names.
 
     People are split: on some a head for face_resnet's embeddings is trained, on the others it is judged, by pairs and
@@ -181,16 +183,12 @@ def metric(data, name, resume, recipe, runs, cache, json, others, **settings) ->
     A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops within seconds, with a usable model of
     what was learned where judging that takes no longer; --resume NAME goes on with it, also after a crash.
     """
-    _check_usage(data, name, resume, recipe, settings | others)
-    with answers(), _stoppable(runs, resume or name):
-        given = _given(recipe, settings, others, MetricRecipe)
-        trained = _drive("metric", data, name, resume, given, runs, cache)
-        _print_trained("metric", trained, json)
+    _train(KINDS["metric"], **options)
 
 
 @train.command()
 @_training_options(KINDS["segment"])
-def segment(data, name, resume, recipe, runs, cache, json, others, **settings) -> None:
+def segment(**options) -> None:
     """Train a segmentation on DATA, a folder with `images` and `masks` of the same names.
 
     A mask is a PNG with one class id per pixel, or with the colours that DATA/classes.txt gives to the classes (a line
@@ -199,40 +197,105 @@ def segment(data, name, resume, recipe, runs, cache, json, others, **settings) -
     A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops within seconds, with a usable model of
     what was learned where judging that takes no longer; --resume NAME goes on with it, also after a crash.
     """
-    _check_usage(data, name, resume, recipe, settings | others)
-    with answers(), _stoppable(runs, resume or name):
-        given = _given(recipe, settings, others, SegmentRecipe)
-        trained = _drive("segment", data, name, resume, given, runs, cache)
-        _print_trained("segment", trained, json)
+    _train(KINDS["segment"], **options)
 
 
-def _drive(kind: str, data, name, resumed, recipe, runs, cache):
-    """Trains, or goes on with a training, with bars and events in sight."""
-    from kerasface.train.engine.driver import resume_training, run_training
-
-    with progress_bars() as report:
-        options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
-        if resumed:
-            return resume_training(resumed, kind=kind, **options)
-        return run_training(kind, data, name, recipe=recipe, **options)
-
-
-def _check_usage(data, name, resume, recipe, settings: dict) -> None:
-    if resume and any(value is not None for value in (data, name, recipe, *settings.values())):
-        raise click.UsageError("--resume goes on as the training began: give it no data, name or settings.")
-    if not resume and (data is None or name is None):
+def _train(
+    kind: Kind, preview=None, find_lr=None, *, data, name, resume, recipe, swept, others, runs, cache, json, **flags
+) -> None:
+    """Checks how a command was called, and does what it was called for: a training, a sweep of them, or a look."""
+    given, look = others | {field: value for field, value in flags.items() if value is not None}, preview or find_lr
+    if resume and any((data, name, recipe, swept, given, look)):
+        raise click.UsageError("--resume goes on as the training began: give it no data, name, look or settings.")
+    if not resume and (data is None or (name is None and not look)):
         raise click.UsageError("Give DATA and --name, or --resume NAME.")
+    if swept and look:
+        raise click.UsageError("A look at one training tells nothing of a sweep: give --sweep without it.")
+    with answers():
+        of_file = read_recipe(recipe, kind.recipe) if recipe else {}
+        if swept or (resume and sweep_file(runs, resume).is_file()):
+            start_tensorflow()
+            sweep = _planned(kind, resume, runs) if resume else plan(kind.name, data, name, swept, given, of_file)
+            begin(sweep, runs)
+            _train_sweep(sweep, runs, cache, json)
+            return
+        wanted = build_recipe({**of_file, **given}, kind.recipe)
+    with answers(), _stoppable(runs, resume or name):
+        start_tensorflow()  # only now: whoever mistyped something need not wait
+        if look:
+            _look(data, wanted, preview, find_lr, cache, json)
+            return
+        from kerasface.train.engine.driver import resume_training, run_training
+
+        with progress_bars() as report:
+            options = {"runs": runs, "cache": cache, "on_progress": report, "on_event": _print_event}
+            if resume:
+                trained = resume_training(resume, kind=kind.name, **options)
+            else:
+                trained = run_training(kind.name, data, name, recipe=wanted, **options)
+        _print_trained(kind.name, trained, json)
 
 
-def _given(file: Path | None, flags: dict, others: dict, kind: type):
-    """Makes a recipe of a file, of `--set`, which goes before it, and of flags, which go before both.
+def _planned(kind: Kind, name: str, runs: Path):
+    sweep = read_sweep(runs, name)
+    if sweep.kind != kind.name:
+        raise click.UsageError(f"The sweep {name!r} is one of kerasface train {sweep.kind}: resume it there.")
+    return sweep
 
-    TensorFlow starts after that: whoever mistyped something need not wait.
-    """
-    given = {key: value for key, value in flags.items() if value is not None}
-    recipe = build_recipe({**(read_recipe(file, kind) if file else {}), **others, **given}, kind)
-    start_tensorflow()
-    return recipe
+
+def _train_sweep(sweep: Sweep, runs: Path, cache: Path | None, as_json: bool) -> None:
+    """Trains what is left of a sweep; then all that became runs stand next to one another."""
+    from kerasface.reports.compared_runs import compared_lines
+    from kerasface.runs.comparison import compare_runs
+    from kerasface.train.engine.swept import trainings_left
+
+    with claim_name(runs, sweep.name, to_train=True):
+        left = trainings_left(sweep, runs)
+        if len(left) < len(sweep.runs):
+            click.echo(f"{len(sweep.runs) - len(left)} of {len(sweep.runs)} trainings are done already.", err=True)
+        failed = {}
+        for run in left:
+            place = sweep.runs.index(run) + 1
+            click.echo(f"{place} of {len(sweep.runs)}: {run.name}, {values_text(run.values)}", err=True)
+            with _stoppable(runs, run.name):
+                if (problem := _train_one(sweep, run, runs, cache, as_json)) is not None:
+                    failed[run.name] = problem
+                    click.echo(f"Error: {run.name}: {problem}", err=True)
+    done = [run.name for run in sweep.runs if run.name not in failed]
+    compared = compare_runs(runs, done) if len(done) > 1 else None
+    if as_json:
+        print_json({"sweep": sweep.to_dict(), "failed": failed, "compared": compared and compared.to_dict()})
+    elif compared:
+        click.echo("\n" + "\n".join(compared_lines(compared)))
+    if failed:
+        click.echo(f"Not trained: {', '.join(failed)}. Try again: {_resume_line(sweep, runs)}", err=True)
+        raise SystemExit(1)
+
+
+def _train_one(sweep: Sweep, run: SweptRun, runs: Path, cache: Path | None, as_json: bool) -> str | None:
+    """Trains one of a sweep; returns why it could not be trained, in a sentence, or `None`."""
+    from kerasface.train.engine.swept import train_swept
+
+    try:
+        with progress_bars() as report:
+            options = {"cache": cache, "on_progress": report, "on_event": _print_event}
+            trained = train_swept(sweep, run, runs, options)
+    except TrainingStoppedError as stopped:
+        raise TrainingStoppedError(f"{stopped} Or go on with the sweep: {_resume_line(sweep, runs)}") from stopped
+    except Exception as error:
+        if not is_answer(error):
+            raise
+        return one_line(error)
+    for line in islice(trained_lines(sweep.kind, trained), _SHORT):
+        click.echo(line, err=as_json)
+    if trained.stopped:
+        click.echo(f"The sweep was stopped. Go on: {_resume_line(sweep, runs)}", err=True)
+        raise SystemExit(STOPPED)
+    return None
+
+
+def _resume_line(sweep: Sweep, runs: Path) -> str:
+    return resume_command(runs, sweep.name, sweep.kind)
 
 
 @contextmanager

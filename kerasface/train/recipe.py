@@ -7,7 +7,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
@@ -52,7 +52,7 @@ class ClassifyRecipe:
     )
     validation: str | None = setting(
         None,
-        "Folder of classes, or listing, to judge on, under the names trained on, instead of holding some out.",
+        "Folder of classes, or listing, to judge on, under the names trained on, instead of holding some out. [none]",
         is_path=True,
     )
     holdout: float = setting(0.2, "Share of each class's images held out for validation.")
@@ -168,6 +168,29 @@ def recipe_file(path: str | Path) -> Path:
     """Returns where a recipe is read: as named, else, for `configs/NAME.toml`, among those that come with KerasFace."""
     own = Path(path)
     return own if own.exists() or own.parts[:1] != (CONFIGS,) else shipped(own)
+
+
+def read_settings(texts: Iterable[str], kind: type[Recipe]) -> dict:
+    """Reads settings that are written `FIELD=VALUE`, the value as TOML has it; a word needs no quotation marks.
+
+    Raises:
+        ValueError: If one is written otherwise, or is no field of the recipe.
+    """
+    settings = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"A setting is written FIELD=VALUE. Received: {text}.")
+        settings[name.strip().replace("-", "_")] = toml_value(value)
+    return known(settings, kind, "--set")
+
+
+def toml_value(text: str):
+    """Returns a value as TOML has it; what is none is a word."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
 
 
 def known(settings: dict, kind: type[Recipe], whose: str) -> dict:

@@ -14,6 +14,7 @@ from kerasface.runs.store import DEFAULT_ROOT, SHIPPED_ROOT, RunError, RunSummar
 from kerasface.train.process.background import find_training
 from kerasface.train.process.claim import claim_name
 from kerasface.train.process.folders import kind_of, resume_command
+from kerasface.train.sweep import list_sweeps
 
 
 def delete_run(name: str, runs: str | os.PathLike = DEFAULT_ROOT, *, for_good: bool = False) -> Path:
@@ -67,7 +68,7 @@ def rename_run(name: str, new: str, runs: str | os.PathLike = DEFAULT_ROOT) -> l
     """Gives a trained model another name: to its folder, and in its card.
 
     Returns:
-        What else was changed by that, in sentences.
+        What else comes of that, in sentences.
 
     Raises:
         RunError: If there is none of one's own, the new name is taken or no name, or somebody trains under one of both.
@@ -87,10 +88,15 @@ def rename_run(name: str, new: str, runs: str | os.PathLike = DEFAULT_ROOT) -> l
         summary.path.rename(target)
         if summary.card is not None:  # a run that was moved goes by its folder, whatever its card says
             write_json(target / "card.json", replace(summary.card, name=new).to_dict())
-    if default_embedder() != name or os.environ.get("KERASFACE_EMBEDDER") or Path(runs) != Path(DEFAULT_ROOT):
-        return []
-    set_default_embedder(new, runs)
-    return [f"{new} is now the embedder that is taken where none is named, as {name} was."]
+    notes = [
+        f"The sweep {sweep.name} does not know it by that name: gone on with, it would train {name} anew."
+        for sweep in list_sweeps(runs)
+        if name in {run.name for run in sweep.runs}
+    ]
+    if default_embedder() == name and not os.environ.get("KERASFACE_EMBEDDER") and Path(runs) == Path(DEFAULT_ROOT):
+        set_default_embedder(new, runs)
+        notes.append(f"{new} is now the embedder that is taken where none is named, as {name} was.")
+    return notes
 
 
 def own_run(name: str, runs: str | os.PathLike = DEFAULT_ROOT) -> RunSummary:

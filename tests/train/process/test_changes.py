@@ -5,11 +5,13 @@ import json
 import pytest
 
 from kerasface.faces.embedders import default_embedder, set_default_embedder
+from kerasface.files.writing import write_json
 from kerasface.runs.store import RunError, list_runs
 from kerasface.tasks.embedders.folders import uses_of
 from kerasface.train.process.changes import delete_run, rename_run, restore_run
 from kerasface.train.process.claim import claim_name
 from kerasface.train.process.folders import session_folder
+from kerasface.train.sweep import Sweep, SweptRun, sweep_file
 from tests.runs.made_up import make_run
 
 
@@ -145,3 +147,11 @@ def test_the_default_embedder_is_renamed_with_its_model(root):
     (note,) = rename_run("ada", "bea", "saved_models")
     assert note == "bea is now the embedder that is taken where none is named, as ada was."
     assert default_embedder() == "bea"
+
+
+def test_a_training_of_a_sweep_is_renamed_with_a_word_on_that(root):
+    make_run(root, "norms-2")
+    runs = tuple(SweptRun(f"norms-{number}", {"seed": number}, {}) for number in (1, 2))
+    write_json(sweep_file(root, "norms"), Sweep("norms", "classify", "", {"seed": [1, 2]}, runs).to_dict())
+    (note,) = rename_run("norms-2", "best", root)
+    assert "The sweep norms does not know it by that name" in note
