@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.signal import correlate2d
 from sklearn.datasets import load_digits
 from streamlit.testing.v1 import AppTest
@@ -288,11 +289,52 @@ def test_a_network_is_trained_paused_and_reset(open_topic, monkeypatch):
 def test_other_settings_begin_anew(open_topic):
     page = open_topic("Live training")
     run_button(page).click().run()
-    page.select_slider(key="live_filters").set_value(1)
-    page.selectbox(key="live_optimizer").set_value("Adam").run()
+    page.select_slider(key="live_momentum").set_value(0.9)
+    page.selectbox(key="live_layer_0_size").set_value(1).run()
     training = page.session_state["live_training"]
     assert training.filters.shape == (5, 5, 1, 1)
     assert 0 < training.step <= 10  # it goes on
+    page.selectbox(key="live_optimizer").set_value("Adadelta").run()
+    assert not page.exception
+    assert any("rate of about 1" in caption.value for caption in page.caption)
+
+
+def test_layers_are_added_and_removed_and_what_does_not_fit_is_said(open_topic):
+    page = open_topic("Live training")
+    page.button(key="live_add_dense").click().run()
+    assert page.session_state["live_training"].num_weights == 9 * 26 + 20 * 145 + 10 * 21
+    page.button(key="live_add_convolution").click().run()
+    assert "needs a map, and layer 3" in page.error[0].value
+    page.button(key="live_remove_3").click().run()
+    for number in (2, 1, 0):
+        page.button(key=f"live_remove_{number}").click().run()
+    assert not page.error
+    assert not page.exception
+    assert page.session_state["live_training"].filters.shape == (8, 8, 1, 10)  # a linear classifier: templates
+    page.button(key="live_add_max pooling").click().run()
+    assert any("does not look at the picture itself" in caption.value for caption in page.caption)
+    page.button_group(key="live_preset").set_value("ConvNetJS").run()
+    assert len(page.session_state["live_stack"]) == 6
+    assert not page.exception
+
+
+def test_crops_in_color_and_a_folder_are_learned(open_topic, tmp_path):
+    page = open_topic("Live training")
+    page.button_group(key="live_pictures").set_value("Crops in color").run()
+    assert page.session_state["live_training"].filters.shape == (5, 5, 3, 9)
+    run_button(page).click().run()
+    assert not page.exception
+    page.button_group(key="live_pictures").set_value("A folder of yours").run()
+    page.text_input(key="live_folder").set_value(str(tmp_path / "nobody")).run()
+    assert "does not exist" in page.error[0].value
+    for name, color in (("ada", 20), ("bob", 220)):
+        (tmp_path / "people" / name).mkdir(parents=True)
+        for index in range(5):
+            Image.new("RGB", (30, 30), (color, index, 0)).save(tmp_path / "people" / name / f"{index}.png")
+    page.text_input(key="live_folder").set_value(str(tmp_path / "people")).run()
+    assert not page.error
+    assert not page.exception
+    assert page.session_state["live_training"].data.classes == ("ada", "bob")
 
 
 def test_a_divergence_is_said_and_ends_the_training(open_topic):

@@ -96,6 +96,7 @@ IMAGENET = Chapter(
             "CIFAR-10 has 50,000 small pictures of ten classes, and is the usual first exercise. It does not come "
             "along, as nothing is downloaded; any folder with a folder per class trains with one line.",
             (
+                page("playground", "Crops of photos in color: train on them here", topic="live-training"),
                 Command(
                     "kerasface train classify DATA --name NAME --no-faces --image-size 32 --backbone simple_cnn",
                     "one line",

@@ -4,6 +4,7 @@ from pages.parts.playground.choice import Topic
 from pages.parts.playground.maps import show_convolution, show_dropblock
 from pages.parts.playground.mixup import show_mixup
 from pages.parts.playground.softmax import show_smoothing, show_softmax
+from pages.parts.playground.training import CODE as LIVE_CODE
 from pages.parts.playground.training import show_live_training
 from pages.parts.playground.worked import (
     activations,
@@ -30,7 +31,7 @@ TOPICS = {
     "unpooling": Topic("Pooling and back", CONVOLVE, unpooling.show_unpooling, unpooling.CODE),
     "activations": Topic("Activation functions", LEARN, activations.show_activations, activations.CODE),
     "backpropagation": Topic("Forward and back", LEARN, backpropagation.show_backpropagation, backpropagation.CODE),
-    "live-training": Topic("Live training", LEARN, show_live_training),
+    "live-training": Topic("Live training", LEARN, show_live_training, LIVE_CODE),
     "mixup": Topic("Mixup", LEARN, show_mixup),
     "normalization": Topic("Normalization", DEEP, normalization.show_normalization, normalization.CODE),
     "dropblock": Topic("DropBlock", DEEP, show_dropblock),

@@ -4,36 +4,49 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from kerasface.data.samples import draw_digit
-from kerasface.inspection.layers.filters import filter_history
 from kerasface.plotting.basics import live_curves
-from kerasface.plotting.segmentation import data_url
-from kerasface.train.live import OPTIMIZERS, LiveTraining
+from kerasface.terminal.errors import told
+from kerasface.train.live.training import LiveTraining
 from pages.parts.charts import show_chart
+from pages.parts.photos import plain
+from pages.parts.playground.live.layers import choose_layers
+from pages.parts.playground.live.settings import choose_data, choose_settings
+from pages.parts.playground.live.shown import show_answers, show_filters, show_layers
 
-RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
-BATCH_SIZES = (1, 8, 32, 128, 512)
-FILTERS = (1, 4, 9, 16, 25)  # squares: they are drawn in rows and columns
 SPEEDS = {"1 step": 1, "10 steps": 10, "As fast as it goes": 1000}
 EVERY = 0.5  # seconds from one slice to the next
 SLICE = 0.25  # seconds of it that may be trained: the rest draws, and leaves the page free to answer
 MOST_STEPS = 20_000  # a page that was left open stops here
-FILTER_SIDE = 44  # pixels
+CODE = """
+from kerasface.train.live.data import color_crops
+from kerasface.train.live.stack import STACKS
+from kerasface.train.live.training import LiveTraining
 
-
-@st.cache_data(show_spinner=False, max_entries=100)  # else each slice would read the 1,797 digits ten times
-def _digit(index: int) -> str:
-    return data_url(draw_digit(index), lossless=True)
+training = LiveTraining(color_crops(), STACKS["One convolution"], optimizer="Adam", learning_rate=0.003, flip=True)
+for _ in range(3):
+    point = training.advance(20)
+    print(point.step, round(point.val_accuracy, 2))
+"""
 
 
 def show_live_training():
     """Settings, buttons, and below them what is drawn anew with every slice."""
     st.markdown(
-        "**A network learns** to read 1,797 digits of 8 x 8 pixels, here and now: filters that begin as noise become "
-        "strokes and edges, and the held-out digits tell whether it learns or memorises. "
-        "Change the learning rate while it runs: too low it crawls, too high the loss jumps or breaks."
+        "**A network learns**, here and now: filters that begin as noise become strokes and edges, and pictures held "
+        "out say whether it learns or memorises. Change the rate while it runs: too low it crawls, too high the loss "
+        "jumps or breaks. Add layers, take them away, and see what they are good for."
     )
-    training = _training()
+    data = choose_data()
+    if data is None:
+        return
+    settings, rate = choose_settings(data)
+    stack = choose_layers()
+    try:
+        training = _training(data, stack, settings, rate)
+    except ValueError as error:
+        _run(False)
+        st.error(plain(told(error)), icon=":material/layers_clear:")
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _show_buttons(training)
         st.segmented_control(
@@ -43,21 +56,14 @@ def show_live_training():
     st.fragment(_show_progress, run_every=EVERY if running else None)(training)
 
 
-def _training() -> LiveTraining:
+def _training(data, stack, settings: dict, rate: float) -> LiveTraining:
     """The visitor's training; another one where the settings are others. The rate is handed to it as it is set."""
-    rates, optimizers, batches, widths = st.columns([4, 3, 3, 3], gap="medium")
-    keep = {"persist_state": "session"}
-    rate = rates.select_slider(
-        "Learning rate, also while it runs", RATES, 0.03, format_func="{:g}".format, key="live_rate", **keep
-    )
-    optimizer = optimizers.selectbox("Optimizer", OPTIMIZERS, key="live_optimizer", **keep)
-    batch_size = batches.select_slider("Batch size", BATCH_SIZES, 32, key="live_batch", **keep)
-    filters = widths.select_slider("Filters", FILTERS, 9, key="live_filters", **keep)
-    settings = {"optimizer": optimizer, "batch_size": batch_size, "filters": filters}
-    if st.session_state.get("live_settings") != settings or "live_training" not in st.session_state:
+    wanted = (data.classes, len(data.labels), stack, tuple(settings.items()))
+    if st.session_state.get("live_settings") != wanted or "live_training" not in st.session_state:
+        st.session_state.pop("live_training", None)  # what cannot be built leaves nothing of the last one
         with st.spinner("Building the network"):
-            st.session_state["live_training"] = LiveTraining(learning_rate=rate, **settings)
-        st.session_state["live_settings"] = settings
+            st.session_state["live_training"] = LiveTraining(data, stack, learning_rate=rate, **settings)
+        st.session_state["live_settings"] = wanted
     training = st.session_state["live_training"]
     training.learning_rate = rate
     return training
@@ -107,8 +113,8 @@ def _show_progress(training: LiveTraining):
         )
     elif training.worse_than_guessing:
         st.warning(
-            "The loss is far above 2.30, that of guessing: the learning rate is too high. Lower it; where the loss "
-            "then stays at 2.30 the filters answer to nothing any more, and only Reset helps.",
+            f"The loss is far above {training.guessing:.2f}, that of guessing: the learning rate is too high. Lower "
+            "it; where the loss then stays there the filters answer to nothing any more, and only Reset helps.",
             icon=":material/trending_up:",
         )
     left, right = st.columns([3, 2], gap="medium")
@@ -116,33 +122,16 @@ def _show_progress(training: LiveTraining):
         with st.container(horizontal=True):
             st.metric("Step", f"{training.step:,}", width="content")
             st.metric("Epoch", f"{training.step / training.steps_per_epoch:.1f}", width="content")
+            st.metric("Weights", f"{training.num_weights:,}", width="content")
             st.metric("Loss, training", f"{point.loss:.3f}", width="content")
             st.metric("Accuracy, held out", f"{point.val_accuracy:.1%}".replace("%", " %"), width="content")
         show_chart(
             live_curves([asdict(point) for point in training.history], training.rates),
             key="live_curves",
-            alt="Loss and accuracy so far, on the digits to learn from and on those held out",
+            alt="Loss and accuracy so far, on the pictures to learn from and on those held out",
         )
     if not training.diverged:
         with right:
-            _show_filters(training)
-            _show_answers(training)
-
-
-def _show_filters(training: LiveTraining):
-    pictures = filter_history([training.first_filters, training.filters], side=FILTER_SIDE)
-    with st.container(horizontal=True):
-        for title, picture in zip(("Filters at the start", "Filters now"), pictures, strict=True):
-            # As addresses: pictures of a fragment would stay in the server's memory until the page is left.
-            st.image(data_url(picture, lossless=True), caption=title, alt=title)
-
-
-def _show_answers(training: LiveTraining):
-    st.markdown("**Held-out digits and the answers to them**")
-    with st.container(horizontal=True):
-        for name, (index, shares) in enumerate(zip(training.shown, training.probabilities, strict=True)):
-            answer = int(shares.argmax())
-            mark = ":green[:material/check:]" if answer == name else ":red[:material/close:]"
-            with st.container(width=56, gap=None):
-                st.image(_digit(int(index)), width=48, alt=f"A handwritten {name}")
-                st.markdown(f"{mark} **{answer}**  \n:small[{shares[answer]:.0%}]".replace("%", " %"))
+            show_filters(training)
+            show_answers(training)
+        show_layers(training)

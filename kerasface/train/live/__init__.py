@@ -1,0 +1,1 @@
+"""Small trainings that are looked at while they run: their pictures, their layers, and the steps."""
