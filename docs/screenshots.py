@@ -109,6 +109,7 @@ SHOTS: dict[str, Callable[[Page], None]] = {
     "playground?topic=Convolution": nothing,
     "playground?topic=Live+training": train_live,
     "train": sample,
+    "runs?runs=digits&runs=face-parts": nothing,
     "evaluate": sample,
     "evaluate?question=Open+set": nothing,
     "evaluate?question=Names": nothing,

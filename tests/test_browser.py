@@ -12,7 +12,7 @@ expect = pytest.importorskip(
 pytestmark = pytest.mark.browser
 MENU = (
     *("Home", "Verify", "Recognise", "Gallery", "Segment", "Unlock"),
-    *("Lectures", "Inspect", "Architectures", "Playground", "Train", "Evaluate"),
+    *("Lectures", "Inspect", "Architectures", "Playground", "Train", "Runs", "Evaluate"),
 )
 ANALYSIS = 90_000  # milliseconds; on the first photo the server imports TensorFlow and builds the models
 

@@ -1,13 +1,20 @@
 """Draws a training: its curves, the search for a learning rate, the classes' sizes."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
 from kerasface.evaluation.names import as_name
 from kerasface.plotting.style import ACCEPT, BAR, MAX_NAMED, QUIET, REJECT, anchor, literal, short
+
+# Pairs of a color and a dash: told apart on white and near-black, and without colors.
+_LINES = (
+    *((ACCEPT, "solid"), (REJECT, "dash"), ("#4a7fb5", "dot"), ("#8f6bb3", "dashdot")),
+    *((ACCEPT, "dot"), (REJECT, "solid"), ("#4a7fb5", "dash"), ("#8f6bb3", "solid")),
+)
+MOST_COMPARED = len(_LINES)
 
 
 def training_curves(history: Sequence[dict]) -> go.Figure:
@@ -37,6 +44,49 @@ def training_curves(history: Sequence[dict]) -> go.Figure:
         hovermode="x unified",
     )
     return figure
+
+
+def compared_learning(histories: Mapping[str, Sequence[dict]]) -> go.Figure:
+    """Draws how several trainings learned over one another: what each says of pictures it was not trained on.
+
+    Args:
+        histories: Name of each training to its records as `training_curves` takes them; `MOST_COMPARED` at most. One
+            that was not judged has its training loss drawn.
+
+    Raises:
+        ValueError: If there is no training, there are too many, or none has an epoch.
+    """
+    if not 1 <= len(histories) <= MOST_COMPARED or not any(histories.values()):
+        lengths = [len(history) for history in histories.values()]
+        raise ValueError(f"One to {MOST_COMPARED} trainings with epochs are drawn. Received: epochs={lengths}.")
+    figure, drawn = go.Figure(), set()
+    for (name, history), (color, dash) in zip(histories.items(), _LINES, strict=False):
+        for axis, keys in (("y", ("val_loss", "loss")), ("y2", ("val_accuracy", "accuracy"))):
+            key = next((key for key in keys if any(record.get(key) is not None for record in history)), None)
+            if key is None:
+                continue
+            figure.add_trace(
+                go.Scatter(
+                    x=list(range(1, len(history) + 1)),
+                    y=[record.get(key) for record in history],
+                    name=literal(name),
+                    legendgroup=name,
+                    showlegend=name not in drawn,
+                    yaxis=axis,
+                    line={"color": color, "dash": dash},
+                    mode="lines+markers" if len(history) <= 30 else "lines",
+                    hovertemplate=f"{literal(name)}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
+                )
+            )
+            drawn.add(name)
+    figure.update_xaxes(title="epoch", **({"dtick": 1} if max(map(len, histories.values())) <= 12 else {}))
+    return figure.update_layout(
+        yaxis={"title": "loss", "domain": [0, 0.46], "rangemode": "tozero"},
+        yaxis2={"title": "accuracy", "domain": [0.54, 1], "anchor": "x", "tickformat": ".0%"},
+        height=460,
+        margin={"l": 60, "r": 18, "t": 24, "b": 40},
+        legend={"orientation": "h", "y": -0.14},
+    )
 
 
 def lines_over_epochs(history: Sequence[dict], *lines: tuple[str, str, str, str]) -> go.Figure:

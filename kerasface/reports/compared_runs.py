@@ -34,7 +34,12 @@ def compared_lines(compared: ComparedRuns) -> Iterator[str]:
             "--model NAME counts them."
         )
     yield ""
-    yield from _differing(compared)
+    if table := _differing_table(compared):
+        yield "what differs"
+        for line in aligned(table, left=len(table[0])):
+            yield f"  {line}"
+    else:
+        yield "Their recipes are the same."
     for pair in compared.held_out:
         yield ""
         yield from _held_out(pair, classes=len(compared.held_out) == 1)
@@ -51,19 +56,14 @@ def number_text(column: str, value) -> str:
     return rounded(value) if column in ("weights", "multiply_adds") else measure_text(HEADS.get(column, column), value)
 
 
-def _differing(compared: ComparedRuns) -> Iterator[str]:
-    """What differs in the recipes, with as few columns as possible."""
+def _differing_table(compared: ComparedRuns) -> list[tuple[str, ...]]:
+    """What differs in the recipes as rows with a head, with as few columns as possible; empty if nothing."""
     if not compared.differing:
-        yield "Their recipes are the same."
-        return
+        return []
     names = [row.name for row in compared.rows]
     settings = [[plain_value(value)[:_MAX_VALUE] for value in values] for values in compared.differing.values()]
     table = [("", *compared.differing), *zip(names, *settings, strict=True)]
-    if len(compared.differing) > len(names):
-        table = list(zip(*table, strict=True))
-    yield "what differs"
-    for line in aligned(table, left=len(table[0])):
-        yield f"  {line}"
+    return list(zip(*table, strict=True)) if len(compared.differing) > len(names) else table
 
 
 def _held_out(pair: HeldOutComparison, *, classes: bool) -> Iterator[str]:

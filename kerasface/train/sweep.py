@@ -190,15 +190,10 @@ def read_sweep(runs: str | Path, name: str) -> Sweep:
     return sweep
 
 
-def list_sweeps(runs: str | Path) -> list[Sweep]:
-    """Returns the sweeps in a folder of runs, by name; those that cannot be read are left out."""
-    found = []
-    for path in sorted(Path(runs).glob(".*.sweep.json")):
-        try:
-            found.append(read_sweep(runs, path.name.removeprefix(".").removesuffix(".sweep.json")))
-        except RunError:
-            continue
-    return found
+def sweep_names(runs: str | Path) -> list[str]:
+    """Returns the names of the sweeps in a folder of runs, whether or not they can be read."""
+    found = (path.name for path in Path(runs).glob(".*.sweep.json"))
+    return sorted(name.removeprefix(".").removesuffix(".sweep.json") for name in found)
 
 
 def is_done(run: SweptRun, runs: str | Path) -> bool:

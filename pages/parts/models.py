@@ -13,8 +13,8 @@ from kerasface.runs.store import DEFAULT_ROOT, RunError, RunSummary, list_runs, 
 from kerasface.tasks.recognition import FaceClassifier, ImageClassifier, build_classifier
 from kerasface.tasks.segmentation import Segmentation, Segmenter
 from kerasface.terminal.errors import told
+from pages.parts.listed_runs import SEGMENT_COMMAND, TRAIN_COMMAND, show_broken_runs
 from pages.parts.photos import plain
-from pages.parts.runs import SEGMENT_COMMAND, TRAIN_COMMAND, show_broken_runs
 from pages.parts.server.memory import settle
 
 FACES_ONLY = "Only find faces"

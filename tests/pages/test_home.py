@@ -8,7 +8,7 @@ from PIL import Image
 
 from kerasface import environment
 from pages.parts.home.cards import ALT, CAN, HAVE, PICTURES
-from pages.parts.runs import TRAIN_COMMAND
+from pages.parts.listed_runs import TRAIN_COMMAND
 
 
 def links(page):

@@ -50,3 +50,24 @@ def test_a_search_shows_its_losses_and_the_suggestion_on_a_logarithmic_axis():
     assert figure.layout.yaxis.range == pytest.approx((0.9, 2.1))  # of the smoothed losses, with a tenth of room
     with pytest.raises(ValueError, match="5 rates, 4 losses, 5 smoothed"):
         training.learning_rate_search(rates, losses[:4], smoothed, 0.01)
+
+
+def test_trainings_are_drawn_over_one_another():
+    judged = [{"loss": 2.0, "val_loss": 2.5, "val_accuracy": 0.2}, {"loss": 1.0, "val_loss": 1.5, "val_accuracy": 0.6}]
+    figure = training.compared_learning({"A <b>": judged, "B": [{"loss": 3.0}], "none": []})
+    assert [(line.name, line.yaxis, list(line.y)) for line in figure.data] == [
+        ("A &lt;b&gt;", "y", [2.5, 1.5]),
+        ("A &lt;b&gt;", "y2", [0.2, 0.6]),
+        ("B", "y", [3.0]),
+    ]
+    assert [line.showlegend for line in figure.data] == [True, False, True]
+    looks = {(line.line.color, line.line.dash) for line in figure.data}
+    assert len(looks) == 2
+    many = training.compared_learning({str(number): judged for number in range(training.MOST_COMPARED)})
+    assert len({(line.line.color, line.line.dash) for line in many.data}) == training.MOST_COMPARED
+
+
+@pytest.mark.parametrize("histories", [{}, {"A": []}, {str(number): [{"loss": 1.0}] for number in range(9)}])
+def test_nothing_and_too_much_are_not_drawn(histories):
+    with pytest.raises(ValueError, match="One to 8 trainings"):
+        training.compared_learning(histories)

@@ -25,11 +25,11 @@ from kerasface.train.sweep import (
     MOST_TRAININGS,
     begin,
     is_done,
-    list_sweeps,
     plan,
     read_sweep,
     read_swept,
     sweep_file,
+    sweep_names,
     values_text,
 )
 from tests.runs.made_up import make_run
@@ -147,7 +147,7 @@ def test_the_same_sweep_again_is_the_one_that_is_there(tmp_path):
     done(runs, sweep.runs[0])
     begin(sweep, runs)
     assert read_sweep(runs, "s") == sweep
-    assert list_sweeps(runs) == [sweep]
+    assert sweep_names(runs) == ["s"]
     assert [summary.name for summary in list_runs(runs)] == ["s-1"]
     with pytest.raises(RunError, match="sweep 's' with other data or settings"):
         begin(planned(tmp_path, {"seed": [0, 2]}), runs)
@@ -158,7 +158,7 @@ def test_a_name_that_is_taken_is_not_swept_over(tmp_path, name):
     make_run(tmp_path, name)
     with pytest.raises(RunError, match=f"The name '{name}' is taken"):
         begin(planned(tmp_path, {"seed": [0, 1]}), tmp_path)
-    assert list_sweeps(tmp_path) == []
+    assert sweep_names(tmp_path) == []
 
 
 def test_done_is_what_came_to_its_end(tmp_path):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from kerasface.runs.store import DEFAULT_ROOT, SHIPPED_ROOT, RunError, RunSummar
 from kerasface.train.process.background import find_training
 from kerasface.train.process.claim import claim_name
 from kerasface.train.process.folders import kind_of, resume_command
-from kerasface.train.sweep import list_sweeps
+from kerasface.train.sweep import read_sweep, sweep_names
 
 
 def delete_run(name: str, runs: str | os.PathLike = DEFAULT_ROOT, *, for_good: bool = False) -> Path:
@@ -88,11 +88,13 @@ def rename_run(name: str, new: str, runs: str | os.PathLike = DEFAULT_ROOT) -> l
         summary.path.rename(target)
         if summary.card is not None:  # a run that was moved goes by its folder, whatever its card says
             write_json(target / "card.json", replace(summary.card, name=new).to_dict())
-    notes = [
-        f"The sweep {sweep.name} does not know it by that name: gone on with, it would train {name} anew."
-        for sweep in list_sweeps(runs)
-        if name in {run.name for run in sweep.runs}
-    ]
+    notes = []
+    for sweep in sweep_names(runs):
+        with suppress(RunError):  # whoever goes on with it is told
+            if name in {run.name for run in read_sweep(runs, sweep).runs}:
+                notes.append(
+                    f"The sweep {sweep} does not know it by that name: gone on with, it would train {name} anew."
+                )
     if default_embedder() == name and not os.environ.get("KERASFACE_EMBEDDER") and Path(runs) == Path(DEFAULT_ROOT):
         set_default_embedder(new, runs)
         notes.append(f"{new} is now the embedder that is taken where none is named, as {name} was.")

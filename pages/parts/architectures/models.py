@@ -15,7 +15,7 @@ from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.models.unet import build_encoder, build_unet
 from kerasface.models.zoo import ARCHITECTURES
 from kerasface.runs.store import list_runs, load_run
-from pages.parts.runs import show_broken_runs
+from pages.parts.listed_runs import show_broken_runs
 
 # Larger ones would give a dense layer on all pixels more than a gigabyte of weights.
 SIDES = (32, 48, 64, 96, 112, 128, 160, 192, 224, 256, 299, 320, 384)

@@ -26,9 +26,9 @@ from pages.parts.charts import show_chart
 from pages.parts.evaluate.shown import show_files, show_table
 from pages.parts.evaluate.sources import Source, choose_class_folder
 from pages.parts.evaluate.work import work
+from pages.parts.listed_runs import TRAIN_COMMAND, show_broken_runs
 from pages.parts.models import classifier_or_stop
 from pages.parts.photos import plain
-from pages.parts.runs import TRAIN_COMMAND, show_broken_runs
 
 ALONE = "No other"
 SHOWN = 8  # mistakes with their pictures

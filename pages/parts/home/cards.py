@@ -54,6 +54,7 @@ ALSO = [
     Link("recognise", "Recognise: names from a model that you trained", "person_search"),
     Link("unlock", "Unlock: a live face opens a note", "lock_open"),
     Link("architectures", "Architectures: where weights and work lie", "layers"),
+    Link("runs", "Runs: which of your models is better?", "compare_arrows"),
     Link("evaluate", "Evaluate: how often is it wrong?", "query_stats"),
 ]
 ALT = {

@@ -4,8 +4,8 @@ import streamlit as st
 
 from kerasface import environment
 from kerasface.runs.store import RunSummary
+from pages.parts.listed_runs import TRAIN_COMMAND, show_broken_runs
 from pages.parts.photos import plain
-from pages.parts.runs import TRAIN_COMMAND, show_broken_runs
 from pages.parts.server.memory import settle
 from pages.parts.tables import show_table
 

@@ -36,6 +36,7 @@ def navigate() -> st.Page:
             ],
             "Make": [
                 st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+                st.Page("pages/runs.py", title="Runs", icon=":material/compare_arrows:"),
                 st.Page("pages/evaluate.py", title="Evaluate", icon=":material/query_stats:"),
             ],
         },
