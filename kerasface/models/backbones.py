@@ -16,7 +16,7 @@ from kerasface.models.face_resnet import build_face_resnet
 from kerasface.models.layers import ReverseChannels
 from kerasface.models.pretrained import ModelFileError, weight_file
 from kerasface.models.shipped import IMAGE_SIZE
-from kerasface.models.zoo import ARCHITECTURES, build_features
+from kerasface.models.zoo import ARCHITECTURES, ArchitectureOptions, build_features
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,12 @@ def has_pretrained_weights(name: str) -> bool:
 
 
 def build_backbone(
-    name: str, image_size: tuple[int, int], *, weights: str | None = "imagenet", mirror: bool = False
+    name: str,
+    image_size: tuple[int, int],
+    *,
+    weights: str | None = "imagenet",
+    mirror: bool = False,
+    options: ArchitectureOptions | None = None,
 ) -> Backbone:
     """Builds a backbone.
 
@@ -117,6 +122,7 @@ def build_backbone(
             pip has installed, and for `keras.applications`, where Keras downloads them on first use; `"face_resnet"`
             for `face_resnet`; for all of them `"pretrained"`.
         mirror: Average over image and mirror image; `face_resnet` alone can.
+        options: What to vary in an architecture of the zoo.
 
     Raises:
         ValueError: If the name is unknown, has no such weights, cannot take images of this size, or cannot mirror.
@@ -134,7 +140,7 @@ def build_backbone(
         raise ValueError(f"Only face_resnet averages over mirror images. Received: name={name!r}, mirror=True.")
     if name in ARCHITECTURES:
         _check_weights(name, weights, published=None)
-        return describe(build_features(name, image_size), name, licence=None)
+        return describe(build_features(name, image_size, options=options), name, licence=None)
     if name == "face_resnet":
         _check_weights(name, weights, published="face_resnet")
         if tuple(image_size) != IMAGE_SIZE:
@@ -162,6 +168,11 @@ def build_backbone(
 def family_of(name: str) -> str:
     """Returns the module of `keras.applications` that a constructor stands in: `"ResNet50"` -> `"resnet"`."""
     return APPLICATIONS[name].__module__.rpartition(".")[2]
+
+
+def published_licence(name: str) -> str:
+    """Returns the licence of the ImageNet weights of a constructor of `keras.applications`."""
+    return _FAMILIES[family_of(name)].licence
 
 
 def _check_weights(name: str, weights: str | None, published: str | None) -> None:

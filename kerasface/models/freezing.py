@@ -77,7 +77,7 @@ def frozen_state(model: keras.Model) -> dict[str, dict[str, str]]:
     """
     return {
         path: {weight.path: _digest(weight) for weight in layer.weights}
-        for path, layer in _leaves(model)
+        for path, layer in leaves(model)
         if layer.weights and not layer.trainable
     }
 
@@ -88,7 +88,7 @@ def check_frozen(model: keras.Model, state: dict[str, dict[str, str]]) -> None:
     Raises:
         RuntimeError: If one has: it names the layers and weights.
     """
-    current = dict(_leaves(model))
+    current = dict(leaves(model))
     moved = [
         f"{path} ({weight.name})"
         for path, digests in state.items()
@@ -121,15 +121,15 @@ def _freeze_block(model: keras.Model, block: Block, trainable: bool) -> FreezeRe
 
 def _with_parts(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
     yield layer
-    for _, part in _leaves(layer) if isinstance(layer, keras.Model) else ():
+    for _, part in leaves(layer) if isinstance(layer, keras.Model) else ():
         yield part
 
 
-def _leaves(model: keras.Model) -> Iterator[tuple[str, keras.layers.Layer]]:
+def leaves(model: keras.Model) -> Iterator[tuple[str, keras.layers.Layer]]:
     """Yields every layer with its name; one in a nested model as `outer/inner`."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from ((f"{layer.name}/{path}", part) for path, part in _leaves(layer))
+            yield from ((f"{layer.name}/{path}", part) for path, part in leaves(layer))
         else:
             yield layer.name, layer
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from kerasface.files.paths import read_text, shipped, user_path
+from kerasface.runs.card import ModelCard
+from kerasface.runs.store import list_runs
 
 Recipe = TypeVar("Recipe")  # a frozen dataclass of settings, such as `ClassifyRecipe`
 
 CONFIGS = "configs"  # folder of recipes
 CHOICES = {
-    "weights": ("pretrained", "none"),
     "classifier": ("softmax", "cosine", "arcface", "cosface"),
     "augment": ("none", "light", "standard", "strong"),
     "mix": ("none", "mixup", "cutmix"),
@@ -32,6 +33,13 @@ _OPTIONS = (
     *("norm", "dropout", "dropblock", "dropblock_size", "pooling", "head", "activation", "num_layers"),
     *("conv_groups", "depth_multiplier"),
 )
+
+
+WEIGHTS_HELP = (
+    "Start from `pretrained` weights, from `none`, or from those of a file: .keras or .weights.h5. "
+    "[pretrained where there are any]"
+)
+_WEIGHT_FILES = (".keras", ".weights.h5")
 
 
 def setting(default, text: str, *, is_path: bool = False):
@@ -70,9 +78,9 @@ class ClassifyRecipe:
     backbone: str | None = setting(
         None,
         "face_resnet, efficientnet_lite0 (of ImageNet's pictures), an architecture of the zoo, or a name of "
-        "keras.applications. [face_resnet for faces, else efficientnet_lite0]",
+        "keras.applications; or a model of yours, to go on from it. [face_resnet for faces, else efficientnet_lite0]",
     )
-    weights: str | None = setting(None, "Start from `pretrained` weights or `none`. [pretrained where there are any]")
+    weights: str | None = setting(None, WEIGHTS_HELP, is_path=True)
     mirror: bool | None = setting(
         None, "Average over image and mirror image, in training and use: twice the work. [yes for face_resnet]"
     )
@@ -134,8 +142,8 @@ class ClassifyRecipe:
 
     @property
     def pretrained(self) -> bool:
-        """Whether training starts from published weights; of a resolved recipe."""
-        return self.weights == "pretrained"
+        """Whether training starts from weights that were learned; of a resolved recipe."""
+        return self.weights != "none"
 
     def architecture_options(self) -> dict:
         """Returns the options of the architecture that were given."""
@@ -250,6 +258,27 @@ def check_fields(recipe, choices: Mapping[str, tuple], rules: Mapping[str, bool]
     for name, holds in rules.items():
         if not holds:
             raise ValueError(f"{name} is out of range. Received: {name}={getattr(recipe, name)}.")
+
+
+def check_weights(weights: str | None) -> None:
+    """Raises ValueError if a recipe's `weights` are neither a word that it knows nor the name of a weight file."""
+    if weights in (None, "pretrained", "none") or weights.endswith(_WEIGHT_FILES):
+        return
+    raise ValueError(
+        f"weights must be pretrained, none, or a file {' or '.join(_WEIGHT_FILES)}. Received: weights={weights!r}."
+    )
+
+
+def named_card(backbone: str) -> ModelCard | None:
+    """Returns the card of the run that a recipe names as its backbone; `None` where there is no run of this name.
+
+    Raises:
+        ValueError: If that run is damaged, or of a version that this one cannot read.
+    """
+    found = next((run for run in list_runs() if run.name == backbone), None)
+    if found is not None and found.card is None:
+        raise ValueError(f"No training can go on from the model {backbone!r}: {found.problem}")
+    return found and found.card
 
 
 def check_groups(pattern: str | None) -> None:

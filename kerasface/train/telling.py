@@ -17,6 +17,8 @@ def event_lines(event: dict) -> Iterator[str]:
     kind = event["event"]
     if kind == "start":
         yield f"{_started(event)}; {event['device']}, {event['precision']}"
+        for weights in event.get("weights", ()):
+            yield f"begins with {weights['name']}" + (f", SHA-256 {weights['sha256']}" if weights["sha256"] else "")
     elif kind == "freeze_map":
         yield f"{'block':<24}{'weights':>12}{'trained':>12}{'rate':>10}  BatchNorm"
         for row in event["blocks"]:

@@ -8,7 +8,7 @@ from kerasface.data.augmentation import preview_sheet
 from kerasface.models import backbones
 from kerasface.train.classification.data import prepare
 from kerasface.train.classification.defaults import resolve
-from kerasface.train.engine import frozen
+from kerasface.train.engine import network
 from kerasface.train.looking import search_learning_rate, write_preview
 from kerasface.train.recipe import ClassifyRecipe
 
@@ -88,10 +88,10 @@ def test_the_search_writes_its_figure_and_returns_a_rate_that_was_tried(pictures
 def small_pretrained(monkeypatch):
     """Makes `MobileNetV2` a small network with random weights, as nothing can be downloaded here."""
 
-    def build(name, image_size, weights, mirror=False):
+    def build(name, image_size, **options):
         return backbones.build_backbone("simple_cnn", image_size, weights=None)
 
-    monkeypatch.setattr(frozen, "build_backbone", build)
+    monkeypatch.setattr(network, "build_backbone", build)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,8 @@ from PIL import Image
 
 from kerasface.models import backbones
 from kerasface.runs.store import RunError, load_run
-from kerasface.train.classification import card
 from kerasface.train.classification import training as classify
-from kerasface.train.engine import frozen, session
+from kerasface.train.engine import network, session
 from kerasface.train.engine.driver import resume_training, run_training
 from kerasface.train.engine.loop import TrainingDivergedError
 from kerasface.train.engine.session import read_events
@@ -236,15 +235,14 @@ def test_nothing_is_left_behind_when_the_data_are_refused(tmp_path):
 def small_pretrained():
     """Makes `MobileNetV2` a small network with random weights, as nothing can be downloaded here."""
 
-    def build(name, image_size, weights, mirror=False):
+    def build(name, image_size, **options):
         import keras
 
         keras.utils.set_random_seed(5)
         return backbones.build_backbone("simple_cnn", image_size, weights=None)
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (frozen, classify, card):
-            patch.setattr(module, "build_backbone", build)
+        patch.setattr(network, "build_backbone", build)
         yield
 
 
@@ -288,7 +286,7 @@ def test_fine_tuning_moves_the_last_block_and_nothing_else(two_stages, pictures,
     monkeypatch.setattr(classify, "is_better", lambda after, before: True)
     kept = run_training("classify", pictures, "colours", recipe=TWO_STAGES, runs=tmp_path / "kept", cache=cache)
     model = load_run(kept.folder.parent, "colours").model
-    start = frozen.build_backbone("MobileNetV2", (16, 16), "pretrained").model
+    start = network.build_backbone("MobileNetV2", (16, 16)).model
     moved = {
         layer.name
         for layer in start.layers
@@ -310,7 +308,7 @@ def test_fine_tuning_that_makes_it_worse_is_not_kept(small_pretrained, pictures,
     trained = run_training("classify", pictures, "colours", recipe=TWO_STAGES, runs=tmp_path, cache=cache)
     assert any("Fine-tuning made it worse" in note for note in trained.notes)
     model = load_run(tmp_path, "colours").model
-    for layer in frozen.build_backbone("MobileNetV2", (16, 16), "pretrained").model.layers:
+    for layer in network.build_backbone("MobileNetV2", (16, 16)).model.layers:
         for before, after in zip(layer.get_weights(), model.get_layer(layer.name).get_weights(), strict=True):
             np.testing.assert_array_equal(after, before)
 

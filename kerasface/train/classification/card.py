@@ -11,15 +11,13 @@ from kerasface.environment import versions
 from kerasface.evaluation.classification import Temperature, top_k_accuracy
 from kerasface.evaluation.names import as_name
 from kerasface.evaluation.open_set import OpenSet
-from kerasface.models.backbones import build_backbone
-from kerasface.models.efficientnet_lite import LITE0
 from kerasface.models.engines.graphs import device_name
-from kerasface.models.pretrained import weight_file
-from kerasface.runs.card import ModelCard, OpenSetThreshold, WeightSource
+from kerasface.runs.card import ModelCard, OpenSetThreshold
 from kerasface.tasks.recognition import open_set_of, unknown_note
 from kerasface.terminal.words import counted, some_names
 from kerasface.train.classification.data import PreparedData
 from kerasface.train.classification.judging import Judged
+from kerasface.train.engine.network import weights_of
 from kerasface.train.engine.session import Session
 from kerasface.train.recipe import ClassifyRecipe
 
@@ -130,7 +128,7 @@ def card_of(
         metrics=metrics,
         calibration=temperature.to_dict(),
         fine_tuned=recipe.epochs > 0 and not (trained.comparison and not trained.comparison["fine_tuned_kept"]),
-        weights=weights_of(recipe) if recipe.pretrained else (),
+        weights=weights_of(recipe),
         open_set=strangers and OpenSetThreshold(score=trained.judged.score, **strangers.to_dict()),
         **provenance(prepared, session),
     )
@@ -157,12 +155,3 @@ def provenance(prepared: PreparedData, session: Session) -> dict:
         "device": device_name(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-
-
-def weights_of(recipe) -> tuple[WeightSource]:
-    """Returns name and licence of the weights that a recipe's pretrained backbone starts from."""
-    if recipe.backbone in ("face_resnet", LITE0):
-        entry = weight_file(recipe.backbone)
-        return (WeightSource(name=entry.name, licence=entry.licence, sha256=entry.sha256),)
-    licence = build_backbone(recipe.backbone, (recipe.image_size,) * 2, weights=None).licence
-    return (WeightSource(name=f"{recipe.backbone} (ImageNet)", licence=licence),)

@@ -7,7 +7,15 @@ from kerasface.models.backbones import backbone_names, has_pretrained_weights
 from kerasface.models.efficientnet_lite import LITE0, LITE0_SIDE
 from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.models.zoo import ARCHITECTURES, ArchitectureOptions, supported_options
-from kerasface.train.recipe import CHOICES, ClassifyRecipe, check_fields, check_groups
+from kerasface.runs.card import ModelCard
+from kerasface.train.recipe import (
+    CHOICES,
+    ClassifyRecipe,
+    check_fields,
+    check_groups,
+    check_weights,
+    named_card,
+)
 
 _SIDES = {"face_resnet": IMAGE_SIZE[0], LITE0: LITE0_SIDE}  # of backbones that have one of their own
 _MARGINS = {"arcface": 0.5, "cosface": 0.35}
@@ -24,11 +32,8 @@ def resolve(recipe: ClassifyRecipe) -> ClassifyRecipe:
     _check_ranges(recipe)
     if recipe.backbone is None:
         recipe = replace(recipe, backbone="face_resnet" if recipe.faces else LITE0)
-    if recipe.backbone not in backbone_names():
-        near = difflib.get_close_matches(recipe.backbone, backbone_names(), n=3)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Choose one of {', '.join(backbone_names())}."
-        raise ValueError(f"Unknown backbone. Received: backbone={recipe.backbone!r}. {hint}")
-    weights = recipe.weights or ("pretrained" if has_pretrained_weights(recipe.backbone) else "none")
+    card = None if recipe.backbone in backbone_names() else _run_to_go_on_from(recipe)
+    weights = recipe.weights or ("pretrained" if card or has_pretrained_weights(recipe.backbone) else "none")
     scratch = weights == "none"
     epochs = recipe.epochs
     if epochs is None:
@@ -55,10 +60,36 @@ def resolve(recipe: ClassifyRecipe) -> ClassifyRecipe:
         head_epochs=head_epochs,
         learning_rate=learning_rate,
         margin=margin,
-        image_size=recipe.image_size or _SIDES.get(recipe.backbone, 112),
+        image_size=recipe.image_size or (card.input.side() if card else _SIDES.get(recipe.backbone, 112)),
     )
     _check_contradictions(recipe, resolved)
     return resolved
+
+
+def _run_to_go_on_from(recipe: ClassifyRecipe) -> ModelCard:
+    """Returns the card of the run that is named as the backbone, if a classifier can go on from it as it is asked."""
+    name = recipe.backbone
+    card = named_card(name)
+    if card is None:
+        near = difflib.get_close_matches(name, backbone_names(), n=3)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Choose one of {', '.join(backbone_names())}."
+        raise ValueError(
+            f"Unknown backbone: neither an architecture nor a model of yours. Received: backbone={name!r}. {hint}"
+        )
+    if card.task not in ("classify", "embed"):
+        raise ValueError(f"A classifier goes on from a model that classifies or embeds. Received: backbone={name!r}.")
+    side, size, takes = card.input.side(), recipe.image_size, "faces" if card.input.of_faces else "whole pictures"
+    contradictions = {
+        f"{name} takes {takes}: set faces={str(card.input.of_faces).lower()}": recipe.faces != card.input.of_faces,
+        f"{name} takes images of {side} pixels, not image_size={size}": size not in (None, side),
+        f"{name} is gone on from with its own weights, not weights={recipe.weights}": (
+            recipe.weights not in (None, "pretrained")
+        ),
+    }
+    for sentence, holds in contradictions.items():
+        if holds:
+            raise ValueError(f"The recipe contradicts itself: {sentence}.")
+    return card
 
 
 def blocks_to_unfreeze(num_images: int, num_blocks: int) -> int:
@@ -100,7 +131,8 @@ def _check_ranges(recipe: ClassifyRecipe) -> None:
         "checkpoint_seconds": recipe.checkpoint_seconds >= 0,
         "seed": 0 <= recipe.seed < 2**32,
     }
-    check_fields(recipe, CHOICES, rules, open_choices=("weights", "classifier"))
+    check_fields(recipe, CHOICES, rules, open_choices=("classifier",))
+    check_weights(recipe.weights)
     check_groups(recipe.groups)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from kerasface.evaluation.classification import cross_fitted_temperature
-from kerasface.models.backbones import build_backbone
 from kerasface.models.engines.graphs import with_dtype_policy
 from kerasface.models.heads import cool
 from kerasface.models.zoo import ARCHITECTURES
@@ -28,6 +27,7 @@ from kerasface.train.classification.stages import (
 from kerasface.train.engine.driver import Finished, StageProgress, Steps
 from kerasface.train.engine.frozen import FrozenFeatures, build_head, class_directions, joined
 from kerasface.train.engine.loop import run_stage
+from kerasface.train.engine.network import network_of, template_for
 from kerasface.train.engine.session import Session
 from kerasface.train.engine.snapshots import note_confusion
 from kerasface.train.recipe import ClassifyRecipe
@@ -184,14 +184,15 @@ def _finish(trained: Trained, prepared: PreparedData, session: Session) -> Finis
 
 
 def _check_buildable(recipe: ClassifyRecipe) -> None:
-    """Builds the backbone once before any image is read: a size that it cannot take, weights that are missing.
+    """Builds the network once before any image is read: a size that it cannot take, weights that are missing or others.
 
-    The architectures of the zoo take every size that a recipe may have; `face_resnet` has one.
+    The architectures of the zoo from scratch take every size that a recipe may have; `face_resnet` has one.
     """
-    if recipe.backbone in ARCHITECTURES or (recipe.backbone == "face_resnet" and recipe.unfreeze is None):
+    if recipe.backbone in ARCHITECTURES and not recipe.pretrained:
         return
-    weights = "pretrained" if recipe.pretrained else None
-    backbone = build_backbone(recipe.backbone, (recipe.image_size,) * 2, weights=weights)
+    if recipe.backbone == "face_resnet" and recipe.unfreeze is None and recipe.weights in ("pretrained", "none"):
+        return
+    backbone = network_of(recipe)
     if (recipe.unfreeze or 0) > len(backbone.blocks):
         raise ValueError(
             f"{recipe.backbone} has {len(backbone.blocks)} blocks. Received: unfreeze={recipe.unfreeze}. "
@@ -199,4 +200,8 @@ def _check_buildable(recipe: ClassifyRecipe) -> None:
         )
 
 
-STEPS = Steps(resolve, _check_buildable, prepare, _told, _train, _finish)
+def _prepare(data: str, recipe: ClassifyRecipe, cache: Path, on_progress) -> PreparedData:
+    return prepare(data, recipe, cache, on_progress, template=template_for(recipe))
+
+
+STEPS = Steps(resolve, _check_buildable, _prepare, _told, _train, _finish)

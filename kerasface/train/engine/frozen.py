@@ -8,11 +8,11 @@ import numpy as np
 
 from kerasface.data.cache.features import cached_features
 from kerasface.data.cache.store import StoredArray
-from kerasface.models.backbones import Backbone, build_backbone
 from kerasface.models.freezing import weights_fingerprint
 from kerasface.models.heads import build_classifier_head, join, to_vector
 from kerasface.models.runtime import compile_network
 from kerasface.train.classification.data import PreparedData
+from kerasface.train.engine.network import network_of
 from kerasface.train.recipe import ClassifyRecipe
 
 _BLOCK = 1024  # features that are looked at together
@@ -27,7 +27,6 @@ class FrozenFeatures:
         recipe: A resolved recipe.
         cache: Folder of the caches.
         on_progress: Called with images done and their total, once through for each copy.
-        backbone: The backbone; the recipe's by its name if not given.
 
     Attributes:
         backbone: The backbone.
@@ -43,13 +42,8 @@ class FrozenFeatures:
         recipe: ClassifyRecipe,
         cache: Path,
         on_progress: Callable[[int, int], None] | None = None,
-        *,
-        backbone: Backbone | None = None,
     ):
-        side = recipe.image_size
-        self.backbone = backbone or build_backbone(
-            recipe.backbone, (side, side), weights="pretrained", mirror=recipe.mirror
-        )
+        self.backbone = network_of(recipe)
         vector = to_vector(self.backbone.model.output, head=recipe.head or "gap")
         self.model = keras.Model(self.backbone.model.input, vector, name=self.backbone.model.name)
         network, dim = compile_network(self.model), vector.shape[-1]

@@ -1,31 +1,50 @@
-"""The network that a metric training begins with: a backbone by name, or a model that is here already."""
+"""The network that a training begins with: a backbone by name, or a model that is here already."""
+
+from pathlib import Path
 
 import keras
 
 from kerasface.faces.alignment import FACE_RESNET_CROP, CropTemplate
 from kerasface.faces.run_embedder import template_of
-from kerasface.models.backbones import Backbone, Block, backbone_names, build_backbone
-from kerasface.runs.card import ModelCard
+from kerasface.models.backbones import (
+    APPLICATIONS,
+    Backbone,
+    Block,
+    backbone_names,
+    build_backbone,
+    published_licence,
+)
+from kerasface.models.pretrained import weight_file
+from kerasface.models.weight_files import fill, read_weight_file
+from kerasface.models.zoo import ArchitectureOptions
+from kerasface.runs.card import ModelCard, WeightSource
 from kerasface.runs.store import DEFAULT_ROOT, Run, load_run
+from kerasface.train.recipe import ClassifyRecipe
 
 _BLOCKS = 8  # that a model of no known family is cut into
 
 
 def network_of(recipe) -> Backbone:
-    """Builds the network of a resolved metric recipe.
+    """Builds the network of a resolved recipe.
 
     Args:
-        recipe: Its `backbone` is a name of `backbone_names`, or of a run that embeds or classifies.
+        recipe: Of a classifier or an embedder. Its `backbone` is a name of `backbone_names`, or of a run that embeds or
+            classifies; its `weights` are those of the run, published ones, none, or a file.
 
     Raises:
         ValueError: If there is no such backbone, or it takes no images of this size.
         RunError: If there is no such run, or it is damaged.
-        ModelFileError: If a weight file is missing.
+        ModelFileError: If a weight file is missing, or holds the weights of another network.
     """
     side = (recipe.image_size,) * 2
     if recipe.backbone in backbone_names():
-        weights = None if recipe.from_scratch else "pretrained"
-        return build_backbone(recipe.backbone, side, weights=weights, mirror=bool(recipe.mirror))
+        from_file = _are_of_a_file(recipe)
+        weights = "pretrained" if recipe.weights == "pretrained" else None
+        options = ArchitectureOptions(**_options_of(recipe)) if from_file else None
+        backbone = build_backbone(recipe.backbone, side, weights=weights, mirror=bool(recipe.mirror), options=options)
+        if from_file:
+            fill(backbone.model, read_weight_file(recipe.weights), recipe.backbone)
+        return backbone
     run = run_of(recipe.backbone)
     if run.side(tuple(run.model.input_shape[1:])) != recipe.image_size:
         raise ValueError(
@@ -35,9 +54,35 @@ def network_of(recipe) -> Backbone:
     return _described(run)
 
 
+def weights_of(recipe) -> tuple[WeightSource, ...]:
+    """Returns what the network of a resolved recipe begins with: name, licence and hash, as far as they are known."""
+    name, weights = recipe.backbone, recipe.weights
+    if weights == "none":
+        return ()
+    if _are_of_a_file(recipe):
+        return (WeightSource(name=Path(weights).name, sha256=read_weight_file(weights).sha256),)
+    if name not in backbone_names():
+        card = run_of(name).card
+        return (WeightSource(name=name, licence=licence_of(card), sha256=card.model_sha256),)
+    if name in APPLICATIONS:
+        return (WeightSource(name=f"{name} (ImageNet)", licence=published_licence(name)),)
+    entry = weight_file(name)
+    return (WeightSource(name=entry.name, licence=entry.licence, sha256=entry.sha256),)
+
+
+def _are_of_a_file(recipe) -> bool:
+    return recipe.weights not in ("pretrained", "none")
+
+
+def _options_of(recipe) -> dict:
+    """The options of an architecture but dropout, which stands in the head that is put behind its features."""
+    given = recipe.architecture_options() if isinstance(recipe, ClassifyRecipe) else {}
+    return {name: value for name, value in given.items() if name != "dropout"}
+
+
 def template_for(recipe) -> CropTemplate:
     """Returns how faces are cut for the network of a recipe."""
-    if recipe.backbone in backbone_names():
+    if recipe.backbone in backbone_names() or not recipe.faces:
         return FACE_RESNET_CROP
     return template_of(recipe.backbone, run_of(recipe.backbone).card.input)
 

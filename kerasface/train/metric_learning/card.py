@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kerasface.models.backbones import backbone_names
 from kerasface.models.freezing import weights_fingerprint
-from kerasface.runs.card import EmbeddingSpace, ModelCard, WeightSource
+from kerasface.runs.card import EmbeddingSpace, ModelCard
 from kerasface.terminal.words import counted
-from kerasface.train.classification.card import provenance, weights_of
+from kerasface.train.classification.card import provenance
 from kerasface.train.classification.data import PreparedData
-from kerasface.train.engine.network import licence_of, run_of
+from kerasface.train.engine.network import weights_of
 from kerasface.train.engine.session import Session
 from kerasface.train.metric_learning.judging import JudgedEmbeddings
 
@@ -133,19 +132,9 @@ def card_of(outcome: MetricOutcome, prepared: PreparedData, metrics: dict, sessi
         ),
         thresholds={fmr: vars(rate) for fmr, rate in judged.verification.tar_at_fmr.items()},
         metrics=metrics,
-        weights=_weights_of(recipe),
+        weights=weights_of(recipe),
         **provenance(prepared, session),
     )
-
-
-def _weights_of(recipe) -> tuple[WeightSource, ...]:
-    """What a recipe's network begins with: nothing, published weights, or a model that was here already."""
-    if recipe.from_scratch:
-        return ()
-    if recipe.backbone in backbone_names():
-        return weights_of(recipe)
-    card = run_of(recipe.backbone).card
-    return (WeightSource(name=recipe.backbone, licence=licence_of(card), sha256=card.model_sha256),)
 
 
 def _missed(before: JudgedEmbeddings, after: JudgedEmbeddings) -> str:

@@ -6,15 +6,13 @@ Light to import, because the command line makes a flag of every field.
 import math
 from dataclasses import dataclass, replace
 
-from kerasface.runs.store import list_runs
-from kerasface.train.recipe import ClassifyRecipe, check_fields, setting
+from kerasface.train.recipe import WEIGHTS_HELP, ClassifyRecipe, check_fields, check_weights, named_card, setting
 
 CHOICES = {
     "loss": ("triplet", "contrastive", "binary", "arcface", "cosface", "supcon"),
     "mining": ("all", "semi-hard", "batch-hard"),
     "negatives": ("anchor", "batch"),
     "augment": ("none", "light", "standard", "strong"),
-    "weights": ("pretrained", "none"),
     "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
 }
 # For embeddings whose stretch is measured, distances are 5 ** 0.5 times smaller, and differences of cosines 5 times.
@@ -50,7 +48,7 @@ class MetricRecipe:
     backbone: str = setting(
         "face_resnet", "face_resnet, an architecture of the zoo, a name of keras.applications, or a model of yours."
     )
-    weights: str = setting("pretrained", "pretrained, or none: from random weights, and everything is trained.")
+    weights: str = setting("pretrained", WEIGHTS_HELP.replace(" where there are any", ""), is_path=True)
     dim: int = setting(128, "Length of the embeddings of a network from random weights.")
     mirror: bool | None = setting(
         None,
@@ -152,8 +150,8 @@ def resolve_metric(recipe: MetricRecipe) -> MetricRecipe:
 
 def side_of(backbone: str) -> int | None:
     """Returns the side of the pictures of a run that a recipe names as its backbone; `None` where it is none."""
-    found = next((run.card for run in list_runs() if run.name == backbone and run.card), None)
-    return found and found.input.side()
+    card = named_card(backbone)
+    return card and card.input.side()
 
 
 def _check_ranges(recipe: MetricRecipe) -> None:
@@ -182,6 +180,7 @@ def _check_ranges(recipe: MetricRecipe) -> None:
         "seed": 0 <= recipe.seed < 2**32,
     }
     check_fields(recipe, CHOICES, rules, open_choices=("mining", "negatives"))
+    check_weights(recipe.weights)
 
 
 def _check_contradictions(recipe: MetricRecipe) -> None:

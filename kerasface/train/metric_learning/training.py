@@ -52,8 +52,7 @@ def _told(prepared: PreparedData) -> dict:
 def _train(prepared: PreparedData, session: Session, cache: Path, report: StageProgress) -> MetricOutcome:
     if session.recipe.from_scratch:
         return train_from_scratch(prepared, session, report)
-    told, backbone = partial(report, "features"), network_of(session.recipe)
-    features = FrozenFeatures(prepared, session.recipe, cache, told, backbone=backbone)
+    features = FrozenFeatures(prepared, session.recipe, cache, partial(report, "features"))
     return _Training(prepared, features, session, report).run()
 
 

@@ -7,9 +7,10 @@ import numpy as np
 
 from kerasface.evaluation.segmentation import SegmentationResult
 from kerasface.models.backbones import Backbone
-from kerasface.runs.card import ModelCard, ModelInput, WeightSource
+from kerasface.runs.card import ModelCard, ModelInput
 from kerasface.terminal.words import counted
 from kerasface.train.classification.card import provenance
+from kerasface.train.engine.network import weights_of
 from kerasface.train.engine.session import Session
 from kerasface.train.segmentation.data import PreparedMasks
 from kerasface.train.segmentation.recipe import SegmentRecipe
@@ -86,11 +87,10 @@ def notes_of(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session)
 
 def card_of(outcome: SegmentOutcome, prepared: PreparedMasks, metrics: dict, session: Session) -> ModelCard:
     """Returns the run's card; what `write_run` fills in is left out."""
-    backbone = outcome.backbone
     return replace(
         contract_of(session.recipe, prepared),
         metrics=metrics,
-        weights=(WeightSource(name=backbone.name, licence=backbone.licence),) if backbone.licence else (),
+        weights=weights_of(session.recipe),
         **provenance(prepared, session),
     )
 

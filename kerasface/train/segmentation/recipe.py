@@ -6,7 +6,7 @@ Light to import, because the command line makes a flag of every field.
 import re
 from dataclasses import dataclass, replace
 
-from kerasface.train.recipe import check_fields, check_groups, setting
+from kerasface.train.recipe import WEIGHTS_HELP, check_fields, check_groups, check_weights, setting
 
 # The losses by name, as classes of `kerasface.losses.pixels`; each can be taken with Dice added.
 LOSSES = {
@@ -15,7 +15,6 @@ LOSSES = {
     "focal": "FocalLoss",
 }
 CHOICES = {
-    "weights": ("pretrained", "none"),
     "decoder": ("transposed", "upsampled", "copied", "placed", "unpooled"),
     "loss": (*LOSSES, *(f"{name}+dice" for name in LOSSES if name != "dice")),
     "augment": ("none", "light", "standard", "strong"),
@@ -44,7 +43,7 @@ class SegmentRecipe:
         0.5, "With groups: 0, each picture is as frequent as another; 1, each person is as frequent as another."
     )
     encoder: str = setting("face_resnet", "face_resnet, plain, an architecture of the zoo or of keras.applications.")
-    weights: str | None = setting(None, "Start from `pretrained` weights or `none`. [pretrained where there are any]")
+    weights: str | None = setting(None, WEIGHTS_HELP, is_path=True)
     decoder: str = setting("transposed", "How maps grow: transposed, upsampled, copied, placed or unpooled.")
     deeper: int | None = setting(
         None, "Halvings below the encoder, from scratch: to see farther around. [1 for face_resnet, else 0]"
@@ -89,6 +88,11 @@ class SegmentRecipe:
     seed: int = setting(0, "Seed of split, initial weights, order and augmentation.")
 
     @property
+    def backbone(self) -> str:
+        """The network that the encoder is made of."""
+        return self.encoder
+
+    @property
     def class_names(self) -> tuple[str, ...] | None:
         """The names in `classes`, or `None` where the data name them."""
         return None if self.classes is None else tuple(name.strip() for name in self.classes.split(","))
@@ -117,7 +121,7 @@ def resolve_segment(recipe: SegmentRecipe) -> SegmentRecipe:
         mirror=recipe.mirror if recipe.mirror is not None else recipe.encoder in ("face_resnet", "plain"),
         training_size=recipe.training_size or max(32, round(recipe.image_size * 7 / 8 / 32) * 32),
         deeper=recipe.deeper if recipe.deeper is not None else int(recipe.encoder == "face_resnet"),
-        head_epochs=recipe.head_epochs if weights == "pretrained" else 0,
+        head_epochs=recipe.head_epochs if weights != "none" else 0,
     )
     _check_contradictions(recipe, resolved)
     return resolved
@@ -150,7 +154,8 @@ def _check_ranges(recipe: SegmentRecipe) -> None:
         "checkpoint_seconds": recipe.checkpoint_seconds >= 0,
         "seed": 0 <= recipe.seed < 2**32,
     }
-    check_fields(recipe, CHOICES, rules, open_choices=("weights",))
+    check_fields(recipe, CHOICES, rules)
+    check_weights(recipe.weights)
     check_groups(recipe.groups)
     if any(size % 32 for size in sizes):
         raise ValueError(f"image_size and training_size must be multiples of 32. Received: {sizes[0]} and {sizes[1]}.")

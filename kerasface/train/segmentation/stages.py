@@ -14,6 +14,7 @@ from kerasface.losses import pixels
 from kerasface.models.freezing import check_frozen, freeze, frozen_state
 from kerasface.models.runtime import compile_network
 from kerasface.models.unet import Encoder, build_encoder, build_unet
+from kerasface.models.weight_files import fill, read_weight_file
 from kerasface.train.classification.stages import for_devices, unfreeze_last
 from kerasface.train.engine.loop import Stage
 from kerasface.train.engine.optimizers import build_optimizer
@@ -35,6 +36,8 @@ def build_model(recipe: SegmentRecipe, num_classes: int, *, mirror: bool = False
     size = None if free else (recipe.training_size,) * 2
     weights = "pretrained" if recipe.weights == "pretrained" else None
     encoder = build_encoder(recipe.encoder, size, weights=weights, mirror=mirror)
+    if recipe.weights not in ("pretrained", "none"):
+        fill(encoder.backbone.model, read_weight_file(recipe.weights), recipe.encoder)
     return encoder, build_unet(
         num_classes, encoder, decoder=recipe.decoder, deeper=recipe.deeper, skips=recipe.skip_strides
     )

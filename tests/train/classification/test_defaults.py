@@ -87,6 +87,15 @@ def test_resolving_twice_changes_nothing():
         ({"classifier": "softmax", "head_units": 0}, "head_units is out of range"),
         ({"backbone": "resnet34", "conv_groups": 2}, "conv_groups does not apply to resnet34"),
         ({"backbone": "mobilenet", "conv_groups": 3}, "conv_groups must be one of"),
+        ({"weights": "imagenet"}, "weights must be pretrained, none, or a file .keras or .weights.h5"),
+        ({"weights": "resnet34.pth"}, "weights must be .*Received: weights='resnet34.pth'"),
+        ({"backbone": "digits"}, "digits takes whole pictures: set faces=false"),
+        (
+            {"backbone": "digits", "faces": False, "image_size": 64},
+            "images of 32 pixels, not image_size=64",
+        ),
+        ({"backbone": "digits", "faces": False, "weights": "none"}, "with its own weights, not weights=none"),
+        ({"backbone": "face-parts", "faces": False}, "goes on from a model that classifies or embeds"),
         ({"schedule": "plateau", "warmup": 0.2}, "warmup needs schedule=cosine"),
     ],
 )

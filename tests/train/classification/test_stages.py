@@ -45,11 +45,11 @@ def recipe(**changes):
 def small_pretrained(monkeypatch):
     """Makes `MobileNetV2` a small network with random weights, as nothing can be downloaded here."""
 
-    def build(name, image_size, weights, mirror=False):
+    def build(name, image_size, **options):
         keras.utils.set_random_seed(5)
         return backbones.build_backbone("simple_cnn", image_size, weights=None)
 
-    monkeypatch.setattr(frozen, "build_backbone", build)
+    monkeypatch.setattr("kerasface.train.engine.network.build_backbone", build)
 
 
 @pytest.fixture
