@@ -139,6 +139,12 @@ def test_eer_is_where_both_errors_meet():
     assert max(min(pair) for pair in errors) <= eer <= min(max(pair) for pair in errors)
 
 
+def test_a_score_that_is_the_threshold_of_a_fold_is_accepted():
+    scores = [0.5, 0.25, 0.25, 0.75]  # the threshold of the first fold lies midway between the scores of the second
+    report = evaluate_verification(scores, [True, False, False, True], [0, 0, 1, 1], bootstrap=1)
+    assert report.fold_accuracies[0] == 1.0
+
+
 def test_fold_accuracy_agrees_with_trying_every_threshold():
     scores, same, folds = overlapping_pairs()
     report = evaluate_verification(scores, same, folds)
