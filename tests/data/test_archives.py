@@ -130,11 +130,36 @@ def test_a_large_file_that_does_not_shrink_is_no_bomb(tmp_path):
 
 @pytest.mark.parametrize(
     ("limits", "message"),
-    [(Limits(num_files=1), "2 > 1"), (Limits(total_bytes=100), "larger unpacked than allowed")],
+    [(Limits(num_files=1), "more than 1."), (Limits(total_bytes=100), "larger unpacked than allowed")],
 )
 def test_an_archive_beyond_the_limits_is_refused_whole(limits, message):
     with pytest.raises(ValueError, match=message):
         look_into(zipped(*GOOD), limits)
+
+
+@pytest.mark.parametrize("told", [3, 400_000])
+def test_entries_are_counted_before_any_is_read_whatever_the_archive_says_of_them(told, monkeypatch):
+    """400,000 entries without files behind them; the number of them in the end record is believed by nobody."""
+    directory = (struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, *[0] * 7, 1, *[0] * 6) + b"a") * 400_000
+    wide = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, told, told, len(directory), 0)
+    wide += struct.pack("<4sLQL", b"PK\6\7", 0, len(directory), 1)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    monkeypatch.setattr(zipfile, "ZipFile", None)  # not even opened
+    with pytest.raises(ValueError, match=r"more files than allowed\. Received: more than 50,000"):
+        look_into(directory + wide + end)
+
+
+def test_a_comment_and_what_stands_in_front_of_an_archive_do_not_hide_its_entries():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in GOOD:
+            with archive.open(name, "w", force_zip64=True) as file:
+                file.write(content)
+        archive.comment = b"from the holidays"
+    for content in (packed.getvalue(), bytes(100) + packed.getvalue()):
+        assert len(look_into(content, Limits(num_files=2)).files) == 2
+        with pytest.raises(ValueError, match="more than 1"):
+            look_into(content, Limits(num_files=1))
 
 
 def test_one_file_beyond_its_limit_is_skipped():
