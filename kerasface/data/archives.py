@@ -21,14 +21,13 @@ from typing import BinaryIO
 
 from kerasface.data.cache.images import check_space
 from kerasface.files.paths import made_whole, writing
+from kerasface.files.zips import check_num_entries
 from kerasface.images.decoding import SIGNATURE_BYTES, SUFFIXES, is_left_behind
 from kerasface.images.headers import HeaderError, RawFileError, format_of
 
 _ENCRYPTED, _UTF_8 = 0x1, 0x800  # bits of an entry's flags
 _UNICODE_NAME = 0x7075  # Info-ZIP's extra field: version, CRC-32 of the name, the name in UTF-8
 _CODE_PAGES = ("cp437", "cp850", "cp1252")  # DOS in America and Western Europe, Windows there
-# Of the records at the end of an archive: lengths of an entry's name, extra fields and comment; sizes of the directory.
-_ENTRY, _END, _WIDE_END = struct.Struct("<28x3H12x"), struct.Struct("<12xL6x"), struct.Struct("<40xQ28x")
 _MAX_NAME = 200  # bytes; most file systems end at 255
 _FORBIDDEN = set('<>:"|?*\\')  # in names on Windows
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{digit}" for name in ("com", "lpt") for digit in range(1, 10))}
@@ -175,45 +174,12 @@ def unpack(archive: bytes | BinaryIO, folder: str | os.PathLike) -> Unpacked:
 
 def _opened(archive: bytes | BinaryIO, limits: Limits) -> zipfile.ZipFile:
     file = io.BytesIO(archive) if isinstance(archive, bytes) else archive
-    _check_num_entries(file, limits)
+    check_num_entries(file, limits.num_files)
     try:
         return zipfile.ZipFile(file)
     # `zipfile` says NotImplementedError of archives in a newer version of the format.
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
         raise ValueError(f"This is no zip file that can be read: {error}.") from error
-
-
-def _check_num_entries(file: BinaryIO, limits: Limits) -> None:
-    """Counts the entries in the directory at the end of an archive, before `zipfile` makes an object of each.
-
-    What its end record says of their number is not believed: they are gone through, as far as may be.
-    """
-    place, end = _directory(file)
-    count = 0
-    while place < end:
-        file.seek(place)
-        head = file.read(_ENTRY.size)
-        if len(head) < _ENTRY.size or not head.startswith(b"PK\1\2"):
-            return  # `zipfile` says what is wrong with it
-        count += 1
-        if count > limits.num_files:
-            raise ValueError(f"The archive has more files than allowed. Received: more than {limits.num_files:,}.")
-        place += _ENTRY.size + sum(_ENTRY.unpack(head))  # name, extra fields, comment
-
-
-def _directory(file: BinaryIO) -> tuple[int, int]:
-    """Where the directory of an archive begins and ends, as `zipfile` finds it: right before its end record."""
-    length = file.seek(0, os.SEEK_END)
-    start = file.seek(max(0, length - _END.size - _WIDE_END.size - 0xFFFF))  # a comment may follow it
-    tail = file.read()
-    found = tail.rfind(b"PK\5\6")
-    if found < 0 or len(tail) < found + _END.size:
-        return 0, 0
-    end, (size,) = found, _END.unpack_from(tail, found)
-    before = found - _WIDE_END.size  # a record of its own, for archives beyond 4 GiB
-    if before >= 0 and tail.startswith(b"PK\6\6", before) and tail.startswith(b"PK\6\7", found - 20):
-        end, (size,) = before, _WIDE_END.unpack_from(tail, before)
-    return max(0, start + end - size), start + end
 
 
 def _parts(name: str) -> list[str] | None:

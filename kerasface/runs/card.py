@@ -6,6 +6,7 @@ known of a model, such as the threshold for strangers of one that was trained wi
 
 import json
 import math
+import stat
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -16,7 +17,12 @@ from kerasface.runs.records import Record, RunError, read_record, refusal
 CARD_FORMAT = 1
 _MAX_CARD_BYTES = 16 * 2**20  # read before anything is known about the file
 _WRITTEN = ("format", "name", "model_sha256")  # which a card that is not written yet does without
+_MAX_DIM = 65_536  # numbers of an embedding
 _FARTHEST = 10_000  # pixels; no landmark of a crop is as far outside of it
+_SHARES = (
+    *("false_accept_asked", "unknown_accepted", "unknown_accepted_low", "unknown_accepted_high"),
+    *("alike_accepted", "known_accepted", "known_correct"),
+)
 _OPEN_SET_SCORES = ("cosine", "mean_cosine", "probability")
 
 
@@ -122,6 +128,12 @@ class OpenSetThreshold(Record):
     def _misfits(self):
         if self.score not in _OPEN_SET_SCORES:
             yield "score"
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if entry.name in _SHARES and value is not None and not 0 <= value <= 1:
+                yield entry.name
+            if entry.name.startswith("num_") and value is not None and value < 0:
+                yield entry.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +146,10 @@ class EmbeddingSpace(Record):
 
     def _always(self):
         return ("score",)
+
+    def _misfits(self):
+        if not 0 < self.dim <= _MAX_DIM:
+            yield "dim"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,9 +284,11 @@ class ModelCard(Record):
             RunError: If the file cannot be read, is no card, or holds what no card can.
         """
         try:
-            if path.stat().st_size > _MAX_CARD_BYTES:
+            if not stat.S_ISREG((found := path.stat()).st_mode):  # opening a pipe would wait for ever
+                raise RunError(f"{path} is no regular file: no card of KerasFace.")
+            if found.st_size > _MAX_CARD_BYTES:
                 raise RunError(f"{path} is larger than {_MAX_CARD_BYTES} bytes: no card of KerasFace.")
-            content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+            content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite)
         except OSError as error:
             raise RunError(f"{path} cannot be read: {error.strerror}.") from error
         except (ValueError, RecursionError) as error:
@@ -307,5 +325,7 @@ class ModelCard(Record):
             yield "colours"
 
 
-def _refuse_constant(constant: str):
-    raise ValueError(f"{constant} is no JSON number")
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is no number of a card")
+    return number

@@ -1,10 +1,12 @@
 """Frozen records out of JSON and back: the types of a dataclass's fields say what JSON must hold there."""
 
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import get_args, get_origin
 
+_LARGEST = 2**53  # from here on whole numbers are no longer what they were once they were floats
 _REMEDY = "Bring back the card that it had, or train the model again."
 
 
@@ -93,7 +95,16 @@ def _value(annotation, value: object, place: str):
     fitting = {Mapping: dict, None: annotation if annotation is not float else int | float}[origin]
     if not isinstance(value, fitting) or (isinstance(value, bool) and annotation is not bool):
         raise _MisfitError
+    if isinstance(value, int | float) and not abs(value) < _LARGEST:  # nor infinite
+        raise _MisfitError
+    if isinstance(value, str) and not is_shown(value):
+        raise _MisfitError
     return value
+
+
+def is_shown(text: str) -> bool:
+    """Whether a text can be shown as it stands: no control characters, no line breaks, no halves of letters."""
+    return not any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)
 
 
 def refusal(entry, value: object, place: str) -> RunError:

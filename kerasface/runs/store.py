@@ -17,7 +17,9 @@ from kerasface.files.spreadsheets import csv_text
 from kerasface.files.writing import sha256, write_json
 from kerasface.models.engines.source import NetworkSource
 from kerasface.runs.card import ModelCard
-from kerasface.runs.records import RunError
+from kerasface.runs.model_file import check_model_file, checked_copy
+from kerasface.runs.records import RunError, is_shown
+from kerasface.terminal.errors import one_line
 from kerasface.terminal.streams import NOT_TEXT
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 DEFAULT_ROOT = "saved_models"
 _CARD, _MODEL = "card.json", "model.keras"
 SHIPPED_ROOT = shipped(DEFAULT_ROOT)  # of the models that come with KerasFace; nothing is ever written there
-_MAX_MODEL_BYTES = 2 * 2**30  # read before anything is known about the file
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def load_run(root: str | os.PathLike, name: str) -> Run:
         raise RunError(missing_model(root, name))
     card = ModelCard.read(folder / _CARD)
     path = folder / _MODEL
-    _check_model_file(path, card.model_sha256)
+    check_model_file(path, card.model_sha256)
     arguments = {"num_classes": len(card.labels) if card.task == "classify" else None}
     place = f"{load_model.__module__}:{load_model.__name__}"
     return Run(name, card, NetworkSource(name, place, card.model_sha256, arguments, path.absolute()))
@@ -164,18 +165,18 @@ def load_model(path: Path, sha256: str, *, num_classes: int | None = None) -> "k
     Raises:
         RunError: If the file is missing, altered or unreadable, or its classes are not as many.
     """
-    _check_model_file(path, sha256)
-    # Seconds to import: a list of the models, or a network that an engine has, needs none of it.
-    import keras
+    with checked_copy(path, sha256) as copy:
+        # Seconds to import: a list of the models, or a network that an engine has, needs none of it.
+        import keras
 
-    # Which register the layers that saved models may hold.
-    from kerasface.models import layers  # noqa: F401
-    from kerasface.models.onnx import layers as layers_of_onnx  # noqa: F401
+        # Which register the layers that saved models may hold.
+        from kerasface.models import layers  # noqa: F401
+        from kerasface.models.onnx import layers as layers_of_onnx  # noqa: F401
 
-    try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise RunError(f"{path} matches its card but does not load: {error}") from error
+        try:
+            model = keras.models.load_model(copy, compile=False, safe_mode=True)
+        except Exception as error:  # a file can be made to fail in any line of Keras, h5py and TensorFlow
+            raise RunError(f"{path} matches its card but does not load: {one_line(error)}") from error
     if num_classes is not None and num_classes != model.output_shape[-1]:
         raise RunError(
             f"The card of {path.parent.name!r} names {num_classes} classes; its model has {model.output_shape[-1]}."
@@ -257,7 +258,7 @@ def check_name(name: str) -> None:
     Raises:
         RunError: If it is not.
     """
-    if not name or name.startswith(".") or name != Path(name).name or any(ord(letter) < 32 for letter in name):
+    if not name or name.startswith(".") or name != Path(name).name or not is_shown(name):
         raise RunError(f"A model's name must be a plain folder name without a leading dot. Received: name={name!r}.")
 
 
@@ -290,15 +291,6 @@ def _summary(folder: Path) -> RunSummary:
     except RunError as error:
         return RunSummary(folder.name, folder, None, str(error))
     return RunSummary(folder.name, folder, card, None)
-
-
-def _check_model_file(path: Path, expected: str) -> None:
-    if not path.is_file():
-        raise RunError(f"The model file {path} is missing.")
-    if (size := path.stat().st_size) > _MAX_MODEL_BYTES:
-        raise RunError(f"The model file {path} is larger than allowed: {size} > {_MAX_MODEL_BYTES} bytes.")
-    if (found := sha256(path)) != expected:
-        raise RunError(f"The model file {path} was altered: its card expects SHA-256 {expected}, found {found}.")
 
 
 def _write_csv(path: Path, rows: Sequence[dict]) -> None:

@@ -2,8 +2,11 @@
 
 import csv
 import hashlib
+import io
 import json
+import os
 import shutil
+import zipfile
 
 import keras
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 
 from kerasface.files import replacement
 from kerasface.runs import card as card_of_a_run
+from kerasface.runs import model_file
 from kerasface.runs import store as runs
 from kerasface.runs.card import ModelCard, OpenSetThreshold
 from kerasface.runs.store import RunError, list_runs, load_run, write_run
@@ -119,7 +123,9 @@ BROKEN_CARDS = {
     "not text": (b"\xff\xfe\x00", "not valid JSON"),
     "not an object": (b"[1, 2]", "must hold a JSON object. Received: list"),
     "nested": (b"[" * 100_000, "not valid JSON"),
-    "not a number": (b'{"format": NaN}', "NaN is no JSON number"),
+    "not a number": (b'{"format": NaN}', "NaN is no number of a card"),
+    "beyond all numbers": (b'{"metrics": {"top1": 1e999}}', "1e999 is no number of a card"),
+    "control characters": (b'{"name": "x", "task": "classify\\u001b[2J", "input": {}}', "lacks a valid 'task'"),
     "empty": (b"", "not valid JSON"),
     "no task": (b'{"format": 1, "name": "x", "input": {}, "model_sha256": ""}', "lacks a valid 'task'"),
     "no hash": (b'{"format": 1, "name": "x", "task": "classify", "input": {}}', "lacks a valid 'model_sha256'"),
@@ -173,14 +179,71 @@ def test_labels_that_do_not_fit_the_model_are_refused(model, tmp_path):
 
 def test_a_huge_card_or_model_is_not_read(model, tmp_path, monkeypatch):
     write(tmp_path, model)
-    monkeypatch.setattr(runs, "_MAX_MODEL_BYTES", 100)
+    monkeypatch.setattr(model_file, "_MAX_MODEL_BYTES", 100)
     with pytest.raises(RunError, match=r"larger than allowed: \d+ > 100 bytes"):
         load_run(tmp_path, "friends")
     monkeypatch.setattr(card_of_a_run, "_MAX_CARD_BYTES", 100)
     assert "larger than 100 bytes" in list_runs(tmp_path)[0].problem
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../friends", "a/b", "/etc", ".hidden", "a\nb", "a\0b", "friends/"])
+def packed(entries, compression=zipfile.ZIP_DEFLATED):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", compression) as archive:
+        for name, text in entries.items():
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+HOSTILE = {
+    "a configuration that grows": ({"config.json": b" " * 2**23}, "config.json grows more than 100 times"),
+    "a large configuration": ({"config.json": np.random.default_rng(0).bytes(3000)}, r"config.json has 3,000 bytes"),
+    "code": ({"config.json": b"{}", "run.py": b"print(1)"}, r"holds 'run.py', which no model of Keras does"),
+    "a way out": ({"assets/../../.bashrc": b"x"}, r"holds 'assets/../../.bashrc'"),
+    "many files": ({f"assets/{number}": b"" for number in range(30)}, "more than 20"),
+    "nothing": ({}, "does not load"),
+    "no configuration": ({"metadata.json": b"{}"}, "does not load"),
+    "no weights": ({"metadata.json": b"{}", "config.json": b"{}", "model.weights.h5": b"x"}, "does not load"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_model_file_that_no_keras_wrote_is_refused_in_a_sentence(model, tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(
+        model_file, "_ENTRIES", model_file._ENTRIES | {"config.json": 2000 if "large" in kind else 2**24}
+    )
+    monkeypatch.setattr(model_file, "_MAX_ENTRIES", 20)
+    folder = write(tmp_path, model)
+    entries, message = HOSTILE[kind]
+    (folder / "model.keras").write_bytes(packed(entries))
+    change_card(folder, model_sha256=sha256(folder / "model.keras"))
+    with pytest.raises(RunError, match=message):
+        _ = load_run(tmp_path, "friends").model
+
+
+def test_what_was_hashed_is_what_is_loaded(model, tmp_path, monkeypatch):
+    """Somebody replaces the file between the check and the reading."""
+    path = write(tmp_path, model) / "model.keras"
+    check = model_file._check_entries
+
+    def check_and_replace(copy):
+        check(copy)
+        path.write_bytes(b"something else")
+
+    monkeypatch.setattr(model_file, "_check_entries", check_and_replace)
+    assert load_run(tmp_path, "friends").model.count_params() == model.count_params()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes among files here")
+def test_a_pipe_in_place_of_a_card_does_not_make_a_list_wait(model, tmp_path):
+    write(tmp_path, model)
+    os.remove(tmp_path / "friends" / "card.json")
+    os.mkfifo(tmp_path / "friends" / "card.json")
+    assert "no regular file" in list_runs(tmp_path)[0].problem
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../friends", "a/b", "/etc", ".hidden", "a\nb", "a\0b", "a\x9bb", "a\u2028b", "friends/"]
+)
 def test_names_that_leave_the_folder_are_refused(model, tmp_path, name):
     root = tmp_path / "saved_models"
     with pytest.raises(RunError, match="plain folder name"):
