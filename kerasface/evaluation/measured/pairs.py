@@ -4,6 +4,7 @@ Intervals come from resampling people, not pairs: a resample weighs person i by 
 A rate is spoken of where there are 3 / rate pairs (the rule of three).
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -82,6 +83,36 @@ class PairScores:
     def impostor(self) -> np.ndarray:
         """Scores of impostor pairs of all parts, ascending."""
         return np.sort(np.concatenate([scores[~same] for _, _, scores, same in self.parts]))
+
+    @property
+    def eer(self) -> float | None:
+        """Equal error rate over the pairs of all parts, on straight lines between the points of their ROC curve.
+
+        `None` where there are no genuine pairs.
+        """
+        if not self.num_genuine:
+            return None
+        impostor = self.impostor
+        genuine = np.sort(np.concatenate([scores[same] for _, _, scores, same in self.parts]))
+
+        def rates(threshold: float) -> tuple[float, float]:
+            accepted = 1 - np.searchsorted(impostor, threshold) / len(impostor)
+            return float(accepted), float(np.searchsorted(genuine, threshold) / len(genuine))
+
+        def excess(threshold: float) -> float:
+            accepted, missed = rates(threshold)
+            return accepted - missed
+
+        # The excess falls as the threshold rises: it changes its sign between two scores that stand next to each other.
+        at = [bisect_right(scores, 0, key=lambda score: -excess(score)) for scores in (genuine, impostor)]
+        below = max(scores[place - 1] for scores, place in zip((genuine, impostor), at, strict=True) if place)
+        above = min(
+            (scores[place] for scores, place in zip((genuine, impostor), at, strict=True) if place < len(scores)),
+            default=np.inf,
+        )
+        (low, _), (high, _) = rates(above), rates(below)
+        share = -excess(above) / (excess(below) - excess(above))
+        return low + share * (high - low)
 
     @property
     def num_impostor(self) -> int:

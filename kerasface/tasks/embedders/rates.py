@@ -105,6 +105,7 @@ def measure_embedder(
     rates = {
         "cohort": cohort.normalizer.digest if cohort else "",
         "date": date,
+        "eer": scores.eer,
         **found,
         "calibration": _calibrated(halves, pairs, labels, embeddings, name, date, notes),
     }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kerasface.evaluation.measured.pairs import PairScores, pair_thresholds
-from kerasface.evaluation.verification import threshold_at_fmr
+from kerasface.evaluation.verification import roc, threshold_at_fmr
 
 
 def people(number=30, photos=4, dim=16, noise=0.6, seed=0):
@@ -40,6 +40,22 @@ def test_a_rate_that_too_few_pairs_carry_has_no_threshold():
     assert SCORES.supports(0.0005)
     assert not SCORES.supports(0.0004)
     assert SCORES.threshold(0.0004) == -np.inf
+
+
+@pytest.mark.parametrize("decimals", [None, 1])
+def test_the_equal_error_rate_is_that_of_the_curve(decimals):
+    """Also of scores of which many are equal, and of pairs that are told apart without an error."""
+    scores = COSINES if decimals is None else COSINES.round(decimals)
+    found = PairScores("some", "people", parts=[(LABELS[FIRST], LABELS[SECOND], scores, SAME)])
+    curve = roc(scores, SAME)
+    excess = curve.fmr - curve.fnmr
+    expected = np.interp(0, excess, curve.fmr)
+    assert 0.001 < expected < 0.3
+    assert found.eer == pytest.approx(expected)
+    apart = PairScores("some", "people", parts=[(LABELS[FIRST], LABELS[SECOND], SAME.astype(float), SAME)])
+    assert apart.eer == 0
+    strangers = [part[~SAME] for part in (LABELS[FIRST], LABELS[SECOND], COSINES, SAME)]
+    assert PairScores("some", "people", parts=[tuple(strangers)]).eer is None
 
 
 def test_rates_are_those_of_the_pairs_and_their_intervals_come_from_people():

@@ -29,6 +29,7 @@ def test_of_every_kind_what_the_people_carry(measured):
     rates = measured.rates
     assert (rates["date"], rates["populations"][0]["description"]) == ("2026-01-02", "people of somebody")
     assert rates["points"][0]["fmr"] == 1.8e-5
+    assert 0 < rates["eer"] < 0.05
     assert rates["search"]["fpirs"] == [0.01, 0.02, 0.05, 0.1]
     assert [row["gallery_size"] for row in rates["search"]["galleries"]] == [2, 3, 5, 10, 20, 50, 100]
     for curve, score in ((rates["calibration"], "cosine"), (rates["search"]["calibration"], "normalized")):
