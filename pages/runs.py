@@ -12,7 +12,7 @@ from pages.parts.runs.changes import show_changes, show_done
 from pages.parts.runs.comparison import show_comparison
 from pages.parts.runs.curves import show_curves
 from pages.parts.runs.sweeps import show_sweeps
-from pages.parts.runs.table import choose_runs, show_runs
+from pages.parts.runs.table import choose_runs, show_runs, show_unfinished
 
 st.title("Which model is better?")
 st.markdown(
@@ -30,6 +30,7 @@ if not usable:
     st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
 else:
     show_runs(list(usable.values()))
+    show_unfinished(list(usable))
     chosen = [usable[name] for name in choose_runs(list(usable))]
     if chosen:
         show_curves(chosen)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from kerasface.cli import main
 from kerasface.gallery.opening import open_gallery
+from kerasface.train.process.folders import session_folder
 from tests.runs.made_up import RECIPE, make_run, records
 
 
@@ -145,3 +146,13 @@ def test_a_run_is_renamed(root):
 
 def test_undo_goes_with_nothing_else(root):
     assert run("delete", "ada", "--undo", "--yes").exit_code == 2
+
+
+def test_trainings_that_are_not_at_their_end_are_named(root):
+    make_run(root, "ada")
+    session_folder(root, "ada").mkdir()
+    (session_folder(root, "ada") / "session.json").write_text('{"kind": "classify", "stopped": true}')
+    assert "The training ada is stopped" in run("list").stderr
+    assert json.loads(run("list", "--json").stdout)["trainings"] == [
+        {"name": "ada", "state": "stopped", "process": None}
+    ]

@@ -129,3 +129,9 @@ def test_a_sweep_says_how_far_it_is_and_how_it_goes_on(root, open_page, tables):
     assert [row["state"] for row in tables(page)[0]] == ["done", "waiting"]
     assert page.code[0].value == "kerasface train classify --resume norms"
     assert "damaged" in texts(page)
+
+
+def test_a_model_of_a_training_that_was_left_off_says_so(root, open_page):
+    session_folder(root, "ada").mkdir()
+    (session_folder(root, "ada") / "session.json").write_text('{"kind": "classify"}')
+    assert "The training of ada is left off" in texts(open_page("runs"))

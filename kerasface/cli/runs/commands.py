@@ -18,15 +18,23 @@ def runs() -> None:
 @RUNS
 @JSON
 def list_command(runs, as_json) -> None:
-    """List the trained models: kind, network, how good each is, size. Broken ones too, with what is wrong."""
+    """List the trained models: kind, network, how good each is, size. Broken ones too, with what is wrong.
+
+    Trainings that run or were left off are named on stderr.
+    """
     with errors():
         from kerasface.runs.overview import overview
         from kerasface.runs.store import list_runs
+        from kerasface.train.process.background import list_trainings
 
         rows = [overview(summary) for summary in list_runs(runs)]
+        trainings = list_trainings(runs)
     if as_json:
-        print_json({"runs": [row.to_dict() for row in rows]})
+        states = [{"name": one.name, "state": one.state, "process": one.process} for one in trainings]
+        print_json({"runs": [row.to_dict() for row in rows], "trainings": states})
         return
+    for training in trainings:
+        click.echo(f"The training {training.name} is {training.state}; the page Train shows it.", err=True)
     if not rows:
         click.echo(f"No trained models in {runs}. Make one: kerasface train classify DATA --name NAME")
         return

@@ -10,14 +10,17 @@ from kerasface.runs.comparison import ComparedRuns
 from kerasface.runs.overview import RunOverview, columns_with_values, overview
 from kerasface.runs.store import RunSummary
 from kerasface.runs.words import plain_value
+from kerasface.train.process.background import list_trainings
+from pages.parts.photos import plain
 from pages.parts.tables import show_sideways_hint
+from pages.parts.train.shown import STATES
 
 _PARAMETER = "runs"  # in the address
 _KEY = "runs_chosen"
 _SHARES = {
     "accuracy": ("accuracy", "Of what was held out: pictures with the right name, or pixels with the right class."),
     "top5": ("top-5", "The right name is among the five most probable."),
-    "ece": ("calibration error", "How far the probabilities are from how often they are right."),
+    "ece": ("ECE", "Expected calibration error: how far the probabilities are from how often they are right."),
     "eer": ("EER", "Equal error rate of pairs of faces: of people held out, or as embedders calibrate measured it."),
 }
 
@@ -28,6 +31,13 @@ def show_runs(summaries: Sequence[RunSummary]):
     shown = columns_with_values(rows)
     table = pd.DataFrame([_row(row, shown) for row in rows])
     _show(table, table.columns, "The trained models with what was measured of each and what it costs")
+
+
+def show_unfinished(names: Sequence[str]):
+    """Says of which models the training is not at its end: their numbers are those so far."""
+    unfinished = {one.name: one.state for one in list_trainings() if one.name in names}
+    for name, state in unfinished.items():
+        st.caption(f"The training of {plain(name)} is {STATES[state]}: its numbers are those so far, or of one before.")
 
 
 def show_differing(compared: ComparedRuns):
