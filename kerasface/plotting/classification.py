@@ -14,10 +14,18 @@ MAX_HEATMAP = 60  # classes; a cell of a larger matrix is too small to be seen
 _MAX_COUNTED = 20  # classes whose numbers have room in a heatmap, and whose names below it
 
 
-def reliability_diagram(before: Calibration, after: Calibration) -> go.Figure:
-    """Draws accuracy against confidence, without and with temperature scaling; on the diagonal both agree."""
+def reliability_diagram(
+    before: Calibration, after: Calibration, names: tuple[str, str] = ("as trained", "temperature scaled")
+) -> go.Figure:
+    """Draws accuracy against confidence of two classifiers, or of one before and after scaling; ideal is the diagonal.
+
+    Args:
+        before: Of the first one.
+        after: Of the second one.
+        names: What both are called.
+    """
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], name="ideal", mode="lines", line={"color": QUIET, "dash": "dot"}))
-    for result, name, color in ((before, "as trained", REJECT), (after, "temperature scaled", ACCEPT)):
+    for result, name, color in ((before, names[0], REJECT), (after, names[1], ACCEPT)):
         figure.add_trace(
             go.Scatter(
                 x=[part.confidence for part in result.bins],

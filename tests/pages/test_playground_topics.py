@@ -20,7 +20,17 @@ def test_a_topic_opens_by_its_address(slug, open_topic):  # noqa: F811
     assert len(" ".join(text.value for text in page.markdown)) > 200
 
 
-@pytest.mark.parametrize("slug", [slug for slug, topic in TOPICS.items() if topic.code])
+LONG = ("live-training", "transfer", "depth", "moved-picture")
+
+
+@pytest.mark.parametrize(
+    "slug",
+    [
+        pytest.param(slug, marks=pytest.mark.slow) if slug in LONG else slug
+        for slug, topic in TOPICS.items()
+        if topic.code
+    ],
+)
 def test_the_code_that_is_shown_runs(slug, capsys):
     exec(compile(TOPICS[slug].code, slug, "exec"), {})
     assert capsys.readouterr().out.strip()

@@ -69,3 +69,93 @@ def _add_line(figure: go.Figure, normal: np.ndarray, offset: float, low: np.ndar
         figure.add_annotation(
             x=tip[0], y=tip[1], ax=foot[0], ay=foot[1], axref="x", ayref="y", xref="x", yref="y", **arrow
         )
+
+
+def region_figure(
+    answers: np.ndarray,
+    places: np.ndarray,
+    names: Sequence[str],
+    known: tuple[np.ndarray, Sequence[int]],
+    strangers: np.ndarray,
+) -> go.Figure:
+    """Draws what is answered everywhere in a plane, with known points and strangers.
+
+    Args:
+        answers: Index of a name, or -1 for nobody, `(num_places, num_places)`, rows upwards.
+        places: Coordinates along both axes.
+        names: Of the answers.
+        known: Points, `(num_points, 2)`, and the index of the name of each.
+        strangers: `(num_strangers, 2)`.
+    """
+    colors = ["rgba(0, 0, 0, 0)", *CLASS_COLORS[: len(names)]]
+    scale = [(edge / len(colors), color) for place, color in enumerate(colors) for edge in (place, place + 1)]
+    told = np.array([*names, "nobody"])[answers]  # -1 is the last one
+    figure = go.Figure(
+        go.Heatmap(
+            z=answers,
+            x=places,
+            y=places,
+            zmin=-1.5,
+            zmax=len(names) - 0.5,
+            colorscale=scale,
+            opacity=0.3,
+            showscale=False,
+            text=told,
+            hovertemplate="here: %{text}<extra></extra>",
+        )
+    )
+    points, labels = known[0], np.asarray(known[1])
+    for place, name in enumerate(names):
+        own = points[labels == place]
+        marker = {"color": CLASS_COLORS[place], "symbol": SYMBOLS[place], "size": 7}
+        figure.add_trace(go.Scatter(x=own[:, 0], y=own[:, 1], mode="markers", name=short(name), marker=marker))
+    marker = {"color": QUIET, "symbol": "x-thin", "size": 8, "line": {"width": 2, "color": QUIET}}
+    figure.add_trace(go.Scatter(x=strangers[:, 0], y=strangers[:, 1], mode="markers", name="strangers", marker=marker))
+    figure.update_xaxes(visible=False, range=[places[0], places[-1]])
+    figure.update_yaxes(visible=False, range=[places[0], places[-1]], scaleanchor="x", constrain="domain")
+    legend = {"orientation": "h", "y": 1, "yanchor": "bottom"}
+    return figure.update_layout(height=470, margin={"l": 5, "r": 5, "t": 10, "b": 5}, legend=legend)
+
+
+def pulled_figure(
+    points: np.ndarray,
+    people: Sequence[int],
+    pulls: np.ndarray,
+    triplet: tuple[int, int, int] | None,
+    reach: float,
+) -> go.Figure:
+    """Draws points of people, where each is pulled, and one triplet.
+
+    Args:
+        points: `(num_points, 2)`.
+        people: Index of the person of each.
+        pulls: How far each goes next, `(num_points, 2)`.
+        triplet: Anchor, positive and negative, as indices; None for none.
+        reach: Half of the width and height that is drawn.
+    """
+    figure, people = go.Figure(), np.asarray(people)
+    if triplet is not None:
+        anchor, positive, negative = points[list(triplet)]
+        for name, end, color, dash in (
+            ("to the positive", positive, CLASS_COLORS[0], "solid"),
+            ("to the negative", negative, CLASS_COLORS[1], "dash"),
+        ):
+            line = {"color": color, "width": 3, "dash": dash}
+            figure.add_trace(
+                go.Scatter(x=[anchor[0], end[0]], y=[anchor[1], end[1]], mode="lines", name=name, line=line)
+            )
+    for person in np.unique(people):
+        own = points[people == person]
+        marker = {"color": CLASS_COLORS[person % 6], "symbol": SYMBOLS[person % 6], "size": 11}
+        name = f"person {person + 1}"
+        figure.add_trace(go.Scatter(x=own[:, 0], y=own[:, 1], mode="markers", name=name, marker=marker))
+    ends = points + pulls
+    steps = np.stack([points, ends, np.full_like(points, np.nan)], axis=1).reshape(-1, 2)  # a gap behind each
+    figure.add_trace(
+        go.Scatter(x=steps[:, 0], y=steps[:, 1], mode="lines", name="pull", line={"color": QUIET, "width": 2})
+    )
+    figure.update_traces(hoverinfo="skip")
+    figure.update_xaxes(visible=False, range=[-reach, reach])
+    figure.update_yaxes(visible=False, range=[-reach, reach], scaleanchor="x", constrain="domain")
+    legend = {"orientation": "h", "y": 1, "yanchor": "bottom"}
+    return figure.update_layout(height=430, margin={"l": 5, "r": 5, "t": 10, "b": 5}, legend=legend)

@@ -126,7 +126,9 @@ def show_convolution():
         if not np.isfinite(kernel).all():
             st.warning("Each of the nine cells needs a number.", icon=":material/edit:")
             st.stop()
-        found = convolve(picture, kernel)
+        flip = st.toggle("Turn the kernel round first", key="flip", persist_state="session")
+        laid = kernel[::-1, ::-1] if flip else kernel
+        found = convolve(picture, laid)
         row = st.slider("Row of the answer", 1, found.shape[0], 3, key="answer_row", persist_state="session")
         col = st.slider("Column of the answer", 1, found.shape[1], 3, key="answer_col", persist_state="session")
     window = picture[row - 1 : row + 2, col - 1 : col + 2]
@@ -144,11 +146,23 @@ def show_convolution():
             key="answer_grid",
             alt="The numbers of the answer, the one worked out framed",
         )
-    pairs = zip(window.ravel(), kernel.ravel(), strict=True)
+    pairs = zip(window.ravel(), laid.ravel(), strict=True)
     terms = " + ".join(
         f"{ink:g}·({_number(weight)})" if weight < 0 else f"{ink:g}·{weight:.3g}" for ink, weight in pairs
     )
     st.markdown(f"Row {row}, column {col}: {terms} = **{_number(found[row - 1, col - 1])}**")
+    difference = float(np.abs(convolve(picture, kernel[::-1, ::-1]) - convolve(picture, kernel)).max())
+    st.caption(
+        "What mathematics calls **convolution** turns the kernel round, by half a turn, before it multiplies; "
+        "without it is "
+        "**cross-correlation**. Networks do the latter and call it convolution: as weights are learned, it is all "
+        "the same. "
+        + (
+            "This kernel is the same turned round."
+            if not difference
+            else f"Here it changes numbers by up to {difference:.3g}."
+        )
+    )
 
 
 def _forget_edits():

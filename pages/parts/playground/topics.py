@@ -1,6 +1,7 @@
 """Every topic of the playground by the name that its address has, in the order of the menu."""
 
 from pages.parts.playground.choice import Topic
+from pages.parts.playground.experiments import depth, descent, moved, open_set, overconfidence, transfer, triplets
 from pages.parts.playground.maps import show_convolution, show_dropblock
 from pages.parts.playground.mixup import show_mixup
 from pages.parts.playground.softmax import show_smoothing, show_softmax
@@ -23,16 +24,23 @@ TOPICS = {
     "softmax": Topic("Softmax", CLASSIFY, show_softmax),
     "linear-classifier": Topic("Linear classifier", CLASSIFY, linear.show_linear_classifier, linear.CODE),
     "label-smoothing": Topic("Label smoothing", CLASSIFY, show_smoothing),
+    "overconfidence": Topic("Overconfidence", CLASSIFY, overconfidence.show_overconfidence, overconfidence.CODE),
     "convolution": Topic("Convolution", CONVOLVE, show_convolution),
     "channels": Topic("Several channels", CONVOLVE, channels.show_channels, channels.CHANNELS_CODE),
     "one-by-one": Topic("1 x 1 kernel", CONVOLVE, channels.show_one_by_one, channels.ONE_CODE),
     "groups": Topic("Groups", CONVOLVE, groups.show_groups, groups.CODE),
     "transposed-convolution": Topic("Transposed convolution", CONVOLVE, transposed.show_transposed, transposed.CODE),
     "unpooling": Topic("Pooling and back", CONVOLVE, unpooling.show_unpooling, unpooling.CODE),
+    "moved-picture": Topic("Moved picture", CONVOLVE, moved.show_moved_picture, moved.CODE),
     "activations": Topic("Activation functions", LEARN, activations.show_activations, activations.CODE),
     "backpropagation": Topic("Forward and back", LEARN, backpropagation.show_backpropagation, backpropagation.CODE),
+    "gradient-descent": Topic("Gradient descent", LEARN, descent.show_descent, descent.CODE),
     "live-training": Topic("Live training", LEARN, show_live_training, LIVE_CODE),
     "mixup": Topic("Mixup", LEARN, show_mixup),
+    "depth": Topic("Depth", DEEP, depth.show_depth, depth.CODE),
     "normalization": Topic("Normalization", DEEP, normalization.show_normalization, normalization.CODE),
     "dropblock": Topic("DropBlock", DEEP, show_dropblock),
+    "transfer": Topic("Transfer", DEEP, transfer.show_transfer, transfer.CODE),
+    "triplets": Topic("Triplets", FACES, triplets.show_triplets, triplets.CODE),
+    "open-set": Topic("Open set", FACES, open_set.show_open_set, open_set.CODE),
 }

@@ -1,0 +1,1 @@
+"""Topics of the playground that are experiments: they answer within seconds."""
