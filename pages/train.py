@@ -9,35 +9,10 @@ import streamlit as st
 from kerasface.runs.store import list_runs
 from kerasface.train.process.background import list_trainings
 from pages.parts.photos import plain
-from pages.parts.train.check import show_check
-from pages.parts.train.data import choose_data
 from pages.parts.train.follow import show_training
-from pages.parts.train.recipe import choose_recipe
+from pages.parts.train.new import show_new
 from pages.parts.train.results import show_results
 from pages.parts.train.shown import NEW, choose_training
-from pages.parts.train.start import show_start, show_start_error
-
-
-def show_new():
-    """Pictures, settings, a look at both, and the start."""
-    st.subheader("1. Pictures")
-    data = choose_data()
-    if data is None:
-        show_start_error()
-        st.caption("Choose pictures to go on, or take the sample: handwritten digits, about a minute of training.")
-        return
-    st.subheader("2. Settings")
-    chosen = choose_recipe()
-    if chosen is None:
-        show_start_error()
-        return
-    look = st.container()  # filled last: it may take minutes, and nobody has to wait for it
-    st.subheader("4. Start")
-    show_start()
-    with look:
-        st.subheader("3. A look before time is spent")
-        show_check(data, chosen.recipe)
-
 
 st.title("Train a model")
 st.markdown(

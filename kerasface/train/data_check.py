@@ -40,9 +40,15 @@ def check_data(prepared: PreparedData, recipe: ClassifyRecipe) -> DataCheck:
     groups = _groups(duplicates.group)
     exact = [group for group in groups if len(np.unique(duplicates.content[group])) == 1]
     near = [group for group in groups if len(np.unique(duplicates.content[group])) > 1]
-    about = (_two_names, _rejected, _few, _strangers)
+    about = (_two_names, _rejected) if holds_people_out(prepared) else (_two_names, _rejected, _few, _strangers)
     found = (_balance(prepared, recipe), *(look(prepared) for look in about))
     return DataCheck(exact, near, [*prepared.notes, *(sentence for sentence in found if sentence)])
+
+
+def holds_people_out(prepared: PreparedData) -> bool:
+    """Whether what is held out shows none of the people trained on: then nobody is named, and nobody a stranger."""
+    train, validation = (prepared.labels[part] for part in (prepared.train, prepared.validation))
+    return not np.intersect1d(train, validation).size
 
 
 def _groups(numbers: np.ndarray) -> list[np.ndarray]:

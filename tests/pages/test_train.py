@@ -62,6 +62,15 @@ def picture(seed, side=24):
     return Image.fromarray(coarse).resize((side, side), Image.Resampling.NEAREST)
 
 
+def fill_classes(folder, **counts):
+    """Writes a folder of pictures for each class, no two alike."""
+    for name, count in counts.items():
+        (folder / name).mkdir(parents=True)
+        for index in range(count):
+            picture([*name.encode(), index]).save(folder / name / f"{index}.png")
+    return folder
+
+
 @pytest.fixture
 def pictures(tmp_path):
     """Six pictures of Ada, among them two of one content; one of Emmy's three is no picture."""

@@ -1,7 +1,7 @@
 """What the page Train finds in the pictures before a training: broken ones, duplicates, and how augmentation looks."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,19 @@ from kerasface.files.paths import default_cache_folder
 from kerasface.models.pretrained import ModelFileError
 from kerasface.plotting.segmentation import data_url
 from kerasface.plotting.training import class_balance
+from kerasface.runs.records import RunError
 from kerasface.terminal.errors import told
 from kerasface.train.classification.data import PreparedData, prepare
-from kerasface.train.data_check import DataCheck, check_data
+from kerasface.train.data_check import DataCheck, check_data, holds_people_out
 from kerasface.train.looking import draw_preview
+from kerasface.train.metric_learning.data import prepare_people
+from kerasface.train.metric_learning.recipe import MetricRecipe
 from kerasface.train.recipe import ClassifyRecipe
 from pages.parts.charts import show_chart
 from pages.parts.photos import plain
 from pages.parts.server.arrival import answered, ask
 from pages.parts.train.data import show_files
+from pages.parts.train.kinds import PageKind
 
 # What `prepare` reads, and what the preview depends on besides.
 READ = ("faces", "image_size", "min_images", "validation", "holdout", "groups", "unknown", "curation", "seed")
@@ -38,9 +42,10 @@ class _Looked:
     sheets: dict  # by the settings of augmentation
 
 
-def show_check(data: Path, recipe: ClassifyRecipe):
+def show_check(kind: PageKind, data: Path, recipe: ClassifyRecipe | MetricRecipe):
     """A button; then the bar of what is decoded; then what was found. What was computed stays for a training."""
-    key = (str(data), *(getattr(recipe, name) for name in READ))
+    shown = _as_shown(recipe)
+    key = (str(data), kind.name, recipe.backbone, *(getattr(shown, name) for name in READ))
     looked = st.session_state.get("train_looked", ((None,), None))
     if looked[0] != key:
         place = st.empty()
@@ -56,18 +61,27 @@ def show_check(data: Path, recipe: ClassifyRecipe):
             return
         st.session_state["train_looked"] = key, found
         st.rerun()
-    _show(looked[1], recipe)
+    _show(looked[1], shown)
 
 
-def _look(data: Path, recipe: ClassifyRecipe, place) -> _Looked | None:
+def _as_shown(recipe: ClassifyRecipe | MetricRecipe) -> ClassifyRecipe:
+    """The settings that say how pictures are read, split and augmented."""
+    if isinstance(recipe, ClassifyRecipe):
+        return recipe
+    split = {"holdout": recipe.holdout, "augment": recipe.augment, "flip": recipe.flip, "classifier": "cosine"}
+    return replace(recipe.for_reading(), **split)
+
+
+def _look(data: Path, recipe: ClassifyRecipe | MetricRecipe, place) -> _Looked | None:
     with place.container():
         bar = st.progress(0.0, text="Reading the pictures")
         st.button("Stop", icon=":material/stop:", on_click=answered, args=(_CHECK,), key="train_check_stop")
     try:
-        prepared = prepare(data, recipe, default_cache_folder(), _reporter(bar))
+        read = prepare_people if isinstance(recipe, MetricRecipe) else prepare
+        prepared = read(data, recipe, default_cache_folder(), _reporter(bar))
         bar.progress(1.0, text="Comparing the pictures with one another")
-        found = _Looked(prepared, check_data(prepared, recipe), {})
-    except (ValueError, OSError, ModelFileError) as error:
+        found = _Looked(prepared, check_data(prepared, _as_shown(recipe)), {})
+    except (ValueError, OSError, ModelFileError, RunError) as error:
         place.error(plain(told(error)), icon=":material/block:")
         return None
     return found
@@ -120,7 +134,8 @@ def _show(looked: _Looked, recipe: ClassifyRecipe):
     )
     show_files("files are not used", prepared.rejected)
     left_out = [(name, f"{count} usable pictures") for name, count in prepared.left_out.items()]
-    show_files(f"classes have fewer than {recipe.min_images} pictures, and serve as strangers", left_out)
+    if not holds_people_out(prepared):
+        show_files(f"classes have fewer than {recipe.min_images} pictures, and serve as strangers", left_out)
     _show_duplicates("groups of equal files", prepared, check.exact)
     _show_duplicates("groups of pictures that look the same", prepared, check.near)
     with st.expander("What augmentation makes of them, with the labels it trains on", expanded=True):

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from kerasface.data.archives import Contents, look_into, unpack
-from kerasface.data.folders import read_identity_folders
+from kerasface.data.drawn.folders import write_drawn
+from kerasface.data.listings import read_classes
 from kerasface.data.samples import write_digits
 from kerasface.files.paths import default_cache_folder, user_path
 from kerasface.plotting.training import class_balance
@@ -15,61 +17,73 @@ from pages.parts.charts import show_chart
 from pages.parts.photos import plain
 from pages.parts.server.arrival import answered, ask
 from pages.parts.tables import show_table
+from pages.parts.train.kinds import ARCHIVE, FOLDER, SAMPLE, PageKind, Pictures, read_source
+from pages.parts.train.masks import find_pairs, show_masks
 
-FOLDER, ARCHIVE, SAMPLE = "Folder", "Zip file", "Sample"
+SCENES = 120  # pictures of the sample, drawn within seconds
 MAX_UPLOAD = 200  # megabytes; it lies in the server's memory until the page is left
-HINTS = {
-    FOLDER: "A folder of this machine that holds a folder of pictures per class: per person, per animal, per anything.",
-    ARCHIVE: "A zip file of such a folder. It is looked at first; nothing is written to disk until you say so.",
-    SAMPLE: "1,797 handwritten digits (E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, 1998, CC BY 4.0).",
-}
 
 
-def choose_data() -> Path | None:
-    """Asks for the pictures; returns the folder of classes, or None while there is none."""
-    kind = st.segmented_control(
+def choose_data(kind: PageKind) -> Pictures | None:
+    """Asks for the pictures; returns them, or None while there are none."""
+    source = st.segmented_control(
         "Pictures",
-        list(HINTS),
+        list(kind.sources),
         default=FOLDER,
         required=True,
-        key="train_source",
+        key=f"train_source{kind.suffix}",
         width="stretch",
         persist_state="session",
     )
-    st.caption(HINTS[kind])
-    data = {FOLDER: _choose_folder, ARCHIVE: _choose_archive, SAMPLE: _sample}[kind]()
-    if data is None or not _show_classes(data):
+    st.caption(kind.sources[source])
+    if source == FOLDER:
+        place = _choose_folder(kind)
+    elif source == ARCHIVE:
+        place = _choose_archive()
+    else:
+        place = _sample(kind)
+    if place is None:
         return None
-    return data
+    return show_masks(place) if kind.name == "segment" else _show_classes(place)
 
 
-def read_folder() -> Path:
-    """The folder as the boxes name it at this moment: what a press of Start goes by.
+def read_folder(kind: PageKind) -> Path:
+    """The folder or listing as the boxes name it at this moment: what a press of Start goes by.
 
     Raises:
         ValueError: If there is none, or it cannot be trained on.
     """
-    kind = st.session_state.get("train_source")
-    data = {FOLDER: _typed_folder, ARCHIVE: _unpacked, SAMPLE: _sample_folder}[kind]()
-    if data is None:
+    source = read_source(kind)
+    place = {FOLDER: _typed_folder, ARCHIVE: lambda kind: _unpacked(), SAMPLE: sample_folder}[source](kind)
+    if place is None:
         raise ValueError("Choose the pictures first.")
-    read_identity_folders(data)
-    return data
+    if kind.name == "segment":
+        find_pairs(place)
+    else:
+        read_classes(place)
+    return place
 
 
-def _choose_folder() -> Path | None:
+def given_with(kind: PageKind) -> dict:
+    """Settings that belong to the pictures: what there is to judge on."""
+    if kind.name == "segment" and read_source(kind) == SAMPLE:
+        return {"validation": str(sample_folder(kind).parent / "validation")}
+    return {}
+
+
+def _choose_folder(kind: PageKind) -> Path | None:
     st.text_input(
-        "Folder on this machine",
-        key="train_folder",
+        "Folder on this machine" if kind.suffix else "Folder or listing on this machine",
+        key=f"train_folder{kind.suffix}",
         placeholder="/data/people",
         icon=":material/folder:",
         persist_state="session",
     )
-    return _typed_folder()
+    return _typed_folder(kind)
 
 
-def _typed_folder() -> Path | None:
-    text = st.session_state["train_folder"].strip()
+def _typed_folder(kind: PageKind) -> Path | None:
+    text = st.session_state[f"train_folder{kind.suffix}"].strip()
     return user_path(text) if text else None
 
 
@@ -77,17 +91,22 @@ def _unpacked() -> Path | None:
     return st.session_state.get("train_unpacked")
 
 
-def _sample_folder() -> Path:
-    return default_cache_folder() / "samples" / "digits"
+def sample_folder(kind: PageKind) -> Path:
+    """Where the sample of a kind of training is written."""
+    samples = default_cache_folder() / "samples"
+    return samples / "scenes" / "train" if kind.name == "segment" else samples / "digits"
 
 
-def _sample() -> Path | None:
-    """The digits, written where caches live when they are asked for the first time."""
-    folder = _sample_folder()
+def _sample(kind: PageKind) -> Path | None:
+    """The sample, written where caches live when it is asked for the first time."""
+    folder = sample_folder(kind)
     try:
         if not folder.is_dir():
-            with st.spinner("Writing the digits"):
-                write_digits(folder)
+            with st.spinner("Writing the sample"):
+                if kind.name == "segment":
+                    write_drawn("scenes", folder.parent, count=SCENES)
+                else:
+                    write_digits(folder)
     except (ValueError, OSError) as error:
         st.error(plain(told(error)), icon=":material/error:")
         return None
@@ -143,35 +162,33 @@ def _show_contents(contents: Contents):
     show_files("left in the archive", contents.skipped)
 
 
-def show_files(what: str, files):
-    """A folded table of files with the reason why each is not used; nothing where there are none."""
-    if not files:
-        return
-    with st.expander(f"{len(files):,} {what}"):
-        show_table([{"file": str(file), "reason": reason} for file, reason in files], what)
-
-
-def _show_classes(data: Path) -> bool:
-    """What the folder holds, by names alone; False, with a sentence, where it cannot be trained on."""
+def _show_classes(place: Path) -> Pictures | None:
+    """What is there, by names alone; None, with a sentence, where it cannot be trained on."""
     try:
-        with st.spinner("Reading the folder"):
-            found = read_identity_folders(data)
+        with st.spinner("Reading the names"):
+            found = read_classes(place)
     except (ValueError, OSError) as error:
         st.error(plain(told(error)), icon=":material/folder_off:")
-        return False
-    counts = [0] * len(found.identities)
-    for _, label in found.samples:
-        counts[label] += 1
-    st.markdown(f"**{len(found.samples):,} pictures** of **{len(counts):,} classes** in {plain(str(data))}")
+        return None
+    counts = np.bincount(found.labels, minlength=len(found.identities)).tolist()
+    st.markdown(f"**{len(found.samples):,} pictures** of **{len(counts):,} classes** in {plain(str(place))}")
     rows = [
         {"name": name, "num_train": count, "num_validation": 0}
         for name, count in zip(found.identities, counts, strict=True)
     ]
-    if not is_looked_at(data):  # else the chart with what is held out stands below
+    if not is_looked_at(place):  # else the chart with what is held out stands below
         show_chart(
             class_balance(rows).update_layout(showlegend=False, height=240),
             key="train_classes",
             alt="How many pictures each class has",
         )
     show_files("files are no pictures", found.rejected)
-    return True
+    return Pictures(place, len(found.samples), len(counts))
+
+
+def show_files(what: str, files):
+    """A folded table of files with the reason why each is not used; nothing where there are none."""
+    if not files:
+        return
+    with st.expander(f"{len(files):,} {what}"):
+        show_table([{"file": str(file), "reason": reason} for file, reason in files], what)

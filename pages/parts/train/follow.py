@@ -8,7 +8,6 @@ import streamlit as st
 from kerasface.inspection.layers.filters import filter_history
 from kerasface.plotting.classification import confusion_heatmap
 from kerasface.plotting.segmentation import data_url
-from kerasface.plotting.training import training_curves
 from kerasface.runs.store import RunError, RunSummary
 from kerasface.terminal.errors import told
 from kerasface.train.engine.session import read_events
@@ -19,6 +18,7 @@ from kerasface.train.process.following import Standing, standing
 from pages.parts.charts import show_chart
 from pages.parts.photos import plain
 from pages.parts.train.check import in_words
+from pages.parts.train.outcomes import show_curves
 from pages.parts.train.shown import COLOURS, NEW, STATES, show
 
 EVERY = 1.0  # seconds from one look at the log to the next
@@ -126,6 +126,7 @@ def _show_learning(training: Training, now: Standing):
             ("Loss, training", last.get("loss"), "{:.3f}"),
             ("Accuracy, training", last.get("accuracy"), "{:.1%}"),
             ("Accuracy, held out", judged[-1].get("val_accuracy") if judged else None, "{:.1%}"),
+            ("Mean IoU, held out", judged[-1].get("val_mean_iou") if judged else None, "{:.1%}"),
             ("Images/s", now.images_per_second, "{:,.0f}"),
             ("Memory", now.memory_mib, "{:,.0f} MiB"),
         ):
@@ -133,9 +134,7 @@ def _show_learning(training: Training, now: Standing):
                 st.metric(label, form.format(value).replace("%", " %"), width="content")
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        show_chart(
-            training_curves(now.history), key="train_curves", alt="Loss and accuracy of the training, epoch by epoch"
-        )
+        show_curves(list(now.history), key="train_curves")
     with right:
         show_filters(training.folder)
         if (confusion := read_confusion(training.folder)) is not None:

@@ -26,12 +26,20 @@ _ERROR = "train_curation_error"
 KEEP, LEAVE_OUT = "as it is", "leave out"
 
 
-def show_mistakes(summary: RunSummary, records: dict, data: str | None):
-    """A cell of the confusions and its pictures; each can be left out or given another class, and that taken back."""
+def show_mistakes(summary: RunSummary, records: dict, data: str | None, *, can_decide: bool = True):
+    """A cell of the confusions and its pictures; each can be left out or given another class, and that taken back.
+
+    Args:
+        summary: The model.
+        records: What its training found out.
+        data: Where the pictures are: a folder or a listing.
+        can_decide: Whether anything can be decided about them: pictures that were given to judge on stay as they are.
+    """
     if not records["mistakes"]:
         st.success("Every held-out picture got its own name.", icon=":material/check:")
         return
-    root = _root(data)
+    source = _source(data)
+    root = source if source is None or source.is_dir() else source.parent
     cells = {
         f"{as_name(cell['true'])} taken for {as_name(cell['named'])}: {cell['count']}": cell["files"]
         for cell in records["confusions"]
@@ -50,22 +58,25 @@ def show_mistakes(summary: RunSummary, records: dict, data: str | None):
     with st.container(horizontal=True, gap="medium"):
         for file, picture in pictures.items():
             with st.container(width=SIDE + 30, border=True, gap="small"):
-                _show_mistake(root, by_file[file], picture, names)
+                _show_mistake(source, by_file[file], picture, names, can_decide)
     if len(files) > MAX_SHOWN:
         st.caption(f"{MAX_SHOWN} of {len(files):,} are shown.")
-    _show_list(summary, root)
+    if can_decide:
+        _show_list(summary, source)
+    else:
+        st.caption("They were given to judge on, and stay as they are.")
 
 
-def _root(data: str | None) -> Path | None:
-    """The folder of the pictures; asked for where the run does not know it, or it is no longer there."""
-    if data is not None and Path(data).is_dir():
+def _source(data: str | None) -> Path | None:
+    """The folder or listing of the pictures; asked for where the run does not know it, or it is no longer there."""
+    if data is not None and Path(data).exists():
         return Path(data)
     st.caption("The folder that it was trained on is not known here, or no longer there. Name it to see the pictures:")
     text = st.text_input(
         "Folder of the pictures", key="train_root", placeholder=data or "/data/people", persist_state="session"
     )
     folder = user_path(text.strip())
-    return folder if text.strip() and folder.is_dir() else None
+    return folder if text.strip() and folder.exists() else None
 
 
 def _picture(root: Path, file: str) -> str | None:
@@ -92,7 +103,7 @@ def _small(image: np.ndarray) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
 
 
-def _show_mistake(root: Path, mistake: dict, picture: str | None, names: list[str]):
+def _show_mistake(source: Path, mistake: dict, picture: str | None, names: list[str], can_decide: bool):
     file, true = mistake["file"], mistake["true"]
     if picture is None:
         st.markdown(":material/broken_image: This picture is no longer there.")
@@ -102,23 +113,25 @@ def _show_mistake(root: Path, mistake: dict, picture: str | None, names: list[st
     st.markdown(
         f"**{plain(as_name(true))}**, named {plain(as_name(mistake['named']))} ({sure})  \n:small[{plain(file)}]"
     )
-    key = f"train_decide_{root}_{file}"
+    if not can_decide:
+        return
+    key = f"train_decide_{source}_{file}"
     others = [mistake["named"], *(name for name in names if name not in (true, mistake["named"]))]
     options = [KEEP, LEAVE_OUT, *(f"is {name}" for name in others)]
-    st.session_state[key] = _decided(root, options).get(file, KEEP)  # the list may have changed elsewhere
+    st.session_state[key] = _decided(source, options).get(file, KEEP)  # the list may have changed elsewhere
     st.selectbox(
-        "What to do", options, key=key, label_visibility="collapsed", on_change=_decide, args=(root, file, key)
+        "What to do", options, key=key, label_visibility="collapsed", on_change=_decide, args=(source, file, key)
     )
 
 
-def _decided(root: Path, options: list[str]) -> dict[str, str]:
-    words = {one.file: LEAVE_OUT if one.label is None else f"is {one.label}" for one in _decisions(root)}
+def _decided(source: Path, options: list[str]) -> dict[str, str]:
+    words = {one.file: LEAVE_OUT if one.label is None else f"is {one.label}" for one in _decisions(source)}
     return {file: word for file, word in words.items() if word in options}
 
 
-def _decisions(root: Path) -> tuple:
+def _decisions(source: Path) -> tuple:
     """The list of a folder; empty, with a sentence later, where it cannot be read."""
-    path = curation_file(root)
+    path = curation_file(source)
     try:
         return read_curation(path) if path.exists() else ()
     except ValueError as error:
@@ -126,8 +139,8 @@ def _decisions(root: Path) -> tuple:
         return ()
 
 
-def _decide(root: Path, file: str, key: str):
-    chosen, path = st.session_state[key], curation_file(root)
+def _decide(source: Path, file: str, key: str):
+    chosen, path = st.session_state[key], curation_file(source)
     try:
         if chosen == KEEP:
             undo(path, file)
@@ -137,22 +150,22 @@ def _decide(root: Path, file: str, key: str):
         st.session_state[_ERROR] = told(error)
 
 
-def _undo(root: Path, file: str):
+def _undo(source: Path, file: str):
     try:
-        undo(curation_file(root), file)
+        undo(curation_file(source), file)
     except ValueError as error:
         st.session_state[_ERROR] = told(error)
 
 
-def _show_list(summary: RunSummary, root: Path):
+def _show_list(summary: RunSummary, source: Path):
     """What was decided about this folder, each with a way back, and the training with it."""
-    decisions = _decisions(root)
+    decisions = _decisions(source)
     if error := st.session_state.pop(_ERROR, None):
         st.error(plain(error), icon=":material/error:")
     if not decisions:
         st.caption("Pictures that you leave out or rename are noted in a list; the photos themselves stay as they are.")
         return
-    path = curation_file(root)
+    path = curation_file(source)
     st.subheader("Train again")
     with st.expander(f"{len(decisions):,} pictures are left out or renamed", expanded=len(decisions) <= 8):
         st.caption(f"The list is {plain(str(path))}; the photos themselves stay as they are.")
@@ -161,8 +174,12 @@ def _show_list(summary: RunSummary, root: Path):
                 what = "is left out" if one.label is None else f"belongs to {plain(one.label)}"
                 st.markdown(f"{plain(one.file)} {what}", width="stretch")
                 st.button(
-                    "Undo", icon=":material/undo:", on_click=_undo, args=(root, one.file), key=f"train_undo_{one.file}"
+                    "Undo",
+                    icon=":material/undo:",
+                    on_click=_undo,
+                    args=(source, one.file),
+                    key=f"train_undo_{one.file}",
                 )
     st.caption("The held-out pictures are drawn anew, so that the new numbers are not measured on quite the same ones.")
-    wanted = Wanted(shown_path(root), summary.name, summary.path / "recipe.toml", {"curation": str(path)})
+    wanted = Wanted(shown_path(source), summary.name, summary.path / "recipe.toml", {"curation": str(path)})
     show_start_of(lambda: wanted, key=f"again_{summary.name}", label="Train again with this list")

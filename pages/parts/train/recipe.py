@@ -1,6 +1,6 @@
 """The settings of a training on the page Train: a recipe, the few that matter, and all others folded."""
 
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
 
 import streamlit as st
@@ -8,16 +8,20 @@ import streamlit as st
 from kerasface.files.paths import read_text, shipped
 from kerasface.models.backbones import backbone_names
 from kerasface.models.efficientnet_lite import LITE0
+from kerasface.models.unet import encoder_names
 from kerasface.models.zoo import ARCHITECTURES
+from kerasface.runs.store import list_runs
 from kerasface.terminal.errors import told
-from kerasface.train.classification.defaults import resolve
-from kerasface.train.recipe import CHOICES, CONFIGS, ClassifyRecipe, build_recipe, read_recipe, recipe_file
+from kerasface.train.metric_learning.recipe import MetricRecipe
+from kerasface.train.recipe import CONFIGS, ClassifyRecipe, build_recipe, read_recipe, recipe_file
+from kerasface.train.segmentation.recipe import SegmentRecipe
 from pages.parts.photos import plain
-from pages.parts.train.data import SAMPLE
+from pages.parts.train.data import given_with
+from pages.parts.train.kinds import PAGE_KINDS, PageKind, read_source
 
 DEFAULTS = "The defaults"
 FACES, WHOLE = "Faces", "Whole pictures"
-FIRST = ("backbone", "epochs", "augment")  # beside `faces`, which has its own words
+_NETWORKS = ("backbone", "encoder")  # settings that name a network
 _LABELS = {"ema": "Averaged weights (EMA)", "groups": "Pattern of persons", "augment": "Augmentation"}
 _COLUMNS = 3
 
@@ -34,56 +38,62 @@ class Chosen:
 
     file: Path | None
     settings: dict
-    recipe: ClassifyRecipe
+    recipe: ClassifyRecipe | MetricRecipe | SegmentRecipe
 
 
-def choose_recipe() -> Chosen | None:
+def choose_recipe(kind: PageKind) -> Chosen | None:
     """Asks for the settings of a training; None, with a sentence, while they contradict themselves."""
-    names = [DEFAULTS, *_recipes()]
-    source = st.session_state.get("train_source")
-    preferred = {SAMPLE: "digits"}.get(source, "faces")
+    recipes = _recipes(kind)
+    names, source = [DEFAULTS, *recipes], read_source(kind)
+    preferred = kind.recipes.get(source)
     name = st.selectbox(
         "Recipe",
         names,
         index=names.index(preferred) if preferred in names else 0,
-        key=f"train_recipe_{source}",
+        key=f"{kind.prefix}recipe_{source}",
         persist_state="session",
     )
-    file = _recipes().get(name)
-    st.caption(plain(_purpose(file)) if file else "Faces, compared with each person's mean embedding.")
-    start, prefix = build_recipe(read_recipe(file) if file else {}), f"train_{source}"
-    _follow(start, prefix)
-    _ask(start, prefix)
+    file = recipes.get(name)
+    st.caption(plain(_purpose(file)) if file else kind.defaults)
+    start = _start(kind, file)
+    _follow(replace(start, **given_with(kind)), f"{kind.prefix}{source}")
+    _ask(kind, start, f"{kind.prefix}{source}")
     try:
-        return read_choice()
+        return read_choice(kind)
     except ValueError as error:
         st.error(plain(told(error)), icon=":material/tune:")
         return None
 
 
-def read_choice() -> Chosen:
+def read_choice(kind: PageKind) -> Chosen:
     """The settings as the boxes hold them at this moment: what a press of Start goes by.
 
     Raises:
         ValueError: If they contradict themselves.
     """
-    source = st.session_state.get("train_source")
-    file = _recipes().get(st.session_state[f"train_recipe_{source}"])
-    given = read_recipe(file) if file else {}
-    start, prefix = build_recipe(given), f"train_{source}"
-    _follow(start, prefix)
-    settings, first = {}, ("faces", *FIRST)
-    for entry in sorted(fields(ClassifyRecipe), key=lambda entry: entry.name not in first):  # as they stand
-        value = _from_box(entry, st.session_state[f"{prefix}_{entry.name}"])
+    source = read_source(kind)
+    file = _recipes(kind).get(st.session_state[f"{kind.prefix}recipe_{source}"])
+    start, prefix = _start(kind, file), f"{kind.prefix}{source}"
+    _follow(replace(start, **given_with(kind)), prefix)
+    settings, first = {}, ("faces", *kind.first)
+    for entry in sorted(fields(start), key=lambda entry: entry.name not in first):  # as they stand
+        value = _from_box(kind, entry, st.session_state[f"{prefix}_{entry.name}"])
         if value is not None and value != getattr(start, entry.name):
             settings[entry.name] = value
-    return Chosen(file, settings, resolve(build_recipe({**given, **settings})))
+    given = read_recipe(file, kind.kind.recipe) if file else {}
+    recipe = build_recipe({**given, **settings}, kind.kind.recipe)
+    return Chosen(file, settings, kind.kind.steps().resolve(recipe))
 
 
-def _follow(start: ClassifyRecipe, prefix: str):
+def _start(kind: PageKind, file: Path | None):
+    """What a recipe's file says, or what there is without one."""
+    return build_recipe(read_recipe(file, kind.kind.recipe) if file else {}, kind.kind.recipe)
+
+
+def _follow(start, prefix: str):
     """Puts a recipe's values into the boxes, but not over what the user set: that stays with another recipe."""
     laid = st.session_state.get(f"{prefix}_laid", {})
-    values = {entry.name: _to_box(entry, getattr(start, entry.name)) for entry in fields(ClassifyRecipe)}
+    values = {entry.name: _to_box(entry, getattr(start, entry.name)) for entry in fields(start)}
     for name, value in values.items():
         key = f"{prefix}_{name}"
         if key not in st.session_state or (value != laid.get(name) == st.session_state[key]):
@@ -95,17 +105,19 @@ def _to_box(entry: Field, value):
     """What the box of a field shows for a value of a recipe."""
     if entry.name == "faces":
         return FACES if value else WHOLE
-    return value or "" if _is_text(entry) else value
+    return "" if value is None and _is_text(entry) else value
 
 
-def _from_box(entry: Field, shown):
+def _from_box(kind: PageKind, entry: Field, shown):
     if entry.name == "faces":
         return shown == FACES
-    return shown.strip() or None if _is_text(entry) else shown
+    return shown.strip() or None if isinstance(shown, str) and entry.name not in kind.kind.choices else shown
 
 
 def _is_text(entry: Field) -> bool:
-    return "str" in str(entry.type) and entry.name not in CHOICES and entry.name != "backbone"
+    """Whether a setting is typed: no number, no choice."""
+    choices = {name for page in PAGE_KINDS.values() for name in page.kind.choices}
+    return "str" in str(entry.type) and entry.name not in choices and entry.name not in _NETWORKS
 
 
 def shown_path(path: Path) -> Path:
@@ -113,16 +125,16 @@ def shown_path(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _recipes() -> dict[str, Path]:
+def _recipes(kind: PageKind) -> dict[str, Path]:
     """The recipes of this kind of training by name, as a command names them; the user's own go before ours."""
     names = {path.name for folder in (Path(CONFIGS), shipped(CONFIGS)) for path in folder.glob("*.toml")}
     paths = (Path(CONFIGS, name) for name in sorted(names))
-    return {path.stem: path for path in paths if _is_of_classes(path)}
+    return {path.stem: path for path in paths if _is_of(kind, path)}
 
 
-def _is_of_classes(path: Path) -> bool:
+def _is_of(kind: PageKind, path: Path) -> bool:
     try:
-        build_recipe(read_recipe(path))
+        _start(kind, path)
     except ValueError:
         return False  # of a training of another kind
     return True
@@ -134,35 +146,34 @@ def _purpose(path: Path) -> str:
     return " ".join(line.removeprefix("# ").strip() for line in lines if not line.startswith("#   "))
 
 
-def _ask(start: ClassifyRecipe, prefix: str):
+def _ask(kind: PageKind, start, prefix: str):
     """The widgets. Their values are laid by `_follow` and read by `read_choice`: a recipe brings no other boxes."""
-    entries = {entry.name: entry for entry in fields(ClassifyRecipe)}
+    entries = {entry.name: entry for entry in fields(start)}
     with st.grid(min_column_width=190):  # pixels: what the first of them needs to show both its words
-        text = entries["faces"].metadata["help"]
-        key = f"{prefix}_faces"
-        st.segmented_control("Look at", (FACES, WHOLE), required=True, help=text, key=key, persist_state="session")
-        for name in FIRST:
-            _ask_for(entries[name], getattr(start, name), f"{prefix}_{name}")
+        if kind.has_faces:
+            text, key = entries["faces"].metadata["help"], f"{prefix}_faces"
+            st.segmented_control("Look at", (FACES, WHOLE), required=True, help=text, key=key, persist_state="session")
+        for name in kind.first:
+            _ask_for(kind, entries[name], getattr(start, name), f"{prefix}_{name}")
     with st.expander("All other settings", icon=":material/tune:"):
         st.caption("What is left empty is chosen for you, as the help of each setting says.")
-        others = [entry for name, entry in entries.items() if name not in ("faces", *FIRST)]
+        others = [entry for name, entry in entries.items() if name not in ("faces", *kind.first)]
         for first in range(0, len(others), _COLUMNS):
             for column, entry in zip(
                 st.columns(_COLUMNS, gap="medium"), others[first : first + _COLUMNS], strict=False
             ):
                 with column:
-                    _ask_for(entry, getattr(start, entry.name), f"{prefix}_{entry.name}")
+                    _ask_for(kind, entry, getattr(start, entry.name), f"{prefix}_{entry.name}")
 
 
-def _ask_for(entry: Field, value, key: str):
+def _ask_for(kind: PageKind, entry: Field, value, key: str):
     """A widget for one field of the recipe, made of its type, its choices and its help; `value` is the recipe's."""
     label = _LABELS.get(entry.name, entry.name.replace("_", " ").capitalize())
-    kind = str(entry.type)
+    type_name = str(entry.type)
     keep = {"help": entry.metadata["help"], "key": key, "persist_state": "session"}
-    options = list(CHOICES.get(entry.name, (True, False) if "bool" in kind else ()))
-    if entry.name == "backbone":
-        first = ["face_resnet", LITE0, *ARCHITECTURES]
-        options = [*first, *(name for name in backbone_names() if name not in first)]
+    options = list(kind.kind.choices.get(entry.name, (True, False) if "bool" in type_name else ()))
+    if entry.name in _NETWORKS:
+        options = _networks(kind, st.session_state[key])
     if options:
         if value is None:
             options.insert(0, None)
@@ -170,9 +181,20 @@ def _ask_for(entry: Field, value, key: str):
         st.selectbox(label, options, format_func=lambda one: words.get(one, str(one)), **keep)
         return
     empty = "chosen for you" if value is None else f"{value}"
-    if "int" in kind:
+    if "int" in type_name:
         st.number_input(label, 0, None, None, step=1, placeholder=empty, **keep)
-    elif "float" in kind:
+    elif "float" in type_name:
         st.number_input(label, 0.0, None, None, step=0.01, format="%g", placeholder=empty, **keep)
     else:
         st.text_input(label, placeholder="none", **keep)
+
+
+def _networks(kind: PageKind, chosen: str | None) -> list[str]:
+    """The networks that a training may begin with, the usual ones first, then models that are here."""
+    names = list(encoder_names() if kind.name == "segment" else backbone_names())
+    usual = [name for name in ("face_resnet", "plain", LITE0, *ARCHITECTURES) if name in names]
+    own = []
+    if kind.name == "metric":
+        own = [run.name for run in list_runs() if run.card and run.card.task in ("embed", "classify")]
+    found = dict.fromkeys([*usual, *own, *names])
+    return [*found, *([chosen] if chosen and chosen not in found else [])]

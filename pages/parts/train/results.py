@@ -22,6 +22,7 @@ from pages.parts.photos import plain
 from pages.parts.tables import show_table
 from pages.parts.train.follow import show_confusion
 from pages.parts.train.mistakes import show_mistakes
+from pages.parts.train.outcomes import show_outcome, show_report
 
 FILTER_SIDE = 48  # pixels
 
@@ -33,10 +34,13 @@ def show_results(summary: RunSummary):
     try:
         records = read_records(summary.path)
     except RunError as error:
-        _show_numbers(card.metrics)
         if card.task == "classify":  # others have none
+            _show_numbers(card.metrics)
             st.caption(f"Its mistakes cannot be shown. {plain(told(error))}")
+        else:
+            show_outcome(summary)
         _show_ways_on(summary)
+        show_report(summary)
         return
     _show_rates(records, of_faces=card.input.of_faces)
     _show_ways_on(summary)
@@ -45,7 +49,8 @@ def show_results(summary: RunSummary):
     _show_training(summary.path, records)
     st.subheader("What it got wrong")
     _show_confusions(records)
-    show_mistakes(summary, records, _data_folder(summary.path))
+    given = card.recipe.get("validation")
+    show_mistakes(summary, records, given or _data_folder(summary.path), can_decide=not given)
 
 
 def _show_rates(records: dict, *, of_faces: bool):

@@ -12,6 +12,7 @@ from kerasface.terminal.errors import told
 from kerasface.train.process.background import find_training, start, training_command
 from pages.parts.photos import plain
 from pages.parts.train.data import read_folder
+from pages.parts.train.kinds import read_kind
 from pages.parts.train.recipe import read_choice, shown_path
 from pages.parts.train.shown import show
 
@@ -27,12 +28,14 @@ class Wanted:
         suggestion: A name; one that is free is made of it where none is typed.
         file: The recipe.
         settings: Settings that go before it.
+        kind: Of training.
     """
 
     data: Path
     suggestion: str
     file: Path | None
     settings: dict
+    kind: str = "classify"
 
 
 def show_start():
@@ -83,12 +86,14 @@ def show_start_error() -> bool:
 
 
 def _read_new() -> Wanted:
-    data, chosen = read_folder(), read_choice()
-    return Wanted(shown_path(data.absolute()), data.name, chosen.file, chosen.settings)
+    kind = read_kind()
+    data, chosen = read_folder(kind), read_choice(kind)
+    name = data.parent.name if data.name == "train" else data.stem if data.is_file() else data.name
+    return Wanted(shown_path(data.absolute()), name, chosen.file, chosen.settings, kind.name)
 
 
 def _command(wanted: Wanted, name: str) -> list[str]:
-    return training_command(wanted.data, name, recipe=wanted.file, settings=wanted.settings)
+    return training_command(wanted.data, name, recipe=wanted.file, settings=wanted.settings, kind=wanted.kind)
 
 
 def _start(read: Callable[[], Wanted], key: str):

@@ -1,0 +1,104 @@
+"""What came of an embedder or a segmentation, on the page Train, and the report of any model."""
+
+import csv
+import math
+from pathlib import Path
+
+import streamlit as st
+
+from kerasface.plotting.metric import spread_curves
+from kerasface.plotting.segmentation import segmentation_curves
+from kerasface.plotting.training import training_curves
+from kerasface.runs.store import RunSummary
+from kerasface.terminal.words import share
+from kerasface.train.metric_learning.card import NAMES
+from pages.parts.charts import show_chart
+from pages.parts.tables import show_table
+
+_HEIGHT = 900  # pixels of the report
+
+
+def show_outcome(summary: RunSummary):
+    """The numbers that count, and how they came about."""
+    metrics = summary.card.metrics
+    if summary.card.task == "embed" and "held_out" in metrics:
+        _show_embedder(metrics)
+    elif summary.card.task == "segment" and "iou" in metrics:
+        _show_segmentation(metrics)
+    history = _history(summary.path / "history.csv")
+    if history:
+        with st.expander("How it learned", icon=":material/show_chart:", expanded=True):
+            show_curves(history, key="train_result_curves")
+
+
+def show_curves(history: list[dict], *, key: str):
+    """The curves that a training of its kind has."""
+    if any(row.get("val_mean_iou") is not None for row in history):
+        figure, alt = segmentation_curves(history), "Loss, accuracy and mean IoU of the training, epoch by epoch"
+    elif all(row.get("impostor_distance") is not None for row in history):
+        figure, alt = spread_curves(history), "How far apart people lie, epoch by epoch"
+    else:
+        figure, alt = training_curves(history), "Loss and accuracy of the training, epoch by epoch"
+    show_chart(figure, key=key, alt=alt)
+
+
+def show_report(summary: RunSummary):
+    """The report with its pictures, when it is asked for: some megabytes."""
+    report = summary.path / "report.html"
+    if report.is_file() and st.toggle("Show the whole report here", key=f"train_whole_report_{summary.name}"):
+        st.iframe(report.read_text(encoding="utf-8"), height=_HEIGHT)
+
+
+def _show_embedder(metrics: dict):
+    """Each candidate on people held out, and which was kept."""
+    people, photos = metrics["num_people_validation"], metrics["num_validation"]
+    st.markdown(f"Judged on **{people:,} people held out**, {photos:,} pictures of them.")
+    rows = []
+    for name, judged in metrics["held_out"].items():
+        accepted, missed = judged["tar_at_fmr"]["0.001"], judged.get("fnir_at_fpir")
+        rows.append(
+            {
+                "embeddings": NAMES.get(name, name) + (" (kept)" if name == metrics["kept"] else ""),
+                "equal error rate": share(judged["eer"], 2),
+                "accepted at an FMR of 0.1 %": _with_interval(accepted),
+                "missed at an FPIR of 1 %": share(missed["0.01"]["value"]) if missed else None,
+            }
+        )
+    show_table(rows, "How the embeddings do on people held out")
+
+
+def _with_interval(rate: dict) -> str:
+    return f"{share(rate['value'])} ({share(rate['low'])} to {share(rate['high'])})"
+
+
+def _show_segmentation(metrics: dict):
+    with st.container(horizontal=True):
+        for name, key in (("Mean IoU", "mean_iou"), ("Pixel accuracy", "pixel_accuracy")):
+            with st.container(width=230, border=True, gap=None):
+                st.metric(name, share(metrics[key]))
+                low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
+                held_out = f"of {metrics['num_validation']:,} pictures"
+                st.caption(held_out if low is None else f"95 % interval {share(low)} to {share(high)}, {held_out}")
+    rows = [
+        {"class": name, "IoU": share(value), "F1": share(metrics["f1"][name])} for name, value in metrics["iou"].items()
+    ]
+    show_table(rows, "How well each class is found")
+
+
+def _history(file: Path) -> list[dict]:
+    """The rows of a run's history, numbers as numbers; none where it cannot be read."""
+    try:
+        with file.open(encoding="utf-8", newline="") as opened:
+            return [{name: _value(text) for name, text in row.items()} for row in csv.DictReader(opened)]
+    except (OSError, ValueError, csv.Error):
+        return []
+
+
+def _value(text: str | None) -> float | str | None:
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else None
