@@ -6,7 +6,7 @@ from kerasface.data.drawn.canvas import Canvas
 
 CLASSES = ("background", "person", "bag", "plants", "path", "building")
 COLORS = ("#000000", "#e69f00", "#cc79a7", "#009e73", "#0072b2", "#d55e00")
-SIZE = (144, 192)  # height and width in pixels
+SIZE = (128, 128)  # height and width in pixels
 _PERSON, _BAG, _PLANTS, _PATH, _BUILDING = range(1, 6)
 _SKIN = ((255, 219, 186), (224, 172, 124), (172, 118, 78), (107, 70, 48))
 _HAIR = ((30, 24, 20), (92, 58, 30), (196, 152, 84), (150, 150, 150), (140, 54, 28))
@@ -19,7 +19,7 @@ def draw_scene(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         generator: The source of all randomness.
 
     Returns:
-        RGB uint8 `(144, 192, 3)`, and class ids of `CLASSES`, uint8 `(144, 192)`.
+        RGB uint8 `(128, 128, 3)`, and class ids of `CLASSES`, uint8 `(128, 128)`.
     """
     height, width = SIZE
     canvas = Canvas(width, height, generator)
@@ -28,20 +28,20 @@ def draw_scene(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     _buildings(canvas, horizon)
     _path(canvas, horizon)
     for _ in range(generator.integers(0, 4)):
-        _plant(canvas, horizon + generator.uniform(0, 0.15) * height, generator.uniform(0.5, 1.0))
+        _plant(canvas, horizon + generator.uniform(0, 0.15) * height, generator.uniform(0.7, 1.2))
     for _ in range(generator.choice([0, 1, 2], p=[0.15, 0.65, 0.2])):
         _person(canvas, generator.uniform(horizon + 0.25 * height, height * 1.0))
     if generator.random() < 0.6:
         x, foot = generator.uniform(0.05, 0.95) * width, generator.uniform(horizon + 0.15 * height, height)
-        _bag(canvas, x, foot, generator.uniform(14, 30))
+        _bag(canvas, x, foot, generator.uniform(20, 36))
     if generator.random() < 0.5:
         _plant(canvas, generator.uniform(0.85, 1.05) * height, generator.uniform(0.6, 1.2))
     _shadow(canvas)
     return canvas.finished(
-        light=generator.uniform(0.55, 1.15),
+        light=generator.uniform(0.7, 1.15),
         tint=generator.uniform(0.88, 1.12, 3),
-        blur=generator.choice([0, 0.4, 0.7]),
-        grain=generator.uniform(1, 9),
+        blur=generator.choice([0, 0.4]),
+        grain=generator.uniform(1, 7),
     )
 
 
@@ -62,8 +62,8 @@ def _ground(canvas: Canvas, horizon: float) -> None:
 
 def _buildings(canvas: Canvas, horizon: float) -> None:
     random = canvas.random
-    for _ in range(random.integers(0, 4)):
-        wide, high = random.uniform(0.15, 0.5) * canvas.width, random.uniform(0.5, 1.1) * horizon
+    for _ in range(random.integers(0, 3)):
+        wide, high = random.uniform(0.25, 0.6) * canvas.width, random.uniform(0.5, 1.1) * horizon
         left, base = random.uniform(-0.1, 0.9) * canvas.width, horizon + random.uniform(0, 6)
         top = base - high
         wall = random.choice([(170, 84, 64), (222, 208, 180), (150, 150, 152), (196, 160, 110), (236, 236, 230)])
@@ -95,7 +95,7 @@ def _path(canvas: Canvas, horizon: float) -> None:
     if random.random() < 0.12:
         return
     bottom, end = random.uniform(0.2, 0.8) * canvas.width, random.uniform(0.2, 0.8) * canvas.width
-    near, far, bend = random.uniform(35, 85), random.uniform(4, 14), random.uniform(-25, 25)
+    near, far, bend = random.uniform(35, 75), random.uniform(7, 16), random.uniform(-20, 20)
     along = np.linspace(0, 1, 16)
     middle = bottom + (end - bottom) * along + bend * np.sin(np.pi * along)
     half = (near + (far - near) * along**0.7) / 2
@@ -140,7 +140,7 @@ def _plant(canvas: Canvas, foot: float, size: float) -> None:
 def _person(canvas: Canvas, foot: float) -> None:
     """Somebody who stands or walks, sometimes with a bag in the hand or over the shoulder."""
     random = canvas.random
-    tall = random.uniform(0.36, 0.72) * canvas.height * (0.6 + 0.4 * foot / canvas.height)
+    tall = random.uniform(0.5, 0.8) * canvas.height * (0.6 + 0.4 * foot / canvas.height)
     x, head, lean = (
         random.uniform(0.1, 0.9) * canvas.width,
         tall * random.uniform(0.062, 0.08),
@@ -182,7 +182,7 @@ def _person(canvas: Canvas, foot: float) -> None:
     canvas.paint(canvas.ellipse(x + lean + random.normal(0, 1), neck - head * 1.3, head * 0.8, head), skin, _PERSON)
     if random.random() < 0.65:
         hand = hands[random.integers(2)]
-        size = tall * random.uniform(0.2, 0.32)
+        size = tall * random.uniform(0.24, 0.36)
         _bag(canvas, hand[0], hand[1] + size * 1.05, size)
 
 
