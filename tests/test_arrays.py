@@ -388,6 +388,7 @@ EXEMPT = {
     "inspection.attribution.sanity": "what `explain` takes, which checks it",
     "inspection.stitched.Stitched": "batches that the functions above have made of a checked image",
     "inspection.attribution.watched": "likewise",
+    "inspection.layers.deconvolution": "what `top_crops` has checked, and what it gave",
     "gallery.keys": "bytes that are sealed",
     "faces.rates.classifier_points": "a number of photos",
     "faces.alignment.CropTemplate.cut": "what `FaceEmbedder.crop` is, which is looked at above",

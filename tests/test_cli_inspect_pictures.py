@@ -261,3 +261,47 @@ def test_the_methods_of_the_commands_are_those_of_the_library():
 
 def test_the_map_of_faces_is_registered():
     assert "map" in main.commands["inspect"].commands
+
+
+@pytest.fixture
+def lit(runs, tmp_path):
+    """A run whose channels answer to red, green and blue, and a folder with a photo of each and a broken one."""
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x = keras.layers.ReLU(name="on")(keras.layers.Conv2D(3, 1, use_bias=False, name="colours")(inputs))
+    x = keras.layers.Softmax()(keras.layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(inputs, x)
+    model.get_layer("colours").set_weights([np.eye(3)[None, None]])
+    card = {"task": "classify", "labels": COLORS, "input": {"kind": "image", "image_size": [SIDE, SIDE]}}
+    if not (runs / "lit").exists():
+        write_run(runs, "lit", model=model, card=ModelCard.from_dict(card), metrics={}, history=[])
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for place, name in enumerate(COLORS):
+        picture = np.zeros((SIDE, SIDE, 3), np.uint8)
+        picture[4, 5, place] = 200
+        Image.fromarray(picture).save(folder / f"{name}.png")
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return folder
+
+
+def test_a_channel_has_the_photos_that_excite_it_and_what_in_them_does(run, lit):
+    words = ("channel", lit, "--model", "lit", "--layer", "on", "--channel", 1, "--channel", 2, "--count", 2)
+    told = run(*words, "--json")
+    assert [entry["channel"] for entry in told["channels"]] == [1, 2]
+    assert [entry["photos"][0]["image"].rpartition("/")[2] for entry in told["channels"]] == ["green.png", "blue.png"]
+    assert told["channels"][0]["photos"][0]["box"] == [5, 4, 1, 1]
+    assert told["channels"][0]["photos"][0]["answer"] == pytest.approx(200)
+    assert "broken.png" in told["rejected"][0]
+    sheet = pixels(told["channels"][0]["file"])
+    assert sheet.shape == (2 * 96 + 2, 2 * 96 + 2, 3)
+    np.testing.assert_array_equal(sheet[48, 48], [0, 200, 0])  # the dot, enlarged
+    np.testing.assert_array_equal(sheet[146, 48], [128, 255, 128])  # it alone led to the answer, in green
+    assert "green.png" in run(*words).stdout
+
+
+def test_a_channel_that_is_not_there_is_said(run, lit):
+    words = ("channel", lit, "--model", "lit", "--layer")
+    assert "has channels 0 to 2" in run(*words, "on", "--channel", 3, code=1).stderr
+    assert "nearest are" in run(*words, "onn", "--channel", 0, code=1).stderr
+    told = run("channel", lit, "--model", "pictures", "--layer", "maps", "--channel", 0, code=1).stderr
+    assert "The rule is for ReLUs" in told

@@ -12,6 +12,7 @@ from kerasface.cli.evaluation.people import identification, population
 from kerasface.cli.gallery import cluster, enroll, identify
 from kerasface.cli.inspection.activations import activations
 from kerasface.cli.inspection.attribution import attribution, match
+from kerasface.cli.inspection.channel import channel
 from kerasface.cli.inspection.commands import inspect
 from kerasface.cli.inspection.map import map_command
 from kerasface.cli.models import doctor, export, models, sample
@@ -59,5 +60,5 @@ for command in (calibrate, compare):
     embedders.add_command(command)
 for command in (verification, identification, population):
     evaluate.add_command(command)
-for command in (attribution, match, activations, map_command):
+for command in (attribution, match, activations, channel, map_command):
     inspect.add_command(command)

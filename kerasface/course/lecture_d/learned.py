@@ -36,10 +36,11 @@ LEARNED = Chapter(
             "arXiv:1311.2901). Early channels answer to edges, middle ones to textures, late ones to eyes, wheels, "
             "faces. A picture can also be made up to which a channel answers most.",
             (
-                page("inspect", "Channels, and what excites them", view="layers"),
                 Command(
-                    "kerasface inspect attribution IMAGE --model NAME --method deconvolution --out DIR", "of a class"
+                    "kerasface inspect channel FOLDER --model face_resnet --layer PATH --channel 10 --out DIR",
+                    "parts of photos, and what in them excites a channel",
                 ),
+                page("inspect", "Channels, and what excites them", view="layers"),
                 Command(
                     "kerasface inspect activations IMAGE --model NAME --layer PATH --maximize 0 --out DIR",
                     "a made-up picture",

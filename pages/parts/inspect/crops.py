@@ -8,9 +8,11 @@ import streamlit as st
 
 from kerasface.data.cache.embeddings import image_files
 from kerasface.files.paths import user_path
+from kerasface.inspection.layers.deconvolution import deconvolved_patches
 from kerasface.inspection.layers.top_crops import TopCrop, top_crops
 from kerasface.inspection.maps.sources import digit_pictures
 from kerasface.inspection.subjects import model_square, squares_of
+from kerasface.terminal.errors import told
 from kerasface.terminal.words import counted
 from pages.parts.inspect.models import Inspected
 from pages.parts.inspect.work import Report, kept, work
@@ -56,7 +58,8 @@ def show_crops(chosen: Inspected, model: keras.Model, layer: str, channel: int):
 
 def _find(
     chosen: Inspected, model: keras.Model, layer: str, channel: int, folder: str, report: Report
-) -> tuple[Squares, tuple[TopCrop, ...]]:
+) -> tuple[Squares, tuple[TopCrop, ...], list[np.ndarray] | str]:
+    """The photos, the crops, and what in each leads to the answer; or a sentence why that cannot be shown."""
     last = kept(("squares",), dict)  # so that the next channel need not read the photos again
     if last.get("of") != (chosen.key, folder):
         last.clear()
@@ -70,7 +73,11 @@ def _find(
         [channel],
         on_progress=lambda done, total: report(HALF + HALF * done // total),
     )[channel]
-    return squares, crops
+    try:
+        led_back = deconvolved_patches(model, layer, channel, squares.pictures, crops)
+    except ValueError as error:  # a network without ReLUs
+        return squares, crops, told(error)
+    return squares, crops, led_back
 
 
 def _read_digits(chosen: Inspected) -> Squares:
@@ -93,13 +100,23 @@ def _read_folder(chosen: Inspected, folder: str, report: Report) -> Squares:
     return Squares(pictures, [path.name for path in used], note)
 
 
-def _show(squares: Squares, crops: tuple[TopCrop, ...], channel: int):
+def _show(squares: Squares, crops: tuple[TopCrop, ...], led_back: list[np.ndarray] | str, channel: int):
     with st.container(horizontal=True):
-        for crop in crops:
+        for place, crop in enumerate(crops):
             name = plain(squares.names[crop.index])
             with st.container(width=SIDE):
                 st.image(crop.patch, width=SIDE, alt=f"What excites channel {channel} in {name}", output_format="PNG")
+                if not isinstance(led_back, str):
+                    alt = f"What in {name} leads to the answer of channel {channel}"
+                    st.image(led_back[place], width=SIDE, alt=alt, output_format="PNG")
                 st.caption(f"{name}: {crop.score:.3g}")
+    if isinstance(led_back, str):
+        st.caption(plain(led_back))
+    else:
+        st.caption(
+            "Below each, the answer led back to the pixels (deconvolution, Zeiler and Fergus 2013): mid-grey where "
+            "nothing led to it. What all of them have in common is what the channel looks for."
+        )
     st.caption(
         f"{plain(squares.note)} The strongest answers come first. Cut out is what the largest answer hangs on: the "
         "rows and columns that hold 95 % of its gradient, drawn larger than they are."

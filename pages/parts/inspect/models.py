@@ -12,6 +12,7 @@ from kerasface.inspection.attribution.match import match_model
 from kerasface.inspection.layers.activations import LayerInfo, list_layers, tap
 from kerasface.inspection.placement import Placement, placements
 from kerasface.inspection.stitched import Stitched
+from kerasface.models.efficientnet_lite import LITE0_SIDE, build_efficientnet_lite0
 from kerasface.models.pretrained import ModelFileError
 from kerasface.models.runtime import Network, compile_network
 from kerasface.models.shipped import IMAGE_SIZE
@@ -23,6 +24,8 @@ from pages.parts.models import SHIPPED_SEGMENTER, analyzer_or_stop, classifier_o
 from pages.parts.photos import plain
 
 EMBEDDER = "The face embedder face_resnet"
+LITE = "EfficientNet-Lite0, of ImageNet's pictures"
+LITE_CARD = ModelCard(task="classify", input=ModelInput(kind="image", image_size=(LITE0_SIDE, LITE0_SIDE)))
 EMBEDDER_CARD = ModelCard(task="embed", input=ModelInput(image_size=IMAGE_SIZE, alignment=FACE_RESNET_CROP.fingerprint))
 FAILURES = (RunError, ModelFileError, ValueError, RuntimeError)
 
@@ -59,7 +62,7 @@ class Layers:
 
 
 def choose_model(tasks: Collection[str], key: str, *, embedder: bool = False) -> Inspected | None:
-    """Lets the user pick one of the usable runs of these tasks, or the embedder; None where there is none.
+    """Lets the user pick one of the usable runs of these tasks, or what ships; None where there is none.
 
     Models of faces come first, and of models of other things alone none is picked: photos are mostly of people.
     """
@@ -69,6 +72,8 @@ def choose_model(tasks: Collection[str], key: str, *, embedder: bool = False) ->
     usable = [summary for summary in summaries if summary.card and summary.card.task in tasks]
     for summary in sorted(usable, key=lambda one: (not one.card.input.looks_at_faces, one.card.task)):
         found[summary.name] = Inspected(summary.name, summary.card, summary)
+    if embedder:
+        found[LITE] = Inspected(LITE, LITE_CARD)
     if not found:
         return None
     index = 0 if next(iter(found.values())).of_faces else None
@@ -96,7 +101,7 @@ def model_or_stop(chosen: Inspected) -> keras.Model:
     """The Keras model; where it cannot be loaded, the page says so and ends here."""
     try:
         if chosen.run is None:
-            return match_stitched().model
+            return match_stitched().model if chosen.of_faces else _lite()
         if chosen.card.task == "classify":
             return classifier_or_stop(chosen.run).run.model
         if chosen.card.task == "segment":
@@ -122,6 +127,12 @@ def layers_or_stop(chosen: Inspected, size: tuple[int, int]) -> Layers:
         return _layers(chosen.key, size, model)
     except FAILURES as error:
         end_with(error)
+
+
+@st.cache_resource(show_spinner="Loading EfficientNet-Lite0.", max_entries=1)
+def _lite() -> keras.Model:
+    """The network of ImageNet's pictures, up to its features."""
+    return build_efficientnet_lite0()
 
 
 @st.cache_resource(show_spinner="Loading the face embedder.", max_entries=2)
