@@ -250,3 +250,17 @@ def test_a_row_is_worked_out_in_a_browser(page, app_server):
     expect(page.get_by_text("Where do the numbers of block1_")).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_history_leads_to_the_code_of_the_zoo(open_page, tables):
+    page = open_page("architectures")
+    page.segmented_control(key="part").set_value("History").run()
+    assert not page.exception
+    family = tables(page)[1]
+    assert [row["year"] for row in family] == sorted(row["year"] for row in family)
+    (resnet,) = [row for row in family if row["network"] == "ResNet-34"]
+    assert (resnet["multiply-adds"], resnet["top 5"], resnet["here"]) == ("3.6 G", "92.2 %", "resnet34")
+    assert any("def resnet34(" in code.value for code in page.code)
+    page.selectbox(key="family_member").set_value("VGG-16").run()
+    assert not page.exception
+    assert any('build_backbone("VGG16"' in code.value for code in page.code)

@@ -70,6 +70,8 @@ def line_curves(
         figure.add_trace(go.Scatter(x=x, y=y, name=name, mode=mode, line=line, hovertemplate=told))
     figure.update_xaxes(title=axes[0], gridcolor=TRACK, zeroline=False)
     figure.update_yaxes(title=axes[1], gridcolor=TRACK, zeroline=False, type="log" if log else "linear")
+    if all(len(x) <= 1 for x, _ in lines.values()):  # one point alone has no axis yet
+        figure.update_xaxes(range=[0, 10])
     if percent:
         figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
     if log:

@@ -30,6 +30,7 @@ def descent_figure(losses: np.ndarray, axis: np.ndarray, paths: Mapping[str, np.
         showscale=False,
         hoverinfo="skip",
         line={"width": 0.8, "color": QUIET},
+        contours={"coloring": "heatmap"},  # filled contours would lie on each other
     )
     figure = go.Figure(contours)
     for place, (name, points) in enumerate(paths.items()):
