@@ -9,7 +9,6 @@ choose fewer steps and small batches.
 
 import argparse
 import tempfile
-import time
 
 import keras
 import numpy as np
@@ -20,6 +19,7 @@ from kerasface.data.pipelines import training_batches
 from kerasface.models.engines.graphs import accelerators, device_name
 from kerasface.models.zoo import build_architecture
 from kerasface.train.engine.optimizers import build_optimizer
+from kerasface.train.throughput import images_per_second
 
 CLASSES = 100
 
@@ -45,8 +45,9 @@ def main() -> None:
                     model.compile(build_optimizer("sgd", 0.01, momentum=0.9), "categorical_crossentropy")
                     plain = training_batches(images, labels, **settings(arguments))
                     light = training_batches(images, labels, policy="light", **settings(arguments))
-                    alone = rate(model, plain.take(1).cache().repeat(arguments.steps + 2), arguments)
-                    piped = rate(model, light, arguments)
+                    timed = arguments.batch_size, arguments.steps
+                    alone = images_per_second(model, plain.take(1).cache().repeat(arguments.steps + 2), *timed)
+                    piped = images_per_second(model, light, *timed)
                     print_row(network, size, precision, f"{alone:,.1f}", f"{piped:,.1f}")
 
 
@@ -62,25 +63,6 @@ def noise(folder: str, size: int, count: int):
         for key in keys:
             store.add(key, rng.integers(0, 256, store.shape, dtype=np.uint8))
     return store.array(keys), np.arange(count) % CLASSES
-
-
-class Clock(keras.callbacks.Callback):
-    """Takes the time from the end of the second step, when the graph is built, to the end of the epoch."""
-
-    def on_train_batch_end(self, batch, logs=None):
-        if batch == 1:
-            float(logs["loss"])  # waits for the device
-            self.started = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds = time.perf_counter() - self.started
-
-
-def rate(model: keras.Model, batches, arguments) -> float:
-    """Trains on the batches as a training does; returns images per second after the first two steps."""
-    clock = Clock()
-    model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[clock])
-    return arguments.batch_size * arguments.steps / clock.seconds
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import ENGINE, JSON, RUNS, errors, print_json
-from kerasface.terminal.progress import progress_bars, turned_away
+from kerasface.terminal.progress import progress_bars, start_tensorflow, turned_away
 from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
 
@@ -129,15 +129,16 @@ def models(runs, as_json) -> None:
 
 @click.command()
 @click.option("--prepare", is_flag=True, help="First make the engine's files of all models, for fast starts.")
+@click.option("--train", is_flag=True, help="Then train three networks for a few steps: how many images a second?")
 @ENGINE
 @JSON
-def doctor(prepare, as_json) -> None:
+def doctor(prepare, train, as_json) -> None:
     """Tell which device, engine and precision are really used, versions, and what is missing."""
     with errors():
         from kerasface.environment import report
 
         problems = _prepared() if prepare else []
-        found = {**report(), **({"not_prepared": problems} if prepare else {})}
+        found = {**report(), **({"not_prepared": problems} if prepare else {}), **(_trained() if train else {})}
     if as_json:
         print_json(found)
         return
@@ -146,12 +147,31 @@ def doctor(prepare, as_json) -> None:
         click.echo(f"one face is embedded in {1000 * found['embedding_seconds']:.0f} ms")
     if not found["gpus"]:
         click.echo("No GPU is used. With an NVIDIA GPU: pip install -r requirements-gpu.txt")
+    if train:
+        click.echo(f"trains on {found['computes']}")
+        for line in found["training"]:
+            click.echo(
+                f"  {line['name']} at {line['image_size']} pixels: {line['images_per_second']:,.0f} images/s, "
+                f"{line['minutes']:.1f} minutes for 10,000 images"
+            )
     for name, version in found["versions"].items():
         click.echo(f"{name} {version or 'not installed'}")
     for sentence in found["missing"]:
         click.echo(f"missing: {sentence}")
     if not found["missing"]:
         click.echo("nothing is missing")
+
+
+def _trained() -> dict:
+    """Trains with a bar; returns what computed it, and how fast each network was."""
+    start_tensorflow()
+    from kerasface.train.engine.precision import precision_in_words
+    from kerasface.train.throughput import measure_throughput
+
+    with progress_bars() as report:
+        measured = measure_throughput(on_progress=lambda done, total: report("networks", done, total))
+    lines = [{**line.to_dict(), "minutes": line.minutes} for line in measured]
+    return {"computes": precision_in_words("auto"), "training": lines}
 
 
 def _prepared() -> list[str]:

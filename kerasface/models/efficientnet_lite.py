@@ -13,6 +13,7 @@ from keras import layers
 from kerasface.models.heads import to_probabilities, to_vector
 from kerasface.models.pretrained import ModelFileError, read_verified, weight_file
 from kerasface.models.torch_format import read_tensors
+from kerasface.models.zoo.parts import he_depthwise
 
 LITE0 = "efficientnet_lite0"
 LITE0_SIDE = 224  # pixels, that the weights were trained at; other sizes serve, too
@@ -84,7 +85,7 @@ def _conv(x, filters: int, kernel: int, *, name: str, strides: int = 1, activati
 
 def _depthwise(x, kernel: int, strides: int, name: str):
     x = layers.DepthwiseConv2D(
-        kernel, strides, padding="same", use_bias=False, depthwise_initializer="he_normal", name=name
+        kernel, strides, padding="same", use_bias=False, depthwise_initializer=he_depthwise(kernel), name=name
     )(x)
     return _normalized(x, name)
 

@@ -242,6 +242,7 @@ class ModelCard(Record):
         code: Fingerprint of the sources that trained it.
         versions: Of the packages.
         device: That it was trained on.
+        precision: Keras's name of the numbers that it was trained with; it is kept in float32.
         created: Time, ISO 8601.
         class_means: Mean embedding of each class, `(num_classes, embedding_dim)` as lists, where strangers are told by.
         open_set: Threshold for strangers that was measured for this model.
@@ -271,6 +272,7 @@ class ModelCard(Record):
     code: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     device: str | None = None
+    precision: str | None = None
     created: str | None = None
     class_means: list | None = field(default=None, metadata={"wanted": "the mean embedding of each of its classes"})
     open_set: OpenSetThreshold | None = field(default=None, metadata={"wanted": _THRESHOLD})

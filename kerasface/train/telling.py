@@ -16,7 +16,7 @@ def event_lines(event: dict) -> Iterator[str]:
     """
     kind = event["event"]
     if kind == "start":
-        yield f"{_started(event)}; {event['device']}, {event['precision']}"
+        yield f"{_started(event)}; {event['computes']}"
         for weights in event.get("weights", ()):
             yield f"begins with {weights['name']}" + (f", SHA-256 {weights['sha256']}" if weights["sha256"] else "")
     elif kind == "freeze_map":

@@ -347,6 +347,14 @@ def test_kernels_have_the_variance_of_he():
     assert kernel.var() == pytest.approx(2 / (9 * 512), rel=0.01)
 
 
+def test_depthwise_kernels_count_the_inputs_of_one_channel():
+    """Each of their outputs adds up 3 x 3 values, whatever the number of channels; 27,000 samples, within 5 %."""
+    model = built("mobilenet")
+    kernels = [layer.kernel for layer in model.layers if isinstance(layer, keras.layers.DepthwiseConv2D)]
+    values = np.concatenate([np.asarray(kernel).ravel() for kernel in kernels])
+    assert values.var() == pytest.approx(2 / 9, rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

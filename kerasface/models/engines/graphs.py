@@ -31,6 +31,18 @@ def accelerators() -> list[str]:
     return [details(gpu).get("device_name", "unknown model") for gpu in tf.config.list_physical_devices("GPU")]
 
 
+def compute_capabilities() -> list[tuple[int, int] | None]:
+    """Returns NVIDIA's number for what each of these GPUs can, such as (7, 5) for a T4; `None` where it is unknown."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        numbers = [getattr(device, "compute_capability", "") for device in jax.devices() if device.platform == "gpu"]
+        parts = [str(number).split(".") for number in numbers]
+        return [tuple(map(int, pair)) if len(pair) == 2 and "".join(pair).isdigit() else None for pair in parts]
+    details = tf.config.experimental.get_device_details
+    return [details(gpu).get("compute_capability") for gpu in tf.config.list_physical_devices("GPU")]
+
+
 def device_name() -> str:
     """Returns the device on which Keras computes, such as `"CPU"` or `"GPU (NVIDIA H100)"`."""
     found = accelerators()

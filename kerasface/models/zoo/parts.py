@@ -5,6 +5,7 @@ Each takes the name of its block: its layers are called `<block>_<what>`.
 
 import math
 
+import keras
 from keras import layers
 
 from kerasface.models.layers import DropBlock2D, Maxout
@@ -61,10 +62,20 @@ def depthwise(x, strides: int, norm: str, activation: str, name: str, multiplier
         padding="same",
         depth_multiplier=multiplier,
         use_bias=norm == "none",
-        depthwise_initializer="he_normal",
+        depthwise_initializer=he_depthwise(3),
         name=name,
     )(x)
     return _activation(_norm(x, norm, f"{name}_norm"), activation, f"{name}_{activation}")
+
+
+def he_depthwise(kernel: int) -> keras.Initializer:
+    """He's initialisation of a depthwise kernel, each of whose outputs adds up `kernel ** 2` inputs.
+
+    Keras's `he_normal` counts those of all channels. The variance behind the kernel is then as many times smaller, far
+    below 1, at which the moving variances of BatchNorm begin: after a few dozen steps a network is at chance where it
+    is used, though it has learned.
+    """
+    return keras.initializers.RandomNormal(stddev=math.sqrt(2) / kernel)
 
 
 def _width(units: int, activation: str) -> int:
@@ -161,7 +172,7 @@ def convnext_block(x, name: str):
     Reference: Liu et al. 2022 (arXiv:2201.03545), figure 4, without layer scale and stochastic depth.
     """
     shortcut, channels = x, x.shape[-1]
-    x = layers.DepthwiseConv2D(7, padding="same", depthwise_initializer="he_normal", name=f"{name}_depthwise")(x)
+    x = layers.DepthwiseConv2D(7, padding="same", depthwise_initializer=he_depthwise(7), name=f"{name}_depthwise")(x)
     x = channel_norm(x, f"{name}_norm")
     x = conv(x, 4 * channels, 1, norm="none", activation="gelu", name=f"{name}_expand")
     x = conv(x, channels, 1, norm="none", activation="linear", name=f"{name}_project")

@@ -12,7 +12,7 @@ from kerasface.inspection.cost.arithmetic import layer_table, model_cost
 from kerasface.models.engines.graphs import device_name
 from kerasface.runs.store import DEFAULT_ROOT, check_name, write_run
 from kerasface.train.engine.network import weights_of
-from kerasface.train.engine.precision import dtype_policy, training_context
+from kerasface.train.engine.precision import dtype_policy, precision_in_words, training_context
 from kerasface.train.engine.session import Session
 from kerasface.train.engine.snapshots import keep_snapshots
 from kerasface.train.engine.tensorboard import keep_event_file
@@ -176,6 +176,7 @@ def _run(steps: Steps, session: Session, runs, cache, on_progress) -> TrainedRun
         recipe=asdict(recipe),
         device=device_name(),
         precision=dtype_policy(recipe.precision),
+        computes=precision_in_words(recipe.precision),
         weights=[asdict(source) for source in weights_of(recipe)],
         num_train=len(prepared.train),
         num_validation=len(prepared.validation),
@@ -192,7 +193,7 @@ def _run(steps: Steps, session: Session, runs, cache, on_progress) -> TrainedRun
         runs,
         session.name,
         model=finished.model,
-        card=replace(finished.card, metrics=metrics),
+        card=replace(finished.card, metrics=metrics, precision=dtype_policy(recipe.precision)),
         metrics=metrics,
         history=finished.history,
         rejected=prepared.rejected,

@@ -5,15 +5,35 @@ import functools
 
 import keras
 
-from kerasface.models.engines.graphs import accelerators
+from kerasface.models.engines.graphs import accelerators, compute_capabilities, device_name
 from kerasface.train.recipe import Recipe
+
+# Compute capability from which on a GPU multiplies matrices of these numbers in its circuits: NVIDIA's Ampere, Volta.
+_NATIVE = (("mixed_bfloat16", (8, 0)), ("mixed_float16", (7, 0)))
 
 
 def dtype_policy(precision: str) -> str:
-    """Returns the Keras dtype policy: `auto` takes bfloat16 on a GPU and float32 on a processor."""
+    """Returns the Keras dtype policy: for `auto` what all GPUs compute natively, and float32 on a processor.
+
+    That is bfloat16 where they have it, else float16, for which Keras scales the loss, else float32.
+    """
     if precision != "auto":
         return precision
-    return "mixed_bfloat16" if accelerators() else "float32"
+    found = compute_capabilities()
+    able = (policy for policy, least in _NATIVE if found and all(number and tuple(number) >= least for number in found))
+    return next(able, "float32")
+
+
+def precision_in_words(precision: str) -> str:
+    """Returns the device and what is computed there, with the reason where that is not the usual one for a GPU."""
+    policy = dtype_policy(precision)
+    words = f"{device_name()}, {policy}"
+    if policy == "mixed_float16":
+        reason = "it has no bfloat16; " if precision == "auto" else ""
+        return f"{words} ({reason}the loss is scaled)"
+    if precision == "auto" and policy == "float32" and accelerators():
+        return f"{words} (it multiplies 16-bit numbers no faster, or is not known to)"
+    return words
 
 
 @contextlib.contextmanager

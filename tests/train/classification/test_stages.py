@@ -17,7 +17,7 @@ from kerasface.train.classification.stages import class_weights, fine_tune_stage
 from kerasface.train.engine import frozen
 from kerasface.train.engine import precision as precision_module
 from kerasface.train.engine.frozen import FrozenFeatures, build_head, class_directions, hubness, joined
-from kerasface.train.engine.precision import dtype_policy, training_context
+from kerasface.train.engine.precision import dtype_policy, precision_in_words, training_context
 from kerasface.train.recipe import ClassifyRecipe
 
 SIDE = 16
@@ -117,17 +117,36 @@ def test_rare_classes_weigh_more_and_all_images_together_as_many():
 
 
 @pytest.mark.parametrize(
-    ("precision", "gpus", "expected"),
+    ("precision", "gpus", "expected", "words"),
     [
-        ("auto", [], "float32"),
-        ("auto", ["NVIDIA H100"], "mixed_bfloat16"),
-        ("float32", ["NVIDIA H100"], "float32"),
-        ("mixed_float16", [], "mixed_float16"),
+        ("auto", [], "float32", "CPU, float32"),
+        ("auto", [(9, 0)], "mixed_bfloat16", "GPU (X), mixed_bfloat16"),
+        ("auto", [(8, 0), (8, 6)], "mixed_bfloat16", "GPU (X), mixed_bfloat16"),
+        ("auto", [(7, 5)], "mixed_float16", "GPU (X), mixed_float16 (it has no bfloat16; the loss is scaled)"),
+        ("auto", [(9, 0), (7, 0)], "mixed_float16", "GPU (X), mixed_float16 (it has no bfloat16; the loss is scaled)"),
+        ("auto", [(6, 1)], "float32", "GPU (X), float32 (it multiplies 16-bit numbers no faster, or is not known to)"),
+        ("auto", [None], "float32", "GPU (X), float32 (it multiplies 16-bit numbers no faster, or is not known to)"),
+        ("float32", [(9, 0)], "float32", "GPU (X), float32"),
+        ("mixed_float16", [], "mixed_float16", "CPU, mixed_float16 (the loss is scaled)"),
     ],
 )
-def test_the_policy_follows_recipe_and_device(monkeypatch, precision, gpus, expected):
-    monkeypatch.setattr(precision_module, "accelerators", lambda: gpus)
-    assert dtype_policy(precision) == expected
+def test_the_policy_follows_recipe_and_device(monkeypatch, precision, gpus, expected, words):
+    """A T4 has the number 7.5; bfloat16 came with 8.0."""
+    monkeypatch.setattr(precision_module, "compute_capabilities", lambda: gpus)
+    monkeypatch.setattr(precision_module, "accelerators", lambda: ["X"] * len(gpus))
+    monkeypatch.setattr(precision_module, "device_name", lambda: "GPU (X)" if gpus else "CPU")
+    assert (dtype_policy(precision), precision_in_words(precision)) == (expected, words)
+
+
+def test_in_float16_the_loss_is_scaled(prepared):
+    """By a number that falls until no gradient overflows, and the weights move."""
+    settings = recipe(backbone="simple_cnn", precision="mixed_float16", epochs=1)
+    with training_context(settings):
+        stage = image_stage("train", scratch_model(prepared, settings), prepared, settings, dict)
+        stage.model.fit(stage.batches(0, 0), shuffle=False, verbose=0)
+    assert isinstance(stage.model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert float(stage.model.optimizer.dynamic_scale) > 1
+    assert all(np.isfinite(weight).all() for weight in stage.model.get_weights())
 
 
 def test_the_context_sets_policy_and_seed_and_puts_the_policy_back():
