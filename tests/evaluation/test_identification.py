@@ -10,6 +10,7 @@ from kerasface.evaluation.identification import (
     check_thresholds,
     evaluate_identification,
     search_gallery,
+    search_trial,
     smaller_galleries,
 )
 from kerasface.evaluation.normalization import Normalizer
@@ -141,6 +142,8 @@ def test_a_threshold_fixed_beforehand_is_judged_by_what_it_lets_in():
     assert (everybody.measured, everybody.fnir) == (1, pytest.approx(1 - report.rank1))
     assert (nobody.measured, nobody.fnir) == (0, 1)
     assert 0 < nobody.high < 0.1 < everybody.low < 1  # 40 strangers leave that much open
+    highest = float(search_trial(trial)[1].normalized.max())
+    assert check_thresholds([trial], 0.1, highest).measured == 1 / 40  # a score that is the threshold is let in
 
 
 def test_smaller_galleries_hold_the_people_drawn_and_their_probes():
