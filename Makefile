@@ -32,8 +32,15 @@ docs: $(VENV)/.test-installed
 screenshots: $(VENV)/.test-installed
 	$(BIN)/python docs/screenshots.py --chromium "$$(command -v chromium || command -v chromium-browser || command -v google-chrome)"
 
-$(VENV)/.app-installed: requirements.txt pyproject.toml | $(BIN)/python
-	$(PIP) install -r requirements.txt
+# On Linux what was tried together, each file checked by its hash; elsewhere whatever the requirements allow.
+ifeq ($(shell uname -s),Linux)
+REQUIREMENTS := --require-hashes -r requirements.lock
+else
+REQUIREMENTS := -r requirements.txt
+endif
+
+$(VENV)/.app-installed: requirements.txt requirements.lock pyproject.toml | $(BIN)/python
+	$(PIP) install $(REQUIREMENTS)
 	$(PIP) install --no-deps -e .
 	touch $@
 

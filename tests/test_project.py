@@ -4,6 +4,10 @@ import re
 import tomllib
 from pathlib import Path
 
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -18,6 +22,26 @@ def test_gpu_requirements_differ_from_the_default_in_tensorflow_only():
         line for line in gpu if not line.startswith("tensorflow")
     ]
     assert [line for line in gpu if line.startswith("tensorflow")] == ["tensorflow[and-cuda]>=2.21,<2.22"]
+
+
+def test_what_is_installed_on_linux_is_locked_by_hash_and_within_the_requirements():
+    locked, name = {}, None
+    for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines():
+        if line.startswith("    --hash=sha256:"):
+            locked[name][1] += 1
+        else:
+            pinned = Requirement(line.removesuffix(" \\"))
+            name = canonicalize_name(pinned.name)
+            (specifier,) = pinned.specifier
+            assert specifier.operator == "=="
+            locked[name] = [specifier.version, 0]
+    linux = {**default_environment(), "sys_platform": "linux", "platform_machine": "x86_64", "python_version": "3.11"}
+    for line in requirement_lines("requirements.txt"):
+        wanted = Requirement(line)
+        if wanted.marker is None or wanted.marker.evaluate(linux):
+            version, _ = locked[canonicalize_name(wanted.name)]
+            assert wanted.specifier.contains(version), f"{line}: requirements.lock has {version}; see CONTRIBUTING.md"
+    assert all(hashes for _, hashes in locked.values())
 
 
 def test_photos_stay_on_this_machine():
