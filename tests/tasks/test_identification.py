@@ -12,7 +12,7 @@ from kerasface.faces.rates.cohorts import normalizer_of
 from kerasface.faces.rates.operating_points import search_point
 from kerasface.gallery.store import NewSample
 from kerasface.plotting.style import percent
-from kerasface.tasks.identification import AMBIGUOUS_MARGIN, DEFAULT_FPIR, Identifier
+from kerasface.tasks.identification import AMBIGUOUS_MARGIN, DEFAULT_FPIR, Identifier, Ranked
 from tests.faces.rates.test_own_points import own_points, part_of
 
 NAMES = ("Ada", "Bob", "Cyd", "Dan", "Eve")
@@ -50,6 +50,13 @@ def hash_of(text):
 def identify(identifier, front_end, *lists, hashes=None):
     front_end.lists = list(lists)
     return identifier.decide(front_end.analyze([None] * len(lists)), source_hashes=hashes)
+
+
+@pytest.mark.parametrize(
+    ("normalized", "threshold", "is_known"), [(5.0, 5.0, True), (4.99, 5.0, False), (9.0, None, False)]
+)
+def test_whoever_comes_first_is_known_from_the_threshold_on(normalized, threshold, is_known):
+    assert Ranked("ada", 0.9, normalized, threshold, is_unusual=False, margin=0.5).is_known is is_known
 
 
 def test_a_known_face_gets_its_name_and_the_threshold_it_reached(enrolled, front_end, templates):
