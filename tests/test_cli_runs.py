@@ -156,3 +156,18 @@ def test_trainings_that_are_not_at_their_end_are_named(root):
     assert json.loads(run("list", "--json").stdout)["trainings"] == [
         {"name": "ada", "state": "stopped", "process": None}
     ]
+
+
+def test_embedders_are_sent_to_the_command_that_judges_them(root):
+    for name in "ab":
+        make_run(root, name, task="embed", metrics={"kept": "plain", "held_out": {"plain": {"eer": 0.01}}})
+    said = run("compare", "a", "b").stdout
+    assert "kerasface embedders compare a b --images DIR" in said
+    assert "no names" not in said
+
+
+def test_a_run_of_a_later_version_is_named_and_not_read(root):
+    make_run(root, "ada")
+    make_run(root, "later", format=2)
+    for words in (("list",), ("compare", "ada", "later"), ("show", "later")):
+        assert "has format 2; this version reads format 1" in run(*words).stdout

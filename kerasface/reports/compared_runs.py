@@ -40,6 +40,10 @@ def compared_lines(compared: ComparedRuns) -> Iterator[str]:
             yield f"  {line}"
     else:
         yield "Their recipes are the same."
+    embedders = [row.name for row in compared.rows if row.kind in ("metric", "imported")]
+    if len(embedders) > 1:
+        yield ""
+        yield f"kerasface embedders compare {' '.join(embedders[:2])} --images DIR judges embedders on the same people."
     for pair in compared.held_out:
         yield ""
         yield from _held_out(pair, classes=len(compared.held_out) == 1)

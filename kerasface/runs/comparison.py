@@ -63,7 +63,7 @@ class ComparedRuns:
     Attributes:
         rows: What each is.
         differing: What they were not made with alike, by name: a value for each run, in their order.
-        held_out: Each of the others against the first.
+        held_out: Each of the others against the first, unless neither gives pictures names.
     """
 
     rows: tuple[RunOverview, ...]
@@ -97,7 +97,7 @@ def compare_runs(root: str | os.PathLike, names: Sequence[str]) -> ComparedRuns:
     return ComparedRuns(
         tuple(overview(summary) for summary in summaries),
         differing(summaries),
-        tuple(compare_held_out(first, other) for other in others),
+        tuple(compare_held_out(first, other) for other in others if "classify" in map(_kind, (first, other))),
     )
 
 
@@ -136,8 +136,12 @@ def compare_held_out(a: RunSummary, b: RunSummary) -> HeldOutComparison:
     return HeldOutComparison(a.name, b.name, compare_classifiers(*wrong), tuple(classes))
 
 
+def _kind(summary: RunSummary) -> str:
+    return kind_of_card(summary.card)
+
+
 def _answers(summary: RunSummary) -> HeldOutAnswers:
-    if (kind := kind_of_card(summary.card)) != "classify":
+    if (kind := _kind(summary)) != "classify":
         raise RunError(f"{summary.name} gives pictures no names: it is of kind {kind}.")
     if not (summary.path / "records.json").is_file():
         raise RunError(f"{summary.name} kept no answers of what was held out: it was trained before version 0.2.")

@@ -4,12 +4,13 @@ import shutil
 import sys
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields
-from itertools import islice
 from pathlib import Path
 
 import click
 
 from kerasface.files.paths import user_path
+from kerasface.runs.store import find_run
+from kerasface.runs.words import measure_text
 from kerasface.terminal.errors import is_answer, one_line, show_traceback, tell
 from kerasface.terminal.progress import progress_bars, start_tensorflow
 from kerasface.terminal.streams import print_json, use_standard_streams
@@ -20,8 +21,6 @@ from kerasface.train.process.folders import resume_command
 from kerasface.train.recipe import ClassifyRecipe, build_recipe, read_recipe, read_settings
 from kerasface.train.sweep import Sweep, SweptRun, begin, plan, read_sweep, read_swept, sweep_file, values_text
 from kerasface.train.telling import event_lines, trained_lines
-
-_SHORT = 2  # lines that are printed of each training of a sweep
 
 
 class UserPath(click.Path):
@@ -274,6 +273,7 @@ def _train_sweep(sweep: Sweep, runs: Path, cache: Path | None, as_json: bool) ->
 
 def _train_one(sweep: Sweep, run: SweptRun, runs: Path, cache: Path | None, as_json: bool) -> str | None:
     """Trains one of a sweep; returns why it could not be trained, in a sentence, or `None`."""
+    from kerasface.runs.overview import overview
     from kerasface.train.engine.swept import train_swept
 
     try:
@@ -286,8 +286,8 @@ def _train_one(sweep: Sweep, run: SweptRun, runs: Path, cache: Path | None, as_j
         if not is_answer(error):
             raise
         return one_line(error)
-    for line in islice(trained_lines(sweep.kind, trained), _SHORT):
-        click.echo(line, err=as_json)
+    name, value = overview(find_run(runs, run.name)).best_measure
+    click.echo(f"{next(trained_lines(sweep.kind, trained))}; {name} {measure_text(name, value)}", err=as_json)
     if trained.stopped:
         click.echo(f"The sweep was stopped. Go on: {_resume_line(sweep, runs)}", err=True)
         raise SystemExit(STOPPED)

@@ -111,6 +111,12 @@ def test_nothing_can_be_said_of_broken_runs_alone(tmp_path):
     assert (found.differing, found.held_out) == ({}, ())
 
 
+def test_embedders_next_to_one_another_are_not_asked_for_names(tmp_path):
+    for name in "ab":
+        make_run(tmp_path, name, task="embed")
+    assert compare_runs(tmp_path, ["a", "b"]).held_out == ()
+
+
 @pytest.mark.parametrize("names", [["a"], ["a", "a"], []])
 def test_one_run_is_not_compared(tmp_path, names):
     make_run(tmp_path, "a")

@@ -16,6 +16,7 @@ from PIL import Image
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import RunError, list_runs
 from kerasface.train.__main__ import train
+from kerasface.train.engine.swept import trainings_left
 from kerasface.train.kinds import KINDS
 from kerasface.train.process.background import find_training
 from kerasface.train.process.claim import claim_name
@@ -100,9 +101,9 @@ def test_every_combination_is_a_training_with_its_whole_recipe(tmp_path):
         ("classify", {}, {"seed": [0, 1]}),
         ("classify", {"classifier": "arcface"}, {"epochs": [0, 3]}),
         ("classify", SMALL, {"optimizer": ["adamw", "sgd"]}),
-        ("metric", {}, {"loss": ["supcon", "triplet"]}),
+        pytest.param("metric", {}, {"loss": ["supcon", "triplet"]}, marks=pytest.mark.slow),
         ("metric", {"backbone": "simple_cnn", "weights": "none"}, {"seed": [0, 1]}),
-        ("segment", {}, {"encoder": ["face_resnet", "plain"]}),
+        pytest.param("segment", {}, {"encoder": ["face_resnet", "plain"]}, marks=pytest.mark.slow),
     ],
 )
 def test_a_planned_recipe_comes_to_itself(tmp_path, kind, settings, swept):
@@ -167,6 +168,17 @@ def test_done_is_what_came_to_its_end(tmp_path):
     done(tmp_path, first)
     done(tmp_path, second, stopped=True)
     assert (is_done(first, tmp_path), is_done(second, tmp_path)) == (True, False)
+
+
+def test_what_a_kill_left_next_to_a_run_is_tidied_up(tmp_path):
+    """It came after the run was written, and before the folder of its training was gone."""
+    sweep = planned(tmp_path, {"seed": [0, 1]})
+    done(tmp_path, sweep.runs[0])
+    session = session_folder(tmp_path, "s-1")
+    session.mkdir()
+    (session / "session.json").write_text('{"kind": "classify"}')
+    assert [run.name for run in trainings_left(sweep, tmp_path)] == ["s-2"]
+    assert not session.exists()
 
 
 def test_another_model_of_the_name_is_not_taken_for_a_training_of_the_sweep(tmp_path):

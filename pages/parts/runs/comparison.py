@@ -29,6 +29,11 @@ def show_comparison(names: Sequence[str]):
     else:
         st.caption("They were made with the same recipe, of the same data.")
     st.subheader("Is one better, or was it chance?")
+    if not compared.held_out:
+        st.caption(
+            "None of them gives pictures names. Those that compare faces are judged on the same pairs in Evaluate."
+        )
+        st.page_link("pages/evaluate.py", label="Compare them in Evaluate", icon=":material/query_stats:")
     judged = [pair for pair in compared.held_out if pair.result is not None]
     for pair in compared.held_out:
         if pair.result is None:
