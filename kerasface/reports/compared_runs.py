@@ -45,10 +45,23 @@ def compared_lines(compared: ComparedRuns) -> Iterator[str]:
         yield ""
         yield f"kerasface embedders compare {' '.join(embedders[:2])} --images DIR judges embedders on the same people."
     for pair in compared.held_out:
+        if pair.result is not None:
+            yield ""
+            yield from _held_out(pair, classes=len(compared.held_out) == 1)
+    for sentence in reasons(compared):
         yield ""
-        yield from _held_out(pair, classes=len(compared.held_out) == 1)
+        yield sentence
     if (tested := sum(pair.result is not None for pair in compared.held_out)) > 1:
         yield f"Of {tested} such tests each calls one difference in twenty shown that is none."
+
+
+def reasons(compared: ComparedRuns) -> list[str]:
+    """Returns why runs cannot be compared on what was held out, those with one reason together."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for pair in compared.held_out:
+        if pair.reason is not None:
+            found.setdefault((pair.a, pair.reason), []).append(pair.b)
+    return [f"{a} and {', '.join(others)}: {reason}" for (a, reason), others in found.items()]
 
 
 def number_text(column: str, value) -> str:
@@ -71,9 +84,6 @@ def _differing_table(compared: ComparedRuns) -> list[tuple[str, ...]]:
 
 
 def _held_out(pair: HeldOutComparison, *, classes: bool) -> Iterator[str]:
-    if pair.result is None:
-        yield f"{pair.a} and {pair.b}: {pair.reason}"
-        return
     yield classifier_verdict(pair.result, (pair.a, pair.b))
     shown = pair.classes[:_MAX_CLASSES] if classes else ()
     if shown:

@@ -11,6 +11,9 @@ from kerasface.runs.answers import HeldOutAnswers, read_answers
 from kerasface.runs.overview import RunOverview, kind_of_card, overview
 from kerasface.runs.store import RunError, RunSummary, find_run
 
+_OF_NO_MATTER = ("tensorboard", "checkpoint_seconds")  # settings that change nothing of a model
+_OFF = (None, False, 0, "", "none")
+
 
 @dataclass(frozen=True)
 class ClassDifference:
@@ -63,7 +66,7 @@ class ComparedRuns:
     Attributes:
         rows: What each is.
         differing: What they were not made with alike, by name: a value for each run, in their order.
-        held_out: Each of the others against the first, unless neither gives pictures names.
+        held_out: Each of the others against the first that kept its answers, unless neither gives pictures names.
     """
 
     rows: tuple[RunOverview, ...]
@@ -93,27 +96,35 @@ def compare_runs(root: str | os.PathLike, names: Sequence[str]) -> ComparedRuns:
     if len(names) < 2:
         raise RunError(f"A comparison takes two different models or more. Received: {', '.join(names) or 'none'}.")
     summaries = [find_run(root, name) for name in names]
-    first, *others = [summary for summary in summaries if summary.card is not None] or [None]
+    there = [summary for summary in summaries if summary.card is not None]
+    first = next((summary for summary in there if _keeps_answers(summary)), there[0] if there else None)
     return ComparedRuns(
         tuple(overview(summary) for summary in summaries),
         differing(summaries),
-        tuple(compare_held_out(first, other) for other in others if "classify" in map(_kind, (first, other))),
+        tuple(
+            compare_held_out(first, other)
+            for other in there
+            if other is not first and "classify" in (_kind(first), _kind(other))
+        ),
     )
 
 
 def differing(summaries: Sequence[RunSummary]) -> dict[str, tuple]:
     """Returns what runs were not made with alike: settings of their recipes, data, device and backend.
 
-    A setting that a recipe does not have, as that of a broken run or of an earlier version, is `None`.
+    A setting that a run does not have is `None`: it is of another kind, or broken, or of an earlier version, for which
+    whatever it did not know counts as switched off.
     """
-    settings = [_made_with(summary) for summary in summaries]
-    there = [one for one in settings if one]
-    names = dict.fromkeys(name for one in there for name in one)
-    return {
-        name: tuple(one.get(name) for one in settings)
-        for name in names
-        if any(one.get(name) != there[0].get(name) for one in there)
-    }
+    made = [_made_with(summary) for summary in summaries]
+    kinds = [summary.card and _kind(summary) for summary in summaries]
+    found = {}
+    for name in dict.fromkeys(name for one in made for name in one if name not in _OF_NO_MATTER):
+        present = [one[name] for one in made if name in one]
+        knowing = {kind for kind, one in zip(kinds, made, strict=True) if name in one}
+        lacks = any(kind in knowing and name not in one for kind, one in zip(kinds, made, strict=True))
+        if any(value != present[0] for value in present) or (lacks and any(value not in _OFF for value in present)):
+            found[name] = tuple(one.get(name) for one in made)
+    return found
 
 
 def compare_held_out(a: RunSummary, b: RunSummary) -> HeldOutComparison:
@@ -140,10 +151,14 @@ def _kind(summary: RunSummary) -> str:
     return kind_of_card(summary.card)
 
 
+def _keeps_answers(summary: RunSummary) -> bool:
+    return _kind(summary) == "classify" and (summary.path / "records.json").is_file()
+
+
 def _answers(summary: RunSummary) -> HeldOutAnswers:
     if (kind := _kind(summary)) != "classify":
         raise RunError(f"{summary.name} gives pictures no names: it is of kind {kind}.")
-    if not (summary.path / "records.json").is_file():
+    if not _keeps_answers(summary):
         raise RunError(f"{summary.name} kept no answers of what was held out: it was trained before version 0.2.")
     return read_answers(summary.path)
 
@@ -170,4 +185,4 @@ def _made_with(summary: RunSummary) -> dict:
     if card is None:
         return {}
     others = {"data": card.data.get("folder"), "device": card.device, "backend": card.versions.get("backend")}
-    return {"network": card.backbone, **card.recipe, **others} if not card.recipe else {**card.recipe, **others}
+    return {**(card.recipe or {"backbone": card.backbone}), **others}

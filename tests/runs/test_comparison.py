@@ -34,6 +34,27 @@ def test_only_what_differs_is_told(tmp_path):
     }
 
 
+def test_what_an_earlier_version_did_not_know_was_off(tmp_path):
+    make_run(tmp_path, "old")
+    later = {"mixup_alpha": 0.2, "hidden": None, "warm": False, "deep": 0, "tensorboard": True}
+    make_run(tmp_path, "new", recipe=RECIPE | later)
+    assert compare_runs(tmp_path, ["old", "new"]).differing == {"mixup_alpha": (None, 0.2)}
+
+
+def test_of_different_kinds_only_what_both_have_is_set_side_by_side(tmp_path):
+    make_run(tmp_path, "a")
+    make_run(tmp_path, "b", task="segment", recipe={"seed": 3, "encoder": "plain"})
+    assert compare_runs(tmp_path, ["a", "b"]).differing == {"seed": (0, 3)}
+
+
+def test_the_first_that_kept_its_answers_is_what_the_others_stand_against(tmp_path):
+    make_run(tmp_path, "old")
+    for name in "ab":
+        classifier(tmp_path, name)
+    found = compare_runs(tmp_path, ["old", "a", "b"]).held_out
+    assert [(pair.a, pair.b, pair.result is not None) for pair in found] == [("a", "old", False), ("a", "b", True)]
+
+
 def test_the_same_pictures_are_compared_one_by_one(tmp_path):
     """A alone gets Ada/0 wrong, B alone Ada/3 to 13 and Emmy/1; Ada's 50 are named rightly 47 and 37 times."""
     classifier(tmp_path, "a", [*ADA[:3], EMMY[0]])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from kerasface.reports.compared_runs import reasons
 from kerasface.reports.error_rates import classifier_verdict
 from kerasface.runs.comparison import HeldOutComparison, compare_runs
 from kerasface.runs.store import DEFAULT_ROOT, RunError
@@ -35,12 +36,11 @@ def show_comparison(names: Sequence[str]):
         )
         st.page_link("pages/evaluate.py", label="Compare them in Evaluate", icon=":material/query_stats:")
     judged = [pair for pair in compared.held_out if pair.result is not None]
-    for pair in compared.held_out:
-        if pair.result is None:
-            st.caption(plain(f"{pair.a} and {pair.b}: {pair.reason}"))
-        else:
-            say = st.success if pair.result.better else st.info
-            say(plain(classifier_verdict(pair.result, (pair.a, pair.b))), icon=":material/balance:")
+    for pair in judged:
+        say = st.success if pair.result.better else st.info
+        say(plain(classifier_verdict(pair.result, (pair.a, pair.b))), icon=":material/balance:")
+    for sentence in reasons(compared):
+        st.caption(plain(sentence))
     if judged:
         more = f" Of {len(judged)} tests each calls one difference in twenty shown that is none."
         st.caption(
