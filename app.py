@@ -14,6 +14,7 @@ from pages.parts.server.navigation import KERAS_PAGES, mark_app_as_run, navigate
 from pages.parts.server.password import stop_without_password
 from pages.parts.server.requests import OwnPagesOnly, open_browser
 from pages.parts.server.theme import show_readable_colours
+from pages.parts.server.uploads import UploadsOfGuests
 
 lose_nothing()
 
@@ -36,4 +37,4 @@ def run():
 if __name__ == "__main__":
     run()
 else:
-    app = st.App(__file__, middleware=[Middleware(OwnPagesOnly)], lifespan=open_browser)
+    app = st.App(__file__, middleware=[Middleware(OwnPagesOnly), Middleware(UploadsOfGuests)], lifespan=open_browser)

@@ -20,7 +20,7 @@ from kerasface.files.writing import write_atomically
 from kerasface.gallery.keys import key_path
 from kerasface.terminal.streams import printable
 
-SHORTEST = 8  # characters
+SHORTEST, _LONGEST = 8, 1024  # characters
 # 32 MiB and about a tenth of a second for each guess.
 _COST, _BLOCK_SIZE, _PARALLEL = 2**15, 8, 1
 _SALT_BYTES, _HASH_BYTES = 16, 32
@@ -91,9 +91,17 @@ def password_path() -> Path:
     return key_path().with_name("dashboard.password")
 
 
-def is_password_set() -> bool:
-    """Returns whether the dashboard asks for a password."""
-    return password_path().exists()
+def password_mark() -> str | None:
+    """Returns what tells this password from an earlier one, and says nothing of either; `None` where none is set.
+
+    Where the file cannot be read, the mark is one that nobody was given.
+    """
+    try:
+        return hashlib.sha256(password_path().read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return os.urandom(16).hex()
 
 
 def set_password(password: str) -> Path:
@@ -106,12 +114,16 @@ def set_password(password: str) -> Path:
         The file, which only its owner can read.
 
     Raises:
-        ValueError: If it is shorter, or no text.
+        ValueError: If it is shorter, longer than 1,024, or no text.
         OSError: If the file cannot be written.
     """
     if len(password) < SHORTEST:
         raise ValueError(
             f"A password needs at least {SHORTEST} characters. Received: {len(password)}. Take a longer one."
+        )
+    if len(password) > _LONGEST:
+        raise ValueError(
+            f"A password has at most {_LONGEST} characters. Received: {len(password)}. Take a shorter one."
         )
     if printable(password) != password:
         raise ValueError("A password must be text. Received: bytes that are none in this terminal's encoding.")
@@ -142,6 +154,8 @@ def check_password(password: str) -> bool:
         PasswordFileError: If the file is missing, damaged or cannot be read.
     """
     path = password_path()
+    if len(password) > _LONGEST:
+        return False
     try:
         record = json.loads(path.read_bytes())
         salt, expected = (base64.b64decode(record[name], validate=True) for name in ("salt", "hash"))

@@ -17,7 +17,7 @@ from kerasface.password import (
     TooEarlyError,
     check_password,
     clear_password,
-    is_password_set,
+    password_mark,
     password_path,
     set_password,
 )
@@ -29,12 +29,30 @@ def _own_folder(tmp_path, monkeypatch):
 
 
 def test_only_the_password_that_was_set_is_right():
-    assert not is_password_set()
+    assert password_mark() is None
     set_password("correct horse")
-    assert is_password_set()
+    assert password_mark() is not None
     assert check_password("correct horse")
     for wrong in ("", "correct horsf", "Correct horse", "correct horse "):
         assert not check_password(wrong)
+
+
+def test_every_password_has_a_mark_of_its_own(monkeypatch):
+    set_password("correct horse")
+    first = password_mark()
+    assert password_mark() == first
+    set_password("correct horse")
+    assert password_mark() != first  # salted anew: whoever sets it again wants everybody asked
+    monkeypatch.setattr(type(password_path()), "read_bytes", lambda path: (_ for _ in ()).throw(PermissionError()))
+    assert password_mark() != password_mark()
+
+
+def test_no_password_of_a_megabyte_is_hashed(monkeypatch):
+    with pytest.raises(ValueError, match=r"at most 1024 characters. Received: 1025"):
+        set_password("x" * 1025)
+    set_password("correct horse")
+    monkeypatch.setattr(password_module, "_hashed", None)
+    assert not check_password("x" * 2**20)
 
 
 def test_the_file_holds_a_salted_hash_and_only_its_owner_reads_it():
@@ -56,7 +74,7 @@ def test_the_file_holds_a_salted_hash_and_only_its_owner_reads_it():
 def test_a_short_password_is_refused():
     with pytest.raises(ValueError, match=r"at least 8 characters\. Received: 7"):
         set_password("1234567")
-    assert not is_password_set()
+    assert password_mark() is None
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"scrypt": [32768, 8, 1], "salt": "?", "hash": "AA=="}', b"\xff"])
@@ -79,7 +97,7 @@ def test_the_commands_set_and_clear_it():
     assert "at least 8 characters" in short.output
     told = json.loads(run(main, ["password", "clear", "--json"]).stdout)
     assert told == {"set": False, "was_set": True}
-    assert not is_password_set()
+    assert password_mark() is None
     told = json.loads(run(main, ["password", "set", "--password", "correct horse", "--json"]).stdout)
     assert told == {"set": True, "file": str(password_path())}
     assert clear_password()
@@ -155,4 +173,4 @@ def test_a_password_that_is_no_text_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with pytest.raises(ValueError, match="must be text"):
         set_password("Jos\udce9 and more")
-    assert not is_password_set()
+    assert password_mark() is None

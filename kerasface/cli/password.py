@@ -22,7 +22,7 @@ def password() -> None:
 )
 @JSON
 def set_command(text: str, as_json: bool) -> None:
-    """Set the password, or another one. Dashboards that are open ask for it when they are loaded again."""
+    """Set the password, or another one. Dashboards that are open ask for it at the next step."""
     with errors():
         from kerasface.password import set_password
 

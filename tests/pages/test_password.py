@@ -63,6 +63,15 @@ def test_the_right_password_lets_in_and_is_asked_for_once(browser):
 
 
 @pytest.mark.slow
+def test_another_password_is_asked_for_where_the_earlier_one_was_given(browser):
+    page = give(browser(), "correct horse")
+    assert is_inside(page.run())
+    set_password("battery staple")
+    assert not is_inside(page.run())
+    assert page.text_input[0].label == "Password of this dashboard"
+    assert is_inside(give(page, "battery staple"))
+
+
 def test_wrong_passwords_take_ever_longer_in_all_browsers(browser, protected):
     for _ in range(7):
         give(browser(), "wrong password")

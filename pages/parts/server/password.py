@@ -3,20 +3,24 @@
 from time import sleep
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from kerasface.password import DOOR, PasswordFileError, TooEarlyError, is_password_set
+from kerasface.password import DOOR, PasswordFileError, TooEarlyError, password_mark
 from kerasface.terminal.errors import told
 from pages.parts.photos import plain
+from pages.parts.server.uploads import let_in
 
-_LET_IN = "password_was_right"
+_GIVEN = "password_given"
 
 
 def stop_without_password():
     """Lets a session go on that gave the password, or where there is none; else it is asked for and the run ends.
 
-    After each wrong one it takes twice as long until another is looked at, whoever asks.
+    After each wrong one it takes twice as long until another is looked at, whoever asks. Another password that is set
+    meanwhile is asked for where the earlier one was given.
     """
-    if st.session_state.get(_LET_IN) or not is_password_set():
+    mark = password_mark()
+    if mark is None or st.session_state.get(_GIVEN) == mark:
         return
     st.title("KerasFace")
     with st.form("password", width=420):
@@ -38,5 +42,6 @@ def stop_without_password():
     if not right:
         st.error("That is not the password.", icon=":material/lock:")
         st.stop()
-    st.session_state[_LET_IN] = True
+    st.session_state[_GIVEN] = mark
+    let_in(get_script_run_ctx().session_id, mark)
     st.rerun()
