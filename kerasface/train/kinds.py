@@ -58,8 +58,8 @@ KINDS = {
             metric.CHOICES,
             "metric_learning",
             usual=(
-                *("loss", "holdout", "backbone", "stretch", "mining", "margin", "head_epochs", "epochs", "augment"),
-                *("learning_rate", "people", "tensorboard", "seed"),
+                *("loss", "validation", "holdout", "backbone", "stretch", "mining", "margin", "head_epochs", "epochs"),
+                *("augment", "learning_rate", "people", "tensorboard", "seed"),
             ),
         ),
         Kind(

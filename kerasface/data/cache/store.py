@@ -69,6 +69,16 @@ class StoredArray:
         """Returns the records at `indices` as an array of their own that stays on disk too."""
         return StoredArray(self._files, self._file_of_record[indices], self._rows[indices], self.shape[1:], self.dtype)
 
+    def followed_by(self, other: "StoredArray") -> "StoredArray":
+        """Returns these records and those of another array of the same kind as one that stays on disk too."""
+        return StoredArray(
+            [*self._files, *other._files],
+            np.concatenate([self._file_of_record, len(self._files) + other._file_of_record]),
+            np.concatenate([self._rows, other._rows]),
+            self.shape[1:],
+            self.dtype,
+        )
+
     def _map(self, file: Path) -> np.ndarray:
         """Maps the whole records of a file; one that a killed process did not finish is left out."""
         record_bytes = int(np.prod(self.shape[1:])) * self.dtype.itemsize

@@ -110,7 +110,8 @@ def notes_of(outcome: MetricOutcome, prepared: PreparedData) -> list[str]:
         notes.append(f"In the report: {counted(len(outcome.alarms) - 3, 'more alarm')}.")
     if prepared.rejected:
         notes.append(f"{counted(len(prepared.rejected), 'file')} not used; the reasons are in rejected.csv.")
-    if len(prepared.moved):
+    notes += prepared.notes
+    if len(prepared.moved) and not prepared.given:
         notes.append(
             f"Left out: {counted(len(prepared.moved), 'image')} of people held out: the training side has copies."
         )

@@ -11,9 +11,8 @@ from kerasface.data.listings import read_classes
 from kerasface.faces.alignment import FACE_RESNET_CROP
 from kerasface.train.classification.data import PreparedData, prepare
 from kerasface.train.engine.network import template_for
+from kerasface.train.metric_learning.others import MIN_PEOPLE, check_others, judged_on_others
 from kerasface.train.metric_learning.recipe import MetricRecipe
-
-_MIN_PEOPLE = 2  # with two images or more, on each side: one has no impostors
 
 
 def prepare_people(
@@ -30,15 +29,22 @@ def prepare_people(
     Returns:
         The images with `labels` that number all people, those with one image too; `train` and `validation` hold the
         images of different people. There are no strangers (`unknown` is empty), and `moved` are images of people held
-        out that were left out, because the training side has an equal or nearly equal picture.
+        out that were left out, because the training side has an equal or nearly equal picture; where people to judge on
+        are given, images to train on that were left out for theirs.
 
     Raises:
-        ValueError: If fewer than four people have two usable images.
+        ValueError: If fewer than four people have two usable images, or those to judge on do not fit.
         ModelFileError: If faces are wanted and a weight file is missing.
         OSError: If the cache cannot be written.
     """
-    _check_folders(data)
     template = template_for(recipe) if recipe.faces else FACE_RESNET_CROP
+    if recipe.validation is not None:
+        check_others(data, recipe.validation)
+        places = (data, recipe.validation)
+        return judged_on_others(
+            *(prepare(place, recipe.for_reading(), cache, on_progress, template=template) for place in places)
+        )
+    _check_folders(data)
     read = prepare(data, recipe.for_reading(), cache, on_progress, template=template)
     names, labels = np.unique(np.array(read.people), return_inverse=True)
     # Pictures of one person under two names are in `leaks`; strangers that are copies of somebody known are used by
@@ -52,7 +58,7 @@ def prepare_people(
     crosses = np.isin(duplicates.group[validation], duplicates.group[train])
     moved, validation = validation[crosses], validation[~crosses]
     remaining = int(np.sum(np.bincount(labels[validation]) >= 2))
-    if remaining < _MIN_PEOPLE:
+    if remaining < MIN_PEOPLE:
         raise ValueError(
             "Of the people held out, at least two must have two images that show nobody trained on. "
             f"Received: {remaining}, {len(moved)} images left out as copies. Add images or hold more people out."
@@ -83,7 +89,7 @@ def split_people(counts: np.ndarray, holdout: float, seed: int) -> np.ndarray:
     """
     generator = np.random.default_rng(seed)
     several, single = np.flatnonzero(counts >= 2), np.flatnonzero(counts == 1)
-    count = int(np.clip(round(holdout * len(several)), _MIN_PEOPLE, len(several) - _MIN_PEOPLE))
+    count = int(np.clip(round(holdout * len(several)), MIN_PEOPLE, len(several) - MIN_PEOPLE))
     chosen = [generator.permutation(several)[:count], generator.permutation(single)[: round(holdout * len(single))]]
     return np.sort(np.concatenate(chosen))
 
@@ -96,7 +102,7 @@ def _check_folders(data: str | Path) -> None:
 
 
 def _check_people(several: int, single: int, root: Path, rejected: int) -> None:
-    if several < 2 * _MIN_PEOPLE:
+    if several < 2 * MIN_PEOPLE:
         raise ValueError(
             "A metric training needs at least four people with two usable images each: two to train on, and two others "
             f"to judge on. Received: {several} such people in {root}, {single} with one image, {rejected} files that "

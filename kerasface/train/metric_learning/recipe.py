@@ -44,6 +44,9 @@ class MetricRecipe:
     image_size: int | None = setting(
         None, "Side of the training images in pixels. [150 for face_resnet, else 112; 64 with weights=none]"
     )
+    validation: str | None = setting(
+        None, "Folder of other people, or listing, to judge on, instead of holding some out.", is_path=True
+    )
     holdout: float = setting(0.5, "Share of the people held out, to judge the embeddings on.")
     backbone: str = setting(
         "face_resnet", "face_resnet, an architecture of the zoo, a name of keras.applications, or a model of yours."
@@ -187,6 +190,8 @@ def _check_contradictions(recipe: MetricRecipe) -> None:
     """Refuses settings that would be ignored, or that cannot hold together."""
     loss, resnet = recipe.loss, recipe.backbone == "face_resnet"
     contradictions = {
+        "validation is a split that was given: holdout draws one": recipe.validation is not None
+        and recipe.holdout != 0.5,
         f"face_resnet takes images of 150 pixels, not image_size={recipe.image_size}": (
             resnet and recipe.image_size not in (None, 150)
         ),

@@ -50,6 +50,8 @@ def _told(prepared: PreparedData) -> dict:
 
 
 def _train(prepared: PreparedData, session: Session, cache: Path, report: StageProgress) -> MetricOutcome:
+    for sentence in prepared.notes:
+        session.event("warning", text=sentence)
     if session.recipe.from_scratch:
         return train_from_scratch(prepared, session, report)
     features = FrozenFeatures(prepared, session.recipe, cache, partial(report, "features"))

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from kerasface.images.decoding import decode
 from kerasface.models.face_resnet import build_face_resnet
 from kerasface.runs.store import RunError, load_run
 from kerasface.terminal.words import share
@@ -241,6 +242,34 @@ def test_a_picture_of_a_training_person_under_another_name_is_left_out(people, c
     keys = np.array(prepared.keys)
     assert len(prepared.moved)
     assert not set(keys[prepared.train]) & set(keys[prepared.validation])
+
+
+def halves_of(people, folder):
+    """The people with even numbers, and those with odd ones."""
+    for place in sorted(people.iterdir()):
+        shutil.copytree(place, folder / ("even", "odd")[int(place.name[-2:]) % 2] / place.name)
+    return folder / "even", folder / "odd"
+
+
+def test_people_who_were_given_are_judged_on_and_nothing_of_theirs_is_trained_on(people, cache, tmp_path):
+    """One of the training side's pictures shows somebody to judge on, under another name."""
+    even, odd = halves_of(people, tmp_path)
+    shutil.copy(odd / "person01" / "0.png", even / "person00" / "other.png")
+    recipe = resolve_metric(MetricRecipe(**SMALL, validation=str(odd)))
+    prepared = prepare_people(even, recipe, cache)
+    whose = np.array(prepared.people)
+    assert set(whose[prepared.train]) == {place.name for place in even.iterdir()}
+    assert set(whose[prepared.validation]) == {place.name for place in odd.iterdir()}
+    assert [prepared.files[index] for index in prepared.moved] == ["person00/other.png"]
+    assert prepared.notes == [f"Left out of the training: 1 picture, as {odd} shows the same."]
+    for index in (prepared.train[0], prepared.validation[-1]):
+        place = (even if index in prepared.train else odd) / prepared.files[index]
+        np.testing.assert_array_equal(prepared.images[np.array([index])][0], decode(place))
+    shutil.copytree(odd / "person01", even / "person01")
+    with pytest.raises(ValueError, match=rf"Received: person01, 1 person in both {even} and"):
+        prepare_people(even, recipe, cache)
+    with pytest.raises(ValueError, match="validation is a split that was given"):
+        resolve_metric(MetricRecipe(validation=str(odd), holdout=0.3))
 
 
 def test_the_split_keeps_its_shares_and_at_least_two_people_on_each_side():
