@@ -6,6 +6,7 @@ done is told from them alone: whatever ends a sweep, and when, nothing is traine
 
 import itertools
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -237,6 +238,8 @@ def _values(name: str, text: str) -> list:
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{name} is no list of TOML: {error}. Received: {text}.") from error
     values = [toml_value(part) for part in text.split(",")] if found is None else found
+    if any(isinstance(value, float) and not math.isfinite(value) for value in values):
+        raise ValueError(f"{name} must be finite. Received: {name}={text}.")
     if "" in values or len(values) < 2:
         raise ValueError(f"A sweep takes two values or more of a setting. Received: {name}={text}.")
     if len({repr(value) for value in values}) < len(values):

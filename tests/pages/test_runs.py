@@ -70,6 +70,14 @@ def test_one_model_shows_its_curves_and_two_their_difference(opened):
     assert opened.query_params["runs"] == ["ada", "<cleo>"]
 
 
+def test_a_link_is_followed_in_the_middle_of_a_session(opened):
+    choose(opened, "ada")
+    opened.query_params["runs"] = ["bea", "nobody"]
+    opened.run()
+    assert opened.multiselect(key="runs_chosen").value == ["bea"]
+    assert opened.query_params["runs"] in ("bea", ["bea"])
+
+
 def test_class_by_class_is_of_the_pair_that_is_chosen(opened, tables):
     choose(opened, "ada", "bea", "<cleo>")
     assert tables(opened)[0][0]["by bea"].startswith("97.5")

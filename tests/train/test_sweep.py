@@ -17,6 +17,7 @@ from kerasface.runs.card import ModelCard
 from kerasface.runs.store import RunError, list_runs
 from kerasface.train.__main__ import train
 from kerasface.train.engine.swept import trainings_left
+from kerasface.train.engine.tensorboard import EVENT_FILE
 from kerasface.train.kinds import KINDS
 from kerasface.train.process.background import find_training
 from kerasface.train.process.claim import claim_name
@@ -80,6 +81,7 @@ def test_values_are_those_of_toml_and_words_need_no_quotation_marks():
         (["norm=batch,batch"], "same value twice"),
         (["norm=batch,layer", "norm=group,none"], "swept twice"),
         (['norm=["batch"'], "no list of TOML"),
+        (["learning_rate=0.1,inf"], "must be finite"),
     ],
 )
 def test_what_cannot_be_swept_is_a_sentence(texts, message):
@@ -177,8 +179,10 @@ def test_what_a_kill_left_next_to_a_run_is_tidied_up(tmp_path):
     session = session_folder(tmp_path, "s-1")
     session.mkdir()
     (session / "session.json").write_text('{"kind": "classify"}')
+    (session / EVENT_FILE).write_bytes(b"numbers")
     assert [run.name for run in trainings_left(sweep, tmp_path)] == ["s-2"]
     assert not session.exists()
+    assert (tmp_path / "s-1" / EVENT_FILE).read_bytes() == b"numbers"
 
 
 def test_another_model_of_the_name_is_not_taken_for_a_training_of_the_sweep(tmp_path):

@@ -7,6 +7,8 @@ from pathlib import Path
 import keras
 
 from kerasface.train.engine.driver import TrainedRun, resume_training, run_training
+from kerasface.train.engine.snapshots import keep_snapshots
+from kerasface.train.engine.tensorboard import keep_event_file
 from kerasface.train.kinds import KINDS
 from kerasface.train.process.background import discard, find_training
 from kerasface.train.process.folders import has_learned, session_folder
@@ -25,7 +27,10 @@ def trainings_left(sweep: Sweep, runs: str | Path) -> list[SweptRun]:
         if not is_done(run, runs):
             left.append(run)
         elif (there := find_training(run.name, runs)) is not None and not there.alive:
-            discard(run.name, runs=runs)  # it was killed when its run was written, and before it had tidied up
+            # It was killed when its run was written, and before it had tidied up.
+            keep_snapshots(there.folder, Path(runs) / run.name)
+            keep_event_file(there.folder, Path(runs) / run.name)
+            discard(run.name, runs=runs)
     return left
 
 

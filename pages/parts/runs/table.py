@@ -16,7 +16,7 @@ from pages.parts.tables import show_sideways_hint
 from pages.parts.train.shown import STATES
 
 _PARAMETER = "runs"  # in the address
-_KEY = "runs_chosen"
+_KEY, _WRITTEN = "runs_chosen", "runs_chosen_written"
 _SHARES = {
     "accuracy": ("accuracy", "Of what was held out: pictures with the right name, or pixels with the right class."),
     "top5": ("top-5", "The right name is among the five most probable."),
@@ -79,9 +79,11 @@ def _show(table: pd.DataFrame, measured: Sequence[str], alt: str):
 
 def choose_runs(names: Sequence[str]) -> list[str]:
     """Asks which models are looked at, and keeps the address the same."""
-    if _KEY not in st.session_state:
-        st.session_state[_KEY] = st.query_params.get_all(_PARAMETER)
-    # Of the address, or of before: some may have been deleted or renamed since.
+    asked = st.query_params.get_all(_PARAMETER)
+    # Another address than the one that was written here is a link that was followed, in the middle of a session too.
+    if _KEY not in st.session_state or (asked and asked != st.session_state.get(_WRITTEN)):
+        st.session_state[_KEY] = asked
+    # Some may have been deleted or renamed since.
     st.session_state[_KEY] = [name for name in st.session_state[_KEY] if name in names][:MOST_COMPARED]
     chosen = st.multiselect(
         "Look closer at",
@@ -92,7 +94,8 @@ def choose_runs(names: Sequence[str]) -> list[str]:
         persist_state="session",
         wrap=True,
     )
-    if chosen != st.query_params.get_all(_PARAMETER):
+    st.session_state[_WRITTEN] = list(chosen)
+    if chosen != asked:
         st.query_params[_PARAMETER] = chosen
     return chosen
 

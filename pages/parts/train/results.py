@@ -110,6 +110,10 @@ def _show_ways_on(summary: RunSummary):
         elif summary.card.task == "segment":
             st.page_link("pages/segment.py", label="Try it in Segment", icon=":material/palette:")
         st.page_link("pages/inspect.py", label="Look into it", icon=":material/visibility:")
+        others = {"runs": summary.name}
+        st.page_link(
+            "pages/runs.py", label="Set it next to others", icon=":material/compare_arrows:", query_params=others
+        )
 
 
 def _show_training(run: Path, records: dict):
