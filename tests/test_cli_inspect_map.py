@@ -95,3 +95,39 @@ def test_wrong_calls_say_what_is_wanted(run, faces, tmp_path):
     np.savez(tmp_path / "two.npz", paths=["a/b", "c/d"], boxes=np.zeros((2, 4)), embeddings=np.eye(2))
     assert "needs 5 points or more" in run(tmp_path / "two.npz", code=1, as_json=False).stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """Runs with `colours`, a classifier of pictures whose features are the means of red, green and blue."""
+    import keras
+
+    from kerasface.runs.card import ModelCard
+    from kerasface.runs.store import write_run
+
+    inputs = keras.Input((8, 8, 3))
+    means = keras.layers.GlobalAveragePooling2D(name="means")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(means))
+    card = {"task": "classify", "labels": ["dark", "light"], "input": {"kind": "image", "image_size": [8, 8]}}
+    root = tmp_path_factory.mktemp("runs")
+    write_run(root, "colours", model=model, card=ModelCard.from_dict(card), metrics={}, history=[])
+    return root
+
+
+def test_a_map_by_a_classifier_of_ones_own(run, own, tmp_path):
+    for name, color in (("dark", (60, 5, 5)), ("light", (5, 5, 200))):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for index in range(4):
+            Image.new("RGB", (20, 14), tuple(value + index for value in color)).save(
+                tmp_path / "set" / name / f"{index}.png"
+            )
+    (tmp_path / "set" / "dark" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    words = (tmp_path / "set", "--model", "colours", "--runs", own, "--method", "pca")
+    told = run(*words)
+    assert (told["num_points"], told["num_names"], told["label_errors"]) == (8, 2, [])
+    assert "broken.png" in told["rejected"][0]["image"]
+    text = (tmp_path / "out" / "map.html").read_text(encoding="utf-8").split("<body>")[1]
+    assert text.count('"7":') == 1  # every point has its picture
+    assert "8 pictures of 2 names" in run(*words, as_json=False).stdout
+    assert "takes the place of --embedder" in run(*words, "--embedder", "face_resnet", code=2).stderr
+    assert "looks at the photos of a FOLDER" in run("--gallery", "g", "--model", "colours", code=2).stderr

@@ -275,3 +275,30 @@ def test_lasso_and_hover_in_a_browser(page, app_server):
     expect(page.get_by_text(re.compile(r"^\d+ chosen"))).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_by_a_model_of_ones_own(open_map, tmp_path):
+    import keras
+
+    from kerasface.runs.card import ModelCard
+    from kerasface.runs.store import write_run
+
+    page = open_map(inspect_map_sources.OWN)
+    assert any("no classifier of yours yet" in text.value for text in page.caption) or page.selectbox
+    inputs = keras.Input((8, 8, 3))
+    means = keras.layers.GlobalAveragePooling2D(name="means")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(means))
+    card = {"task": "classify", "labels": ["dark", "light"], "input": {"kind": "image", "image_size": [8, 8]}}
+    write_run(tmp_path / "saved_models", "colours", model=model, card=ModelCard.from_dict(card), metrics={}, history=[])
+    for name, color in (("dark", 20), ("light", 220)):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for index in range(3):
+            Image.new("RGB", (12, 12), (color, index, 0)).save(tmp_path / "set" / name / f"{index}.png")
+    page.run()
+    page.selectbox(key="map_model").set_value("colours").run()
+    page.text_input(key="map_folder").set_value(str(tmp_path / "nowhere")).run()
+    assert "nowhere" in page.error[0].value
+    page.text_input(key="map_folder").set_value(str(tmp_path / "set")).run()
+    assert not page.error
+    assert not page.exception
+    assert page.get("plotly_chart")

@@ -1,10 +1,11 @@
 """The command that draws embeddings on a map and looks for wrong names among them."""
 
+from functools import partial
 from pathlib import Path
 
 import click
 
-from kerasface.cli.output import EMBEDDER, JSON, errors, print_json
+from kerasface.cli.output import EMBEDDER, JSON, RUNS, errors, print_json
 from kerasface.cli.people.commands import opened_gallery
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.streams import NOT_TEXT
@@ -32,16 +33,21 @@ _METHODS = ("tsne", "pca")  # those of inspection.embedding_map
     type=UserPath(file_okay=False),
     help="Folder to write into; made if missing.",
 )
+@click.option("--model", help="A classifier of yours: what it makes of the photos of FOLDER before it decides.")
 @EMBEDDER
+@RUNS
 @JSON
-def map_command(source, gallery, method, seed, out, embedder, as_json) -> None:
+def map_command(source, gallery, method, seed, out, model, embedder, runs, as_json) -> None:
     """Draw faces as points on a map and list the pictures that seem to carry a wrong name.
 
     The faces are those of the photos in FOLDER (a folder per person), those that `kerasface embed` wrote to FILE.npz,
-    or a gallery's. map.html, with the pictures under the pointer, is written into the folder of --out.
+    or a gallery's; with --model pictures of any kind, by a classifier of yours. map.html, with the pictures under the
+    pointer, is written into the folder of --out.
     """
     if (source is None) == (gallery is None):
         raise click.UsageError("Give a FOLDER, a FILE.npz, or --gallery, and one of them only.")
+    if model and (embedder or source is None or not source.is_dir()):
+        raise click.UsageError("--model looks at the photos of a FOLDER, and takes the place of --embedder.")
     # Photos alone need TensorFlow; embeddings are there already otherwise.
     with errors(tensorflow=source is not None and source.is_dir()):
         from kerasface.files.writing import write_atomically
@@ -49,7 +55,7 @@ def map_command(source, gallery, method, seed, out, embedder, as_json) -> None:
         from kerasface.inspection.maps.label_errors import suspected_label_errors
 
         with progress_bars() as report:
-            points = _points(source, gallery, embedder, report)
+            points = _features(source, model, runs, report) if model else _points(source, gallery, embedder, report)
             drawn = project(
                 points.embeddings, method, seed=seed, on_progress=lambda done, total: report("map", done, total)
             )
@@ -70,7 +76,8 @@ def map_command(source, gallery, method, seed, out, embedder, as_json) -> None:
     for line in rejected:
         click.echo(f"not used: {line['reason']}", err=True)
     names = counted(len(set(points.labels)), "name")
-    click.echo(f"{counted(len(points.labels), 'face')} of {names}, misnamed as it seems: {len(suspects)}")
+    thing = "picture" if model else "face"
+    click.echo(f"{counted(len(points.labels), thing)} of {names}, misnamed as it seems: {len(suspects)}")
     click.echo(f"{drawn.description}\n{out / _REPORT}")
 
 
@@ -87,6 +94,17 @@ def _points(source: Path | None, gallery: Path | None, embedder: str | None, rep
 
     analyzer = FaceAnalyzer(embedder=load_embedder(embedder))
     return folder_points(source, analyzer, lambda done, total: report("photos", done, total))
+
+
+def _features(source: Path, name: str, runs: str, report):
+    from kerasface.faces.detection import FaceDetector
+    from kerasface.inspection.maps.features import folder_features
+    from kerasface.runs.store import load_run
+
+    run = load_run(runs, name)
+    detector = FaceDetector() if run.card.input.looks_at_faces else None
+    on_progress = partial(report, "photos")
+    return folder_features(source, run.model, run.card.input, detector, on_progress)
 
 
 def _document(title: str, points, drawn, suspects: list, seed: int) -> str:

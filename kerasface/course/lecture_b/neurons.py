@@ -184,8 +184,11 @@ NEURONS = Chapter(
             "t-SNE lays high-dimensional features on a plane so that neighbours stay neighbours. Groups are "
             "meaningful; distances between groups and sizes of groups are not.",
             (
-                page("inspect", "The map, with pictures under the pointer", view="map"),
-                Command("kerasface inspect map FOLDER --out DIR", "the same as a file"),
+                page("inspect", "The map, with pictures under the pointer, also by a model of yours", view="map"),
+                Command(
+                    "kerasface inspect map FOLDER --model NAME --out DIR",
+                    "the same as a file, by a classifier of yours",
+                ),
             ),
             Choice(
                 "Two groups lie far apart on a t-SNE map. What does that say about their real distance?",

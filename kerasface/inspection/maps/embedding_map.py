@@ -16,6 +16,7 @@ import numpy as np
 from kerasface.data.photos import read_photos
 from kerasface.faces.regions import cut_square, inside, square_around
 from kerasface.gallery.sqlite import SqliteGallery
+from kerasface.images.squares import fit_square
 from kerasface.inspection.maps.label_errors import unit_embeddings
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class MapPoints:
         paths: Where each comes from, or `None`.
         boxes: `(num_points, 4)` float32: x, y, width, height of each face in pixels of its photo, or `None`.
         rejected: `(path, reason)` of the photos without a face or that could not be decoded.
+        squares: What a model took of each, RGB uint8 `(num_points, side, side, 3)`, where there are no boxes.
     """
 
     embeddings: np.ndarray
@@ -50,6 +52,7 @@ class MapPoints:
     paths: list[Path] | None = None
     boxes: np.ndarray | None = None
     rejected: list[tuple[Path, str]] = field(default_factory=list)
+    squares: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,13 +145,15 @@ def read_thumbnails(points: MapPoints, indices: Sequence[int], size: int = _THUM
     """Cuts faces out of their photos, one photo at a time.
 
     Args:
-        points: As for a map; without boxes there are no thumbnails.
+        points: As for a map; without boxes and squares there are no thumbnails.
         indices: Which points, each once.
         size: Side in pixels.
 
     Returns:
         Index to RGB uint8 `(size, size, 3)`; those whose photos are there no longer are left out.
     """
+    if points.squares is not None:
+        return {int(index): fit_square(points.squares[index], size) for index in indices}
     found, wanted = {}, defaultdict(list)
     if points.paths is None or points.boxes is None:
         return found

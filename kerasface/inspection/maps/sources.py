@@ -11,9 +11,8 @@ import keras
 import numpy as np
 
 from kerasface.data.samples import on_paper
-from kerasface.inspection.layers.activations import list_layers, tap
 from kerasface.inspection.maps.embedding_map import MapPoints, file_points
-from kerasface.models.runtime import compile_network
+from kerasface.inspection.maps.features import features_of
 
 MOST_BYTES = 2**29  # of the arrays of an uploaded file: a million faces
 NUM_DIGITS = 1797
@@ -46,7 +45,7 @@ def digit_points(count: int, model: keras.Model | None = None) -> MapPoints:
     if model is None:
         return MapPoints(digits.data[:count].astype(np.float32), labels)
     pictures = np.stack(list(digit_pictures(range(count)).values()))
-    return MapPoints(compile_network(tap(model, [_features(model)]))(pictures)[0], labels)
+    return MapPoints(features_of(model, pictures), labels)
 
 
 def uploaded_points(content: bytes, name: str) -> MapPoints:
@@ -95,16 +94,6 @@ def exchanged_names(labels: Sequence[str], count: int) -> tuple[list[str], list[
     for index in wrong:
         given[index] = str(generator.choice([name for name in names if name != labels[index]]))
     return given, wrong
-
-
-def _features(model: keras.Model) -> str:
-    """The last layer that gives a vector in front of the layer with the classes' weights."""
-    infos = list_layers(model)
-    classes = max((place for place, info in enumerate(infos) if info.layer.weights), default=0)
-    vectors = [info.path for info in infos[:classes] if len(info.output_shape) == 1]
-    if not vectors:
-        raise ValueError(f"No layer in front of the classes of {model.name!r} gives a vector.")
-    return vectors[-1]
 
 
 class _Named(io.BytesIO):

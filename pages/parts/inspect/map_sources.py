@@ -6,22 +6,24 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from kerasface.data.cache.embeddings import image_files
 from kerasface.files.paths import user_path
 from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.store import GalleryError
 from kerasface.inspection.maps.embedding_map import MapPoints, file_points, gallery_points, read_thumbnails
+from kerasface.inspection.maps.features import MOST, folder_features
 from kerasface.inspection.maps.sources import digit_pictures, digit_points, exchanged_names, uploaded_points
 from kerasface.plotting.segmentation import data_url
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import list_runs
 from kerasface.terminal.errors import told
 from pages.parts.gallery.opening import default_path
-from pages.parts.inspect.models import FAILURES
-from pages.parts.inspect.work import digest, kept
-from pages.parts.models import classifier_or_stop
+from pages.parts.inspect.models import FAILURES, choose_model, model_or_stop
+from pages.parts.inspect.work import Report, digest, kept, work
+from pages.parts.models import analyzer_or_stop, classifier_or_stop
 from pages.parts.photos import plain
 
-SAMPLE, GALLERY, FILE = "Sample digits", "Gallery", "Photos of a folder"
+SAMPLE, GALLERY, FILE, OWN = "Sample digits", "Gallery", "Photos of a folder", "By a model of yours"
 PIXELS, FEATURES = "Their pixels", "What the model digits makes of them"
 DIGITS = 1000
 EXCHANGED = 10
@@ -46,7 +48,7 @@ class Source:
 
     @property
     def has_pictures(self) -> bool:
-        return self.digits or self.points.boxes is not None
+        return self.digits or self.points.boxes is not None or self.points.squares is not None
 
     def pictures(self, indices: Sequence[int]) -> dict[int, str]:
         """Addresses of pictures as the browser takes them, by index; what cannot be read any more is left out.
@@ -65,12 +67,17 @@ class Source:
 def choose_source_or_stop() -> Source:
     """Asks what to draw; where there is nothing to be drawn, the page says why or how to get it, and ends here."""
     source = st.segmented_control(
-        "Whose faces", (SAMPLE, GALLERY, FILE), default=SAMPLE, required=True, key="map_source", persist_state="session"
+        "Whose faces",
+        (SAMPLE, GALLERY, FILE, OWN),
+        default=SAMPLE,
+        required=True,
+        key="map_source",
+        persist_state="session",
     )
     try:
         if source == SAMPLE:
             return _digits()
-        return _gallery() if source == GALLERY else _file()
+        return {GALLERY: _gallery, FILE: _file, OWN: _features}[source]()
     except (GalleryError, OSError, *FAILURES) as error:
         st.error(plain(_sentence(error)), icon=":material/block:")
         st.stop()
@@ -146,6 +153,35 @@ def _file() -> Source:
     key = f"{file.absolute()} {status.st_mtime_ns} {status.st_size}"
     with st.spinner("Reading the embeddings"):
         return Source(f"file {key}", kept(("points", key), lambda: file_points(file)))
+
+
+def _features() -> Source:
+    """What a classifier of one's own makes of the photos of a folder before it decides."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        chosen = choose_model(("classify",), "map_model")
+    if chosen is None:
+        st.caption("There is no classifier of yours yet: train one on the page Train.")
+        st.stop()
+    folder = right.text_input("Folder on this machine, a folder per class", key="map_folder", persist_state="session")
+    if not folder.strip():
+        st.caption("Its features are what stands in front of its last layer: what it separates by planes.")
+        st.stop()
+    model = model_or_stop(chosen)
+    path = user_path(folder.strip())
+    detector = analyzer_or_stop().detector if chosen.of_faces else None
+    files = image_files(path)
+
+    def compute(report: Report) -> MapPoints:
+        return folder_features(path, model, chosen.card.input, detector, lambda done, _: report(done))
+
+    key = ("features", chosen.key, str(path.absolute()), len(files))
+    points = work(key, "Looking at the photos", min(len(files), MOST), compute)
+    if points is None:
+        st.stop()
+    if len(files) > MOST:
+        st.caption(f"The folder holds {len(files):,} photos; the first {MOST:,} by name are drawn.")
+    return Source(" ".join(map(str, key)), points)
 
 
 def _sentence(error: Exception) -> str:
