@@ -18,6 +18,14 @@ def test_a_topic_opens_by_its_address(slug, open_topic):  # noqa: F811
     for chart in charts:
         assert json.loads(chart.proto.spec)["data"]
     assert len(" ".join(text.value for text in page.markdown)) > 200
+    # Whatever is moved to its end: a sentence at most, never a traceback.
+    for key in [slider.key for slider in page.slider]:
+        for end in ("min", "max"):
+            slider = next((slider for slider in page.slider if slider.key == key), None)
+            if slider is not None:  # some are there only where there is something to choose
+                slider.set_value(getattr(slider, end)).run()
+                assert not page.exception
+                assert all("Received" in error.value for error in page.error)
 
 
 LONG = ("live-training", "transfer", "depth", "moved-picture")

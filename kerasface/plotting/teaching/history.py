@@ -6,6 +6,8 @@ import plotly.graph_objects as go
 
 from kerasface.plotting.style import BAR, QUIET, REJECT, TRACK
 
+_ROOM = 0.03  # of the axis, that a number needs
+
 
 def contest_bars(years: Sequence[int], errors: Sequence[float], names: Sequence[str], people: float) -> go.Figure:
     """Draws the error of each year's winner as a bar with its name, and that of people as a line.
@@ -17,17 +19,24 @@ def contest_bars(years: Sequence[int], errors: Sequence[float], names: Sequence[
         people: Share of errors of a person.
     """
     texts = [f"{error:.1%}".replace("%", "\N{NO-BREAK SPACE}%") for error in errors]
-    bars = go.Bar(x=list(range(len(years))), y=list(errors), text=texts, textposition="outside", cliponaxis=False)
+    bars = go.Bar(x=list(range(len(years))), y=list(errors), showlegend=False)
     figure = go.Figure(bars.update(marker={"color": BAR, "cornerradius": 4}))
     told = [f"{year}, {name}: {text}<extra></extra>" for year, name, text in zip(years, names, texts, strict=True)]
     figure.update_traces(hovertemplate=told)
-    figure.add_hline(y=people, line={"color": REJECT, "dash": "dash", "width": 2})
-    note = {"text": "a trained person", "showarrow": False, "xanchor": "right", "yanchor": "bottom"}
-    figure.add_annotation(x=len(years) - 0.5, y=people, **note)
+    for place, (error, text) in enumerate(zip(errors, texts, strict=True)):
+        above = people if abs(error - people) < _ROOM else error  # else the line would run through it
+        figure.add_annotation(x=place, y=max(above, error), text=text, showarrow=False, yanchor="bottom")
+    name = f"a trained person, {people:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
+    line = {"color": REJECT, "dash": "dash", "width": 2}
+    ends = [-0.5, len(years) - 0.5]
+    figure.add_trace(go.Scatter(x=ends, y=[people] * 2, name=name, mode="lines", line=line, hoverinfo="skip"))
     ticks = [f"<b>{year}</b><br>{name}" for year, name in zip(years, names, strict=True)]
     figure.update_xaxes(tickvals=list(range(len(years))), ticktext=ticks, showgrid=False, zeroline=False)
     figure.update_yaxes(tickformat=".0%", range=[0, 0.32], gridcolor=TRACK, zeroline=False, title="top-5 error")
-    return figure.update_layout(height=380, margin={"l": 55, "r": 10, "t": 25, "b": 70}, bargap=0.35, showlegend=False)
+    legend = {"orientation": "h", "y": 1, "yanchor": "bottom"}
+    return figure.update_layout(
+        height=390, margin={"l": 55, "r": 10, "t": 25, "b": 70}, bargap=0.35, showlegend=True, legend=legend
+    )
 
 
 def accuracy_bubbles(networks: Sequence[dict]) -> go.Figure:

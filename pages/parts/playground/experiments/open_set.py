@@ -26,12 +26,12 @@ def show_open_set():
         "**Open set**: strangers come, too. Nobody has photos of all strangers, but each one that was seen pushes the "
         "boundary closer to the people who are known."
     )
+    way = st.segmented_control(
+        "Refused by", WAYS, default=WAYS[0], required=True, key="open_way", persist_state="session"
+    )
     controls, picture = st.columns([2, 4], gap="large")
     with controls:
         count = st.select_slider("Strangers seen before", COUNTS, 0, key="open_strangers", persist_state="session")
-        way = st.segmented_control(
-            "Refused by", WAYS, default=WAYS[0], required=True, key="open_way", persist_state="session"
-        )
         fpir = 0.05
         if way == WAYS[0]:
             fpir = st.select_slider(
