@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kerasface.files.locks import stands, try_lock
-from kerasface.gallery.schema import check_file, check_version, create_file, fill, write_file
+from kerasface.gallery.schema import check_file, check_objects, check_version, create_file, fill, write_file
 from kerasface.gallery.store import (
     GalleryBusyError,
     GalleryDamagedError,
@@ -80,6 +80,7 @@ class Database:
         self._turn = threading.RLock()
         self._is_writing = self._has_traces = False
         self._is_made = empty is None
+        self._objects_of: int | None = None
         if self._is_made:
             self._open_file()
         else:
@@ -115,6 +116,7 @@ class Database:
                 self._follow_others()
                 self._connection.execute("BEGIN IMMEDIATE")
                 with self._ending():
+                    self._check_objects()
                     self._is_writing = True
                     yield self._connection
                 if not self._is_made:
@@ -172,6 +174,13 @@ class Database:
             self.close()
             raise
 
+    def _check_objects(self) -> None:
+        """Looks at tables and triggers where anybody has changed one since they were looked at last."""
+        (change,) = self._connection.execute("PRAGMA schema_version").fetchone()
+        if change != self._objects_of:
+            check_objects(self._connection, self.path)
+            self._objects_of = change
+
     def _begin_in_memory(self) -> None:
         self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA foreign_keys = ON")
@@ -228,6 +237,8 @@ class Database:
             for setting in _SETTINGS:
                 self._connection.execute(setting)
             check_version(self._connection, self.path)
+            self._objects_of = None  # that of another connection
+            self._check_objects()
         # A deletion was killed before it was through. Where it cannot be finished now, reading still can.
         if self._is_unscrubbed():
             with suppress(GalleryBusyError, GalleryFileError), locked(self.path, self.timeout), self._errors():

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from kerasface.files.writing import sync_path
@@ -10,6 +11,7 @@ from kerasface.gallery.store import GalleryDamagedError, GalleryFileError, NotAG
 
 # "KFga": at byte 68 of the file, by which it is recognised before SQLite may touch it.
 APPLICATION_ID = 0x4B466761
+_OBJECTS = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
 
@@ -133,6 +135,34 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a later KerasFace; it was left as it is. "
             f"Received: schema version {version}; this one reads up to {len(MIGRATIONS)}. Upgrade KerasFace."
         )
+
+
+def check_objects(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuses a gallery with a trigger, view, table or index that KerasFace did not make, or without one that it made.
+
+    A trigger would run with every change: whoever can write the file, without the key, could undo refusals with it.
+
+    Raises:
+        GalleryDamagedError: If there is one; the message names it.
+    """
+    found, made = set(connection.execute(_OBJECTS)), _made(_version(connection))
+    for kind, name, _ in sorted(found ^ made, key=lambda one: (one not in found, one[1])):
+        what = (
+            "is none of KerasFace's" if (kind, name) not in {one[:2] for one in made} else "was altered or taken away"
+        )
+        raise GalleryDamagedError(
+            f"The {kind} {name!r} in the gallery {path} {what}: somebody without the key changed the file. "
+            "Restore a copy."
+        )
+
+
+@cache
+def _made(version: int) -> frozenset[tuple[str, str, str]]:
+    """Kind, name and text of whatever the migrations up to a version make."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in (statement for statements in MIGRATIONS[:version] for statement in statements):
+            connection.execute(statement)
+        return frozenset(connection.execute(_OBJECTS))
 
 
 def migrate(connection: sqlite3.Connection) -> int:

@@ -179,3 +179,27 @@ def test_an_earlier_version_is_brought_up_to_date_whole_or_not_at_all(old_file, 
     with closing(sqlite3.connect(old_file)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
         assert not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'merges'").fetchall()
+
+
+FOREIGN = {
+    "a trigger": ("CREATE TRIGGER forget AFTER INSERT ON changes BEGIN DELETE FROM refusals; END", "trigger 'forget'"),
+    "a view": ("CREATE VIEW people AS SELECT * FROM persons", "view 'people'"),
+    "a table": ("CREATE TABLE notes (text TEXT)", "table 'notes'"),
+    "an index": ("CREATE INDEX quick ON changes (time)", "index 'quick'"),
+    "an index less": ("DROP INDEX samples_by_change", "index 'samples_by_change'"),
+    "an earlier version": ("PRAGMA user_version = 1", "is none of KerasFace's"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_kerasface_did_not_make_in_a_gallery_is_refused(kind, gallery, path, open_at, new_sample):
+    gallery.enroll("Ada", [new_sample("ada/1")])
+    statement, named = FOREIGN[kind]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+    if kind != "an earlier version":  # of a file that is open already it was looked at when that was opened
+        with pytest.raises(GalleryDamagedError, match=named):
+            gallery.enroll("Bob", [new_sample("bob/1")])
+        assert [person.name for person in gallery.people()] == ["Ada"]
+    with pytest.raises(GalleryDamagedError, match=named):
+        open_at(path)
