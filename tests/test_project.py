@@ -8,6 +8,8 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from kerasface.runs.store import SHIPPED_RUNS
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -70,3 +72,8 @@ def test_the_container_is_built_from_what_the_wheel_needs_alone():
     assert rules[0] == "*"
     assert "!saved_models" not in rules
     assert all((ROOT / rule[1:]).exists() for rule in rules if rule.startswith("!"))
+
+
+def test_the_models_that_ship_are_those_of_the_wheel():
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert set(re.findall(r"saved_models/([\w-]+)/\*", setup)) == set(SHIPPED_RUNS)

@@ -64,7 +64,7 @@ def train() -> None:
 _COMMON = (
     click.argument("data", required=False, type=UserPath()),
     click.option("--name", help="Name of the model: the folder in --runs it is written to."),
-    click.option("--resume", metavar="NAME", help="Go on with a training that was stopped or killed."),
+    click.option("--resume", metavar="NAME", help="Go on with a training, or a sweep, that was stopped or killed."),
     click.option("--recipe", type=UserPath(), help="TOML file of settings; flags go before it."),
     click.option("--runs", default="saved_models", show_default=True, type=UserPath(), help="Folder of the models."),
     click.option(

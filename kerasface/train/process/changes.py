@@ -10,7 +10,15 @@ from kerasface.faces.embedders import SHIPPED, default_embedder, set_default_emb
 from kerasface.files.paths import writing
 from kerasface.files.replacement import forget_previous, kept_of, put_away, put_back
 from kerasface.files.writing import write_json
-from kerasface.runs.store import DEFAULT_ROOT, SHIPPED_ROOT, RunError, RunSummary, check_name, find_run
+from kerasface.runs.store import (
+    DEFAULT_ROOT,
+    SHIPPED_ROOT,
+    SHIPPED_RUNS,
+    RunError,
+    RunSummary,
+    check_name,
+    find_run,
+)
 from kerasface.train.process.background import find_training
 from kerasface.train.process.claim import claim_name
 from kerasface.train.process.folders import kind_of, resume_command
@@ -108,7 +116,7 @@ def own_run(name: str, runs: str | os.PathLike = DEFAULT_ROOT) -> RunSummary:
         RunError: If there is no such model, or it comes with KerasFace.
     """
     summary = find_run(runs, name)
-    if summary.path.parent.resolve() == SHIPPED_ROOT.resolve():
+    if name in SHIPPED_RUNS and summary.path.parent.resolve() == SHIPPED_ROOT.resolve():
         raise RunError(f"The model {name!r} comes with KerasFace, and stays as it is.")
     return summary
 

@@ -137,6 +137,15 @@ def test_what_comes_with_kerasface_stays(tmp_path):
             change("digits")
 
 
+def test_in_a_checkout_ones_own_models_lie_among_those_that_ship(tmp_path):
+    for name in ("digits", "ada"):
+        make_run(tmp_path / "shipped", name)
+    delete_run("ada", tmp_path / "shipped")
+    with pytest.raises(RunError, match="comes with KerasFace"):
+        delete_run("digits", tmp_path / "shipped")
+    assert names(tmp_path / "shipped") == ["digits"]
+
+
 def test_the_default_embedder_is_renamed_with_its_model(root):
     face = {"kind": "face", "image_size": [150, 150], "alignment": "face_resnet-150"}
     card = make_run(root, "ada", input=face) and list_runs(root)[0].card
