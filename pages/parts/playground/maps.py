@@ -21,6 +21,25 @@ from pages.parts.charts import show_chart
 from pages.parts.photos import plain, sample_portrait
 from pages.parts.playground.mixup import FACE_PLACE
 
+CONVOLUTION_CODE = """
+from sklearn.datasets import load_digits
+from kerasface.inspection.teaching.basics import KERNELS, convolve
+
+digit = load_digits().images[0]
+print(convolve(digit, KERNELS["Upright edges"]))  # cross-correlation, as networks do
+turned = [row[::-1] for row in KERNELS["Upright edges"][::-1]]
+print(convolve(digit, turned))  # convolution, as mathematics means it
+"""
+DROPBLOCK_CODE = """
+import numpy as np
+from kerasface.inspection.teaching.dropped_maps import drop_blocks, drop_singles
+
+maps = np.random.default_rng(0).uniform(size=(40, 40, 8)).astype("float32")
+blocks = drop_blocks(maps, rate=0.15, block_size=7)
+singles = drop_singles(maps, blocks)
+for dropped in (blocks, singles):
+    print(f"{dropped.dropped_share:.1%} dropped, {dropped.told_by_neighbors:.0%} of the neighbors of a hole are left")
+"""
 FACE, DIGIT = "Face", "Digit"
 LAYERS = {FACE: "stage1_block3_relu2", DIGIT: "block1_conv_relu"}
 SHIPPED_DIGITS = "digits"

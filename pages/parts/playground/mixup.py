@@ -13,6 +13,14 @@ from kerasface.plotting.decisions import top_bars
 from pages.parts.charts import show_chart
 from pages.parts.photos import FILE_TYPES, Photo, decode_upload, plain, sample_portrait
 
+CODE = """
+from skimage.data import astronaut, cat
+from kerasface.images.squares import fit_square
+from kerasface.inspection.teaching.basics import mixup
+
+mixed = mixup(fit_square(astronaut(), 128), fit_square(cat(), 128), share=0.6)
+print(mixed.shape, mixup([1.0, 0.0], [0.0, 1.0], share=0.6))  # the label in the same shares
+"""
 PAIRS = ("Portrait and cat", "Two digits", "Your photos")
 SIDE = 360  # pixels of the pictures
 SMALL_SIDE = 108  # of those that are mixed

@@ -11,6 +11,19 @@ from kerasface.plotting.basics import gap_curves, pull_bars, share_bars
 from pages.parts.charts import show_chart
 from pages.parts.server.theme import ground_colour
 
+SOFTMAX_CODE = """
+from kerasface.inspection.teaching.basics import cross_entropy
+
+found = cross_entropy([1.0, -2.0, 0.0], target=[1, 0, 0])
+print(found.probabilities)  # 0.7054 0.0351 0.2595
+print(found.loss, found.gradient)  # share minus target
+"""
+SMOOTHING_CODE = """
+from kerasface.inspection.teaching.basics import best_gap, smooth_labels
+
+print(smooth_labels(0, num_classes=3, alpha=0.1))  # 0.9333 0.0333 0.0333
+print(best_gap(num_classes=3, alpha=0.1))  # ln 28 = 3.33
+"""
 LOGITS = (1.0, -2.0, 0.0)  # of the lecture: 0.70, 0.04, 0.26
 CLASSES = ("class 1", "class 2", "class 3")
 GAPS = np.linspace(0, 12, 241)

@@ -2,9 +2,10 @@
 
 from pages.parts.playground.choice import Topic
 from pages.parts.playground.experiments import depth, descent, moved, open_set, overconfidence, transfer, triplets
-from pages.parts.playground.maps import show_convolution, show_dropblock
+from pages.parts.playground.maps import CONVOLUTION_CODE, DROPBLOCK_CODE, show_convolution, show_dropblock
+from pages.parts.playground.mixup import CODE as MIXUP_CODE
 from pages.parts.playground.mixup import show_mixup
-from pages.parts.playground.softmax import show_smoothing, show_softmax
+from pages.parts.playground.softmax import SMOOTHING_CODE, SOFTMAX_CODE, show_smoothing, show_softmax
 from pages.parts.playground.training import CODE as LIVE_CODE
 from pages.parts.playground.training import show_live_training
 from pages.parts.playground.worked import (
@@ -21,11 +22,11 @@ from pages.parts.playground.worked import (
 CLASSIFY, CONVOLVE, LEARN, DEEP, FACES = "Classify", "Convolve", "Learn", "Go deep", "Know faces"
 
 TOPICS = {
-    "softmax": Topic("Softmax", CLASSIFY, show_softmax),
+    "softmax": Topic("Softmax", CLASSIFY, show_softmax, SOFTMAX_CODE),
     "linear-classifier": Topic("Linear classifier", CLASSIFY, linear.show_linear_classifier, linear.CODE),
-    "label-smoothing": Topic("Label smoothing", CLASSIFY, show_smoothing),
+    "label-smoothing": Topic("Label smoothing", CLASSIFY, show_smoothing, SMOOTHING_CODE),
     "overconfidence": Topic("Overconfidence", CLASSIFY, overconfidence.show_overconfidence, overconfidence.CODE),
-    "convolution": Topic("Convolution", CONVOLVE, show_convolution),
+    "convolution": Topic("Convolution", CONVOLVE, show_convolution, CONVOLUTION_CODE),
     "channels": Topic("Several channels", CONVOLVE, channels.show_channels, channels.CHANNELS_CODE),
     "one-by-one": Topic("1 x 1 kernel", CONVOLVE, channels.show_one_by_one, channels.ONE_CODE),
     "groups": Topic("Groups", CONVOLVE, groups.show_groups, groups.CODE),
@@ -36,10 +37,10 @@ TOPICS = {
     "backpropagation": Topic("Forward and back", LEARN, backpropagation.show_backpropagation, backpropagation.CODE),
     "gradient-descent": Topic("Gradient descent", LEARN, descent.show_descent, descent.CODE),
     "live-training": Topic("Live training", LEARN, show_live_training, LIVE_CODE),
-    "mixup": Topic("Mixup", LEARN, show_mixup),
+    "mixup": Topic("Mixup", LEARN, show_mixup, MIXUP_CODE),
     "depth": Topic("Depth", DEEP, depth.show_depth, depth.CODE),
     "normalization": Topic("Normalization", DEEP, normalization.show_normalization, normalization.CODE),
-    "dropblock": Topic("DropBlock", DEEP, show_dropblock),
+    "dropblock": Topic("DropBlock", DEEP, show_dropblock, DROPBLOCK_CODE),
     "transfer": Topic("Transfer", DEEP, transfer.show_transfer, transfer.CODE),
     "triplets": Topic("Triplets", FACES, triplets.show_triplets, triplets.CODE),
     "open-set": Topic("Open set", FACES, open_set.show_open_set, open_set.CODE),

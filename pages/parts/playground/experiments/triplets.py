@@ -56,8 +56,9 @@ def show_triplets():
     if st.session_state.get("triplet_people") != each or "triplets_watched" not in st.session_state:
         st.session_state["triplet_people"] = each
         _reset(each)
-    watched = st.session_state["triplets_watched"]
-    triplets_of(watched.points, watched.people, margin=margin, mining=mining)  # of one photo each: the page says so
+    if each < 2:
+        st.warning("A triplet needs two photos of one person: take at least 2 of each.", icon=":material/groups:")
+        return
     running = st.session_state.get("triplets_running", False)
     with st.container(horizontal=True):
         label, icon = ("Pause", ":material/pause:") if running else ("Watch", ":material/play_arrow:")

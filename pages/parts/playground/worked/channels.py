@@ -83,6 +83,9 @@ def _show(key: str, maps: np.ndarray, start: np.ndarray, bias: float):
                 edit_numbers(f"**Weights for {name}**", start[place], f"{key}_{place}", f"Weights for {name}")
             )
     kernel = np.stack(layers, axis=-1)[..., None]  # (height, width, channels, 1)
+    if (len(maps) + 2 * padding - kernel.shape[0]) % stride:
+        _help_fit(len(maps), kernel.shape[0], stride, padding)
+        return
     found = convolve_maps(maps, kernel, [bias], stride=stride, padding=padding)
     height, width = found.output.shape[:2]
     with controls:
@@ -100,6 +103,24 @@ def _show(key: str, maps: np.ndarray, start: np.ndarray, bias: float):
                 f"**What {name} gives**", part, f"{key}_part_{place}", f"Map of {name}", framed=(row - 1, col - 1, 1, 1)
             )
     _show_sum(key, found, (row, col), frame, bias)
+
+
+def _help_fit(side: int, kernel: int, stride: int, padding: int):
+    """Says that the places do not fit, and what does."""
+    fits = [
+        f"stride {step} with padding {border}"
+        for border in (0, 1, 2)
+        for step in (2, 3)
+        if side + 2 * border >= kernel and not (side + 2 * border - kernel) % step
+    ]
+    places = (side + 2 * padding - kernel) / stride + 1
+    st.warning(
+        f"It does not fit: (N + 2P - F) / S + 1 = ({side} + 2·{padding} - {kernel}) / {stride} + 1 = {places:.2f} "
+        "places. "
+        f"Lectures call that an error; Keras leaves the last pixels out. Stride 1 always fits; so does "
+        f"{', '.join(fits)}.",
+        icon=":material/fit_screen:",
+    )
 
 
 def _place(label: str, most: int, key: str) -> int:
