@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_ROOT = "saved_models"
 _CARD, _MODEL = "card.json", "model.keras"
 SHIPPED_ROOT = shipped(DEFAULT_ROOT)  # of the models that come with KerasFace; nothing is ever written there
+SHIPPED_RUNS = ("digits", "face-parts")  # which in a checkout lie among the user's own
 
 
 @dataclass(frozen=True)
