@@ -27,7 +27,7 @@ PAGES = (
     *("", "verify", "recognise", "gallery", "gallery?view=add", "gallery?view=who", "gallery?view=unknown"),
     *("gallery?view=file", "segment", "unlock?view=trust", "inspect", "inspect?view=answer", "inspect?view=faces"),
     *("inspect?view=map", "architectures", "architectures?part=Compare", "architectures?part=Calculators"),
-    *("playground", "playground?topic=Live+training", "playground?topic=Mixup", "train", "evaluate"),
+    *("playground", "playground?topic=Live+training", "playground?topic=Mixup", "train", "runs", "evaluate"),
     *("evaluate?question=Open+set", "evaluate?question=Names"),
 )
 LOOKS = ("Sample", "Upload")

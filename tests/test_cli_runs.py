@@ -171,3 +171,12 @@ def test_a_run_of_a_later_version_is_named_and_not_read(root):
     make_run(root, "later", format=2)
     for words in (("list",), ("compare", "ada", "later"), ("show", "later")):
         assert "has format 2; this version reads format 1" in run(*words).stdout
+
+
+def test_those_that_cannot_be_compared_for_one_reason_are_named_together(root):
+    for name in "abcd":
+        make_run(root, name, files={"records.json": records(["Ada/0"], held_out=name in "ad")})
+    said = run("compare", "a", "b", "c", "d").stdout
+    assert said.count("judged on different pictures") == 1
+    assert "\na and b, c: They were judged" in said
+    assert "0 by d alone" in said

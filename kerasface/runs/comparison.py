@@ -166,17 +166,16 @@ def _answers(summary: RunSummary) -> HeldOutAnswers:
 def _check_same(a: RunSummary, b: RunSummary, one: HeldOutAnswers, other: HeldOutAnswers) -> None:
     """Refuses what was not judged on the same pictures of the same classes."""
     if set(a.card.labels) != set(b.card.labels):
-        raise RunError(f"{a.name} and {b.name} know different classes.")
+        raise RunError("They know different classes.")
     fingerprints = {summary.card.data.get("fingerprint") for summary in (a, b)}
     alike = len(fingerprints) == 1 and None not in fingerprints
     if not (alike or (one.pictures is not None and one.pictures == other.pictures)):
         raise RunError(
-            f"{a.name} and {b.name} were judged on different pictures, or it was not noted on which. "
-            f"`kerasface evaluate classification --images DIR --model {a.name} --compare {b.name}` judges both on one "
-            "folder."
+            "They were judged on different pictures, as with another seed, or it was not noted on which. `kerasface "
+            "evaluate classification --images DIR --model A --compare B` judges two on one folder."
         )
     if one.num_pictures != other.num_pictures or not one.num_pictures:
-        raise RunError(f"The records of {a.name} or {b.name} were changed: their numbers of pictures differ.")
+        raise RunError("Records of them were changed: their numbers of pictures differ.")
 
 
 def _made_with(summary: RunSummary) -> dict:
