@@ -20,13 +20,13 @@ Folder = str | os.PathLike
 
 
 def classify(data: Folder, name: str, *, runs: Folder = "saved_models", **settings) -> "TrainedRun":
-    """Trains a classifier on a folder with a folder of images per class.
+    """Trains a classifier on a folder with a folder of images per class, or on a listing.
 
     Args:
-        data: The folder.
+        data: The folder, or the file of a listing: a line for each image, its file and its label.
         name: Name of the run.
         runs: Folder of the runs.
-        **settings: Fields of `ClassifyRecipe`, such as `epochs=5` or `backbone="mobilenet_v2"`.
+        **settings: Fields of `ClassifyRecipe`, such as `epochs=5` or `validation="dev"`.
 
     Raises:
         ValueError: If the folder does not hold two classes, or a setting is unknown or out of range.
