@@ -46,6 +46,16 @@ def test_what_is_installed_on_linux_is_locked_by_hash_and_within_the_requirement
     assert all(hashes for _, hashes in locked.values())
 
 
+def test_every_sentence_on_security_has_its_test():
+    rows = re.findall(
+        r"^\| .+ \| (tests/\S+) \|$", (ROOT / "SECURITY.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    assert len(rows) > 25
+    for row in rows:
+        file, _, name = row.partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8") if name else (ROOT / file).exists(), row
+
+
 def test_photos_stay_on_this_machine():
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     assert config["server"]["address"] == "127.0.0.1"
