@@ -10,7 +10,7 @@ from kerasface.runs import store as runs
 from kerasface.runs.card import ModelCard
 from pages.parts.inspect import channel as inspect_channel
 from pages.parts.inspect import crops as inspect_crops
-from pages.parts.inspect.models import EMBEDDER
+from pages.parts.inspect.models import EMBEDDER, LITE
 from tests.pages.conftest import png
 
 LABELS = ("Ada", "Grace", "Mary")
@@ -85,7 +85,7 @@ def test_first_start_asks_for_a_photo_and_offers_a_sample(open_page):
     page = open_page("inspect")
     assert not page.exception
     assert page.title[0].value == "What does the network see?"
-    assert page.selectbox(key="inspect_layers_model").options == [EMBEDDER]
+    assert page.selectbox(key="inspect_layers_model").options == [EMBEDDER, LITE]
     assert "Choose a photo" in page.caption[0].value
     page.button[0].click().run()
     assert not page.exception

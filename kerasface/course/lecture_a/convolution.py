@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasface.course.records import Chapter, Item, Number, page
+from kerasface.course.records import Chapter, Command, Item, Number, page
 from kerasface.inspection.cost.calculators import conv_multiply_adds, conv_parameters, separable_multiply_adds
 from kerasface.inspection.teaching.basics import convolve
 
@@ -116,10 +116,18 @@ CONVOLUTION = Chapter(
         Item(
             11,
             "Groups and the depth multiplier",
-            "With `groups` the channels are dealt out, and each group sees its own only: G groups take a G-th of the "
-            "weights. As many groups as channels is the depthwise convolution; its depth multiplier K gives K maps per "
-            "channel instead of one.",
+            "With `groups` the channels are dealt out, and each group sees its own only: G groups take a G-th of "
+            "the weights. As many groups as channels is the depthwise convolution; its depth multiplier K gives K "
+            "maps per channel instead of one. The MobileNets here take both as options.",
             (
+                Command(
+                    "kerasface train classify DATA --name NAME --backbone mobilenet --depth-multiplier 2",
+                    "two maps per channel",
+                ),
+                Command(
+                    "kerasface train classify DATA --name NAME --backbone mobilenet --conv-groups 2",
+                    "its 1x1 kernels in two groups",
+                ),
                 page("playground", "Groups and the depth multiplier, in numbers", topic="groups"),
                 page("architectures", "Depthwise layers of a real network", architecture="mobilenet"),
             ),
@@ -137,7 +145,7 @@ CONVOLUTION = Chapter(
             "is *equivariance*. Pooling forgets small moves (*invariance*), global average pooling all of them; a "
             "dense layer on the flattened map has different weights for each place, and knows nothing of it.",
             (
-                page("playground", "Lay a kernel on every place", topic="convolution"),
+                page("playground", "Move a picture, and its maps move", topic="moved-picture"),
                 page("inspect", "The maps of a photo", view="layers"),
             ),
             Number(

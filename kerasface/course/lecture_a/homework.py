@@ -37,9 +37,10 @@ HOMEWORK = Chapter(
         Item(
             18,
             "7,000 identities at 224 pixels",
-            "The homework has a balanced part of VGGFace2. With 7,000 classes the last layer alone has millions of "
-            "weights, and a network that guesses has a loss of ln 7000. `configs/many-people.toml` is a recipe for "
-            "that size, at 112 pixels; `--image-size 224` takes the lecture's.",
+            "The homework has a balanced part of VGGFace2. With 7,000 classes the last layer alone has millions "
+            "of weights, and a network that guesses has a loss of ln 7000. `configs/many-people.toml` is a recipe "
+            "for that size, at 112 pixels; `--image-size 224` takes the lecture's, and docs/homework.md does the "
+            "homework from the data as they are handed out.",
             (
                 page("train", "The balance of your classes, before time is spent"),
                 Command("kerasface train classify DATA --name NAME --recipe configs/many-people.toml", "many people"),
@@ -74,7 +75,10 @@ HOMEWORK = Chapter(
             "Data often come split, `train/` and `dev/`, so that everybody's figures can be compared. Then nothing is "
             "held out at random; the given part judges. Without one, a share of each class is held out.",
             (
-                Command("kerasface train segment DATA --name NAME --validation DIR", "of masks"),
+                Command(
+                    "kerasface train classify DATA --name NAME --validation DIR", "judges on a split that was given"
+                ),
+                Command("kerasface train segment DATA --name NAME --validation DIR", "the same of masks"),
                 Command("kerasface train classify DATA --name NAME --holdout 0.2", "holds out a share of each class"),
             ),
             Number(
@@ -124,6 +128,10 @@ HOMEWORK = Chapter(
             "Epochs, batch size, rate: a recipe in TOML holds them all, every field is also a flag, and the recipe is "
             "kept with the run. So a figure can be traced to the settings that made it.",
             (
+                Command(
+                    "kerasface train classify DATA --name NAME --sweep norm=batch,layer",
+                    "a training for each value, and a table",
+                ),
                 page("train", "Settings, as a recipe"),
                 Command("kerasface train classify --settings", "every field with its default"),
             ),
@@ -169,11 +177,13 @@ HOMEWORK = Chapter(
         Item(
             26,
             "ConvNeXt",
-            "A residual network brought up to date: large depthwise kernels of 7x7, layer norm, GELU, few activations, "
-            "an inverted bottleneck. Keras brings five sizes; the smallest has 28 million weights.",
+            "A residual network brought up to date: large depthwise kernels of 7x7, layer norm, GELU, few "
+            "activations, an inverted bottleneck. `convnext` is a small one of our own, to read and to train from "
+            "scratch; Keras brings five sizes, of which the smallest has 28 million weights.",
             (
+                page("architectures", "A small ConvNeXt of our own, to read", architecture="convnext"),
+                Command("kerasface train classify DATA --name NAME --backbone convnext", "trains it"),
                 page("architectures", "ConvNeXtTiny, layer by layer", architecture="ConvNeXtTiny"),
-                Command("kerasface train classify DATA --name NAME --backbone ConvNeXtTiny", "trains on it"),
             ),
             Choice(
                 "Which kind of convolution are its 7x7 kernels?",
@@ -185,9 +195,15 @@ HOMEWORK = Chapter(
         Item(
             27,
             "A submission",
-            "A competition takes a table: a row per test picture, its name and the predicted class. The true classes "
-            "are with the organisers, which makes it a fair test, as long as nobody tries a hundred times.",
-            (Command("kerasface predict IMAGE --model NAME --json", "the names of every picture, for a program"),),
+            "A competition takes a table: a row per test picture, its name and the predicted class. `predict "
+            "--csv` writes it, also for pictures that cannot be judged. The true classes are with the organisers, "
+            "which makes it a fair test, as long as nobody tries a hundred times.",
+            (
+                Command(
+                    "kerasface predict FOLDER --model NAME --top 1 --csv submission.csv",
+                    "a row for each picture: id and label",
+                ),
+            ),
             Choice(
                 "Why is the best of a hundred submissions better than the model deserves?",
                 ("One of them is best by luck", "Later ones are trained longer", "It is not"),

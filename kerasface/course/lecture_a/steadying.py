@@ -120,6 +120,9 @@ STEADYING = Chapter(
             "right less often. Dividing the logits by one number, the *temperature*, mends the shares and changes no "
             "answer. Here it is only applied where it helps on photos that it was not fitted on.",
             (
+                page(
+                    "playground", "A real classifier that is too sure, and what smoothing does", topic="overconfidence"
+                ),
                 page("evaluate", "A classifier on photos it has not seen", question="Names"),
                 page("playground", "What a temperature does", topic="softmax"),
                 Command("kerasface evaluate classification --images DIR --model NAME", "says how far off it is"),

@@ -91,6 +91,7 @@ WHO = Chapter(
             "boundary around a person has to be tight, as there are far more strangers than people who are enrolled. "
             "A threshold trades two errors: strangers who get a name (FPIR) and people who are not found (FNIR).",
             (
+                page("playground", "The boundary tightens as strangers come", topic="open-set"),
                 page("evaluate", "Move the threshold, with strangers", question="Open set"),
                 Command("kerasface train classify DATA --name NAME --unknown DIR", "limits what strangers are called"),
                 Command("kerasface evaluate identification --images DIR", "measures both errors"),
@@ -122,13 +123,17 @@ WHO = Chapter(
         Item(
             6,
             "The embedding of a trained classifier verifies, too",
-            "The last layer separates the classes by planes, so the vector in front of it must already hold apart who "
-            "is who. Two photos are compared by the cosine of their vectors, also of people whom the training never "
-            "saw; so a homework on classification becomes one on verification. A run of yours is an embedder here as "
-            "soon as its thresholds have been measured.",
+            "The last layer separates the classes by planes, so the vector in front of it must already hold apart "
+            "who is who. Two photos are compared by the cosine of their vectors, also of people whom the training "
+            "never saw; so a homework on classification becomes one on verification. Every classifier of faces of "
+            "yours is an embedder here, by its name; once its thresholds have been measured, it decides.",
             (
+                Command("kerasface verify A B --embedder NAME", "two photos, by a classifier of your own"),
+                Command(
+                    "kerasface evaluate verification --images DIR --pairs FILE --embedder NAME", "how often it is wrong"
+                ),
+                page("runs", "Your runs, and how well their features verify"),
                 page("evaluate", "Pairs of photos, and the threshold between them", question="Pairs"),
-                Command("kerasface verify A B --embedder NAME", "two photos, by an embedder of your own"),
                 Command("kerasface embedders calibrate NAME --images DIR", "measures its thresholds"),
             ),
             Number(

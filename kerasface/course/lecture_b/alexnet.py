@@ -31,12 +31,14 @@ ALEXNET = Chapter(
         Item(
             40,
             "LeNet, 1998",
-            "Two convolutions of 5x5, each followed by pooling, then dense layers: LeCun's network read the digits on "
-            "bank cheques (LeCun et al. 1998, Gradient-Based Learning Applied to Document Recognition). Everything "
-            "later networks do is there already; what was missing were pictures and computing power.",
+            "Two convolutions of 5x5, each followed by pooling, then dense layers: LeCun's network read the "
+            "digits on bank cheques (LeCun et al. 1998, Gradient-Based Learning Applied to Document Recognition). "
+            "Everything later networks do is there already; what was missing were pictures and computing power. "
+            "It is in the zoo as `lenet`.",
             (
+                page("architectures", "LeNet, layer by layer", architecture="lenet"),
+                Command("kerasface train classify DATA --name NAME --backbone lenet", "trains it"),
                 page("playground", "A convolution, pooling, a dense layer: train one now", topic="live-training"),
-                page("architectures", "A network of that kind, layer by layer", architecture="simple_cnn"),
             ),
             Number(
                 "LeNet's first layer: 32 x 32 pixels, 5x5 kernels, no padding. How many pixels has a side of its map?",

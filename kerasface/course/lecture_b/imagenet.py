@@ -33,6 +33,7 @@ IMAGENET = Chapter(
             "VGG stacked 3x3 kernels, GoogLeNet put branches next to each other, ResNet added what came in to what "
             "goes out. Each idea is in the later ones: today's networks have all three.",
             (
+                page("architectures", "The family and its years", part="History"),
                 page("architectures", "The idea, year and paper of each", architecture="inception"),
                 page("architectures", "All of them side by side", part="Compare"),
                 Command("kerasface inspect cost VGG16 ResNet50 inception", "weights, work and time here"),
@@ -51,7 +52,7 @@ IMAGENET = Chapter(
             "(GoogLeNet, 2014), 3.6 % (ResNet, 2015), 3.0 % (2016), 2.3 % (SENet, 2017) (Russakovsky et al. 2015, and "
             "the results pages of the challenge). A person who practised reached about 5 %.",
             (
-                page("architectures", "The networks with these years", part="Compare"),
+                page("architectures", "The chart, and the networks behind it", part="History"),
                 page("architectures", "ResNet, layer by layer", architecture="resnet34"),
             ),
             Number(
@@ -94,7 +95,9 @@ IMAGENET = Chapter(
             54,
             "Train on colour pictures",
             "CIFAR-10 has 50,000 small pictures of ten classes, and is the usual first exercise. It does not come "
-            "along, as nothing is downloaded; any folder with a folder per class trains with one line.",
+            "along, as nothing is downloaded; crops of photos in color do, to be trained on in the page, and any "
+            "folder with a folder per class, or a table of files and labels, trains with one line, here or on a "
+            "rented GPU.",
             (
                 page("playground", "Crops of photos in color: train on them here", topic="live-training"),
                 Command(

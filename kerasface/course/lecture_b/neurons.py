@@ -134,7 +134,7 @@ NEURONS = Chapter(
             "across the valley and climbs: on x² every rate above 1 makes things worse. Momentum keeps some of the "
             "last step and rolls through narrow valleys; Adam gives each weight a step of its own.",
             (
-                page("playground", "Change the rate while a network learns", topic="live-training"),
+                page("playground", "A ball on a surface: rate, momentum, Adam, Adadelta", topic="gradient-descent"),
                 Command("kerasface train classify DATA --name NAME --find-lr FILE", "finds a rate for your data"),
             ),
             Number(

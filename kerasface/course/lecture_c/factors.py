@@ -141,6 +141,7 @@ FACTORS = Chapter(
             "Four bytes per weight: VGG-16 528 MiB, ResNet-152 230, InceptionV3 91, MobileNet 16. On a phone that "
             "decides. Work and time follow other orders: compare them, too.",
             (
+                page("architectures", "Weights, work and accuracy as published", part="History"),
                 page("architectures", "Any of them side by side", part="Compare"),
                 Command("kerasface inspect cost VGG16 ResNet152 InceptionV3 MobileNet", "sizes, work, time here"),
             ),

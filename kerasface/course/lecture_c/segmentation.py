@@ -59,8 +59,10 @@ SEGMENTATION = Chapter(
         Item(
             73,
             "Person, bag, plants, path, building",
-            "The lecture's picture has five classes besides the background. `classes.txt` next to the folders names "
-            "them in the order of their numbers, with a colour if wanted; masks hold numbers or these colours.",
+            "The lecture's picture has five classes besides the background. `kerasface sample scenes` draws such "
+            "pictures with exact masks, and configs/scenes.toml learns them. `classes.txt` next to the folders "
+            "names the classes in the order of their numbers, with a colour if wanted; masks hold numbers or "
+            "these colours.",
             (
                 Command("kerasface sample scenes FOLDER", "draws such pictures, with exact masks"),
                 Command(
@@ -78,8 +80,9 @@ SEGMENTATION = Chapter(
         Item(
             74,
             "Medical pictures",
-            "The U-Net was made for cells under the microscope (Ronneberger et al. 2015): few pictures, exact borders, "
-            "strong augmentation. Grey pictures are read as they are.",
+            "The U-Net was made for cells under the microscope (Ronneberger et al. 2015): few pictures, exact "
+            "borders, strong augmentation. `kerasface sample cells` draws stained and grey ones with their "
+            "nuclei, and configs/cells.toml learns them. Grey pictures, such as X-rays, are read as they are.",
             (
                 Command("kerasface sample cells FOLDER", "draws cells with their nuclei"),
                 Command("kerasface train segment DATA --name NAME --recipe configs/cells.toml", "learns them"),
@@ -134,12 +137,17 @@ SEGMENTATION = Chapter(
         Item(
             77,
             "Unpooling: copy or place",
-            "To double a map without weights, copy each value into four cells, or place it where the maximum came from "
-            "and leave the rest 0; the second needs the places remembered by the pooling. Bilinear growth with a "
-            "convolution behind it is a third way.",
+            "To double a map without weights, copy each value into four cells, or place it where the maximum came "
+            "from and leave the rest 0; the second needs the places remembered by the pooling. The U-Net grows "
+            "its maps in either way (`--decoder copied`, `placed`, `unpooled`), bilinearly, or by a transposed "
+            "convolution.",
             (
+                Command(
+                    "kerasface train segment DATA --name NAME --decoder unpooled",
+                    "places by index, as a U-Net's decoder",
+                ),
+                Command("kerasface train segment DATA --name NAME --decoder copied", "copies"),
                 page("playground", "Copy, or place by index", topic="unpooling"),
-                Command("kerasface train segment DATA --name NAME --decoder upsampled", "grows bilinearly"),
             ),
             Number(
                 "One value is unpooled by its index into a window. How many cells are not 0 then?",

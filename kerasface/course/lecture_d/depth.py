@@ -48,10 +48,7 @@ DEPTH = Chapter(
             "On its way back a gradient is multiplied in every layer. Factors a little below 1 leave nothing after 40 "
             "layers, factors above 1 too much. Plain networks of more than 15 to 30 layers train badly, and not for "
             "lack of weights: they do worse on the training pictures, too (He et al. 2015, arXiv:1512.03385).",
-            (
-                page("architectures", "A deep network that trains: 34 layers", architecture="resnet34"),
-                page("playground", "A rate that is too high, live", topic="live-training"),
-            ),
+            (page("playground", "Plain and residual networks by depth: what gradients do", topic="depth"),),
             Number(
                 "Each of 40 layers lets 0.8 of a gradient through. How much comes out?",
                 what_comes_through,
@@ -66,6 +63,7 @@ DEPTH = Chapter(
             "is not 1, activations shrink or grow with every layer. Initialisation sets it right at first, norms keep "
             "it so.",
             (
+                page("playground", "Variance of activations, layer by layer", topic="depth"),
                 page("architectures", "Norms after every convolution", architecture="resnet34"),
                 page("inspect", "Activations of every level", view="layers"),
             ),
@@ -97,7 +95,7 @@ DEPTH = Chapter(
             "Weights are drawn with variance 2/n, where n is how many numbers a unit adds up; biases begin at 0. The 2 "
             "makes up for the half that the ReLU takes (He et al. 2015, arXiv:1502.01852).",
             (
-                page("playground", "Filters at the start, and later", topic="live-training"),
+                page("playground", "He and other starts, layer by layer", topic="depth"),
                 Command("kerasface train classify DATA --name NAME --backbone vgg_recipe", "begins so"),
             ),
             Number(
@@ -113,11 +111,14 @@ DEPTH = Chapter(
         Item(
             98,
             "Batch norm before the activation",
-            "Convolution, norm, activation, in this order and after every layer with weights but the last. The norm's "
-            "shift makes the bias superfluous. Batches are shuffled, else the mean of a batch is that of a class.",
+            "Convolution or hidden dense layer, norm, activation, in this order and after every layer with "
+            "weights but the last. The norm's shift makes the bias superfluous. Batches are shuffled, else the "
+            "mean of a batch is that of a class.",
             (
+                Command(
+                    "kerasface train classify DATA --name NAME --backbone mlp --norm batch", "behind dense layers, too"
+                ),
                 page("architectures", "Convolution, norm, activation", architecture="vgg_recipe"),
-                Command("kerasface train classify DATA --name NAME --backbone vgg_recipe --norm batch", "its default"),
             ),
             Number(
                 "How many learned weights has a batch norm over 64 channels?",
@@ -132,6 +133,7 @@ DEPTH = Chapter(
             "What goes out is what came in plus what two convolutions make of it. If they are 0, nothing is lost, so a "
             "deeper network need not be worse; and on the way back the gradient has a path without a factor.",
             (
+                page("playground", "Residual next to plain, at 10, 20 and 40 layers", topic="depth"),
                 page("architectures", "Sixteen of them", architecture="resnet34"),
                 Command("kerasface train classify DATA --name NAME --backbone resnet34", "trains them"),
             ),

@@ -14,8 +14,9 @@ LEARNED = Chapter(
         Item(
             101,
             "First filters: edges and colours",
-            "The first layer sees pixels, so its filters can be drawn as pictures. Whatever the task, stripes in many "
-            "directions and blobs of colour come out, much like what the first stage of our own seeing answers to.",
+            "The first layer sees pixels, so its filters can be drawn as pictures, and leafed through epoch by "
+            "epoch of a training. Whatever the task, stripes in many directions and blobs of colour come out, "
+            "much like what the first stage of our own seeing answers to.",
             (
                 page("inspect", "The filters of a model", view="layers"),
                 page("playground", "Filters while they are learned", topic="live-training"),

@@ -102,9 +102,14 @@ RECIPE = Chapter(
         Item(
             90,
             "A linear head, or a small network",
-            "Mostly one layer is enough, as the convolutions were trained to make its work easy. Old networks have two "
-            "hidden layers there: AlexNet, with 4,096 units each and most of its weights.",
+            "Mostly one layer is enough, as the convolutions were trained to make its work easy. Old networks "
+            "have two hidden layers there: AlexNet, with 4,096 units each and most of its weights. `--head-units` "
+            "puts one in front of the classes of any network.",
             (
+                Command(
+                    "kerasface train classify DATA --name NAME --backbone simple_cnn --head-units 256",
+                    "a hidden layer in the head",
+                ),
                 page("architectures", "AlexNet's hidden layers", architecture="alexnet"),
                 page("architectures", "Count a head", part="Calculators", dense_sample="The head of VGG-16"),
             ),
@@ -134,10 +139,11 @@ RECIPE = Chapter(
         Item(
             92,
             "Below 100 pixels quickly",
-            "At full size each layer costs most. From R = 224 a 7x7 kernel with stride 2 and a 2x2 pool lead to 56: a "
-            "sixteenth of the places, and only then begins the pattern of the blocks.",
+            "At full size each layer costs most. From R = 224 a 7x7 kernel with stride 2 and a 2x2 pool lead to "
+            "56: a sixteenth of the places, and only then begins the pattern of the blocks. `vgg_recipe` begins "
+            "so from 100 pixels on.",
             (
-                page("architectures", "Such a stem", architecture="resnet34"),
+                page("architectures", "Such a stem: vgg_recipe", architecture="vgg_recipe"),
                 Command("kerasface inspect layers --architecture vgg_recipe --image-size 224", "sizes of every layer"),
             ),
             Number(

@@ -103,7 +103,10 @@ def _path(canvas: Canvas, horizon: float) -> None:
     edge = np.concatenate([np.stack([middle - half, y], 1), np.stack([middle + half, y], 1)[::-1]])
     where = canvas.polygon(edge)
     grey = random.choice([(176, 174, 172), (120, 118, 122), (198, 178, 160), (90, 92, 98)])
-    canvas.paint(where, canvas.textured(grey, random.uniform(0.02, 0.07), random.uniform(1, 3)), _PATH)
+    stone = canvas.textured(grey, random.uniform(0.02, 0.07), random.uniform(1, 3))
+    canvas.paint(where, stone, _PATH)
+    for side in (-half, half):  # kerbs
+        canvas.paint(where & canvas.line(np.stack([middle + side, y], axis=1), 2.4), stone * 0.55, _PATH)
     x, down = canvas.places()
     if random.random() < 0.7:  # slabs: joints come closer with distance
         depth = np.log(np.maximum(down - horizon, 0) + 4)

@@ -12,6 +12,7 @@ from kerasface.inspection.layers.depth import DepthLevel, depth_strip
 from kerasface.inspection.layers.filters import filter_grid, first_filters
 from kerasface.inspection.layers.mosaics import feature_grid, strongest_channels
 from kerasface.terminal.errors import told
+from pages.parts.filters import show_filter_history
 from pages.parts.inspect.channel import show_channel
 from pages.parts.inspect.crops import show_crops
 from pages.parts.inspect.models import (
@@ -173,3 +174,5 @@ def show_filters(chosen: Inspected, model: keras.Model):
             "weight of 0; what looks like a filter, bright where it is bright, makes its channel answer: edges in one "
             "direction, blobs, changes of colour."
         )
+        if chosen.run is not None and show_filter_history(chosen.run.path, f"inspect_filters_{chosen.key}"):
+            st.caption("How they came about: what began as noise became edges and colours, epoch by epoch.")

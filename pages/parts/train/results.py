@@ -7,24 +7,20 @@ import numpy as np
 import streamlit as st
 
 from kerasface.evaluation.verification import wilson_interval
-from kerasface.inspection.layers.filters import filter_history
-from kerasface.plotting.segmentation import data_url
 from kerasface.plotting.style import MAX_NAMED
 from kerasface.plotting.training import training_curves
 from kerasface.runs.answers import read_records
 from kerasface.runs.store import RunError, RunSummary
 from kerasface.terminal.errors import told
 from kerasface.train.engine.session import read_events
-from kerasface.train.engine.snapshots import FilterSnapshots, read_filters
 from kerasface.train.process.following import standing
 from pages.parts.charts import show_chart
+from pages.parts.filters import show_filter_history
 from pages.parts.photos import plain
 from pages.parts.tables import show_table
 from pages.parts.train.follow import show_confusion
 from pages.parts.train.mistakes import show_mistakes
 from pages.parts.train.outcomes import show_outcome, show_report
-
-FILTER_SIDE = 48  # pixels
 
 
 def show_results(summary: RunSummary):
@@ -126,19 +122,7 @@ def _show_training(run: Path, records: dict):
             key="train_result_curves",
             alt="Loss and accuracy of the training, epoch by epoch",
         )
-        if (shots := read_filters(run)) is not None:
-            _show_filters(shots)
-
-
-def _show_filters(shots: FilterSnapshots):
-    """The first layer after each epoch, to be leafed through."""
-    pictures = dict(zip(shots.epochs, filter_history(list(shots.weights), side=FILTER_SIDE), strict=True))
-    epoch = shots.epochs[-1]
-    if len(pictures) > 1:
-        epoch = st.select_slider(
-            "The first layer's filters after epoch", list(pictures), epoch, key="train_filter_epoch"
-        )
-    st.image(data_url(pictures[epoch], lossless=True), alt=f"The filters after epoch {epoch}")
+        show_filter_history(run, "train_filter_epoch")
 
 
 def _show_confusions(records: dict):
