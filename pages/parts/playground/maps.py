@@ -20,6 +20,7 @@ from kerasface.terminal.errors import told
 from pages.parts.charts import show_chart
 from pages.parts.photos import plain, sample_portrait
 from pages.parts.playground.mixup import FACE_PLACE
+from pages.parts.playground.numbers import products
 
 CONVOLUTION_CODE = """
 from sklearn.datasets import load_digits
@@ -48,7 +49,7 @@ MAP_SIDE = 180  # pixels at which one channel is drawn
 
 
 @st.cache_resource(show_spinner="Loading the model.")
-def _face_model() -> keras.Model:
+def face_model() -> keras.Model:
     return build_face_resnet_map(num_stages=1)
 
 
@@ -101,7 +102,7 @@ def _maps_or_stop(source: str) -> np.ndarray:
         with st.spinner("Computing the feature maps"):
             if source == FACE:
                 face = fit_square(sample_portrait().image[FACE_PLACE], FACE_SIDE)
-                kept[source] = feature_maps(_face_model(), face, LAYERS[source])
+                kept[source] = feature_maps(face_model(), face, LAYERS[source])
             else:
                 (card,) = [item.card for item in list_runs() if item.name == SHIPPED_DIGITS]
                 model = _digit_model(DEFAULT_ROOT, card.model_sha256)
@@ -161,7 +162,7 @@ def show_convolution():
     with right:
         st.markdown("**Answer** :small[8 - 3 + 1 = 6 places a side]")
         show_chart(
-            number_grid(found, framed=(row - 1, col - 1, 1, 1)),
+            number_grid(found, framed=(row - 1, col - 1, 1, 1), hover=_sums(picture, laid, found)),
             key="answer_grid",
             alt="The numbers of the answer, the one worked out framed",
         )
@@ -182,6 +183,24 @@ def show_convolution():
             else f"Here it changes numbers by up to {difference:.3g}."
         )
     )
+
+
+def _sums(picture: np.ndarray, kernel: np.ndarray, found: np.ndarray) -> list[list[str]]:
+    """Where each number of the answer comes from; products that are 0 are left out."""
+    windows = np.lib.stride_tricks.sliding_window_view(picture, kernel.shape)
+    return [
+        [
+            (
+                products(
+                    (ink, weight) for ink, weight in zip(window.ravel(), kernel.ravel(), strict=True) if ink * weight
+                )
+                or "0"
+            )
+            + f" = {_number(found[down, across])}"
+            for across, window in enumerate(line)
+        ]
+        for down, line in enumerate(windows)
+    ]
 
 
 def _forget_edits():

@@ -136,3 +136,30 @@ def accuracies_by_move(seed: int = 0) -> dict[str, tuple[float, ...]]:
             for right in range(MOST + 1)
         )
     return found
+
+
+def map_difference(maps: np.ndarray, moved_maps: np.ndarray, cells: int, border: int) -> float:
+    """Returns how much the maps of a picture whose content went to the left differ from the maps moved as far.
+
+    Args:
+        maps: Of the picture, `(rows, cols, channels)`.
+        moved_maps: Of the moved picture, of the same shape.
+        cells: Columns that the content should have moved to the left.
+        border: Cells at each side that are left out: there the network sees the edge of the picture.
+
+    Returns:
+        Mean difference by mean size: 0 where they are the same.
+
+    Raises:
+        ValueError: If the shapes differ or nothing is left between the borders.
+    """
+    rows, cols = maps.shape[:2]
+    if maps.shape != moved_maps.shape or min(rows, cols - cells) <= 2 * border or cells < 0:
+        raise ValueError(
+            "Maps need one shape, and cells between their borders. "
+            f"Received: {maps.shape} and {moved_maps.shape}, cells={cells}, border={border}."
+        )
+    inside = slice(border, rows - border)
+    before = maps[inside, border + cells : cols - border]
+    after = moved_maps[inside, border : cols - border - cells]
+    return float(np.abs(after - before).mean() / max(np.abs(before).mean(), 1e-12))

@@ -8,6 +8,7 @@ from kerasface.plotting.basics import number_grid
 from kerasface.plotting.style import percent
 from kerasface.plotting.teaching.curves import line_curves
 from pages.parts.charts import show_chart
+from pages.parts.playground.experiments.moved_face import show_moved_face
 from pages.parts.playground.numbers import written
 
 CODE = """
@@ -81,3 +82,4 @@ def show_moved_picture():
         f"{percent(accuracies['flattened'][2])} of other digits; the one that averages still "
         f"{percent(accuracies['averaged'][2])}."
     )
+    show_moved_face()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasface.inspection.teaching.experiments.moved_picture import accuracies_by_move, move_picture
+from kerasface.inspection.teaching.experiments.moved_picture import accuracies_by_move, map_difference, move_picture
 from kerasface.inspection.teaching.experiments.overconfidence import train_confidence
 from kerasface.inspection.teaching.experiments.transfer import POLICIES, transfer
 
@@ -66,3 +66,12 @@ def test_what_is_wrong_is_said():
     ):
         with pytest.raises(ValueError, match="Received"):
             call()
+
+
+def test_maps_that_moved_along_do_not_differ():
+    maps = np.random.default_rng(0).normal(size=(12, 14, 3))
+    moved = np.concatenate([maps[:, 2:], np.zeros((12, 2, 3))], axis=1)
+    assert map_difference(maps, moved, 2, border=2) == 0
+    assert map_difference(maps, moved, 1, border=2) > 0.5
+    with pytest.raises(ValueError, match="between their borders"):
+        map_difference(maps, moved, 2, border=6)
