@@ -82,7 +82,7 @@ PAGE_KINDS = {
             "Name it",
             "A classifier: which of the names you gave is on a picture?",
             _CLASSES,
-            {FOLDER: "faces", ARCHIVE: "faces", SAMPLE: "digits"},
+            {SAMPLE: "digits"},
             "Faces, compared with each person's mean embedding.",
             ("backbone", "epochs", "augment"),
             suffix="",
