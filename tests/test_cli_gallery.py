@@ -1,6 +1,8 @@
 """The gallery's commands on real photos: the same face from the sample portrait, cut, turned and changed."""
 
+import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +65,32 @@ def test_enrol_identify_and_forget(run, photos, tmp_path):
     text = run("identify", photos / "front.png", as_json=False).stdout
     assert "UNKNOWN" in text
     assert "The gallery is empty" in text
+
+
+@pytest.mark.slow
+def test_answers_leave_as_a_table_and_as_folders_and_come_back(run, photos, tmp_path):
+    run("enroll", "Eileen", photos / "front.png")
+    out, table = tmp_path / "out", tmp_path / "faces.csv"
+    told = run("identify", photos, "--csv", table, "--copy", out, "--dry-run", code=1, as_json=False)
+    assert f"{photos / 'dim.png'} -> {out / 'Eileen' / 'dim.png'}" in told.stderr
+    assert not out.exists()
+    rows = list(csv.DictReader(table.open(encoding="utf-8")))
+    assert [(Path(row["photo"]).name, row["decision"], row["name"]) for row in rows] == [
+        ("dim.png", "match", "Eileen"),
+        ("front.png", "match", "Eileen"),
+        ("mirror.png", "match", "Eileen"),
+        ("text.jpg", "", ""),
+        ("wall.png", "no_face", ""),
+    ]
+    assert rows[3]["problem"]
+    told = run("identify", photos, "--link", out, code=1, as_json=False)
+    assert f"{out}: 3 photos linked" in told.stderr
+    assert sorted(path.name for path in (out / "Eileen").iterdir()) == ["dim.png", "front.png", "mirror.png"]
+    (manifest,) = out.glob("*.jsonl")
+    done = CliRunner().invoke(main, ["identify", "--undo", str(manifest), "--json"])
+    assert (done.exit_code, len(json.loads(done.stdout)["removed"])) == (0, 3)
+    assert not out.exists()
+    assert len(list(photos.iterdir())) == 5
 
 
 @pytest.mark.slow
@@ -142,6 +170,12 @@ def test_unknown_faces_are_grouped_and_named(run, photos):
         (["enroll", "Ada"], 2, "Give NAME and IMAGES"),
         (["cluster", ".", "--name", "Ada"], 2, "NUMBER=NAME"),
         (["identify", "x.jpg"], 1, "There is no gallery"),
+        (["identify"], 2, "Missing argument 'IMAGES...'"),
+        (["identify", "x.jpg", "--copy", "a", "--link", "b"], 2, "Give --copy or --link, one of them"),
+        (["identify", "x.jpg", "--dry-run"], 2, "--dry-run is for --copy and --link"),
+        (["identify", "x.jpg", "--undo", "m.jsonl"], 2, "--undo takes a manifest and nothing else"),
+        (["identify", ".", "--copy", "sorted"], 2, "sorted lies in ."),
+        (["identify", "--undo", "m.jsonl"], 1, "m.jsonl cannot be read"),
         (["people", "list"], 1, "There is no gallery"),
     ],
 )

@@ -19,6 +19,7 @@ from kerasface.cli.output import (
     say_note,
 )
 from kerasface.cli.people.commands import EXPIRES, GALLERY, PURPOSE, consent_of
+from kerasface.cli.sorting import check_usage, sorting_options, undo_sorting, write_sorted
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
@@ -122,18 +123,26 @@ def _print_reasons(results) -> None:
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, type=UserPath())
+@click.argument("images", nargs=-1, type=UserPath())
 @_FPIR
+@sorting_options
 @EMBEDDER
 @GALLERY
 @ENGINE
 @JSON
-def identify(images, fpir, embedder, gallery, as_json) -> None:
+def identify(images, fpir, table, copy, link, dry_run, undo, embedder, gallery, as_json) -> None:
     """Say for every face in IMAGES (files, or folders of them) who of the gallery it is, or that it is nobody known.
 
     In one photo nobody is found twice. Scores are in units of what strangers reach, and the one needed rises with the
     number of people, so that strangers are taken for somebody no more often in a large gallery than in a small one.
+
+    The answers can leave as a table (--csv), or as photos in a folder per person (--copy, --link), which a manifest
+    beside them takes back (--undo). Photos are never moved, changed or replaced.
     """
+    check_usage(images, table, copy, link, dry_run, undo)
+    if undo is not None:
+        undo_sorting(undo, as_json)
+        return
     with errors():
         from kerasface.data.cache.embeddings import photo_files
         from kerasface.data.cache.images import content_keys
@@ -148,7 +157,14 @@ def identify(images, fpir, embedder, gallery, as_json) -> None:
                 return [_photo_row(faces, point) for faces in found]
 
             note = _search_note(point) if identifier.num_people == 0 or point else ""
-            run_photos(files, work, _identified_lines, as_json, note=note)
+            run_photos(
+                files,
+                work,
+                _identified_lines,
+                as_json,
+                note=note,
+                then=lambda results: write_sorted(results, table, copy, link, dry_run),
+            )
 
 
 @click.command()

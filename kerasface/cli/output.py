@@ -56,8 +56,12 @@ def run_photos(
     lines: Callable[[dict], list[str]],
     as_json: bool,
     note: str = "",
+    then: Callable[[list[dict]], object] = lambda results: None,
 ) -> None:
-    """Decodes `paths`, runs `work` on the decoded ones in batches, prints; exit code 1 if a file was unusable."""
+    """Decodes `paths`, runs `work` on the decoded ones in batches, prints; exit code 1 if a file was unusable.
+
+    At the end `then` is called with what would be printed as JSON.
+    """
     from kerasface.data.photos import read_photos
 
     results = []
@@ -78,6 +82,7 @@ def run_photos(
         print_json(results)
     elif note and any("error" not in result for result in results):
         click.echo(note)
+    then(results)
     if any("error" in result for result in results):
         raise SystemExit(1)
 

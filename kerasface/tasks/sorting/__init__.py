@@ -1,0 +1,1 @@
+"""What `identify` found leaves the program: as a table, or as copies and links in a folder per person."""
