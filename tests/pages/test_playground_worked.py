@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pages.parts.playground.experiments import depth as depth_topic
-from tests.pages.test_playground import MINUS, charts, metric, open_topic  # noqa: F401
+from tests.pages.test_playground import MINUS, charts, go_to, metric, open_topic  # noqa: F401
 
 
 def written(page):
@@ -124,3 +124,27 @@ def test_a_turned_kernel_changes_the_signs_of_edges(open_topic):  # noqa: F811
     assert [text.replace(MINUS, "-") for text in after] == [
         f"{-float(text.replace(MINUS, '-')) + 0.0:.3g}" for text in before
     ]
+
+
+def edit(page, key, row, column, value):
+    """As a user edits a cell of a grid."""
+    page.session_state[key] = {"edited_rows": {row: {column: value}}, "added_rows": [], "deleted_rows": []}
+    return page.run()
+
+
+def test_an_edited_number_is_followed_and_kept_and_an_empty_cell_is_a_sentence(open_topic):  # noqa: F811
+    page = open_topic("unpooling")
+    edit(page, "unpooling_picture", 0, "1", 7.0)
+
+    def largest():
+        return charts(page)[0]["data"][1]["text"]
+
+    assert largest() == ["9", "2", "6", "3"]
+    edit(page, "unpooling_picture", 1, "2", 0.0)  # the 9 is gone
+    assert largest() == ["3", "2", "6", "3"]
+    go_to(page, "softmax")
+    go_to(page, "unpooling")
+    assert largest() == ["3", "2", "6", "3"]
+    edit(page, "unpooling_picture", 0, "1", None)
+    assert not page.exception
+    assert "Fill it in" in page.error[0].value

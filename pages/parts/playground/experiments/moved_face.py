@@ -47,7 +47,11 @@ def show_moved_face():
             )
             drawn = mosaic(dropped_pictures(maps, None, channels), side=80, columns=2)
             st.image(drawn, caption=f"Four of {maps.shape[2]} maps, {name}", alt=f"Four maps of the face, {name}")
-    st.metric("Moved maps and maps of the moved face differ by", percent(difference), width="content")
+    st.metric(
+        "Moved maps and maps of the moved face differ by",
+        percent(difference) if difference > 1e-6 else "0",
+        width="content",
+    )
     whole = shift % STRIDE == 0
     st.caption(
         f"Moved by {shift} pixels, {shift / STRIDE:g} cells: "
