@@ -112,6 +112,7 @@ def test_a_run_has_everything_that_was_promised(whole):
     assert not trained.stopped
     assert sessions_in_progress(runs) == []
     counts = {name: trained.metrics[name] for name in trained.metrics if name.startswith("num_")}
+    assert counts.pop("num_params") == load_run(runs, "colours").model.count_params()
     # Of 12 images a fifth, rounded, is 2; grey is left out and so the stranger.
     assert counts == {
         "num_classes": 3,
