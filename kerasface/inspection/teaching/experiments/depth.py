@@ -72,6 +72,11 @@ def measure_signals(network: SmallNetwork) -> Signals:
     """Sends the first 256 digits through a network and their gradient back; nothing is learned."""
     digits = split_digits()
     network.loss_and_gradients(digits.x[:256], np.eye(10, dtype=np.float32)[digits.labels[:256]])
+    return last_signals(network)
+
+
+def last_signals(network: SmallNetwork) -> Signals:
+    """Returns the signals of the batch that went through a network and back last, also in the middle of a training."""
     return Signals(
         np.array([layer.outputs.var() for layer in network.layers[:-1]], dtype=np.float64),
         np.array([np.sqrt(np.square(layer.of_sums).mean()) for layer in network.layers], dtype=np.float64),
@@ -86,7 +91,7 @@ def train_at_depth(
     rate: float = RATE,
     width: int = WIDTH,
     seed: int = 0,
-    on_step: Callable[[int], None] = lambda done: None,
+    on_step: Callable[[int, SmallNetwork], None] = lambda done, network: None,
 ) -> DepthRun:
     """Trains a network on the digits with momentum, and measures its signals before and after.
 
@@ -97,7 +102,7 @@ def train_at_depth(
         rate: Above 0.
         width: Units of every hidden layer.
         seed: Of weights and batches.
-        on_step: Called with the number of steps made.
+        on_step: Called with the number of steps made, and the network as it is then.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -114,7 +119,7 @@ def train_at_depth(
             return DepthRun(np.array(losses), 0.1, before, None)
         losses.append(loss)
         optimizer.step(network.gradients, rate)
-        on_step(done)
+        on_step(done, network)
     with np.errstate(over="ignore", invalid="ignore"):
         answers = network.logits(digits.held_out_x).argmax(axis=1)
         after = measure_signals(network)

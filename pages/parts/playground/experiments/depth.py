@@ -1,5 +1,7 @@
 """A topic of the playground: what depth does to activations, gradients and training."""
 
+import time
+
 import numpy as np
 import streamlit as st
 
@@ -11,6 +13,7 @@ from kerasface.inspection.teaching.experiments.depth import (
     DepthRun,
     Signals,
     design_of,
+    last_signals,
     measure_signals,
     train_at_depth,
 )
@@ -38,6 +41,7 @@ TEXTS = {
     "BatchNorm": "Sums are normalized in each layer: activations keep their size at any depth.",
     "residual": "With a shortcut around every two layers: the gradient has a way back on which nothing is multiplied.",
 }
+REDRAW = 0.7  # seconds between two pictures of a network that learns
 LEAST = 1e-30  # below it a logarithmic axis would only show rounding
 
 
@@ -100,9 +104,11 @@ def _show_trainings(chosen: list[str]):
     jobs = [(kind, depth) for kind in chosen for depth in DEPTHS]
 
     def train(report: Report) -> dict[tuple[str, int], DepthRun]:
-        found = {}
-        for place, (kind, depth) in enumerate(jobs):
-            found[kind, depth] = train_at_depth(kind, depth, on_step=lambda done, p=place: report(p * STEPS + done))
+        found, live = {}, _Live(jobs, report)
+        for kind, depth in jobs:
+            found[kind, depth] = train_at_depth(kind, depth, on_step=live.step)
+            live.done += 1
+        live.place.empty()
         return found
 
     text = f"Training {len(jobs)} networks: about half a minute for all twelve"
@@ -126,6 +132,28 @@ def _show_trainings(chosen: list[str]):
             told = "; ".join(f"{kind} ends at {values[1][-1]:.2f}" for kind, values in lines.items() if len(values[1]))
             figure = line_curves(lines, axes=("step", "loss"), height=320)
             show_chart(figure.update_yaxes(range=[0, 3]), key=f"depth_losses_{depth}", alt=f"Losses: {told}")
+
+
+class _Live:
+    """The signals of the network that is being trained, drawn again and again while it learns."""
+
+    def __init__(self, jobs: list[tuple[str, int]], report: Report):
+        self.jobs, self.report, self.done, self.drawn = jobs, report, 0, 0.0
+        self.place = st.empty()
+
+    def step(self, steps: int, network: SmallNetwork):
+        self.report(self.done * STEPS + steps)
+        if time.monotonic() - self.drawn < REDRAW:
+            return
+        self.drawn = time.monotonic()
+        kind, depth = self.jobs[self.done]
+        signals = last_signals(network)
+        lines = {"variance of the activations": signals.variances, "size of the gradient": signals.gradients}
+        lines = {name: (np.arange(1, len(of) + 1), np.where(of > LEAST, of, np.nan)) for name, of in lines.items()}
+        with self.place.container():
+            st.markdown(f"**{kind}, {depth} layers**, step {steps}")
+            alt = f"Variance and gradient of each layer of the network {kind} with {depth} layers, as it learns"
+            show_chart(line_curves(lines, axes=("layer", ""), log=True), key=f"live_{self.done}_{steps}", alt=alt)
 
 
 def _outcome(run: DepthRun) -> str:
