@@ -152,7 +152,7 @@ def running(tmp_path):
     return session
 
 
-def save_classifier(root, data=None, name="people"):
+def save_classifier(root, data=None, name="people", recipe=None):
     """A run with three held-out pictures, of which two got a wrong name."""
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(inputs)))
@@ -176,6 +176,7 @@ def save_classifier(root, data=None, name="people"):
         "open_set": None,
     }
     card = {"task": "classify", "input": {"kind": "image"}, "labels": ["<b>Emmy", "Ada"], "metrics": numbers}
+    card["recipe"] = recipe or {}
     files = {"records.json": json.dumps(records), "report.html": "<p>report", "recipe.toml": "faces = false\n"}
     if data is not None:
         files["events.jsonl"] = json.dumps({"event": "start", "data": str(data)}) + "\n"
@@ -509,6 +510,13 @@ def decoded(values):
         return values
     shape = [int(extent) for extent in str(values["shape"]).split(",")]
     return np.frombuffer(base64.b64decode(values["bdata"]), dtype=values["dtype"]).reshape(shape)
+
+
+def test_pictures_that_were_given_to_judge_on_are_shown_and_stay_as_they_are(open_page, tmp_path, pictures):
+    page = open_model(open_page, tmp_path, None, recipe={"validation": str(pictures)})
+    assert any("of 3 in pictures" in caption.value for caption in page.caption)
+    assert not any(box.key.startswith("train_decide_") for box in page.selectbox)
+    assert "They were given to judge on, and stay as they are." in texts(page)
 
 
 def test_pictures_are_left_out_renamed_and_taken_back(open_page, tmp_path, pictures):

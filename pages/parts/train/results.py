@@ -38,23 +38,23 @@ def show_results(summary: RunSummary):
         _show_ways_on(summary)
         show_report(summary)
         return
-    _show_rates(records, of_faces=card.input.of_faces)
+    given = card.recipe.get("validation")
+    _show_rates(records, of_faces=card.input.of_faces, place=f"in {plain(Path(given).name)}" if given else "held out")
     _show_ways_on(summary)
     for note in records["notes"]:
         st.caption(plain(note))
     _show_training(summary.path, records)
     st.subheader("What it got wrong")
     _show_confusions(records)
-    given = card.recipe.get("validation")
     show_mistakes(summary, records, given or _data_folder(summary.path), can_decide=not given)
 
 
-def _show_rates(records: dict, *, of_faces: bool):
+def _show_rates(records: dict, *, of_faces: bool, place: str):
     metrics, strangers = records["metrics"], records["open_set"]
     held_out = metrics["num_validation"]
     low, high = wilson_interval(round(metrics["top1"] * held_out), held_out)
     rates = {
-        "Top-1": (f"{metrics['top1']:.1%}", f"95 % interval {low:.1%} to {high:.1%}, of {held_out:,} held out"),
+        "Top-1": (f"{metrics['top1']:.1%}", f"95 % interval {low:.1%} to {high:.1%}, of {held_out:,} {place}"),
         "Top-5": (f"{metrics['top5']:.1%}", "the right name is among the five most probable"),
         "Calibration error": (f"{metrics['ece']:.1%}", _scaling(metrics)),
     }
@@ -105,11 +105,11 @@ def _show_ways_on(summary: RunSummary):
             st.page_link("pages/recognise.py", label="Try it in Recognise", icon=":material/person_search:")
         elif summary.card.task == "segment":
             st.page_link("pages/segment.py", label="Try it in Segment", icon=":material/palette:")
+        elif summary.card.task == "embed" and summary.card.input.of_faces:
+            st.page_link("pages/verify.py", label="Try it in Verify", icon=":material/compare:")
         st.page_link("pages/inspect.py", label="Look into it", icon=":material/visibility:")
         others = {"runs": summary.name}
-        st.page_link(
-            "pages/runs.py", label="Set it next to others", icon=":material/compare_arrows:", query_params=others
-        )
+        st.page_link("pages/runs.py", label="Set it next to others", icon=":material/compare:", query_params=others)
 
 
 def _show_training(run: Path, records: dict):
