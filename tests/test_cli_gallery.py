@@ -74,7 +74,7 @@ def test_answers_leave_as_a_table_and_as_folders_and_come_back(run, photos, tmp_
     told = run("identify", photos, "--csv", table, "--copy", out, "--dry-run", code=1, as_json=False)
     assert f"{photos / 'dim.png'} -> {out / 'Eileen' / 'dim.png'}" in told.stderr
     assert not out.exists()
-    rows = list(csv.DictReader(table.open(encoding="utf-8")))
+    rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
     assert [(Path(row["photo"]).name, row["decision"], row["name"]) for row in rows] == [
         ("dim.png", "match", "Eileen"),
         ("front.png", "match", "Eileen"),
