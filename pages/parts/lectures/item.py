@@ -46,7 +46,7 @@ def show_leads(item: Item):
         if commands:
             st.markdown("**In the terminal**")
         for lead in commands:
-            st.code(lead.text, language="bash", wrap_lines=True)
+            st.code(lead.text, language=None, wrap_lines=True)  # the colours of words are too pale to be read
             st.caption(lead.label)
 
 

@@ -8,6 +8,10 @@ from kerasface.course.records import LECTURES, Item
 from pages.parts.lectures.progress import begin_anew
 from pages.parts.photos import plain
 
+# No `st.progress`, which says that work is under way.
+BAR = """<div aria-hidden="true" style="height: 6px; border-radius: 3px; background: rgba(128, 140, 138, 0.25);">
+<div style="height: 6px; border-radius: 3px; background: #2a9d8f; width: {share:.1f}%;"></div></div>"""
+
 
 def show_overview(solved: set[int]):
     """Progress and search; below them what was found, or a lecture."""
@@ -41,7 +45,8 @@ def show_overview(solved: set[int]):
 def show_progress(solved: set[int]):
     """How far one is, and where to go on."""
     known = solved & ITEMS.keys()
-    st.progress(len(known) / len(ITEMS), f"{len(known)} of {len(ITEMS)} exercises solved")
+    st.markdown(f"**{len(known)}** of {len(ITEMS)} exercises solved")
+    st.html(BAR.format(share=100 * len(known) / len(ITEMS)))
     following = next((item for item in ITEMS.values() if item.number not in solved), None)
     with st.container(horizontal=True, vertical_alignment="center"):
         if following:
