@@ -1,9 +1,11 @@
 """How much faster is an epoch on cached features than one through the frozen backbone?
 
     python benchmarks/frozen_speed.py --data ../shared/data
+    python benchmarks/frozen_speed.py --backbone efficientnet_lite0
 
-The same head, images, batches and optimizer, in turns: `model.fit` through the frozen face_resnet, and the frozen
-stage of `train classify`. The backbone's features were computed once before; that time is shown as well.
+The same head, images, batches and optimizer, in turns: `model.fit` through the frozen backbone, and the frozen stage of
+`train classify`. The backbone's features were computed once before; that time is shown as well. `face_resnet` sees the
+people of LFW, `efficientnet_lite0` crops of scikit-image's pictures.
 """
 
 import tempfile
@@ -13,6 +15,7 @@ from pathlib import Path
 import keras
 from lfw import lfw_folder
 from machine import benchmark_parser, interleaved, print_columns, print_header, print_row
+from transfer import write_crops
 
 from kerasface.train.classification.data import prepare
 from kerasface.train.classification.defaults import resolve
@@ -24,13 +27,18 @@ from kerasface.train.recipe import ClassifyRecipe
 
 def main() -> None:
     parser = benchmark_parser(__doc__)
+    parser.add_argument("--backbone", choices=("face_resnet", "efficientnet_lite0"), default="face_resnet")
+    parser.add_argument("--crops", type=int, default=100, help="of each of ten pictures, for efficientnet_lite0")
     parser.add_argument("--min-images", type=int, default=10, help="people with fewer photos are left out")
     parser.add_argument("--repeats", type=int, default=3, help="epochs timed of each")
     parser.add_argument("--cache", type=Path, help="folder of the caches")
     arguments = parser.parse_args()
     print_header()
+    of_faces = arguments.backbone == "face_resnet"
     recipe = resolve(
         ClassifyRecipe(
+            faces=of_faces,
+            backbone=arguments.backbone,
             min_images=arguments.min_images,
             classifier="softmax",
             mirror=False,
@@ -41,7 +49,10 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder, training_context(recipe):
         cache = arguments.cache or Path(folder)
-        prepared = prepare(lfw_folder(arguments.data) / "images", recipe, cache)
+        pictures = lfw_folder(arguments.data) / "images" if of_faces else Path(folder) / "crops"
+        if not of_faces:
+            write_crops(pictures, arguments.crops)
+        prepared = prepare(pictures, recipe, cache)
         started = time.perf_counter()
         features = FrozenFeatures(prepared, recipe, cache)
         once = time.perf_counter() - started

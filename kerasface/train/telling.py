@@ -18,7 +18,7 @@ def event_lines(event: dict) -> Iterator[str]:
     if kind == "start":
         yield f"{_started(event)}; {event['computes']}"
         for weights in event.get("weights", ()):
-            yield f"begins with {weights['name']}" + (f", SHA-256 {weights['sha256']}" if weights["sha256"] else "")
+            yield f"begins with {weights['name']}" + (f", SHA-256 {weights['sha256']}" if "sha256" in weights else "")
     elif kind == "freeze_map":
         yield f"{'block':<24}{'weights':>12}{'trained':>12}{'rate':>10}  BatchNorm"
         for row in event["blocks"]:

@@ -177,7 +177,7 @@ def _run(steps: Steps, session: Session, runs, cache, on_progress) -> TrainedRun
         device=device_name(),
         precision=dtype_policy(recipe.precision),
         computes=precision_in_words(recipe.precision),
-        weights=[asdict(source) for source in weights_of(recipe)],
+        weights=[source.to_dict() for source in weights_of(recipe)],
         num_train=len(prepared.train),
         num_validation=len(prepared.validation),
         num_rejected=len(prepared.rejected),
