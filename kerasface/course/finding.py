@@ -35,7 +35,7 @@ def find_items(query: str) -> list[Item]:
     A word is found in the middle of others, without regard to case, accents or hyphens; a number alone finds that item
     first.
     """
-    words = _words(query)
+    words = [word for word in _words(query) if word != "item"]
     if not words:
         return []
     found = []

@@ -88,6 +88,7 @@ def test_a_page_and_its_state_exist(lead):
 def test_items_are_found():
     assert [item.number for item in find_items("75")][:1] == [75]
     assert find_items("softmax gradient")[0].number in (32, 39)
+    assert find_items("item 75")[0].number == 75
     assert find_items("  ") == []
     assert find_items("xylophone") == []
     assert {43, 90} <= {item.number for item in find_items("ALEXNET")}

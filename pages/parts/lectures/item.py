@@ -15,13 +15,14 @@ def show_item(item: Item, solved: set[int]):
         "pages/lectures.py",
         label=f"Lecture {chapter.lecture}: {LECTURES[chapter.lecture]}",
         icon=":material/arrow_back:",
-        query_params={"lecture": chapter.lecture},
+        query_params={"view": chapter.lecture},
     )
     st.title(item.title, anchor=False)
     others = [letter for letter in sorted({chapter.lecture, *item.also}) if letter != chapter.lecture]
     told = f" · also in lecture {', '.join(others)}" if others else ""
-    done = " · :green[:material/check_circle: solved]" if item.number in solved else ""
-    st.caption(f"{chapter.title} · item {item.number}{told}{done}")
+    st.caption(f"{chapter.title} · item {item.number}{told}")
+    if item.number in solved:
+        st.markdown(":green[:material/check_circle: Solved]")  # not in the caption, where green is too pale
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown(item.text)

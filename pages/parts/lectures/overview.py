@@ -7,6 +7,7 @@ from kerasface.course.outline import CHAPTERS
 from kerasface.course.records import LECTURES, Item
 from pages.parts.lectures.progress import begin_anew
 from pages.parts.photos import plain
+from pages.parts.server.navigation import choose_view
 
 # No `st.progress`, which says that work is under way.
 BAR = """<div aria-hidden="true" style="height: 6px; border-radius: 3px; background: rgba(128, 140, 138, 0.25);">
@@ -22,16 +23,7 @@ def show_overview(solved: set[int]):
     if query.strip():
         show_found(query, solved)
         return
-    lecture = st.segmented_control(
-        "Lecture",
-        list(LECTURES),
-        format_func=lambda letter: f"**{letter}** {LECTURES[letter]}",
-        default="A",
-        required=True,
-        key="lecture",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    lecture = choose_view({letter: f"**{letter}** {title}" for letter, title in LECTURES.items()}, "lecture")
     with st.grid(min_column_width=320):
         for chapter in (chapter for chapter in CHAPTERS if chapter.lecture == lecture):
             with st.container(border=True, height="stretch"):
