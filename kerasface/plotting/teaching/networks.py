@@ -54,6 +54,16 @@ def network_figure(
                     hovertemplate="%{text}<extra></extra>",
                 )
             )
+    _add_units(figure, units)
+    names = ["inputs", *[f"layer {place}" for place in range(1, len(units))]]
+    figure.update_xaxes(tickvals=list(range(len(units))), ticktext=names, showgrid=False, zeroline=False)
+    figure.update_xaxes(range=[-0.3, len(units) - 0.7])
+    figure.update_yaxes(visible=False, range=[-0.1, 1.15])
+    return figure.update_layout(height=_HEIGHT, margin={"l": 5, "r": 5, "t": 5, "b": 35}, showlegend=False)
+
+
+def _add_units(figure: go.Figure, units: Sequence[np.ndarray]) -> None:
+    """Discs with their numbers above them."""
     for place, values in enumerate(units):
         texts = [f"{value:.3f}".replace("-", "\N{MINUS SIGN}") for value in values]
         figure.add_trace(
@@ -68,11 +78,6 @@ def network_figure(
                 cliponaxis=False,
             )
         )
-    names = ["inputs", *[f"layer {place}" for place in range(1, len(units))]]
-    figure.update_xaxes(tickvals=list(range(len(units))), ticktext=names, showgrid=False, zeroline=False)
-    figure.update_xaxes(range=[-0.3, len(units) - 0.7])
-    figure.update_yaxes(visible=False, range=[-0.1, 1.15])
-    return figure.update_layout(height=_HEIGHT, margin={"l": 5, "r": 5, "t": 5, "b": 35}, showlegend=False)
 
 
 def _height(index: int, count: int) -> float:

@@ -166,11 +166,21 @@ def show_convolution():
             key="answer_grid",
             alt="The numbers of the answer, the one worked out framed",
         )
-    pairs = zip(window.ravel(), laid.ravel(), strict=True)
+    _show_cell(window, laid, (row, col), found[row - 1, col - 1])
+    _show_turned(picture, kernel)
+
+
+def _show_cell(window: np.ndarray, kernel: np.ndarray, place: tuple[int, int], answer: float):
+    """The sum behind one number of the answer."""
+    pairs = zip(window.ravel(), kernel.ravel(), strict=True)
     terms = " + ".join(
         f"{ink:g}·({_number(weight)})" if weight < 0 else f"{ink:g}·{weight:.3g}" for ink, weight in pairs
     )
-    st.markdown(f"Row {row}, column {col}: {terms} = **{_number(found[row - 1, col - 1])}**")
+    st.markdown(f"Row {place[0]}, column {place[1]}: {terms} = **{_number(answer)}**")
+
+
+def _show_turned(picture: np.ndarray, kernel: np.ndarray):
+    """What the turn of the kernel is about."""
     difference = float(np.abs(convolve(picture, kernel[::-1, ::-1]) - convolve(picture, kernel)).max())
     st.caption(
         "What mathematics calls **convolution** turns the kernel round, by half a turn, before it multiplies; "
