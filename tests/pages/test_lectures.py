@@ -107,12 +107,12 @@ def test_every_item_opens(lectures):
         assert page.title[0].value == item.title
 
 
-# Of Architectures the networks take long to build, one after the other; tests/pages/test_architectures.py opens some.
+# Networks of Architectures and topics of the Playground take long, one after the other, and have tests of their own.
 LEADS = {
     repr(dict(lead.query)): lead
     for item in ITEMS.values()
     for lead in item.leads
-    if isinstance(lead, Page) and lead.query and "architecture" not in lead.query
+    if isinstance(lead, Page) and lead.query and not lead.query.keys() & {"architecture", "topic"}
 }
 
 

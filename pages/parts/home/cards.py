@@ -36,6 +36,7 @@ HAVE = {
     "Nothing at hand": (
         "Every page has a sample: a portrait in Verify and Gallery, handwritten digits in Train.",
         [
+            Link("lectures", "Follow the lectures", "school"),
             Link("playground", "Play with the basics", "science"),
             Link("train", "Train on the digits", "model_training"),
             Link("architectures", "Look into networks", "layers"),
