@@ -57,7 +57,8 @@ def gated(x):
         ([layers.Conv2D(1, (3, 5), strides=(2, 1)), layers.Conv2D(1, 3)], (3 + 2 * 2, 5 + 2)),
         ([layers.Conv2D(1, 3, dilation_rate=4), layers.AveragePooling2D(3, 2), layers.Conv2D(1, 3)], (15, 15)),
         ([layers.DepthwiseConv2D(3, strides=2), layers.SeparableConv2D(2, 3, padding="same")], (7, 7)),
-        ([two_paths, layers.Conv2D(1, 3, strides=3), two_paths], (9 + 6 * 3, 11 - 2 + 6 * 3)),
+        # Made by the test, as the others are: a name given before could be given again by then.
+        ([two_paths, lambda x: layers.Conv2D(1, 3, strides=3)(x), two_paths], (9 + 6 * 3, 11 - 2 + 6 * 3)),
     ],
     ids=["three", "oblong", "dilated", "depthwise", "branches"],
 )
