@@ -37,7 +37,8 @@ IDENTITY = Chapter(
             79,
             "Verification: a claimed identity",
             "*I am Ada*: one photo against one person, yes or no. How often a stranger passes is set beforehand, as a "
-            "rate of false matches; the threshold follows from measurements.",
+            "rate of false matches; the threshold follows from measurements. Here the claim is a second photo, or, at "
+            "the camera, a person of the gallery.",
             (
                 page("verify", "Two photos: one person?"),
                 Command("kerasface verify A B --fmr 0.001", "the same, at one in a thousand"),

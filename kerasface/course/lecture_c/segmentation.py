@@ -161,7 +161,8 @@ SEGMENTATION = Chapter(
             "U-Net: skips bring back where",
             "Halving tells *what* and forgets *where*; doubling alone gives soft borders. So the encoder's map is laid "
             "next to the decoder's at each size. The shipped model reaches a mean IoU of 0.88 on faces of people it "
-            "has not seen.",
+            "has not seen. Of drawn scenes a U-Net learns 0.87, and without its skips 0.49: it knows that somebody is "
+            "there, and not where the arms are.",
             (
                 Command(
                     "kerasface train segment DATA --name NAME --recipe configs/scenes.toml --skips none",
