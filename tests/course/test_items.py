@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -66,23 +67,24 @@ def test_a_command_parses(text):
         assert (ROOT / recipe).is_file()
 
 
-def strings_of(files):
-    """Every text in these Python files."""
+@functools.cache
+def strings_of(page):
+    """Every text in the Python files of a page, and the names of architectures."""
+    script, folders = ROOT / "pages" / f"{page}.py", {"recognise": "recognize"}
+    files = [script, *(script.parent / "parts" / folders.get(page, page)).rglob("*.py")]
     nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
-    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    found = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    if page == "architectures":
+        from pages.parts.architectures.models import list_choices
+
+        found |= set(list_choices())
+    return found
 
 
 @pytest.mark.parametrize("lead", PAGES.values(), ids=lambda lead: f"{lead.page} {dict(lead.query)}")
 def test_a_page_and_its_state_exist(lead):
     """That it opens with this state is seen by tests/pages/test_lectures.py, which takes longer."""
-    script = ROOT / "pages" / f"{lead.page}.py"
-    folders = {"recognise": "recognize"}
-    known = strings_of([script, *(script.parent / "parts" / folders.get(lead.page, lead.page)).rglob("*.py")])
-    if architecture := lead.query.get("architecture"):
-        from pages.parts.architectures.models import list_choices
-
-        known |= {architecture} & set(list_choices())
-    assert {value for name, value in lead.query.items() if value not in known} == set()
+    assert set(lead.query.values()) - strings_of(lead.page) == set()
 
 
 def test_items_are_found():
