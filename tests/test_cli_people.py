@@ -170,6 +170,7 @@ def test_an_import_tells_who_looks_like_somebody_there(run, people, tmp_path):
     assert {(row["name"], row["other"]) for row in found["look_alikes"]} == {("Ada", "Augusta"), ("Adele", "Augusta")}
 
 
+@pytest.mark.slow
 def test_photos_of_nobody_make_no_gallery(run, path, photos, sees):
     sees([], [])
     assert "0 of 2 photos enrolled, 0 people" in run("enroll", "Ada", *photos[:2], code=1).stdout

@@ -1,6 +1,7 @@
 """Whose files the dashboard's server takes, and how many; without a server: what stands before it."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -48,7 +49,8 @@ def at_once(*uploads_of):
         server.goes_on.set()
         return await asyncio.gather(*asked), server.came
 
-    return asyncio.run(run())
+    with ThreadPoolExecutor(1) as other:  # a browser of another test may have left a loop in this thread
+        return other.submit(lambda: asyncio.run(run())).result()
 
 
 def test_without_a_password_files_of_every_page_are_taken():

@@ -98,7 +98,8 @@ def test_paths_of_a_recipe_lie_in_the_home(kind, names, home):
 @pytest.mark.parametrize("kind", [ClassifyRecipe, MetricRecipe, SegmentRecipe])
 def test_every_setting_that_is_a_folder_is_known_for_one(kind):
     for entry in kind.__dataclass_fields__.values():
-        names_a_path = entry.metadata["help"].startswith(("Folder", "File", "List of pictures"))
+        told = entry.metadata["help"]
+        names_a_path = told.startswith(("Folder", "File", "List of pictures")) or "those of a file" in told
         assert entry.metadata["is_path"] == names_a_path, entry.name
 
 

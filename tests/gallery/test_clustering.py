@@ -133,6 +133,7 @@ def test_no_face_and_one_face_make_no_cluster():
     np.testing.assert_array_equal(cluster_faces(at_degrees(0), [3], threshold=-1), [-1])
 
 
+@pytest.mark.slow
 def test_memory_grows_with_the_number_of_faces():
     """All scores of 4,000 faces would be 128 MB in float64. What NumPy allocates, tracemalloc counts."""
     import tracemalloc

@@ -163,6 +163,7 @@ def test_mlp_by_arithmetic(num_layers, expected):
     assert build_architecture("mlp", (32, 32), 7, options=options).count_params() == expected
 
 
+@pytest.mark.slow
 def test_maxout_has_two_pieces_per_unit():
     model = build_architecture("mlp", (32, 32), 7, options=ArchitectureOptions(activation="maxout"))
     assert model.count_params() == 3072 * 1024 + 1024 + 512 * 7 + 7

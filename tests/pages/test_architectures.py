@@ -108,6 +108,7 @@ def test_a_run_is_taken_apart_and_a_broken_one_named(open_view, trained):
     assert not [slider for slider in page.select_slider if slider.key == "side"]
 
 
+@pytest.mark.slow
 def test_a_size_that_does_not_fit_is_a_sentence(open_view):
     page = open_view(architecture="InceptionV3")
     page.select_slider(key="side").set_value(48).run()

@@ -65,6 +65,7 @@ def test_the_pictures_are_what_the_product_makes(analyzer):
         assert np.abs(shown - picture).mean() < 6, page
 
 
+@pytest.mark.slow
 def test_a_broken_model_is_listed_and_breaks_nothing(open_page, tmp_path):
     folder = tmp_path / "saved_models" / "old_friends"
     folder.mkdir(parents=True)

@@ -124,6 +124,7 @@ def test_layers_show_what_they_answer(open_page, save_model):
     assert "**Channel 1**, :small[silent on this picture]" in said(page)
 
 
+@pytest.mark.slow
 def test_a_button_of_the_strip_goes_to_its_layer(open_page, save_model):
     save_model()
     page = open_view(open_page, "layers", inspect_layers_model="pictures")
@@ -136,6 +137,7 @@ def test_a_button_of_the_strip_goes_to_its_layer(open_page, save_model):
     assert "silent" not in said(page)
 
 
+@pytest.mark.slow
 def test_a_picture_is_made_up_on_demand(open_page, save_model, monkeypatch):
     monkeypatch.setattr(inspect_channel, "STEPS", 2)
     save_model()
@@ -181,6 +183,7 @@ def test_the_crops_that_excite_a_channel_come_out_of_a_folder(open_page, save_mo
     assert not page.exception
 
 
+@pytest.mark.slow
 def test_a_folder_without_photos_is_a_sentence(open_page, save_model, tmp_path):
     save_model()
     page = open_view(open_page, "layers", inspect_layers_model="pictures")

@@ -186,6 +186,7 @@ def test_curves_are_probabilities():
 
 
 @pytest.mark.usefixtures("face_model")
+@pytest.mark.slow
 def test_the_parts_of_a_face_are_audited(open_page, tmp_path):
     """The model of parts calls everything around the face skin, and so all of what speaks for the answer."""
     save_segmenter(tmp_path / "saved_models")
@@ -212,6 +213,7 @@ def test_a_background_that_dominates_is_warned_of():
 
 
 @pytest.mark.usefixtures("face_model")
+@pytest.mark.slow
 def test_without_the_model_of_parts_the_map_is_still_there(open_page):
     page = open_view(open_page, "answer")
     assert len(page.image) == 1

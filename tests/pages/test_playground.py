@@ -286,6 +286,7 @@ def test_a_network_is_trained_paused_and_reset(open_topic, monkeypatch):
     assert not page.exception
 
 
+@pytest.mark.slow
 def test_other_settings_begin_anew(open_topic):
     page = open_topic("Live training")
     run_button(page).click().run()

@@ -200,6 +200,7 @@ def test_a_model_of_other_things_judges_no_photo_unasked(open_page, save_model):
     assert "A face is in this photo, and this model knows no people" in page.info[-1].value
 
 
+@pytest.mark.slow
 def test_many_photos_are_small_cards_that_open(open_page, save_model, portrait_png, faceless_png):
     save_model("lenient", threshold=0.65)
     page = open_page("recognise")

@@ -179,6 +179,7 @@ def test_every_view_shows_photo_and_overlay(open_page):
 
 
 @pytest.mark.usefixtures("trained")
+@pytest.mark.slow
 def test_where_no_face_is_found_the_whole_picture_is_offered(open_page, faceless_png):
     page = open_page("segment")
     upload(page, ("wall.png", faceless_png))
@@ -225,6 +226,7 @@ def test_of_several_photos_the_chosen_one_is_shown(open_page, portrait_png, face
 
 
 @pytest.mark.usefixtures("trained")
+@pytest.mark.slow
 def test_several_faces_each_have_their_areas(open_page, portrait):
     buffer = io.BytesIO()
     Image.fromarray(np.hstack([portrait, portrait[:, ::-1]])).save(buffer, "PNG")

@@ -272,6 +272,7 @@ def test_rates_are_told_with_their_bounds():
     assert "All: 3 of 3 let in (up to 100.0 %)" in text
 
 
+@pytest.mark.slow
 def test_of_several_faces_the_one_that_is_meant_enrols(
     open_page, tmp_path, front_end, monkeypatch, portrait_png, no_cached_models
 ):

@@ -11,6 +11,7 @@ from kerasface.population.extension import draw_extension, part_name
 from tests.population.conftest import made_up_people
 
 
+@pytest.mark.slow
 def test_a_part_is_drawn_judged_by_halves_and_written(monkeypatch, tmp_path):
     judged_on, drawn_after = [], []
     measure, draw = module.measure_people, module.draw_part

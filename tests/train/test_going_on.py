@@ -42,6 +42,7 @@ def pictures(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "source"),
     [

@@ -17,6 +17,13 @@ class UnpoolToCorner(_Unpooling):
 
     Output shape:
         `(batch, 2 * rows, 2 * cols, channels)`.
+
+    Example:
+        ```python
+        >>> np.asarray(kf.layers.UnpoolToCorner()(np.array([[[[7.0]]]])))[0, :, :, 0].tolist()
+        [[7.0, 0.0], [0.0, 0.0]]
+
+        ```
     """
 
     def call(self, inputs):
@@ -44,6 +51,14 @@ class UnpoolByIndex(_Unpooling):
 
     Reference:
         Badrinarayanan et al., "SegNet", 2015 (arXiv:1511.00561), section 3.
+
+    Example:
+        ```python
+        >>> before = np.array([1.0, 2.0, 9.0, 4.0]).reshape(1, 2, 2, 1)
+        >>> np.asarray(kf.layers.UnpoolByIndex()([np.array([[[[7.0]]]]), before]))[0, :, :, 0].tolist()
+        [[0.0, 0.0], [7.0, 0.0]]
+
+        ```
     """
 
     def call(self, inputs):

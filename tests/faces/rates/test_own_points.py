@@ -91,6 +91,7 @@ def test_the_threshold_of_a_search_is_raised_and_never_lowered(by, moved):
     assert points.search_point(0.01, 12).own.startswith("For pairs 0.1 % asked; measured 0.1 % (95 % interval")
 
 
+@pytest.mark.slow
 def test_the_part_stands_beside_the_cohort_that_ships(nobody):
     shipped, vectors = normalizer_of(FINGERPRINT), np.repeat(nobody[:4], 100, axis=0)
     found = points_of(gallery_with(own_points({0.01: 0.0}, part_of(vectors)))).normalizer

@@ -118,6 +118,7 @@ def test_a_passphrase_is_wanted_where_there_is_one_and_only_there(gallery, other
     assert other.people() == []
 
 
+@pytest.mark.slow
 def test_lines_of_an_encrypted_export_cannot_be_exchanged_or_left_out(gallery, other, exported, tmp_path):
     gallery.export(tmp_path / "sealed", passphrase="correct horse")
     first, second, third, fourth = (tmp_path / "sealed").read_bytes().splitlines(keepends=True)

@@ -74,6 +74,7 @@ def calibrated(added):
         return root, calibrate_embedder("tiny", "somewhere/faces/images", root=root)
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_found_by_the_fingerprint_and_decides(calibrated):
     root, done = calibrated
     fingerprint = load_embedder("tiny", root=root).fingerprint

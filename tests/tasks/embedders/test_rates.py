@@ -15,6 +15,7 @@ def measured():
     return measure_embedder(EMBEDDINGS, LABELS, name="somebody", date="2026-01-02")
 
 
+@pytest.mark.slow
 def test_thresholds_hold_for_others_of_the_same_kind(measured):
     """Rates measured anew on other people: of 1 % asked, 0.5 to 1.5 %."""
     point = next(point for point in measured.rates["points"] if point["fmr"] == 0.01)
