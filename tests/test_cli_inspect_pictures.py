@@ -144,6 +144,7 @@ def test_too_much_background_is_warned_of(run, photo, runs):
     assert "100 % of what speaks for this answer lies on the background" in result.stderr
 
 
+@pytest.mark.slow
 def test_both_faces_of_a_match_are_drawn(run, photo, portrait, tmp_path, monkeypatch):
     """By a small embedder of the mean colour: its cosine is that of the crops' means."""
     Image.fromarray(np.ascontiguousarray(portrait[..., ::-1])).save(tmp_path / "blue.png")

@@ -9,6 +9,7 @@ CONSENT = Consent(
 )  # expired: it moves all the same
 
 
+@pytest.mark.slow
 def test_an_exported_person_comes_alone_and_whole(gallery, open_at, path, new_sample):
     ada = gallery.enroll("Ada", [new_sample("a"), new_sample("b")])
     gallery.set_consent(ada.person_id, CONSENT)

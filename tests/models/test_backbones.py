@@ -224,6 +224,7 @@ def test_more_blocks_than_there_are_is_refused(mobilenet, count):
         freeze(mobilenet, count)
 
 
+@pytest.mark.slow
 def test_imagenet_weights_are_read_through_the_preprocessing(monkeypatch, tmp_path):
     """A file as Keras publishes it, made here with random weights, gives the model that it was made from."""
     reference = APPLICATIONS["MobileNetV2"](include_top=False, weights=None, input_shape=(*SIZE, 3))

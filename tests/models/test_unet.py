@@ -44,6 +44,7 @@ def test_transposed_convolution_of_the_lecture():
     np.testing.assert_array_equal(found, laid_down)
 
 
+@pytest.mark.slow
 def test_every_pixel_gets_probabilities_whatever_the_size(unet):
     for size in ((64, 64), (61, 77), (32, 45)):
         found = np.asarray(unet(noise(2, *size, 3)))

@@ -67,6 +67,7 @@ def test_two_models_are_set_side_by_side(open_names, pictures, tmp_path):
     assert button(page, "Measure")  # another question, not measured yet
 
 
+@pytest.mark.slow
 def test_a_folder_of_other_names_is_refused(open_names, pictures, tmp_path):
     save_classifier(tmp_path / "saved_models", "unlike", labels=("x", "y"))
     page = measure(typed(open_names(), class_folder=pictures))

@@ -205,6 +205,7 @@ def test_a_model_of_digits_looks_at_the_sample_digits(open_page, save_model, mon
     assert any("Of 20 sample digits" in caption.value for caption in page.caption)
 
 
+@pytest.mark.slow
 def test_a_model_without_convolutions_has_no_maps(open_page, save_model):
     save_model("linear", convolution=False)
     page = open_view(open_page, "layers", inspect_layers_model="linear")

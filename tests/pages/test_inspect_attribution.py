@@ -68,6 +68,7 @@ def test_without_a_model_the_page_says_how_to_get_one(open_page):
     assert page.code
 
 
+@pytest.mark.slow
 def test_the_answer_is_told_and_each_class_can_be_asked_about(open_page, save_model, counted):
     save_model()
     page = open_view(open_page, "answer")
@@ -84,6 +85,7 @@ def test_the_answer_is_told_and_each_class_can_be_asked_about(open_page, save_mo
     assert counted == [DEFAULT_METHOD] * 2
 
 
+@pytest.mark.slow
 def test_a_model_of_other_things_is_not_picked_unasked(open_page, save_model):
     """Alone it waits to be chosen, and then it is said that it knows nothing of the face."""
     save_model("shapes")

@@ -124,6 +124,7 @@ def test_wrong_names_are_drawn_as_they_are_told(open_map):
     assert "Of 10 names that were exchanged on purpose" in texts(page)
 
 
+@pytest.mark.slow
 def test_a_map_is_computed_once_per_setting(open_map, monkeypatch):
     methods = []
 
@@ -141,6 +142,7 @@ def test_a_map_is_computed_once_per_setting(open_map, monkeypatch):
     assert methods == ["pca", "tsne"]
 
 
+@pytest.mark.slow
 def test_many_points_are_laid_out_when_asked_for(open_map, monkeypatch):
     monkeypatch.setattr(inspect_map, "AT_ONCE", NUM_DIGITS - 1)
     page = open_map()

@@ -78,6 +78,7 @@ def test_a_photo_without_a_face_is_a_sentence(open_page, portrait_png, faceless_
     assert not page.image
 
 
+@pytest.mark.slow
 def test_of_several_faces_one_is_picked_under_its_photo(open_page, portrait, portrait_png):
     head = portrait[20:240, 130:310]
     page = open_view(open_page, "faces")

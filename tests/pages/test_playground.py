@@ -319,6 +319,7 @@ def test_layers_are_added_and_removed_and_what_does_not_fit_is_said(open_topic):
     assert not page.exception
 
 
+@pytest.mark.slow
 def test_crops_in_color_and_a_folder_are_learned(open_topic, tmp_path):
     page = open_topic("Live training")
     page.button_group(key="live_pictures").set_value("Crops in color").run()

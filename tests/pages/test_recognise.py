@@ -148,6 +148,7 @@ def test_an_unknown_face_is_called_so_with_the_error_rate(open_page, save_model)
     assert bar_texts(chart)[0] == "Grace"  # not bold: it is no answer
 
 
+@pytest.mark.slow
 def test_a_known_face_is_called_so(open_page, save_model):
     save_model("lenient", threshold=0.65)
     page = open_sample(open_page)

@@ -195,6 +195,7 @@ def test_where_no_face_is_found_the_whole_picture_is_offered(open_page, faceless
 
 
 @pytest.mark.usefixtures("no_cached_models")
+@pytest.mark.slow
 def test_a_model_of_whole_pictures_looks_for_no_face(open_page, save_model, faceless_png, monkeypatch):
     def forbidden():
         raise AssertionError("A model of whole pictures needs no detector.")

@@ -179,6 +179,7 @@ def test_two_photos_of_the_portrait_match(portrait, analyzer):
     assert result.seconds > 0
 
 
+@pytest.mark.slow
 def test_the_order_of_the_photos_does_not_matter(portrait, two_heads, head, analyzer):
     for other in (head, two_heads, BLANK):
         forth, back = verify(portrait, other, analyzer), verify(other, portrait, analyzer)

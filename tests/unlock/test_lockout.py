@@ -227,6 +227,7 @@ def _begin(path, count):
     return done
 
 
+@pytest.mark.slow
 def test_two_processes_together_get_no_more_attempts(path):
     Lockout(path, key=KEY, clock=lambda: 1000.0).enable(ADA)
     with multiprocessing.get_context("spawn").Pool(2) as pool:

@@ -20,6 +20,7 @@ def test_records_hold_the_arithmetic_of_classifiers_of_1000_classes():
     assert record.to_dict()["image_size"] == (16, 16)
 
 
+@pytest.mark.slow
 def test_order_and_progress():
     names, seen = ["mlp", "face_resnet", "linear"], []
     records = compare_models(names, (32, 32), on_progress=lambda *numbers: seen.append(numbers))

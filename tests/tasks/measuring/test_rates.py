@@ -79,6 +79,7 @@ def test_a_model_without_a_calibration_gets_one_that_is_judged_on_other_people(r
     assert results.threshold == results.report.threshold
 
 
+@pytest.mark.slow
 def test_a_calibration_that_ships_is_measured_on_these_pairs():
     """Whether a pair is of one person is drawn so that the probabilities are true: the error is that of the draw."""
     fingerprint, count = embedder_fingerprint(), 1500

@@ -207,6 +207,7 @@ def test_without_an_average_the_weights_stay():
         assert_equal(values(model.trainable_variables), history[-1])
 
 
+@pytest.mark.slow
 def test_fit_leaves_the_weights_and_not_their_average():
     """Keras's own average would replace the weights at the end of each `fit`, and these would be their average."""
     model, history = build_model(), []
