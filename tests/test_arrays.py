@@ -409,6 +409,7 @@ EXEMPT = {
     "tasks.export.export_run": "a folder of pictures",
     "tasks.calls": "a photo of any kind, which `images.decoding.as_image` looks at: tests/test_front_door.py",
     "tasks.likeness.likeness": "people by name",
+    "tasks.claims": "a photo that `FaceAnalyzer.analyze` looks at",
     "tasks.sorting": "files of photos, and the names of the people on them",
     "tasks.embedders": "folders and files of photos, and crops that an embedder has cut",
     "evaluation.measured.pairs.PairScores.add": "what `as_embeddings` looks at, at once",

@@ -267,15 +267,24 @@ def _print_clusters(found, chosen: dict[int, str], results: list, as_json: bool)
 @contextmanager
 def _opened(path: Path, fpir: float, embedder: str | None, *, create: bool | str = False):
     """What searches a gallery, and the face front end that its templates come from."""
+    from kerasface.tasks.identification import Identifier
+
+    with opened_file(path, embedder, create=create) as (gallery, analyzer):
+        yield Identifier(gallery, fpir=fpir), analyzer
+
+
+@contextmanager
+def opened_file(path: Path, embedder: str | None, *, create: bool | str = False, min_face_size: float | None = None):
+    """A gallery, and the face front end that its templates come from."""
     from kerasface.faces.analyzer import FaceAnalyzer
+    from kerasface.faces.detection import FaceDetector
     from kerasface.faces.embedders import load_embedder, load_embedder_of
     from kerasface.gallery.opening import open_gallery, recorded_embedder
-    from kerasface.tasks.identification import Identifier
 
     recorded = recorded_embedder(path)
     own = load_embedder(embedder) if embedder or not recorded else load_embedder_of(recorded[0])
     with open_gallery(path, embedder=own.fingerprint, embedding_dim=own.embedding_dim, create=create) as gallery:
-        yield Identifier(gallery, fpir=fpir), FaceAnalyzer(embedder=own)
+        yield gallery, FaceAnalyzer(FaceDetector(min_face_size), own)
 
 
 def _photo_row(faces, point) -> dict:

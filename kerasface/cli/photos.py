@@ -16,6 +16,7 @@ from kerasface.cli.output import (
     run_photos,
     say_note,
 )
+from kerasface.cli.people.commands import GALLERY
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
@@ -45,7 +46,9 @@ def detect(images, min_face_size, as_json) -> None:
 
 @click.command()
 @click.argument("image_a", metavar="A", type=UserPath())
-@click.argument("image_b", metavar="B", type=UserPath())
+@click.argument("image_b", metavar="[B]", required=False, type=UserPath())
+@click.option("--person", help="Somebody of the gallery, whom A is compared with in place of B.")
+@GALLERY
 @click.option("--fmr", default=0.001, show_default=True, help="False match rate to decide at, a fraction.")
 @click.option(
     "--face-a", type=click.IntRange(min=1), help="Which face of A, as `detect` counts.  [default: the largest]"
@@ -55,8 +58,16 @@ def detect(images, min_face_size, as_json) -> None:
 @MIN_FACE
 @ENGINE
 @JSON
-def verify(image_a, image_b, fmr, face_a, face_b, embedder, min_face_size, as_json) -> None:
-    """Tell whether photos A and B show the same person."""
+def verify(image_a, image_b, person, gallery, fmr, face_a, face_b, embedder, min_face_size, as_json) -> None:
+    """Tell whether photos A and B show the same person, or photo A the --person of a gallery that it is said to be.
+
+    However many samples the person has, a stranger passes no more often than --fmr says.
+    """
+    if (image_b is None) == (person is None):
+        raise click.UsageError("Give two photos, or one and --person NAME.")
+    if person is not None:
+        _verify_claim(image_a, person, gallery, fmr, face_a, embedder, min_face_size, as_json)
+        return
     with errors():
         from kerasface.faces.analyzer import FaceAnalyzer
         from kerasface.faces.detection import FaceDetector
@@ -126,6 +137,29 @@ def embed(folder, out, embedder, views, as_json) -> None:
         click.echo(f"{out}: {counted(len(faces.paths), 'face')} of {counted(len(files), 'photo')}")
         for line in rejected:
             click.echo(f"not used: {line['reason']}", err=True)
+
+
+def _verify_claim(image, person, gallery, fmr, face, embedder, min_face_size, as_json) -> None:
+    with errors():
+        from kerasface.cli.gallery import opened_file
+        from kerasface.images.decoding import decode
+        from kerasface.tasks.claims import verify_claim
+
+        photo = decode(image, on_note=say_note)
+        with opened_file(gallery, embedder, min_face_size=min_face_size) as (known, analyzer):
+            claim = verify_claim(photo, person, known, analyzer, fmr=fmr, name=str(image), face=face)
+    if as_json:
+        print_json({**claim.to_dict(), **engine_used()})
+        return
+    click.echo(f"{claim.decision.upper().replace('_', ' ')}: {claim.reason}")
+    if claim.decision == "ambiguous":
+        click.echo("Pick the face with --face-a N; `kerasface detect` numbers them.")
+    if (point := claim.operating_point) is not None:
+        samples = counted(claim.num_samples, "sample")
+        click.echo(
+            f"Asked: at most {claim.fmr:.2%} of strangers pass for {claim.person}, who has {samples} in {gallery}."
+        )
+        click.echo(f"Of pairs of different people that match, by each sample: {point.measured_text}.")
 
 
 def _probability_text(result) -> str:

@@ -25,6 +25,7 @@ from kerasface.gallery.store import Consent, Person
 from kerasface.images.decoding import as_image
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import DEFAULT_ROOT, Run, RunError, load_run
+from kerasface.tasks.claims import Claim, verify_claim
 from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, Enrolment, SourcePhoto
 from kerasface.tasks.identification import DEFAULT_FPIR, IdentifiedFace, Identifier
 from kerasface.tasks.recognition import Recognition, RecognizedFace, build_classifier
@@ -215,7 +216,9 @@ class Gallery:
         >>> with kf.Gallery("friends.gallery") as gallery:
         ...     enrolled = gallery.enroll("Ada", ["ada.jpg"])
         ...     [face.name for face in gallery.identify("ada_smaller.jpg")]
+        ...     gallery.verify("ada_smaller.jpg", "Ada").decision
         ['Ada']
+        'match'
 
         ```
     """
@@ -273,6 +276,21 @@ class Gallery:
         found = self._analyzer.analyze([image for image, _, _ in read])
         sources = [SourcePhoto(*about, faces) for (_, *about), faces in zip(read, found, strict=True)]
         return Enroller(self._gate, allow=allow).enroll(name, sources, consent=consent)
+
+    def verify(self, photo: Photo, person: str, *, fmr: float = DEFAULT_FMR) -> Claim:
+        """Decides whether the largest face of a photo is the person that it is said to be.
+
+        Args:
+            photo: The photo.
+            person: Name or id of somebody enrolled.
+            fmr: Share of strangers who may pass for the person, however many photos were enrolled.
+
+        Raises:
+            ImageError: If the photo cannot be read.
+            GalleryError: If nobody has this name, or nothing of the person is there to compare with.
+            ValueError: If it is no photo, or nothing was measured for `fmr`.
+        """
+        return verify_claim(as_image(photo), person, self.store, self._analyzer, fmr=fmr)
 
     def identify(self, photo: Photo) -> list[IdentifiedFace]:
         """Says of every face of a photo who it is, or that it is nobody known; largest face first.

@@ -141,12 +141,12 @@ def verify(
     except NotCalibratedError:
         point = None
     analyzed = analyzer.analyze([image_a, image_b])
-    picked = [_picked(*some) for some in zip(names, analyzed, faces, strict=True)]
-    problems = [_problem(*some) for some in zip(names, analyzed, faces, strict=True)]
+    picked = [picked_face(*some) for some in zip(names, analyzed, faces, strict=True)]
+    problems = [problem_with(*some) for some in zip(names, analyzed, faces, strict=True)]
     refusals = [problem for problem in problems if problem and problem[0] != "low_quality"]
     score, normalized, flaws, doubt = None, None, [], ""
     if not refusals:
-        flaws = [_flaws(name, entry) for name, entry in zip(names, picked, strict=True)]
+        flaws = [flaws_of(name, entry) for name, entry in zip(names, picked, strict=True)]
         if all(flaws):
             problems += [("low_quality", sentence) for sentence in flaws]
         embeddings = np.stack([entry.embedding for entry in picked])
@@ -191,7 +191,7 @@ def unusual_note(names: Sequence[str]) -> str:
     return f" {whose} unlike those that the error rates were measured on: how often a stranger matches is not known."
 
 
-def _picked(name: str, faces: list[AnalyzedFace], number: int | None) -> AnalyzedFace | None:
+def picked_face(name: str, faces: list[AnalyzedFace], number: int | None) -> AnalyzedFace | None:
     """Returns the face that is meant: the largest where no number is given; `None` where there is no face."""
     if not faces:
         return None
@@ -201,14 +201,14 @@ def _picked(name: str, faces: list[AnalyzedFace], number: int | None) -> Analyze
     return faces[(number or 1) - 1]
 
 
-def _problem(name: str, faces: list[AnalyzedFace], number: int | None) -> tuple[str, str] | None:
+def problem_with(name: str, faces: list[AnalyzedFace], number: int | None) -> tuple[str, str] | None:
     """Returns why this photo cannot be decided on, as decision and sentence; `None` if it can."""
     if not faces:
         return "no_face", f"No face was found in {name}."
     if number is None and none_stands_out([entry.face for entry in faces]):
         places = " and ".join(f"face {index}, {_place(entry.face)}" for index, entry in enumerate(faces[:2], start=1))
         return "ambiguous", f"{name} shows {len(faces)} faces and none stands out ({places}); pick one by its number."
-    face = _picked(name, faces, number).face
+    face = picked_face(name, faces, number).face
     if min(face.box[2:]) < MIN_SIDE:
         return (
             "low_quality",
@@ -217,7 +217,7 @@ def _problem(name: str, faces: list[AnalyzedFace], number: int | None) -> tuple[
     return None
 
 
-def _flaws(name: str, entry: AnalyzedFace) -> str:
+def flaws_of(name: str, entry: AnalyzedFace) -> str:
     """Returns what is wrong with a face beside its size, in a sentence; empty where nothing is."""
     told = " ".join(sentence for measure, sentence in quality_problems(entry.quality) if measure != "side")
     return f"{name}: {told}" if told else ""

@@ -37,11 +37,12 @@ IDENTITY = Chapter(
             79,
             "Verification: a claimed identity",
             "*I am Ada*: one photo against one person, yes or no. How often a stranger passes is set beforehand, as a "
-            "rate of false matches; the threshold follows from measurements. Here the claim is a second photo, or, at "
-            "the camera, a person of the gallery.",
+            "rate of false matches; the threshold follows from measurements. The claim is a second photo, or a person "
+            "of the gallery, from a photo or at the camera.",
             (
                 page("verify", "Two photos: one person?"),
                 Command("kerasface verify A B --fmr 0.001", "the same, at one in a thousand"),
+                Command("kerasface verify IMAGE --person NAME", "a photo against a person of the gallery"),
                 Command("kerasface unlock --user NAME", "the camera against a person"),
             ),
             Choice(
