@@ -13,7 +13,7 @@ app: $(VENV)/.app-installed
 	$(BIN)/kerasface doctor --prepare >/dev/null
 	$(BIN)/kerasface app
 
-# Two tests at a time, each on one core; a worker needs about 2 GB of memory.
+# Two tests at a time, each on one core; a worker needs up to 5 GB of memory.
 # PYTEST_ARGS chooses tests, for example `make test PYTEST_ARGS="-m slow"`.
 test: $(VENV)/.test-installed
 	TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
