@@ -9,6 +9,8 @@ from PIL import Image
 
 from tests.test_accessibility import screenshots
 
+expect = pytest.importorskip("playwright.sync_api").expect
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 WIDTHS = {1280: 900, 390: 844}
@@ -85,7 +87,7 @@ def test_nothing_is_cut_off(page, dashboard, address):
 def test_on_a_phone_the_bars_stay_in_sight_while_every_slider_moves(page, dashboard):
     open_narrow(page, f"{dashboard}/playground")
     sliders = page.get_by_role("slider")
-    assert sliders.count() == 4
+    expect(sliders).to_have_count(4)
     for number in range(4):
         slider = sliders.nth(number)
         slider.evaluate("slider => slider.closest('[data-testid=stSlider]').scrollIntoView({ block: 'end' })")

@@ -23,7 +23,7 @@ CSS = """
 
 HINT_CSS = """
 .kf-sideways { font-size: 0.875rem; }
-@media (min-width: 641px) { .kf-sideways { display: none; } }
+@media (min-width: 641px) { .kf-sideways:not(.kf-wide) { display: none; } }
 """
 
 
@@ -53,9 +53,14 @@ def show_table(rows: Sequence[Mapping[str, object]], alt: str):
         st.caption(f"The first {SHOWN} of {len(rows):,} are shown.")
 
 
-def show_sideways_hint():
-    """On a phone says of the table above, which can be sorted and chosen from, that it scrolls."""
-    st.html(f"<style>{HINT_CSS}</style><div class='kf-sideways'>Swipe the table sideways for its other columns.</div>")
+def show_sideways_hint(*, wide: bool = False):
+    """Says of the table above, which can be sorted and chosen from, that it scrolls.
+
+    Args:
+        wide: Whether it has more columns than a wide window, too; else it is said on a phone alone.
+    """
+    kind = "kf-sideways kf-wide" if wide else "kf-sideways"
+    st.html(f"<style>{HINT_CSS}</style><div class='{kind}'>Move the table sideways for its other columns.</div>")
 
 
 def _side(is_number: bool) -> str:

@@ -11,6 +11,7 @@ from kerasface.runs.store import load_run
 from kerasface.train.process import background
 from pages.parts.train import data
 from pages.parts.train.plan import plan_html
+from tests.conftest import settle
 from tests.pages.test_train import choose_folder, fill_classes, texts, wait_for
 
 
@@ -133,8 +134,11 @@ def test_a_segmentation_is_trained_in_a_browser(page, app_server, scenes):
     page.get_by_label("Folder on this machine").fill(str(scenes))
     page.get_by_label("Folder on this machine").press("Enter")
     expect(page.get_by_text("8 pictures")).to_be_visible()
-    page.get_by_label("Recipe").click()
-    page.get_by_role("option", name="scenes").click()
+    settle(page)
+    recipe = page.get_by_label("Recipe")
+    recipe.scroll_into_view_if_needed()  # what scrolls closes a list that is open
+    recipe.fill("scenes")
+    recipe.press("Enter")
     expect(page.get_by_text("decoder: 6 classes")).to_be_visible()
     page.get_by_label("Epochs", exact=True).fill("1")
     page.get_by_label("Name of the model").fill("street")

@@ -74,7 +74,7 @@ def _show(table: pd.DataFrame, measured: Sequence[str], alt: str):
         },
         alt=alt,
     )
-    show_sideways_hint()
+    show_sideways_hint(wide=True)
 
 
 def choose_runs(names: Sequence[str]) -> list[str]:

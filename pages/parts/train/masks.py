@@ -44,7 +44,8 @@ def show_masks(place: Path) -> Pictures | None:
     st.markdown(f"{count} in {plain(str(place))}: {names}")
     _show_first(found)
     if found.rejected:
-        with st.expander(f"{len(found.rejected):,} files have no partner"):
+        without = "1 file has" if len(found.rejected) == 1 else f"{len(found.rejected):,} files have"
+        with st.expander(f"{without} no partner"):
             show_table([{"file": str(file), "reason": reason} for file, reason in found.rejected], "No partner")
     return Pictures(place, len(found.names), len(found.classes))
 
