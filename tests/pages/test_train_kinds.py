@@ -48,7 +48,7 @@ def test_pictures_and_masks_are_shown_and_become_a_command(open_page, scenes, st
     page.text_input(key="train_folder_segment").set_value(str(scenes)).run()
     assert not page.exception
     assert "**8 pictures** with masks of **6 classes**" in texts(page)
-    assert next(expander.label for expander in page.expander) == "1 files have no partner"
+    assert next(expander.label for expander in page.expander) == "1 file has no partner"
     page.selectbox(key="train_segment_recipe_Folder").set_value("scenes").run()
     page.number_input(key="train_segment_Folder_epochs").set_value(3)
     page.text_input(key="new_name").set_value("street")
