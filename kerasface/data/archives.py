@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from kerasface.data.cache.images import check_space
 from kerasface.files.paths import made_whole, writing
-from kerasface.files.zips import check_num_entries
+from kerasface.files.zips import UNREADABLE, check_num_entries
 from kerasface.images.decoding import SIGNATURE_BYTES, SUFFIXES, is_left_behind
 from kerasface.images.headers import HeaderError, RawFileError, format_of
 
@@ -163,7 +163,7 @@ def unpack(archive: bytes | BinaryIO, folder: str | os.PathLike) -> Unpacked:
                 with opened.open(info) as packed, writing(folder / name / file), path.open("xb") as target:
                     shutil.copyfileobj(packed, target)
                 num_files += 1
-            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            except UNREADABLE as error:
                 path.unlink(missing_ok=True)
                 skipped.append((f"{name}/{file}", f"Damaged in the archive: {error}."))
         for made in beside.iterdir():
@@ -177,8 +177,7 @@ def _opened(archive: bytes | BinaryIO, limits: Limits) -> zipfile.ZipFile:
     check_num_entries(file, limits.num_files)
     try:
         return zipfile.ZipFile(file)
-    # `zipfile` says NotImplementedError of archives in a newer version of the format.
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+    except (*UNREADABLE, ValueError, OSError) as error:
         raise ValueError(f"This is no zip file that can be read: {error}.") from error
 
 
@@ -221,7 +220,7 @@ def _reason_against_content(opened: zipfile.ZipFile, info: zipfile.ZipInfo, part
         return None  # which is said when it is decoded
     except HeaderError as error:
         return str(error)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+    except (*UNREADABLE, ValueError) as error:
         return f"Damaged in the archive: {error}."
     return None
 

@@ -1,8 +1,14 @@
-"""What a zip file holds, counted before `zipfile` makes an object of each entry."""
+"""Zip files of others: what is counted before `zipfile` makes an object of each entry, and what it says of bad ones."""
 
 import os
 import struct
+import zipfile
+import zlib
 from typing import BinaryIO
+
+# What `zipfile` raises of a file that is cut or altered; and of one that is locked with a password, packed by an
+# unknown method or in a newer version of the format: a `RuntimeError`, or one of its subclasses.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 # Of the records at the end of an archive: lengths of an entry's name, extra fields and comment; sizes of the directory.
 _ENTRY, _END, _WIDE_END = struct.Struct("<28x3H12x"), struct.Struct("<12xL6x"), struct.Struct("<40xQ28x")

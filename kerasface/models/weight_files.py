@@ -8,7 +8,6 @@ are found by their names, those that Keras named by their kind and order.
 import hashlib
 import io
 import json
-import math
 import re
 import zipfile
 from collections.abc import Iterator
@@ -19,13 +18,12 @@ import h5py
 import keras
 import numpy as np
 
+from kerasface.files.zips import UNREADABLE
 from kerasface.models.freezing import leaves
+from kerasface.models.keras_files import FORM, MAX_BYTES, WEIGHTS, check_keras_file
 from kerasface.models.pretrained import ModelFileError
 
-_MAX_BYTES = 2 * 2**30  # of a file
-_MAX_FORM = 64 * 2**20  # bytes of the form of a model
 _DEEPEST = 8  # models in models
-_MEMBER, _FORM = "model.weights.h5", "config.json"
 # What stands behind a network, and is not taken over: classifiers, and what a U-Net has besides its encoder.
 _BEHIND = re.compile(r"(head|predictions|decoder|detail|bottom|probabilities|logits|dense)")
 
@@ -60,11 +58,11 @@ def read_weight_file(path: str | Path) -> StoredWeights:
     path = Path(path)
     try:
         size = path.stat().st_size
-        content = path.read_bytes() if size <= _MAX_BYTES else b""
+        content = path.read_bytes() if size <= MAX_BYTES else b""
     except OSError as error:
         raise ModelFileError(f"The weights {path} cannot be read: {error.strerror}.") from error
-    if size > _MAX_BYTES:
-        raise ModelFileError(f"The weights {path} have more than {_MAX_BYTES} bytes. Received: {size}.")
+    if size > MAX_BYTES:
+        raise ModelFileError(f"The weights {path} have more than {MAX_BYTES} bytes. Received: {size}.")
     digest = hashlib.sha256(content).hexdigest()
     form = None
     if content.startswith(b"PK\x03\x04"):
@@ -121,17 +119,20 @@ def fill(model: keras.Model, stored: StoredWeights, name: str) -> None:
 
 def _unpacked(content: bytes, path: Path) -> tuple[bytes, bytes | None]:
     """Returns the weights of an archive, and the form of its model."""
+    file = io.BytesIO(content)
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            sizes = {member.filename: member.file_size for member in archive.infolist()}
-            if any(member.endswith(".pkl") for member in sizes):
-                raise _pickle(path)
-            if sizes.get(_MEMBER, math.inf) > _MAX_BYTES:
-                raise ModelFileError(f"{path} is no model of Keras: it holds no {_MEMBER}, or one that is too large.")
-            form = archive.read(_FORM) if sizes.get(_FORM, math.inf) <= _MAX_FORM else None
-            return archive.read(_MEMBER), form
-    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as error:
+        with zipfile.ZipFile(file) as archive:
+            names = set(archive.namelist())
+            if WEIGHTS in names:
+                check_keras_file(file)
+                return archive.read(WEIGHTS), archive.read(FORM) if FORM in names else None
+    except (*UNREADABLE, OSError) as error:
         raise ModelFileError(f"The archive {path} is damaged: {error}.") from error
+    except ValueError as error:
+        raise ModelFileError(f"{path} is no model of Keras: {error}") from error
+    if any(name.endswith(".pkl") for name in names):
+        raise _pickle(path)
+    raise ModelFileError(f"{path} is no model of Keras: it holds no {WEIGHTS}.")
 
 
 def _pickle(path: Path) -> ModelFileError:

@@ -122,6 +122,39 @@ def test_a_pickle_is_refused_whatever_it_is_called(tmp_path):
     assert not witness.exists()
 
 
+def _locked(content):
+    place = content.index(b"PK\x01\x02")
+    return content[: place + 8] + b"\1" + content[place + 9 :]
+
+
+def _cut_inside(content):
+    place = content.index(b"model.weights.h5") + 40
+    return content[:place] + bytes(20) + content[place + 20 :]
+
+
+@pytest.mark.parametrize(("spoil", "message"), [(_locked, "is damaged: .*password"), (_cut_inside, "is damaged")])
+def test_an_archive_that_cannot_be_unpacked_is_a_sentence(tmp_path, spoil, message):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", np.random.default_rng(0).bytes(2000))
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(ModelFileError, match=message):
+        read_weight_file(path)
+
+
+def test_an_archive_that_no_keras_wrote_is_refused(tmp_path):
+    path = tmp_path / "model.keras"
+    for others, message in (
+        ({"run.py": b"1"}, "holds 'run.py'"),
+        ({"config.json": b" " * 2**23}, "grows more than 100"),
+    ):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in ({"model.weights.h5": b"x"} | others).items():
+                archive.writestr(name, content)
+        with pytest.raises(ModelFileError, match=f"is no model of Keras: it.*{message}"):
+            read_weight_file(path)
+
+
 def h5_with(path, change):
     with h5py.File(path, "w") as file:
         change(file.create_group("layers/conv2d/vars"), file)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from kerasface.files import replacement
+from kerasface.models import keras_files
 from kerasface.runs import card as card_of_a_run
 from kerasface.runs import model_file
 from kerasface.runs import store as runs
@@ -179,7 +180,7 @@ def test_labels_that_do_not_fit_the_model_are_refused(model, tmp_path):
 
 def test_a_huge_card_or_model_is_not_read(model, tmp_path, monkeypatch):
     write(tmp_path, model)
-    monkeypatch.setattr(model_file, "_MAX_MODEL_BYTES", 100)
+    monkeypatch.setattr(model_file, "MAX_BYTES", 100)
     with pytest.raises(RunError, match=r"larger than allowed: \d+ > 100 bytes"):
         load_run(tmp_path, "friends")
     monkeypatch.setattr(card_of_a_run, "_MAX_CARD_BYTES", 100)
@@ -209,9 +210,9 @@ HOSTILE = {
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_model_file_that_no_keras_wrote_is_refused_in_a_sentence(model, tmp_path, kind, monkeypatch):
     monkeypatch.setattr(
-        model_file, "_ENTRIES", model_file._ENTRIES | {"config.json": 2000 if "large" in kind else 2**24}
+        keras_files, "_ENTRIES", keras_files._ENTRIES | {"config.json": 2000 if "large" in kind else 2**24}
     )
-    monkeypatch.setattr(model_file, "_MAX_ENTRIES", 20)
+    monkeypatch.setattr(keras_files, "_MAX_ENTRIES", 20)
     folder = write(tmp_path, model)
     entries, message = HOSTILE[kind]
     (folder / "model.keras").write_bytes(packed(entries))
@@ -223,13 +224,13 @@ def test_a_model_file_that_no_keras_wrote_is_refused_in_a_sentence(model, tmp_pa
 def test_what_was_hashed_is_what_is_loaded(model, tmp_path, monkeypatch):
     """Somebody replaces the file between the check and the reading."""
     path = write(tmp_path, model) / "model.keras"
-    check = model_file._check_entries
+    check = model_file.check_keras_file
 
     def check_and_replace(copy):
         check(copy)
         path.write_bytes(b"something else")
 
-    monkeypatch.setattr(model_file, "_check_entries", check_and_replace)
+    monkeypatch.setattr(model_file, "check_keras_file", check_and_replace)
     assert load_run(tmp_path, "friends").model.count_params() == model.count_params()
 
 

@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import zipfile
-import zlib
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from importlib import resources
@@ -19,6 +18,7 @@ import numpy as np
 
 from kerasface.arrays import as_embeddings
 from kerasface.evaluation.normalization import Normalizer, draw_cohort, nearest_cosines
+from kerasface.files.zips import UNREADABLE
 
 LIMITS = "limits.json"  # beside the parts: the range of people's statistics, 99.8 % of those measured
 NUM_BEST = 300  # highest cosines that a face's statistics are made of; benchmarks/RESULTS.md has others
@@ -275,8 +275,8 @@ def read_part(path: str | Path | io.BytesIO, name: str = "") -> tuple[CohortCard
         raise CohortError(f"{name}: {error}") from error
     except OSError as error:
         raise CohortError(f"{name} cannot be read: {error.strerror or error}.") from error
-    # What zipfile, JSON and NumPy say of a file that is none of ours; RuntimeError is that of a locked archive.
-    except (zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, EOFError, RuntimeError) as error:
+    # What zipfile, JSON and NumPy say of a file that is none of ours.
+    except (*UNREADABLE, KeyError, TypeError, ValueError) as error:
         raise CohortError(
             f"{name} is no part of a cohort. `kerasface evaluate population DIR --extend NAME.cohort.npz` draws one."
         ) from error

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from kerasface.data.samples import on_paper
+from kerasface.files.zips import UNREADABLE
 from kerasface.inspection.maps.embedding_map import MapPoints, file_points
 from kerasface.inspection.maps.features import features_of
 
@@ -61,8 +62,7 @@ def uploaded_points(content: bytes, name: str) -> MapPoints:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             size = sum(entry.file_size for entry in archive.infolist())  # zipfile reads no more than it declares
-    # `zipfile` says NotImplementedError of archives in a newer version of the format.
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{name} is no file of embeddings. Make one: kerasface embed FOLDER --out FILE.") from error
     if size > MOST_BYTES:
         raise ValueError(f"{name} unpacks to {size:,} bytes; at most {MOST_BYTES:,} are read.")
