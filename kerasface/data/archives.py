@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kerasface.data.cache.images import check_space
-from kerasface.files.paths import made_whole, writing
+from kerasface.files.paths import FORBIDDEN_IN_NAMES, RESERVED_NAMES, made_whole, writing
 from kerasface.files.zips import UNREADABLE, check_num_entries
 from kerasface.images.decoding import SIGNATURE_BYTES, SUFFIXES, is_left_behind
 from kerasface.images.headers import HeaderError, RawFileError, format_of
@@ -29,8 +29,6 @@ _ENCRYPTED, _UTF_8 = 0x1, 0x800  # bits of an entry's flags
 _UNICODE_NAME = 0x7075  # Info-ZIP's extra field: version, CRC-32 of the name, the name in UTF-8
 _CODE_PAGES = ("cp437", "cp850", "cp1252")  # DOS in America and Western Europe, Windows there
 _MAX_NAME = 200  # bytes; most file systems end at 255
-_FORBIDDEN = set('<>:"|?*\\')  # in names on Windows
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{digit}" for name in ("com", "lpt") for digit in range(1, 10))}
 
 
 @dataclass(frozen=True)
@@ -270,10 +268,10 @@ def _oddity(name: str) -> int:
 
 def _is_plain(part: str) -> bool:
     """Whether a name is one on every system: not too long, no control letters, nothing reserved, no dot at its end."""
-    if part.partition(".")[0].casefold() in _RESERVED or part != part.strip() or part.endswith("."):
+    if part.partition(".")[0].casefold() in RESERVED_NAMES or part != part.strip() or part.endswith("."):
         return False
     return len(part.encode("utf-8", "replace")) <= _MAX_NAME and not any(
-        letter in _FORBIDDEN or unicodedata.category(letter) in ("Cc", "Cs") for letter in part
+        letter in FORBIDDEN_IN_NAMES or unicodedata.category(letter) in ("Cc", "Cs") for letter in part
     )
 
 

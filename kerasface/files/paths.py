@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# What no file on Windows is called by, and what its names hold nowhere: then a name is one on every system.
+RESERVED_NAMES = {"con", "prn", "aux", "nul", *(f"{name}{digit}" for name in ("com", "lpt") for digit in range(1, 10))}
+FORBIDDEN_IN_NAMES = set('<>:"/|?*\\')
+
 
 class WriteError(OSError):
     """A file that the disk does not take; the message is a sentence that names it."""

@@ -1,10 +1,11 @@
 """Frozen records out of JSON and back: the types of a dataclass's fields say what JSON must hold there."""
 
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import get_args, get_origin
+
+from kerasface.terminal.streams import is_shown
 
 _LARGEST = 2**53  # from here on whole numbers are no longer what they were once they were floats
 _REMEDY = "Bring back the card that it had, or train the model again."
@@ -100,11 +101,6 @@ def _value(annotation, value: object, place: str):
     if isinstance(value, str) and not is_shown(value):
         raise _MisfitError
     return value
-
-
-def is_shown(text: str) -> bool:
-    """Whether a text can be shown as it stands: no control characters, no line breaks, no halves of letters."""
-    return not any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)
 
 
 def refusal(entry, value: object, place: str) -> RunError:

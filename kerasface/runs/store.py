@@ -18,9 +18,9 @@ from kerasface.files.writing import sha256, write_json
 from kerasface.models.engines.source import NetworkSource
 from kerasface.runs.card import ModelCard
 from kerasface.runs.model_file import check_model_file, checked_copy
-from kerasface.runs.records import RunError, is_shown
+from kerasface.runs.records import RunError
 from kerasface.terminal.errors import one_line
-from kerasface.terminal.streams import NOT_TEXT
+from kerasface.terminal.streams import NOT_TEXT, is_shown
 
 if TYPE_CHECKING:
     import keras

@@ -8,6 +8,7 @@ import math
 import os
 import re
 import sys
+import unicodedata
 from contextlib import suppress
 
 READER_GONE = 141  # 128 + SIGPIPE, as the shells report a program that a closed pipe has ended
@@ -59,6 +60,11 @@ def flush_streams() -> None:
 def printable(text: str | os.PathLike) -> str:
     r"""Returns text that can be written in UTF-8: bytes of a file's name that are no text appear as `\xe9`."""
     return _SURROGATES.sub(lambda found: _escaped(found.group()), os.fsdecode(text))
+
+
+def is_shown(text: str) -> bool:
+    """Whether a text can be shown as it stands: no control characters, no line breaks, no halves of letters."""
+    return not any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text)
 
 
 def to_json(content: object, *, indent: int | None = None) -> str:

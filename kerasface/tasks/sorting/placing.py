@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from kerasface.files.paths import WriteError
+from kerasface.files.paths import FORBIDDEN_IN_NAMES, RESERVED_NAMES, WriteError
 from kerasface.files.writing import sha256
-from kerasface.runs.records import is_shown
+from kerasface.terminal.streams import is_shown
 
 COPY, LINK = "copy", "link"
 _FORMAT = 1
-_FORBIDDEN = set('<>:"/|?*\\')
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{digit}" for name in ("com", "lpt") for digit in range(1, 10))}
 _LONGEST = 120  # characters of a folder's name
 _NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP)  # another disk, or one that knows no second names
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -280,9 +278,9 @@ def _folders(names: set[str]) -> dict[str, str]:
     """The name of each person's folder: the person's, as far as every system takes it; no two are the same."""
     found, taken = {}, set()
     for name in sorted(names):
-        text = "".join("_" if letter in _FORBIDDEN or not is_shown(letter) else letter for letter in name)
+        text = "".join("_" if letter in FORBIDDEN_IN_NAMES or not is_shown(letter) else letter for letter in name)
         text = unicodedata.normalize("NFC", text)[:_LONGEST].strip().rstrip(".").lstrip(".") or "_"
-        if text.partition(".")[0].casefold() in _RESERVED:
+        if text.partition(".")[0].casefold() in RESERVED_NAMES:
             text = f"{text}_"
         base, number = text, 2
         while text.casefold() in taken:
