@@ -240,7 +240,8 @@ def _check_enough_identities(
         remedy = f"Add photos or lower min_images: {len(left_out)} identities have fewer images."
     else:
         remedy = _other_layout(root, left_out) or "Give a folder that holds one folder of photos per person."
-    raise ValueError(f"{wanted}; {root} has {found} with {min_images}+ images. {remedy}")
+    images = f"{min_images}+ images" if min_images > 1 else "images"
+    raise ValueError(f"{wanted}; {root} has {found} with {images}. {remedy}")
 
 
 def _other_layout(root: Path, left_out: dict[str, int]) -> str | None:

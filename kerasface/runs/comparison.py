@@ -130,6 +130,7 @@ def differing(summaries: Sequence[RunSummary]) -> dict[str, tuple]:
 def compare_held_out(a: RunSummary, b: RunSummary) -> HeldOutComparison:
     """Compares two classifiers by what they said of the same held-out pictures."""
     try:
+        _check_kinds(a, b)  # first: another training mends what the other reasons name, but not this
         one, other = _answers(a), _answers(b)
         _check_same(a, b, one, other)
     except RunError as error:
@@ -155,9 +156,13 @@ def _keeps_answers(summary: RunSummary) -> bool:
     return _kind(summary) == "classify" and (summary.path / "records.json").is_file()
 
 
+def _check_kinds(*summaries: RunSummary) -> None:
+    for summary in summaries:
+        if (kind := _kind(summary)) != "classify":
+            raise RunError(f"{summary.name} gives pictures no names: it is of kind {kind}.")
+
+
 def _answers(summary: RunSummary) -> HeldOutAnswers:
-    if (kind := _kind(summary)) != "classify":
-        raise RunError(f"{summary.name} gives pictures no names: it is of kind {kind}.")
     if not _keeps_answers(summary):
         raise RunError(f"{summary.name} kept no answers of what was held out: it was trained before version 0.2.")
     return read_answers(summary.path)

@@ -330,13 +330,17 @@ def test_crops_in_color_and_a_folder_are_learned(open_topic, tmp_path):
     page.text_input(key="live_folder").set_value(str(tmp_path / "nobody")).run()
     assert "does not exist" in page.error[0].value
     for name, color in (("ada", 20), ("bob", 220)):
-        (tmp_path / "people" / name).mkdir(parents=True)
-        for index in range(5):
-            Image.new("RGB", (30, 30), (color, index, 0)).save(tmp_path / "people" / name / f"{index}.png")
+        for folder, blue in (("people", 0), ("others", 200)):
+            (tmp_path / folder / name).mkdir(parents=True)
+            for index in range(5):
+                Image.new("RGB", (30, 30), (color, index, blue)).save(tmp_path / folder / name / f"{index}.png")
     page.text_input(key="live_folder").set_value(str(tmp_path / "people")).run()
     assert not page.error
     assert not page.exception
     assert page.session_state["live_training"].data.classes == ("ada", "bob")
+    page.text_input(key="live_folder").set_value(str(tmp_path / "others")).run()
+    # As many pictures of the same classes, and yet others: a new training.
+    assert page.session_state["live_training"].data.images[..., 2].max() == pytest.approx(200 / 255)
 
 
 def test_a_divergence_is_said_and_ends_the_training(open_topic):

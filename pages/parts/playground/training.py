@@ -58,7 +58,8 @@ def show_live_training():
 
 def _training(data, stack, settings: dict, rate: float) -> LiveTraining:
     """The visitor's training; another one where the settings are others. The rate is handed to it as it is set."""
-    wanted = (data.classes, len(data.labels), stack, tuple(settings.items()))
+    # Two folders may have as many pictures of the same classes; one that was read anew has the same sum.
+    wanted = (data.classes, len(data.labels), float(data.images.sum()), stack, tuple(settings.items()))
     if st.session_state.get("live_settings") != wanted or "live_training" not in st.session_state:
         st.session_state.pop("live_training", None)  # what cannot be built leaves nothing of the last one
         with st.spinner("Building the network"):

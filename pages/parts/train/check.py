@@ -13,6 +13,7 @@ from kerasface.plotting.segmentation import data_url
 from kerasface.plotting.training import class_balance
 from kerasface.runs.records import RunError
 from kerasface.terminal.errors import told
+from kerasface.terminal.words import counted
 from kerasface.train.classification.data import PreparedData, prepare
 from kerasface.train.data_check import DataCheck, check_data, holds_people_out
 from kerasface.train.looking import draw_preview
@@ -132,10 +133,12 @@ def _show(looked: _Looked, recipe: ClassifyRecipe):
         key="train_balance",
         alt="How many pictures each class has, to learn from and held out",
     )
-    show_files("files are not used", prepared.rejected)
+    show_files(counted(len(prepared.rejected), "file is not used", "files are not used"), prepared.rejected)
     left_out = [(name, f"{count} usable pictures") for name, count in prepared.left_out.items()]
     if not holds_people_out(prepared):
-        show_files(f"classes have fewer than {recipe.min_images} pictures, and serve as strangers", left_out)
+        few = f"fewer than {recipe.min_images} pictures, and"
+        title = counted(len(left_out), f"class has {few} serves as strangers", f"classes have {few} serve as strangers")
+        show_files(title, left_out)
     _show_duplicates("groups of equal files", prepared, check.exact)
     _show_duplicates("groups of pictures that look the same", prepared, check.near)
     with st.expander("What augmentation makes of them, with the labels it trains on", expanded=True):

@@ -13,6 +13,7 @@ from kerasface.files.paths import default_cache_folder, user_path
 from kerasface.plotting.training import class_balance
 from kerasface.runs.store import RunError, check_name
 from kerasface.terminal.errors import told
+from kerasface.terminal.words import counted
 from pages.parts.charts import show_chart
 from pages.parts.photos import plain
 from pages.parts.server.arrival import answered, ask
@@ -159,7 +160,7 @@ def is_looked_at(data: Path) -> bool:
 def _show_contents(contents: Contents):
     size = f"{contents.num_bytes / 2**20:,.1f} MB"
     st.markdown(f"**{len(contents.files):,} pictures** of **{len(contents.counts()):,} classes**, {size} unpacked.")
-    show_files("left in the archive", contents.skipped)
+    show_files(f"{len(contents.skipped):,} left in the archive", contents.skipped)
 
 
 def _show_classes(place: Path) -> Pictures | None:
@@ -182,13 +183,13 @@ def _show_classes(place: Path) -> Pictures | None:
             key="train_classes",
             alt="How many pictures each class has",
         )
-    show_files("files are no pictures", found.rejected)
+    show_files(counted(len(found.rejected), "file is no picture", "files are no pictures"), found.rejected)
     return Pictures(place, len(found.samples), len(counts))
 
 
-def show_files(what: str, files):
+def show_files(title: str, files):
     """A folded table of files with the reason why each is not used; nothing where there are none."""
     if not files:
         return
-    with st.expander(f"{len(files):,} {what}"):
-        show_table([{"file": str(file), "reason": reason} for file, reason in files], what)
+    with st.expander(title):
+        show_table([{"file": str(file), "reason": reason} for file, reason in files], title)

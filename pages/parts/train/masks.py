@@ -9,6 +9,7 @@ from kerasface.data.masks.reading import MaskFolders, read_mask, read_mask_folde
 from kerasface.faces.drawing import draw_mask
 from kerasface.images.decoding import ImageError, decode
 from kerasface.terminal.errors import told
+from kerasface.terminal.words import counted
 from pages.parts.photos import plain
 from pages.parts.tables import show_table
 from pages.parts.train.kinds import Pictures
@@ -44,8 +45,7 @@ def show_masks(place: Path) -> Pictures | None:
     st.markdown(f"{count} in {plain(str(place))}: {names}")
     _show_first(found)
     if found.rejected:
-        without = "1 file has" if len(found.rejected) == 1 else f"{len(found.rejected):,} files have"
-        with st.expander(f"{without} no partner"):
+        with st.expander(counted(len(found.rejected), "file has no partner", "files have no partner")):
             show_table([{"file": str(file), "reason": reason} for file, reason in found.rejected], "No partner")
     return Pictures(place, len(found.names), len(found.classes))
 

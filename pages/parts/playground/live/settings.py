@@ -66,6 +66,6 @@ def choose_settings(data: LiveData) -> tuple[dict, float]:
     elif optimizer == "Adadelta":
         left.caption("Adadelta finds its own steps: take a rate of about 1.")
     shift = middle.select_slider("Moved by up to, pixels", (0, 1, 2, 3), 0, key="live_shift", **_KEEP)
-    flip = right.toggle("Mirrored half of the time", key="live_flip", help="A mirrored digit is none.", **_KEEP)
+    flip = right.toggle("Mirrored half of the time", key="live_flip", help="A mirrored digit is no digit.", **_KEEP)
     settings = {"optimizer": optimizer, "momentum": momentum, "batch_size": batch_size, "flip": flip, "shift": shift}
     return settings, rate
