@@ -12,9 +12,10 @@ from kerasface.data.augmentation import preview_sheet
 from kerasface.files.paths import default_cache_folder
 from kerasface.files.writing import write_atomically
 from kerasface.plotting.training import learning_rate_search
-from kerasface.train.classification.data import PreparedData, prepare
+from kerasface.train.classification.data import PreparedData
 from kerasface.train.classification.defaults import resolve
 from kerasface.train.classification.stages import fine_tune_stage, head_stage, image_stage, scratch_model
+from kerasface.train.classification.training import STEPS
 from kerasface.train.engine.find_lr import find_learning_rate
 from kerasface.train.engine.frozen import FrozenFeatures, build_head, joined
 from kerasface.train.engine.loop import Stage
@@ -46,7 +47,7 @@ def write_preview(
         ValueError: If data or recipe cannot be trained on.
     """
     recipe, cache, report = _settled(recipe, cache, on_progress)
-    prepared = prepare(data, recipe, cache, lambda *counts: report("images", *counts))
+    prepared = STEPS.prepare(data, recipe, cache, lambda *counts: report("images", *counts))
     content = io.BytesIO()
     Image.fromarray(draw_preview(prepared, recipe)).save(content, format="PNG")
     write_atomically(Path(path), content.getvalue())
@@ -91,7 +92,7 @@ def search_learning_rate(
     """
     recipe, cache, report = _settled(recipe, cache, on_progress)
     recipe = replace(recipe, schedule="constant", head_epochs=recipe.head_epochs or int(recipe.pretrained))
-    prepared = prepare(data, recipe, cache, lambda *counts: report("images", *counts))
+    prepared = STEPS.prepare(data, recipe, cache, lambda *counts: report("images", *counts))
     with training_context(recipe):
         stage = _last_stage(prepared, recipe, cache, report)
         found = find_learning_rate(

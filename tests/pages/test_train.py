@@ -222,6 +222,24 @@ def test_the_check_finds_what_is_broken_and_what_is_there_twice(open_page, pictu
     assert not any(button.key == "train_check" for button in page.button)
 
 
+def test_another_share_of_mixup_draws_the_sheet_anew(open_page, pictures, monkeypatch):
+    drawn = []
+
+    def draw(prepared, recipe):
+        drawn.append(recipe.mixup_alpha)
+        return np.zeros((8, 8, 3), np.uint8)
+
+    monkeypatch.setattr("pages.parts.train.check.draw_preview", draw)
+    page = open_page("train")
+    choose_folder(page, pictures)
+    choose_linear(page)
+    page.selectbox(key="train_Folder_mix").set_value("mixup").run()
+    page.button(key="train_check").click().run()
+    page.number_input(key="train_Folder_mixup_alpha").set_value(8.0).run()
+    assert not page.exception
+    assert drawn == [None, 8.0]
+
+
 def test_the_settings_become_a_command_and_contradictions_a_sentence(open_page, pictures):
     page = open_page("train")
     choose_folder(page, pictures)

@@ -125,6 +125,19 @@ def test_an_embedder_is_trained_from_the_page(open_page, tmp_path, tables):
     assert load_run("saved_models", "siamese").card.task == "embed"
 
 
+@pytest.mark.slow
+def test_with_other_people_to_judge_on_the_pictures_are_checked_anew(open_page, tmp_path):
+    page = open_page("train")
+    learn(page, "metric")
+    choose_folder(page, fill_classes(tmp_path / "things", **dict.fromkeys("abcd", 2)))
+    page.selectbox(key="train_metric_recipe_Folder").set_value("siamese-digits").run()
+    page.button(key="train_check").click().run()
+    assert not page.exception
+    assert not any(button.key == "train_check" for button in page.button)
+    page.text_input(key="train_metric_Folder_validation").set_value(str(tmp_path / "others")).run()
+    assert any(button.key == "train_check" for button in page.button)
+
+
 @pytest.mark.browser
 @pytest.mark.slow
 def test_a_segmentation_is_trained_in_a_browser(page, app_server, scenes):

@@ -14,10 +14,9 @@ from kerasface.plotting.training import class_balance
 from kerasface.runs.records import RunError
 from kerasface.terminal.errors import told
 from kerasface.terminal.words import counted
-from kerasface.train.classification.data import PreparedData, prepare
+from kerasface.train.classification.data import PreparedData
 from kerasface.train.data_check import DataCheck, check_data, holds_people_out
 from kerasface.train.looking import draw_preview
-from kerasface.train.metric_learning.data import prepare_people
 from kerasface.train.metric_learning.recipe import MetricRecipe
 from kerasface.train.recipe import ClassifyRecipe
 from pages.parts.charts import show_chart
@@ -28,7 +27,7 @@ from pages.parts.train.kinds import PageKind
 
 # What `prepare` reads, and what the preview depends on besides.
 READ = ("faces", "image_size", "min_images", "validation", "holdout", "groups", "unknown", "curation", "seed")
-DRAWN = ("augment", "mix", "flip", "seed")
+DRAWN = ("augment", "mix", "mixup_alpha", "flip", "seed")
 GROUPS, BEHIND = 12, 6  # duplicates shown, and pictures of each
 SIDE = 72  # pixels of one
 _CHECK = "train_check"  # the button's key
@@ -56,7 +55,7 @@ def show_check(kind: PageKind, data: Path, recipe: ClassifyRecipe | MetricRecipe
             )
             if not ask("Check the pictures", icon=":material/fact_check:", key=_CHECK):
                 return
-        found = _look(data, recipe, place)
+        found = _look(kind, data, recipe, place)
         answered(_CHECK)
         if found is None:
             return
@@ -69,17 +68,22 @@ def _as_shown(recipe: ClassifyRecipe | MetricRecipe) -> ClassifyRecipe:
     """The settings that say how pictures are read, split and augmented."""
     if isinstance(recipe, ClassifyRecipe):
         return recipe
-    split = {"holdout": recipe.holdout, "augment": recipe.augment, "flip": recipe.flip, "classifier": "cosine"}
+    split = {
+        "validation": recipe.validation,
+        "holdout": recipe.holdout,
+        "augment": recipe.augment,
+        "flip": recipe.flip,
+        "classifier": "cosine",
+    }
     return replace(recipe.for_reading(), **split)
 
 
-def _look(data: Path, recipe: ClassifyRecipe | MetricRecipe, place) -> _Looked | None:
+def _look(kind: PageKind, data: Path, recipe: ClassifyRecipe | MetricRecipe, place) -> _Looked | None:
     with place.container():
         bar = st.progress(0.0, text="Reading the pictures")
         st.button("Stop", icon=":material/stop:", on_click=answered, args=(_CHECK,), key="train_check_stop")
     try:
-        read = prepare_people if isinstance(recipe, MetricRecipe) else prepare
-        prepared = read(data, recipe, default_cache_folder(), _reporter(bar))
+        prepared = kind.kind.steps().prepare(data, recipe, default_cache_folder(), _reporter(bar))
         bar.progress(1.0, text="Comparing the pictures with one another")
         found = _Looked(prepared, check_data(prepared, _as_shown(recipe)), {})
     except (ValueError, OSError, ModelFileError, RunError) as error:
