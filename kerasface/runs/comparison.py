@@ -172,9 +172,12 @@ def _check_same(a: RunSummary, b: RunSummary, one: HeldOutAnswers, other: HeldOu
     """Refuses what was not judged on the same pictures of the same classes."""
     if set(a.card.labels) != set(b.card.labels):
         raise RunError("They know different classes.")
-    fingerprints = {summary.card.data.get("fingerprint") for summary in (a, b)}
-    alike = len(fingerprints) == 1 and None not in fingerprints
-    if not (alike or (one.pictures is not None and one.pictures == other.pictures)):
+    if None in (one.pictures, other.pictures):
+        fingerprints = {summary.card.data.get("fingerprint") for summary in (a, b)}
+        alike = len(fingerprints) == 1 and None not in fingerprints
+    else:  # the same pictures under other names of files could not be told to be the same ones
+        alike = one.pictures == other.pictures
+    if not alike:
         raise RunError(
             "They were judged on different pictures, as with another seed, or it was not noted on which. `kerasface "
             "evaluate classification --images DIR --model A --compare B` judges two on one folder."

@@ -84,6 +84,13 @@ def test_runs_of_version_0_1_are_compared_where_their_data_were_the_same(tmp_pat
     assert "judged on different pictures" in only_pair(tmp_path, "a", "c").reason
 
 
+def test_the_same_pictures_under_other_names_are_not_compared(tmp_path):
+    """By their files they could not be matched: a mistake of both would count as one of each."""
+    for name in "ab":
+        classifier(tmp_path, name, held_out=name, data={"fingerprint": "1"})
+    assert "judged on different pictures" in only_pair(tmp_path, "a", "b").reason
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
