@@ -12,7 +12,7 @@ from kerasface.train.engine.network import network_of
 from kerasface.train.metric_learning.recipe import MetricRecipe
 from kerasface.train.recipe import ClassifyRecipe
 from kerasface.train.segmentation.recipe import SegmentRecipe
-from kerasface.train.segmentation.stages import build_model
+from kerasface.train.segmentation.stages import blocks_to_train, build_model
 
 FROZEN, TRAINED, NEW, COMPUTED = "frozen", "trained", "new", "computed"
 
@@ -111,7 +111,7 @@ def _segmentation(recipe: SegmentRecipe, num_images: int, num_classes: int) -> T
     decoder = model.count_params() - backbone.model.count_params()
     if recipe.weights == "none":
         return _from_scratch(backbone, name, decoder, recipe.epochs)
-    trained = (recipe.unfreeze or max(1, round(len(backbone.blocks) * 2 / 3))) if recipe.epochs else 0
+    trained = blocks_to_train(recipe, encoder) if recipe.epochs else 0
     stages = []
     if recipe.head_epochs:
         stages.append(

@@ -61,9 +61,9 @@ class Canvas:
         if label is not None:
             self._mask[where] = label
 
-    def shade(self, where: np.ndarray, factor: float) -> None:
-        """Darkens or brightens fine pixels."""
-        self._image[where] *= factor
+    def shade(self, where: np.ndarray, factor: float | np.ndarray) -> None:
+        """Darkens or brightens fine pixels; by a factor for each of the picture's, if `factor` is an array."""
+        self._image[where] *= factor[where][:, None] if np.ndim(factor) else factor
 
     def textured(self, color: np.ndarray, contrast: float, grain: float) -> np.ndarray:
         """A colour that varies from place to place by a share `contrast`, in grains of so many pixels."""

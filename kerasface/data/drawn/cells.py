@@ -34,8 +34,8 @@ def draw_cells(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         )
         canvas.shade(speck, 0.5)
     turn, fall = generator.uniform(0, 2 * np.pi), generator.uniform(0, 0.35)
-    slope = ((x / width - 0.5) * np.cos(turn) + (y / height - 0.5) * np.sin(turn))[..., None]
-    canvas.paint(np.ones(x.shape, bool), canvas._image * (1 + fall * slope))
+    slope = (x / width - 0.5) * np.cos(turn) + (y / height - 0.5) * np.sin(turn)
+    canvas.shade(np.ones(x.shape, bool), 1 + fall * slope)
     return canvas.finished(
         light=generator.uniform(0.7, 1.1),
         tint=np.ones(3) if not stained else generator.uniform(0.94, 1.06, 3),

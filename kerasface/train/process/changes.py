@@ -109,6 +109,11 @@ def rename_run(name: str, new: str, runs: str | os.PathLike = DEFAULT_ROOT) -> l
     return notes
 
 
+def comes_along(run: RunSummary) -> bool:
+    """Whether a model comes with KerasFace, and stays as it is."""
+    return run.name in SHIPPED_RUNS and run.path.parent.resolve() == SHIPPED_ROOT.resolve()
+
+
 def own_run(name: str, runs: str | os.PathLike = DEFAULT_ROOT) -> RunSummary:
     """Returns a model of the user's own, which may be changed.
 
@@ -116,7 +121,7 @@ def own_run(name: str, runs: str | os.PathLike = DEFAULT_ROOT) -> RunSummary:
         RunError: If there is no such model, or it comes with KerasFace.
     """
     summary = find_run(runs, name)
-    if name in SHIPPED_RUNS and summary.path.parent.resolve() == SHIPPED_ROOT.resolve():
+    if comes_along(summary):
         raise RunError(f"The model {name!r} comes with KerasFace, and stays as it is.")
     return summary
 

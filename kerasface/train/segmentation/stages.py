@@ -43,6 +43,11 @@ def build_model(recipe: SegmentRecipe, num_classes: int, *, mirror: bool = False
     )
 
 
+def blocks_to_train(recipe: SegmentRecipe, encoder: Encoder) -> int:
+    """Returns how many of the encoder's last blocks are fine-tuned: two thirds, where the recipe says nothing."""
+    return recipe.unfreeze or max(1, round(len(encoder.backbone.blocks) * 2 / 3))
+
+
 def decoder_stage(encoder: Encoder, model: keras.Model, prepared: PreparedMasks, recipe: SegmentRecipe) -> Stage:
     """The first stage: the decoder alone, on the frozen encoder."""
     freeze(encoder.backbone, 0)
@@ -59,7 +64,7 @@ def fine_tune_stage(
     Returns:
         The stage and the freeze map: per block the fields of `FreezeRecord` and `learning_rate`.
     """
-    blocks = recipe.unfreeze or max(1, round(len(encoder.backbone.blocks) * 2 / 3))
+    blocks = blocks_to_train(recipe, encoder)
     rate_of, rows = unfreeze_last(encoder.backbone, replace(recipe, unfreeze=blocks), len(prepared.train))
     in_encoder = {name for block in encoder.backbone.blocks for name in block.layers}
 

@@ -7,7 +7,7 @@ import streamlit as st
 from kerasface.runs.store import DEFAULT_ROOT, RunError, RunSummary
 from kerasface.tasks.embedders.folders import uses_of
 from kerasface.terminal.errors import told
-from kerasface.train.process.changes import delete_run, own_run, rename_run, restore_run
+from kerasface.train.process.changes import comes_along, delete_run, rename_run, restore_run
 from pages.parts.photos import plain
 
 _ERROR, _DONE, _DELETED, _CHOSEN = "runs_error", "runs_done", "runs_deleted", "runs_changed"
@@ -27,7 +27,7 @@ def show_done():
 
 def show_changes(summaries: Sequence[RunSummary]):
     """Which model, and what is to be done with it; those that come with KerasFace stay as they are."""
-    names = [summary.name for summary in summaries if _is_own(summary.name)]
+    names = [summary.name for summary in summaries if not comes_along(summary)]
     if not names:
         return
     st.subheader("Rename or delete")
@@ -44,14 +44,6 @@ def show_changes(summaries: Sequence[RunSummary]):
                 st.warning(plain(use), icon=":material/warning:")
             st.markdown(f"{plain(name)} is taken away, and kept until another model of its name is.")
             st.button("Delete it", on_click=_act, args=(_delete, name), key="runs_delete")
-
-
-def _is_own(name: str) -> bool:
-    try:
-        own_run(name)
-    except RunError:
-        return False
-    return True
 
 
 def _act(what: Callable[[str], None], name: str):

@@ -1,15 +1,12 @@
 """What came of an embedder or a segmentation, on the page Train, and the report of any model."""
 
-import csv
-import math
-from pathlib import Path
-
 import streamlit as st
 
 from kerasface.plotting.metric import spread_curves
 from kerasface.plotting.segmentation import segmentation_curves
 from kerasface.plotting.training import training_curves
-from kerasface.runs.store import RunSummary
+from kerasface.runs.history import read_history
+from kerasface.runs.store import RunError, RunSummary
 from kerasface.terminal.words import share
 from kerasface.train.metric_learning.card import NAMES
 from pages.parts.charts import show_chart
@@ -25,8 +22,7 @@ def show_outcome(summary: RunSummary):
         _show_embedder(metrics)
     elif summary.card.task == "segment" and "iou" in metrics:
         _show_segmentation(metrics)
-    history = _history(summary.path / "history.csv")
-    if history:
+    if history := _history(summary):
         with st.expander("How it learned", icon=":material/show_chart:", expanded=True):
             show_curves(history, key="train_result_curves")
 
@@ -85,20 +81,9 @@ def _show_segmentation(metrics: dict):
     show_table(rows, "How well each class is found")
 
 
-def _history(file: Path) -> list[dict]:
-    """The rows of a run's history, numbers as numbers; none where it cannot be read."""
+def _history(summary: RunSummary) -> list[dict]:
+    """A record per epoch; none where they cannot be read."""
     try:
-        with file.open(encoding="utf-8", newline="") as opened:
-            return [{name: _value(text) for name, text in row.items()} for row in csv.DictReader(opened)]
-    except (OSError, ValueError, csv.Error):
+        return read_history(summary.path)
+    except RunError:
         return []
-
-
-def _value(text: str | None) -> float | str | None:
-    if not text:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return number if math.isfinite(number) else None
