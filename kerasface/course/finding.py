@@ -42,7 +42,7 @@ def find_items(query: str) -> list[Item]:
     for place, item in enumerate(ITEMS.values()):
         title, rest = (
             " ".join(_words(item.title)),
-            " ".join(_words(f"{item.text} {item.exercise.question} {item.slip}")),
+            " ".join(_words(f"{item.text} {item.exercise.question} {item.slip or ''}")),
         )
         if not all(word in title or word in rest or word == str(item.number) for word in words):
             continue

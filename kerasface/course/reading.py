@@ -32,6 +32,7 @@ _OPERATIONS = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
 }
+_RAISED = re.compile(r"(?<=[\d)])[⁰¹²³⁴-⁹]+")
 _NUMBER = re.compile(r"(?<![\w.,])(?:\d[\d.,]*|[.,]\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -73,6 +74,7 @@ def read_number(text: str) -> tuple[float, ...]:
 
 
 def _plain(text: str) -> str:
+    text = _RAISED.sub(r"**\g<0>", text)  # before they become digits like others: 3² is no 32
     text = unicodedata.normalize("NFKC", text).strip().lower()
     for signs, sign in _SIGNS:
         text = re.sub(f"[{signs}]", sign, text)

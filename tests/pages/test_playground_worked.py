@@ -85,6 +85,18 @@ def test_triplets_are_pulled_step_by_step(open_topic):  # noqa: F811
     assert not page.exception
 
 
+def test_semi_hard_mining_says_which_triplets_it_leaves(open_topic):  # noqa: F811
+    page = open_topic("triplets")
+    page.slider(key="triplet_each").set_value(2).run()
+    page.slider(key="triplet_margin").set_value(0.1).run()
+    page.button_group(key="mining").set_value("semi-hard").run()
+    for _ in range(2):
+        page.button(key="triplet_step").click().run()
+    assert metric(page, "Triplets that pull").startswith("0 of")
+    assert "9 of all still do" in page.info[0].value  # as all triplets of these points have it
+    assert not page.success
+
+
 def test_a_rate_that_is_too_large_is_said(open_topic, tables):  # noqa: F811
     page = open_topic("gradient-descent")
     page.select_slider(key="descent_rate").set_value(0.25).run()

@@ -108,8 +108,8 @@ SEGMENTATION = Chapter(
             Number(
                 "The lecture's picture is 3 0 / 1 5, its kernel 2 7 4 / 3 1 7 / 4 2 1. What stands in row 3, column 2?",
                 third_row_second_cell,
-                "Three stamps meet there: 3·2 + 1·1 + 5·3 = {answer}.",
-                ((23, "So says the slide: add the three products once more."),),
+                "Four stamps meet there: 3·2 + 0·4 + 1·1 + 5·3 = {answer}.",
+                ((23, "So says the slide: add the products once more."),),
             ),
             slip=(
                 "Three cells of the slide's 4 x 4 result are wrong: row 3 is 15 22 15 35 and row 4 is 4 22 11 5; the "

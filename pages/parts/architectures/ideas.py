@@ -49,8 +49,8 @@ SIMPLE = Idea(
 ALEXNET = Idea(
     2012,
     "Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks",
-    "Depth, ReLU, dropout and two graphics cards: it halved the errors of ImageNet's contest and began deep learning's "
-    "decade. Its work lies in the convolutions, its weights in the dense layers behind them.",
+    "Depth, ReLU, dropout and two graphics cards: it made a third fewer errors in ImageNet's contest and began deep "
+    "learning's decade. Its work lies in the convolutions, its weights in the dense layers behind them.",
 )
 VGG = Idea(
     2014,

@@ -9,6 +9,7 @@ import streamlit as st
 from kerasface.inspection.teaching.basics import best_gap, cross_entropy, gap_losses, smooth_labels
 from kerasface.plotting.basics import gap_curves, pull_bars, share_bars
 from pages.parts.charts import show_chart
+from pages.parts.playground.numbers import written
 from pages.parts.server.theme import ground_colour
 
 SOFTMAX_CODE = """
@@ -89,8 +90,8 @@ def show_softmax():
     with controls:
         st.metric("Loss", f"{found.loss:.4f}", help="Cross-entropy in nats.", width="content", border=True)
         st.caption(
-            f"$-\\ln {share:.4f} = {found.loss:.4f}$. The outline is the target; green is pulled up, orange pushed "
-            "down."
+            f"\N{MINUS SIGN}ln {written(share)} = {found.loss:.4f}. The outline is the target; green is pulled up, "
+            "orange pushed down."
         )
 
 

@@ -52,7 +52,8 @@ class TransferCurve:
         steps: At which it was measured, from 0.
         accuracies: Share of the new pictures held out that are read rightly at each, the mean of all draws; NaN where
             one diverged.
-        changed: How far the layers from before moved: length of the change of their weights by the length they had.
+        changed: How far the layers from before moved: length of the change of their weights by the length they had;
+            it says nothing where one diverged.
     """
 
     steps: np.ndarray
@@ -99,7 +100,8 @@ def transfer(
         start = [layer.weights.copy() for layer in network.layers[:-1]]
         for place, accuracy in enumerate(_learn(network, POLICIES[policy], x, targets, measured, rate, draw)):
             accuracies[draw, place] = accuracy
-        moved = sum(np.square(now.weights - old).sum() for now, old in zip(network.layers, start, strict=False))
+        with np.errstate(over="ignore", invalid="ignore"):
+            moved = sum(np.square(now.weights - old).sum() for now, old in zip(network.layers, start, strict=False))
         changed.append(np.sqrt(moved / sum(np.square(old).sum() for old in start)))
         on_draw(draw + 1)
     return TransferCurve(np.array(measured), accuracies.mean(axis=0), float(np.mean(changed)))

@@ -22,7 +22,7 @@ VERDICTS = {
     "diverged": "diverges: each step is larger than the one before. The rate is too large",
     "arrived": "arrives",
     "stuck": "is stuck: the slope is nearly 0 there, but it is not the deepest place",
-    "swings": "swings to and fro: the rate is nearly too large",
+    "swings": "swings to and fro, or away: the rate is too large, or nearly so",
     "crawls": "crawls: not there yet. A larger rate or more steps",
 }
 

@@ -62,7 +62,7 @@ def show_transfer():
             "what learns": POLICIES[policy].text,
             f"with {few}": _written(found[policy, few]),
             **({f"with {many}": _written(found[policy, many])} if many != few else {}),
-            "old weights moved by": percent(found[policy, many].changed),
+            "old weights moved by": _moved(found[policy, many]),
         }
         for policy in POLICIES
     ]
@@ -80,3 +80,7 @@ def _end(curve: TransferCurve) -> float:
 
 def _written(curve: TransferCurve) -> str:
     return percent(curve.accuracies[-1]) if _end(curve) >= 0 else "diverged: take a lower rate"
+
+
+def _moved(curve: TransferCurve) -> str:
+    return percent(curve.changed) if _end(curve) >= 0 else "\N{EN DASH}"

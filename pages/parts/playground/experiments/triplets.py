@@ -87,7 +87,7 @@ def _steps(count: int, mining: str, margin: float, rate: float):
 
 
 def _show(mining: str, margin: float, rate: float):
-    """A step if it runs, and where the points are."""
+    """Two steps if it runs, and where the points are."""
     watched = st.session_state["triplets_watched"]
     if st.session_state.get("triplets_running"):
         _steps(2, mining, margin, rate)
@@ -112,11 +112,21 @@ def _show(mining: str, margin: float, rate: float):
         curve = line_curves({"loss": (np.arange(len(losses)), np.array(losses))}, axes=("step", "loss"), height=260)
         show_chart(curve, key="triplet_losses", alt=f"The loss over {len(losses) - 1} steps, now {found.loss:.3f}")
         if not found.active:
-            st.success(
-                "No triplet has a loss any more: everybody is apart by the margin.", icon=":material/check_circle:"
-            )
+            _show_end(triplets_of(watched.points, watched.people, margin=margin).active)
         else:
             st.caption("Drawn is the triplet with the largest loss. Grey lines: where each photo goes next.")
+
+
+def _show_end(left: int):
+    """No chosen triplet pulls any more: whether others, which semi-hard mining does not choose, still have a loss."""
+    if left:
+        st.info(
+            f"None of the triplets chosen has a loss any more, but {left:,} of all still do: semi-hard mining does not "
+            "look at strangers who are nearer than the positive.",
+            icon=":material/visibility_off:",
+        )
+    else:
+        st.success("No triplet has a loss any more: everybody is apart by the margin.", icon=":material/check_circle:")
 
 
 def _worst(found: Triplets) -> tuple[int, int, int] | None:

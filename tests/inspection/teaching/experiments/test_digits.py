@@ -41,6 +41,7 @@ def test_frozen_means_frozen():
     curves = {policy: transfer(policy, 3, steps=20, draws=1) for policy in POLICIES}
     assert curves["frozen"].changed == 0
     assert 0 < curves["last layer"].changed < curves["all, full rate"].changed
+    assert np.isnan(transfer("all, full rate", 2, rate=1.0).accuracies[-1])  # diverged, without a warning
     assert all(curve.steps[-1] == 20 and len(curve.steps) == len(curve.accuracies) for curve in curves.values())
 
 
