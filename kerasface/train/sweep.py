@@ -180,7 +180,7 @@ def read_sweep(runs: str | Path, name: str) -> Sweep:
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise RunError(f"The sweep {path} is of another version; this one reads format {FORMAT}.")
-        found = tuple(SweptRun(one["name"], one["values"], one["recipe"]) for one in content["runs"])
+        found = tuple(SweptRun(one["name"], dict(one["values"]), dict(one["recipe"])) for one in content["runs"])
         sweep = Sweep(content["name"], content["kind"], content["data"], content["swept"], found)
         if sweep.name != name or sweep.kind not in KINDS or not all(run.name.startswith(name) for run in found):
             raise ValueError(f"name {sweep.name!r}, kind {sweep.kind!r}")

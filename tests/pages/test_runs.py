@@ -105,6 +105,18 @@ def test_a_model_is_deleted_and_brought_back(opened, root):
     assert [summary.name for summary in list_runs(root)] == ["<cleo>", "ada", "bea"]
 
 
+def test_a_deleted_model_can_be_brought_back_once_its_name_is_free(opened, root):
+    opened.selectbox(key="runs_changed").set_value("ada").run()
+    opened.button(key="runs_delete").click().run()
+    (root / "bea").rename(root / "ada")
+    opened.button(key="runs_undo").click().run()
+    assert "rename it first" in texts(opened)
+    (root / "ada").rename(root / "bea")
+    opened.button(key="runs_undo").click().run()
+    assert (root / "ada").is_dir()
+    assert not any(button.key == "runs_undo" for button in opened.button)
+
+
 def test_a_model_is_renamed_and_a_taken_name_refused(opened, root):
     opened.selectbox(key="runs_changed").set_value("ada").run()
     opened.text_input(key="runs_new_name").set_value("bea")

@@ -200,6 +200,11 @@ def test_another_model_of_the_name_is_not_taken_for_a_training_of_the_sweep(tmp_
         ('{"format": 2}', "another version"),
         ('{"format": 1, "runs": []}', "damaged"),
         ('{"format": 1, "name": "s", "kind": "dance", "data": "", "swept": {}, "runs": []}', "damaged"),
+        (
+            '{"format": 1, "name": "s", "kind": "classify", "data": "", "swept": {}, '
+            '"runs": [{"name": "s-1", "values": {}, "recipe": "abc"}]}',
+            "damaged",
+        ),
     ],
 )
 def test_a_sweep_that_cannot_be_read_is_a_sentence(tmp_path, content, message):

@@ -1,9 +1,11 @@
 """The page Runs: models are renamed and deleted, and brought back."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import streamlit as st
 
+from kerasface.files.replacement import kept_of
 from kerasface.runs.store import DEFAULT_ROOT, RunError, RunSummary
 from kerasface.tasks.embedders.folders import uses_of
 from kerasface.terminal.errors import told
@@ -19,7 +21,8 @@ def show_done():
         st.error(plain(error), icon=":material/error:")
     for text in st.session_state.pop(_DONE, ()):
         st.success(plain(text), icon=":material/check:")
-    if (name := st.session_state.get(_DELETED)) is not None:
+    name = st.session_state.get(_DELETED)
+    if name is not None and kept_of(Path(DEFAULT_ROOT, name)) is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"{plain(name)} was deleted; it is still kept.", width="content")
             st.button("Bring it back", icon=":material/undo:", on_click=_act, args=(_restore, name), key="runs_undo")
@@ -60,8 +63,8 @@ def _delete(name: str):
 
 
 def _restore(name: str):
-    del st.session_state[_DELETED]
     restore_run(name, DEFAULT_ROOT)
+    del st.session_state[_DELETED]
 
 
 def _rename(name: str):
