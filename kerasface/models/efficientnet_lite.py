@@ -58,7 +58,10 @@ def build_efficientnet_lite0(
     if min(image_size) < 32:
         raise ValueError(f"{LITE0} takes images of at least 32 pixels a side. Received: image_size={image_size}.")
     if num_classes not in (None, NUM_CLASSES) and weights is not None:
-        raise ValueError(f"The weights of {LITE0} have {NUM_CLASSES} classes. Received: num_classes={num_classes}.")
+        raise ValueError(
+            f"The weights of {LITE0} have {NUM_CLASSES} classes. Received: num_classes={num_classes}. "
+            "Give weights=None for another number."
+        )
     inputs = keras.Input((*image_size, 3), name="image")
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="preprocess")(inputs)
     x = _conv(x, 32, 3, strides=2, name="stem_conv")  # 224: (112, 112, 32)

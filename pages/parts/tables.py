@@ -60,7 +60,8 @@ def show_sideways_hint(*, wide: bool = False):
         wide: Whether it has more columns than a wide window, too; else it is said on a phone alone.
     """
     kind = "kf-sideways kf-wide" if wide else "kf-sideways"
-    st.html(f"<style>{HINT_CSS}</style><div class='{kind}'>Move the table sideways for its other columns.</div>")
+    text = "Columns that are out of sight come in when the table is moved sideways."
+    st.html(f"<style>{HINT_CSS}</style><div class='{kind}'>{text}</div>")
 
 
 def _side(is_number: bool) -> str:
