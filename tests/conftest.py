@@ -209,9 +209,15 @@ def running_dashboard(folder):
 
 
 @pytest.fixture(scope="session")
-def app_server(tmp_path_factory):
+def app_folder(tmp_path_factory):
+    """The folder that the dashboard of `app_server` runs in."""
+    return tmp_path_factory.mktemp("dashboard")
+
+
+@pytest.fixture(scope="session")
+def app_server(app_folder):
     """Address of a running dashboard that starts in an empty folder, so with no model trained."""
-    with running_dashboard(tmp_path_factory.mktemp("dashboard")) as url:
+    with running_dashboard(app_folder) as url:
         yield url
 
 

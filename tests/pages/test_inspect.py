@@ -242,10 +242,9 @@ def test_of_several_faces_one_is_chosen(open_page, portrait):
 
 
 @pytest.fixture
-def server_with_a_model(app_server, tmp_path_factory):
+def server_with_a_model(app_server, app_folder):
     """Address of the dashboard while its folder has a model."""
-    (folder,) = tmp_path_factory.getbasetemp().glob("dashboard[0-9]*")
-    run = save_classifier(folder / "saved_models")
+    run = save_classifier(app_folder / "saved_models")
     yield app_server
     shutil.rmtree(run)
 

@@ -316,10 +316,9 @@ def test_boxes_are_drawn_where_the_faces_are_shown():
 
 
 @pytest.fixture
-def server_with_a_model(app_server, tmp_path_factory):
+def server_with_a_model(app_server, app_folder):
     """Address of the dashboard while its folder has a model."""
-    (folder,) = tmp_path_factory.getbasetemp().glob("dashboard[0-9]*")
-    run = save_segmenter(folder / "saved_models")
+    run = save_segmenter(app_folder / "saved_models")
     yield app_server
     shutil.rmtree(run)
 

@@ -614,17 +614,16 @@ def test_digits_are_trained_from_the_page(open_page, tmp_path):
 
 
 @pytest.fixture
-def server_with_a_training(app_server, tmp_path_factory):
+def server_with_a_training(app_server, app_folder):
     """Address of the dashboard while a training stands in its folder that somebody else started."""
-    (folder,) = tmp_path_factory.getbasetemp().glob("dashboard[0-9]*")
-    runs = folder / "saved_models"
+    runs = app_folder / "saved_models"
     training = start(waiting(runs, "typed"), "typed", runs=runs)
-    session = begun(runs, "typed", training, folder)
+    session = begun(runs, "typed", training, app_folder)
     yield app_server, session
-    if find_training("typed", folder / "saved_models").alive:
+    if find_training("typed", app_folder / "saved_models").alive:
         os.kill(training.process, signal.SIGKILL)
-    wait_for(lambda: not (found := find_training("typed", folder / "saved_models")) or not found.alive)
-    background.discard("typed", runs=folder / "saved_models")
+    wait_for(lambda: not (found := find_training("typed", app_folder / "saved_models")) or not found.alive)
+    background.discard("typed", runs=app_folder / "saved_models")
 
 
 @pytest.mark.browser
