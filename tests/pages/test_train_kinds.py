@@ -140,6 +140,54 @@ def test_with_other_people_to_judge_on_the_pictures_are_checked_anew(open_page, 
 
 @pytest.mark.browser
 @pytest.mark.slow
+def test_what_is_typed_before_a_recipes_values_are_there_is_kept_and_so_are_they(page, app_server, scenes):
+    """The page's answers are held back, as by a slow network, until a recipe is chosen and the epochs are typed."""
+    expect = pytest.importorskip("playwright.sync_api").expect
+    held, holds, sockets = [], [], []
+
+    def connect(browser):
+        server = browser.connect_to_server()
+        sockets.append(browser)
+        browser.on_message(lambda message: server.send(message))
+        server.on_message(lambda message: held.append(message) if holds else browser.send(message))
+
+    page.route_web_socket("**/_stcore/stream", connect)
+    page.goto(f"{app_server}/train")
+    page.get_by_text("Find its parts").click()
+    page.get_by_label("Folder on this machine").fill(str(scenes))
+    page.get_by_label("Folder on this machine").press("Enter")
+    expect(page.get_by_text("8 pictures")).to_be_visible()
+    settle(page)
+    recipe, epochs = page.get_by_label("Recipe", exact=True), page.get_by_label("Epochs", exact=True)
+    recipe.scroll_into_view_if_needed()
+    holds.append(True)
+    recipe.fill("scenes")
+    recipe.press("Enter")
+    wait_in_browser(page, lambda: any(b"decoder" in message for message in held))  # the page ran with the recipe
+    epochs.fill("1")
+    epochs.press("Enter")
+    wait_in_browser(page, lambda: sum(b"decoder" in message for message in held) > 1)
+    holds.clear()
+    for message in held:
+        sockets[-1].send(message)
+    settle(page)
+    page.get_by_text("The same as a command").click()
+    words = ["--name", "street", "--recipe", "configs/scenes.toml", "--epochs", "1"]
+    expect(page.locator("code").last).to_contain_text(shlex.join(words))
+    expect(epochs).to_have_value("1")
+
+
+def wait_in_browser(page, happened, seconds=60):
+    """Waits while the browser goes on."""
+    for _ in range(seconds * 10):
+        if happened():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it did not happen")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
 def test_a_segmentation_is_trained_in_a_browser(page, app_server, scenes):
     expect = pytest.importorskip("playwright.sync_api").expect
     page.goto(f"{app_server}/train")

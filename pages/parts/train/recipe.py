@@ -17,6 +17,7 @@ from kerasface.train.recipe import CONFIGS, ClassifyRecipe, build_recipe, read_r
 from kerasface.train.segmentation.recipe import SegmentRecipe
 from pages.parts.photos import plain
 from pages.parts.train.data import given_with
+from pages.parts.train.filling import fill, show_filled
 from pages.parts.train.kinds import PAGE_KINDS, PageKind, read_source
 
 DEFAULTS = "The defaults"
@@ -56,7 +57,7 @@ def choose_recipe(kind: PageKind) -> Chosen | None:
     file = recipes.get(name)
     st.caption(plain(_purpose(file)) if file else kind.defaults)
     start = _start(kind, file)
-    _follow(replace(start, **given_with(kind)), f"{kind.prefix}{source}")
+    _fill(kind, start, source, name)
     _ask(kind, start, f"{kind.prefix}{source}")
     try:
         return read_choice(kind)
@@ -72,9 +73,10 @@ def read_choice(kind: PageKind) -> Chosen:
         ValueError: If they contradict themselves.
     """
     source = read_source(kind)
-    file = _recipes(kind).get(st.session_state[f"{kind.prefix}recipe_{source}"])
+    name = st.session_state[f"{kind.prefix}recipe_{source}"]
+    file = _recipes(kind).get(name)
     start, prefix = _start(kind, file), f"{kind.prefix}{source}"
-    _follow(replace(start, **given_with(kind)), prefix)
+    _fill(kind, start, source, name)
     settings, first = {}, ("faces", *kind.first)
     for entry in sorted(fields(start), key=lambda entry: entry.name not in first):  # as they stand
         value = _from_box(kind, entry, st.session_state[f"{prefix}_{entry.name}"])
@@ -90,15 +92,11 @@ def _start(kind: PageKind, file: Path | None):
     return build_recipe(read_recipe(file, kind.kind.recipe) if file else {}, kind.kind.recipe)
 
 
-def _follow(start, prefix: str):
-    """Puts a recipe's values into the boxes, but not over what the user set: that stays with another recipe."""
-    laid = st.session_state.get(f"{prefix}_laid", {})
+def _fill(kind: PageKind, start, source: str | None, name: str):
+    """Puts a recipe's values into the boxes."""
+    start = replace(start, **given_with(kind))
     values = {entry.name: _to_box(entry, getattr(start, entry.name)) for entry in fields(start)}
-    for name, value in values.items():
-        key = f"{prefix}_{name}"
-        if key not in st.session_state or (value != laid.get(name) == st.session_state[key]):
-            st.session_state[key] = value
-    st.session_state[f"{prefix}_laid"] = values
+    fill(values, f"{kind.prefix}{source}", name)
 
 
 def _to_box(entry: Field, value):
@@ -147,7 +145,7 @@ def _purpose(path: Path) -> str:
 
 
 def _ask(kind: PageKind, start, prefix: str):
-    """The widgets. Their values are laid by `_follow` and read by `read_choice`: a recipe brings no other boxes."""
+    """The widgets. Their values are put by `fill` and read by `read_choice`: a recipe brings no other boxes."""
     entries = {entry.name: entry for entry in fields(start)}
     with st.grid(min_column_width=190):  # pixels: what the first of them needs to show both its words
         if kind.has_faces:
@@ -164,6 +162,7 @@ def _ask(kind: PageKind, start, prefix: str):
             ):
                 with column:
                     _ask_for(kind, entry, getattr(start, entry.name), f"{prefix}_{entry.name}")
+        show_filled(prefix)
 
 
 def _ask_for(kind: PageKind, entry: Field, value, key: str):
