@@ -35,5 +35,5 @@ else:
     if chosen:
         show_curves(chosen)
     if len(chosen) > 1:
-        show_comparison([summary.name for summary in chosen])
+        show_comparison(chosen)
 show_changes(summaries)

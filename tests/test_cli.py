@@ -679,7 +679,7 @@ def test_a_training_prints_one_json_object_or_what_matters_in_words(run, asked, 
     assert "something to know" in result.stderr
     result = run("train", "classify", *words)
     for text in (
-        "top-1 50.00%, top-5 100.00% on 2 held-out images (8 trained on)",
+        "top-1 50.00%, top-5 100.00%, judged on 2 images (8 trained on)",
         "calibration error 12.5% (without temperature scaling)",
         "A note.",
         "report.html",

@@ -248,7 +248,7 @@ def _train_sweep(sweep: Sweep, runs: Path, cache: Path | None, as_json: bool) ->
     from kerasface.runs.comparison import compare_runs
     from kerasface.train.engine.swept import trainings_left
 
-    with claim_name(runs, sweep.name, to_train=True):
+    with claim_name(runs, sweep.name, to_train=True) as lock:
         left = trainings_left(sweep, runs)
         if len(left) < len(sweep.runs):
             click.echo(f"{len(sweep.runs) - len(left)} of {len(sweep.runs)} trainings are done already.", err=True)
@@ -257,7 +257,12 @@ def _train_sweep(sweep: Sweep, runs: Path, cache: Path | None, as_json: bool) ->
             place = sweep.runs.index(run) + 1
             click.echo(f"{place} of {len(sweep.runs)}: {run.name}, {values_text(run.values)}", err=True)
             with _stoppable(runs, run.name):
-                if (problem := _train_one(sweep, run, runs, cache, as_json)) is not None:
+                try:
+                    problem = _train_one(sweep, run, runs, cache, as_json)
+                except BaseException:
+                    lock.release()  # a process that was asked to end does not outlive this block
+                    raise
+                if problem is not None:
                     failed[run.name] = problem
                     click.echo(f"Error: {run.name}: {problem}", err=True)
     done = [run.name for run in sweep.runs if run.name not in failed]

@@ -92,7 +92,8 @@ def _few(prepared: PreparedData) -> str | None:
     few = sum(size < FEW for size in _sizes(prepared).values())
     if not few:
         return None
-    return f"{few:,} of {len(prepared.names):,} classes have fewer than {FEW} images: held out, they say little."
+    who = counted(few, "class has", "classes have")
+    return f"Of {len(prepared.names):,} classes, {who} fewer than {FEW} images: held out, they say little."
 
 
 def _strangers(prepared: PreparedData) -> str | None:

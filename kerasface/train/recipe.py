@@ -40,6 +40,7 @@ WEIGHTS_HELP = (
     "[pretrained where there are any]"
 )
 _WEIGHT_FILES = (".keras", ".weights.h5")
+_WEIGHT_WORDS = ("pretrained", "none")
 
 
 def setting(default, text: str, *, is_path: bool = False):
@@ -239,6 +240,18 @@ def build_recipe(settings: Mapping[str, object], kind: type[Recipe] = ClassifyRe
     return kind(**checked)
 
 
+def full_paths(settings: Mapping[str, object], kind: type[Recipe]) -> dict:
+    """Returns settings whose files and folders are named from the root, so that they mean the same from any folder.
+
+    Args:
+        settings: Values by field.
+        kind: The dataclass whose fields they are.
+    """
+    paths = {entry.name: settings.get(entry.name) for entry in fields(kind) if entry.metadata["is_path"]}
+    given = {name: path for name, path in paths.items() if isinstance(path, str) and path not in _WEIGHT_WORDS}
+    return {**settings, **{name: str(Path(path).resolve()) for name, path in given.items()}}
+
+
 def check_fields(recipe, choices: Mapping[str, tuple], rules: Mapping[str, bool], open_choices: tuple = ()) -> None:
     """Checks fields of a recipe on their own.
 
@@ -262,7 +275,7 @@ def check_fields(recipe, choices: Mapping[str, tuple], rules: Mapping[str, bool]
 
 def check_weights(weights: str | None) -> None:
     """Raises ValueError if a recipe's `weights` are neither a word that it knows nor the name of a weight file."""
-    if weights in (None, "pretrained", "none") or weights.endswith(_WEIGHT_FILES):
+    if weights in (None, *_WEIGHT_WORDS) or weights.endswith(_WEIGHT_FILES):
         return
     raise ValueError(
         f"weights must be pretrained, none, or a file {' or '.join(_WEIGHT_FILES)}. Received: weights={weights!r}."

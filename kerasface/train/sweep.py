@@ -7,6 +7,7 @@ done is told from them alone: whatever ends a sweep, and when, nothing is traine
 import itertools
 import json
 import math
+import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,11 +18,12 @@ from kerasface.runs.card import ModelCard
 from kerasface.runs.store import RunError, check_name
 from kerasface.train.kinds import KINDS
 from kerasface.train.process.background import find_training
-from kerasface.train.recipe import Recipe, build_recipe, known, toml_value
+from kerasface.train.recipe import Recipe, build_recipe, full_paths, known, toml_value
 
 FORMAT = 1
 MOST_TRAININGS = 200  # more are a mistake in a list of values
 _MAX_BYTES = 2**24
+_TAIL = 2**16  # bytes of a log that are looked into first
 
 
 @dataclass(frozen=True)
@@ -180,10 +182,14 @@ def read_sweep(runs: str | Path, name: str) -> Sweep:
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise RunError(f"The sweep {path} is of another version; this one reads format {FORMAT}.")
-        found = tuple(SweptRun(one["name"], dict(one["values"]), dict(one["recipe"])) for one in content["runs"])
+        kind = KINDS[content["kind"]].recipe
+        # Sweeps of before named files and folders from where they were begun.
+        found = tuple(
+            SweptRun(one["name"], dict(one["values"]), full_paths(one["recipe"], kind)) for one in content["runs"]
+        )
         sweep = Sweep(content["name"], content["kind"], content["data"], content["swept"], found)
-        if sweep.name != name or sweep.kind not in KINDS or not all(run.name.startswith(name) for run in found):
-            raise ValueError(f"name {sweep.name!r}, kind {sweep.kind!r}")
+        if sweep.name != name or not all(run.name.startswith(name) for run in found):
+            raise ValueError(f"name {sweep.name!r}")
     except OSError as error:
         raise RunError(f"The sweep {path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -197,7 +203,7 @@ def sweep_names(runs: str | Path) -> list[str]:
     return sorted(name.removeprefix(".").removesuffix(".sweep.json") for name in found)
 
 
-def is_done(run: SweptRun, runs: str | Path) -> bool:
+def is_done(sweep: Sweep, run: SweptRun, runs: str | Path) -> bool:
     """Tells whether a training of a sweep has become its run, and came to its end: it is not trained again then.
 
     Raises:
@@ -206,8 +212,8 @@ def is_done(run: SweptRun, runs: str | Path) -> bool:
     folder = Path(runs) / run.name
     if not folder.exists():
         return False
-    card = ModelCard.read(folder / "card.json")
-    if any(card.recipe.get(field) != value for field, value in run.recipe.items()):
+    recipe = full_paths(ModelCard.read(folder / "card.json").recipe, KINDS[sweep.kind].recipe)
+    if any(recipe.get(field) != value for field, value in run.recipe.items()):
         raise RunError(
             f"{run.name} is another model than that of its sweep: {folder}. Rename it: kerasface runs rename "
             f"{run.name} NEW"
@@ -229,7 +235,7 @@ def _checked(kind: str, settings: Mapping[str, object], values: Mapping[str, obj
         steps.check(recipe)
     except ValueError as error:
         raise ValueError(f"{values_text(values)}: {error}") from error
-    return json.loads(json.dumps(asdict(recipe)))
+    return json.loads(json.dumps(full_paths(asdict(recipe), type(recipe))))
 
 
 def _values(name: str, text: str) -> list:
@@ -248,15 +254,26 @@ def _values(name: str, text: str) -> list:
 
 
 def _last_end(log: Path) -> dict | None:
+    """The last event of a log that tells of an end; it stands at the end of the file, and is looked for from there."""
     try:
-        lines = log.read_text(encoding="utf-8").splitlines()
+        with log.open("rb") as file:
+            length = tail = file.seek(0, os.SEEK_END)
+            size = _TAIL
+            while tail > 0:
+                tail = max(0, length - size)
+                file.seek(tail)
+                for line in reversed(file.read().splitlines()[bool(tail) :]):  # the first may be half a line
+                    if (event := _event(line)).get("event") == "end":
+                        return event
+                size *= 8
     except OSError:
         return None
-    for line in reversed(lines):
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict) and event.get("event") == "end":
-            return event
     return None
+
+
+def _event(line: bytes) -> dict:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return event if isinstance(event, dict) else {}

@@ -71,8 +71,8 @@ def _classified(trained) -> tuple[list[str], str]:
     how = f"before temperature scaling {metrics['ece_before']:.1%}" if scaled else "without temperature scaling"
     return [
         f"{trained.folder}: {counted(metrics['num_classes'], 'class', 'classes')}, {metrics['seconds']:.1f} s",
-        f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%} on "
-        f"{counted(metrics['num_validation'], 'held-out image')} ({metrics['num_train']} trained on)",
+        f"top-1 {metrics['top1']:.2%}, top-5 {metrics['top5']:.2%}, judged on "
+        f"{counted(metrics['num_validation'], 'image')} ({metrics['num_train']} trained on)",
         f"calibration error {metrics['ece']:.1%} ({how})",
     ], "curves, mistakes and confusions"
 
@@ -80,7 +80,7 @@ def _classified(trained) -> tuple[list[str], str]:
 def _embedded(trained) -> tuple[list[str], str]:
     metrics = trained.metrics
     lines = [
-        f"{trained.folder}: {counted(metrics['num_people_validation'], 'person', 'people')} held out, "
+        f"{trained.folder}: judged on {counted(metrics['num_people_validation'], 'person', 'people')}, "
         f"{counted(metrics['num_validation'], 'image')}, {metrics['seconds']:.1f} s",
         f"{'':<14}{'EER':>8}  {'accepted at an FMR of 0.1 %':<30}{'missed at an FPIR of 1 %: cosines, normalized':<45}",
     ]
@@ -97,7 +97,7 @@ def _segmented(trained) -> tuple[list[str], str]:
     metrics = trained.metrics
     found = (f"{name} {value:.3f}" if value is not None else f"{name} -" for name, value in metrics["iou"].items())
     return [
-        f"{trained.folder}: {counted(metrics['num_validation'], 'picture')} held out, {metrics['seconds']:.1f} s",
+        f"{trained.folder}: judged on {counted(metrics['num_validation'], 'picture')}, {metrics['seconds']:.1f} s",
         f"pixel accuracy {metrics['pixel_accuracy']:.2%}, mean IoU {metrics['mean_iou']:.3f}",
         f"IoU: {', '.join(found)}",
     ], "curves and the worst masks"

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from kerasface.files.writing import write_json
+from kerasface.runs.comparison import compare_runs
 from kerasface.runs.store import list_runs
 from kerasface.train.process.claim import claim_name
 from kerasface.train.process.folders import session_folder
@@ -85,6 +86,23 @@ def test_class_by_class_is_of_the_pair_that_is_chosen(opened, tables):
     (row,) = tables(opened)[0]
     assert list(row.values()) == ["Ada", "100.0\xa0%", "50.0\xa0%", "\N{MINUS SIGN}50.00"]
     assert "Of 2 tests" in texts(opened)
+
+
+def test_models_are_compared_again_once_their_files_are_others(opened, root, monkeypatch):
+    compared = []
+
+    def compare(runs, names):
+        compared.append(names)
+        return compare_runs(runs, names)
+
+    monkeypatch.setattr("pages.parts.runs.comparison.compare_runs", compare)
+    choose(opened, "ada", "bea")
+    opened.run()
+    assert compared == [("ada", "bea")]
+    write_json(root / "bea" / "records.json", records([f"Ada/{number}" for number in range(20)], num=80))
+    opened.run()
+    assert len(compared) == 2
+    assert "ada makes fewer errors." in texts(opened)
 
 
 def test_a_broken_model_is_named_and_the_others_are_shown(root, open_page):

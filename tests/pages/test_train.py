@@ -215,7 +215,7 @@ def test_the_check_finds_what_is_broken_and_what_is_there_twice(open_page, pictu
     assert int(found["To learn from"]) + int(found["Held out"]) == 10
     labels = [expander.label for expander in page.expander]
     assert "2 files are not used" in labels
-    assert "1 groups of equal files" in labels
+    assert "1 group of equal files" in labels
     rejected = next(table for table in tables(page) if len(table) == 2)
     assert any("Not an image." in row["reason"] for row in rejected)
     assert any(r"\<b\>Emmy" in text or "fewer than 5" in text for text in [warning.value for warning in page.warning])

@@ -56,7 +56,7 @@ def test_what_weighs_the_same_already_needs_no_advice(make_prepared, changes):
 
 def test_few_images_of_a_class_are_said(make_prepared):
     (warning,) = check_data(sized(make_prepared, 8, 4), RECIPE).warnings
-    assert warning.startswith("1 of 2 classes have fewer than 5 images")
+    assert warning.startswith("Of 2 classes, 1 class has fewer than 5 images")
 
 
 def test_much_that_cannot_be_used_is_said(prepared):

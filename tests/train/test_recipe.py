@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from kerasface.data.augmentation import MIXES, POLICIES
+from kerasface.train.engine import driver
 from kerasface.train.engine.schedules import SCHEDULES
-from kerasface.train.recipe import CHOICES, ClassifyRecipe, build_recipe, read_recipe, write_recipe
+from kerasface.train.recipe import CHOICES, ClassifyRecipe, build_recipe, full_paths, read_recipe, write_recipe
 
 
 def test_the_choices_are_those_of_the_library():
@@ -71,3 +72,23 @@ def test_a_recipe_that_comes_along_is_found_from_any_folder_and_ones_own_goes_be
     for path in ("digits.toml", "configs/absent.toml", "recipes/faces.toml"):
         with pytest.raises(ValueError, match=f"The recipe .*{path} cannot be read"):
             read_recipe(path)
+
+
+def test_files_and_folders_are_named_from_the_root(tmp_path, monkeypatch):
+    """What a training notes means the same from any folder; words that stand for weights are no files."""
+    monkeypatch.chdir(tmp_path)
+    here = tmp_path.resolve()
+    named = full_paths({"weights": "own.keras", "unknown": "../u", "seed": 3, "validation": None}, ClassifyRecipe)
+    assert named == {"weights": f"{here}/own.keras", "unknown": f"{here.parent}/u", "seed": 3, "validation": None}
+    assert full_paths({"weights": "none"}, ClassifyRecipe) == {"weights": "none"}
+    begun = []
+
+    def start(runs, name, recipe, *others):
+        begun.append(recipe)
+        raise InterruptedError
+
+    monkeypatch.setattr(driver.Session, "start", start)
+    recipe = ClassifyRecipe(faces=False, backbone="linear", image_size=16, validation="dev")
+    with pytest.raises(InterruptedError):
+        driver.run_training("classify", "data", "x", recipe=recipe)
+    assert (begun[0].weights, begun[0].validation) == ("none", f"{here}/dev")

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,9 @@ from PIL import Image
 
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import RunError, list_runs
+from kerasface.train import __main__ as commands
 from kerasface.train.__main__ import train
+from kerasface.train.engine.stopping import STOPPED, TrainingStoppedError
 from kerasface.train.engine.swept import trainings_left
 from kerasface.train.engine.tensorboard import EVENT_FILE
 from kerasface.train.kinds import KINDS
@@ -165,11 +169,37 @@ def test_a_name_that_is_taken_is_not_swept_over(tmp_path, name):
 
 
 def test_done_is_what_came_to_its_end(tmp_path):
-    first, second = planned(tmp_path, {"seed": [0, 1]}).runs
-    assert not is_done(first, tmp_path)
+    sweep = planned(tmp_path, {"seed": [0, 1]})
+    first, second = sweep.runs
+    assert not is_done(sweep, first, tmp_path)
     done(tmp_path, first)
     done(tmp_path, second, stopped=True)
-    assert (is_done(first, tmp_path), is_done(second, tmp_path)) == (True, False)
+    assert (is_done(sweep, first, tmp_path), is_done(sweep, second, tmp_path)) == (True, False)
+
+
+def test_files_and_folders_are_those_of_where_it_was_planned(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path)
+    sweep = planned("here", {"seed": [0, 1]}, validation="judged", unknown="others")
+    assert sweep.runs[0].recipe["validation"] == str(tmp_path.resolve() / "judged")
+    assert sweep.runs[1].recipe["unknown"] == str(tmp_path.resolve() / "others")
+    assert sweep.runs[0].recipe["weights"] == "none"  # a word, and no file
+    begin(sweep, tmp_path / "runs")
+    monkeypatch.chdir(tmp_path / "here")
+    assert read_sweep(tmp_path / "runs", "s") == sweep
+
+
+def test_an_older_sweep_goes_on_where_it_was_begun(tmp_path, monkeypatch):
+    """Its recipes, and the runs that came of them, name what lies in the folder that it was begun in."""
+    monkeypatch.chdir(tmp_path)
+    sweep = planned(tmp_path, {"seed": [0, 1]}, validation="judged")
+    old = sweep.to_dict()
+    for run in old["runs"]:
+        run["recipe"]["validation"] = "judged"
+    sweep_file(tmp_path, "s").write_text(json.dumps(old))
+    done(tmp_path, replace(sweep.runs[0], recipe=old["runs"][0]["recipe"]))
+    begin(sweep, tmp_path)
+    assert [run.name for run in trainings_left(read_sweep(tmp_path, "s"), tmp_path)] == ["s-2"]
 
 
 def test_what_a_kill_left_next_to_a_run_is_tidied_up(tmp_path):
@@ -186,10 +216,11 @@ def test_what_a_kill_left_next_to_a_run_is_tidied_up(tmp_path):
 
 
 def test_another_model_of_the_name_is_not_taken_for_a_training_of_the_sweep(tmp_path):
-    first, second = planned(tmp_path, {"seed": [0, 1]}).runs
+    sweep = planned(tmp_path, {"seed": [0, 1]})
+    first, second = sweep.runs
     done(tmp_path, second).rename(tmp_path / first.name)
     with pytest.raises(RunError, match="s-1 is another model than that of its sweep"):
-        is_done(first, tmp_path)
+        is_done(sweep, first, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -303,3 +334,37 @@ def test_only_one_process_works_on_a_sweep(tmp_path):
     with claim_name(runs, "s", to_train=True):
         result = CliRunner().invoke(train, ["classify", "--resume", "s", "--runs", str(runs)])
     assert (result.exit_code, "runs already" in result.output) == (1, True)
+
+
+def test_a_sweep_that_is_stopped_gives_its_name_up(tmp_path, monkeypatch):
+    """Before the block ends in which a process waits to be stopped: it does not outlive that."""
+    held = []
+
+    @contextmanager
+    def ends_when_asked(runs, name):
+        lock = session_folder(runs, "s").with_name(".s.lock")
+        held.append(lock.exists())
+        try:
+            yield
+        finally:
+            held.append(lock.exists())
+
+    def stopped(*arguments):
+        raise TrainingStoppedError("It was stopped.")
+
+    monkeypatch.setattr(commands, "ends_when_asked", ends_when_asked)
+    monkeypatch.setattr(commands, "_train_one", stopped)
+    begin(planned(tmp_path, {"seed": [0, 1]}), tmp_path)
+    result = CliRunner().invoke(train, ["classify", "--resume", "s", "--runs", str(tmp_path)])
+    assert (result.exit_code, held) == (STOPPED, [True, False])
+
+
+def test_the_end_is_found_in_a_long_log(tmp_path):
+    sweep = planned(tmp_path, {"seed": [0, 1]})
+    first, second = sweep.runs
+    steps = "\n".join(json.dumps({"event": "steps", "step": number}) for number in range(9000))  # 300 kB
+    for run, name in ((first, "end"), (second, "epoch")):
+        done(tmp_path, run)
+        event = json.dumps({"event": name, "stopped": False, "metrics": {"classes": ["x" * 99] * 999}})  # 100 kB
+        (tmp_path / run.name / "events.jsonl").write_text(f"{steps}\n{event}\n")
+    assert (is_done(sweep, first, tmp_path), is_done(sweep, second, tmp_path)) == (True, False)

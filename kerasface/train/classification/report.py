@@ -60,7 +60,7 @@ def _facts(records: Records) -> str:
     facts |= {
         "classes": f"{metrics['num_classes']:,}",
         "images trained on": f"{metrics['num_train']:,}",
-        "images held out": f"{metrics['num_validation']:,}",
+        "images judged on": f"{metrics['num_validation']:,}",
     }
     return facts_row(facts)
 

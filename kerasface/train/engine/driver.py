@@ -18,7 +18,7 @@ from kerasface.train.engine.snapshots import keep_snapshots
 from kerasface.train.engine.tensorboard import keep_event_file
 from kerasface.train.kinds import KINDS
 from kerasface.train.process.folders import kind_of, session_folder
-from kerasface.train.recipe import Recipe, write_recipe
+from kerasface.train.recipe import Recipe, full_paths, write_recipe
 
 # Stage, done, total: "images", "features" (images), "head", "fine_tune", "train" (steps).
 StageProgress = Callable[[str, int, int], None]
@@ -130,6 +130,7 @@ def run_training(
     recipe = steps.resolve(recipe or KINDS[kind].recipe())
     check_name(name)
     steps.check(recipe)
+    recipe = replace(recipe, **full_paths(asdict(recipe), type(recipe)))
     with Session.start(runs, name, recipe, data, on_event) as session:
         return _run(steps, session, runs, cache, on_progress)
 

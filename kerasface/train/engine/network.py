@@ -18,8 +18,8 @@ from kerasface.models.pretrained import weight_file
 from kerasface.models.weight_files import fill, read_weight_file
 from kerasface.models.zoo import ArchitectureOptions
 from kerasface.runs.card import ModelCard, WeightSource
-from kerasface.runs.store import DEFAULT_ROOT, Run, load_run
-from kerasface.train.recipe import ClassifyRecipe
+from kerasface.runs.store import DEFAULT_ROOT, Run, RunError, load_run, missing_model
+from kerasface.train.recipe import ClassifyRecipe, named_card
 
 _BLOCKS = 8  # that a model of no known family is cut into
 
@@ -45,7 +45,9 @@ def network_of(recipe) -> Backbone:
         if from_file:
             fill(backbone.model, read_weight_file(recipe.weights), recipe.backbone)
         return backbone
-    run = run_of(recipe.backbone)
+    if card_of(recipe.backbone).task not in ("embed", "classify"):
+        raise ValueError(f"A training begins with a model that embeds or classifies. Received: {recipe.backbone!r}.")
+    run = load_run(DEFAULT_ROOT, recipe.backbone)
     if run.side(tuple(run.model.input_shape[1:])) != recipe.image_size:
         raise ValueError(
             f"{recipe.backbone} takes images of {run.card.input.side()} pixels. "
@@ -62,7 +64,7 @@ def weights_of(recipe) -> tuple[WeightSource, ...]:
     if _are_of_a_file(recipe):
         return (WeightSource(name=Path(weights).name, sha256=read_weight_file(weights).sha256),)
     if name not in backbone_names():
-        card = run_of(name).card
+        card = card_of(name)
         return (WeightSource(name=name, licence=licence_of(card), sha256=card.model_sha256),)
     if name in APPLICATIONS:
         return (WeightSource(name=f"{name} (ImageNet)", licence=published_licence(name)),)
@@ -84,19 +86,19 @@ def template_for(recipe) -> CropTemplate:
     """Returns how faces are cut for the network of a recipe."""
     if recipe.backbone in backbone_names() or not recipe.faces:
         return FACE_RESNET_CROP
-    return template_of(recipe.backbone, run_of(recipe.backbone).card.input)
+    return template_of(recipe.backbone, card_of(recipe.backbone).input)
 
 
-def run_of(name: str) -> Run:
-    """Loads the run that a recipe names as its backbone.
+def card_of(name: str) -> ModelCard:
+    """Returns the card of the run that a recipe names as its backbone; its weights are left alone.
 
     Raises:
-        ValueError: If it is neither a backbone nor the name of a run, or a run that takes no faces or pictures.
+        RunError: If there is no such run.
+        ValueError: If it is damaged.
     """
-    run = load_run(DEFAULT_ROOT, name)
-    if run.card.task not in ("embed", "classify"):
-        raise ValueError(f"A training begins with a model that embeds or classifies. Received: backbone={name!r}.")
-    return run
+    if (card := named_card(name)) is None:
+        raise RunError(missing_model(DEFAULT_ROOT, name))
+    return card
 
 
 def licence_of(card: ModelCard) -> str | None:

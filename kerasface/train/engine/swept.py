@@ -24,7 +24,7 @@ def trainings_left(sweep: Sweep, runs: str | Path) -> list[SweptRun]:
     """
     left = []
     for run in sweep.runs:
-        if not is_done(run, runs):
+        if not is_done(sweep, run, runs):
             left.append(run)
         elif (there := find_training(run.name, runs)) is not None and not there.alive:
             # It was killed when its run was written, and before it had tidied up.

@@ -57,7 +57,7 @@ def _facts(outcome: MetricOutcome, metrics: dict) -> str:
         facts["people missed at an FPIR of 1 %, normalized scores"] = share(kept.fnir)
     facts |= {
         "people trained on": f"{metrics['num_people_train']:,}",
-        "people held out": f"{metrics['num_people_validation']:,}",
+        "people judged on": f"{metrics['num_people_validation']:,}",
     }
     return facts_row(facts)
 

@@ -87,7 +87,7 @@ def _facts(result: SegmentationResult, facts: Mapping[str, object]) -> str:
     numbers = {
         "mean IoU": share(result.mean_iou, 2),
         "pixel accuracy": share(result.pixel_accuracy, 2),
-        "pictures held out": f"{result.num_images:,}",
+        "pictures judged on": f"{result.num_images:,}",
     }
     added = {
         escaped(name): f"{value:,}" if isinstance(value, int) else escaped(str(value)) for name, value in facts.items()

@@ -106,7 +106,7 @@ def _whole(pair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _finish(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session) -> Finished:
     metrics = metrics_of(outcome, prepared, session)
     notes = notes_of(outcome, prepared, session)
-    facts = {"pictures trained on": f"{len(prepared.train):,}", "pictures held out": f"{len(prepared.validation):,}"}
+    facts = {"pictures trained on": f"{len(prepared.train):,}", "pictures judged on": f"{len(prepared.validation):,}"}
     report = write_segment_report(
         session.name,
         outcome.result,

@@ -1,13 +1,14 @@
 """The page Runs: what differs between the chosen models, and which errs less on what was held out from both."""
 
+import os
 from collections.abc import Sequence
 
 import streamlit as st
 
 from kerasface.reports.compared_runs import reasons
 from kerasface.reports.error_rates import classifier_verdict
-from kerasface.runs.comparison import HeldOutComparison, compare_runs
-from kerasface.runs.store import DEFAULT_ROOT, RunError
+from kerasface.runs.comparison import ComparedRuns, HeldOutComparison, compare_runs
+from kerasface.runs.store import DEFAULT_ROOT, RunError, RunSummary
 from kerasface.terminal.errors import told
 from kerasface.terminal.words import points, share
 from pages.parts.photos import plain
@@ -17,10 +18,10 @@ from pages.parts.tables import show_table
 _SHOWN = 20  # classes
 
 
-def show_comparison(names: Sequence[str]):
+def show_comparison(chosen: Sequence[RunSummary]):
     """What differs, then each of the others against the first."""
     try:
-        compared = compare_runs(DEFAULT_ROOT, names)
+        compared = _compared(tuple(summary.name for summary in chosen), tuple(map(_stamp, chosen)))
     except RunError as error:  # one was deleted elsewhere just now
         st.error(plain(told(error)), icon=":material/error:")
         return
@@ -49,6 +50,26 @@ def show_comparison(names: Sequence[str]):
             + (more if len(judged) > 1 else "")
         )
         _show_classes(judged)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)  # nobody changes it
+def _compared(names: tuple[str, ...], stamps: tuple) -> ComparedRuns:
+    """Whatever else is clicked on the page: intervals are drawn a thousand times, and records may be large."""
+    return compare_runs(DEFAULT_ROOT, names)
+
+
+def _stamp(summary: RunSummary) -> tuple:
+    """What tells a run from what it was before: its files, with their times and sizes."""
+    try:
+        with os.scandir(summary.path) as files:
+            stamps = [(file.name, *_times(file.stat())) for file in files]
+    except OSError:
+        stamps = []  # deleted just now, as the comparison says
+    return str(summary.path.absolute()), *sorted(stamps)
+
+
+def _times(status: os.stat_result) -> tuple[int, int]:
+    return status.st_mtime_ns, status.st_size
 
 
 def _show_classes(pairs: Sequence[HeldOutComparison]):

@@ -7,7 +7,7 @@ from kerasface.terminal.errors import told
 from kerasface.train.process.background import find_training
 from kerasface.train.process.claim import training_process
 from kerasface.train.process.folders import resume_command
-from kerasface.train.sweep import Sweep, is_done, read_sweep, sweep_names, values_text
+from kerasface.train.sweep import Sweep, SweptRun, is_done, read_sweep, sweep_names, values_text
 from pages.parts.photos import plain
 from pages.parts.tables import show_table
 
@@ -17,7 +17,7 @@ def show_sweeps():
     for name in sweep_names(DEFAULT_ROOT):
         try:
             sweep = read_sweep(DEFAULT_ROOT, name)
-            states = {run.name: _state(run) for run in sweep.runs}
+            states = {run.name: _state(sweep, run) for run in sweep.runs}
         except RunError as error:
             st.warning(plain(told(error)), icon=":material/warning:")
             continue
@@ -45,8 +45,8 @@ def _show(sweep: Sweep, states: dict[str, str], done: int):
             st.page_link("pages/train.py", label="Follow it in Train", icon=":material/model_training:")
 
 
-def _state(run) -> str:
-    if is_done(run, DEFAULT_ROOT):
+def _state(sweep: Sweep, run: SweptRun) -> str:
+    if is_done(sweep, run, DEFAULT_ROOT):
         return "done"
     there = find_training(run.name)
     return "waiting" if there is None else "left off" if not there.alive else there.state

@@ -143,8 +143,8 @@ def _show(looked: _Looked, recipe: ClassifyRecipe):
         few = f"fewer than {recipe.min_images} pictures, and"
         title = counted(len(left_out), f"class has {few} serves as strangers", f"classes have {few} serve as strangers")
         show_files(title, left_out)
-    _show_duplicates("groups of equal files", prepared, check.exact)
-    _show_duplicates("groups of pictures that look the same", prepared, check.near)
+    _show_duplicates("of equal files", prepared, check.exact)
+    _show_duplicates("of pictures that look the same", prepared, check.near)
     with st.expander("What augmentation makes of them, with the labels it trains on", expanded=True):
         st.image(
             _sheet(looked, recipe),
@@ -166,7 +166,7 @@ def _sheet(looked: _Looked, recipe: ClassifyRecipe) -> np.ndarray:
 def _show_duplicates(what: str, prepared: PreparedData, groups: list[np.ndarray]):
     if not groups:
         return
-    with st.expander(f"{len(groups):,} {what}"):
+    with st.expander(f"{counted(len(groups), 'group')} {what}"):
         st.caption("All pictures of a group are kept on one side: to learn from, or held out.")
         for group in groups[:GROUPS]:
             with st.container(border=True, horizontal=True):

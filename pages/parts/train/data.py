@@ -157,9 +157,13 @@ def is_looked_at(data: Path) -> bool:
     return st.session_state.get("train_looked", ((None,),))[0][0] == str(data)
 
 
+def _amount(pictures: int, classes: int) -> str:
+    return f"**{counted(pictures, 'picture')}** of **{counted(classes, 'class', 'classes')}**"
+
+
 def _show_contents(contents: Contents):
     size = f"{contents.num_bytes / 2**20:,.1f} MB"
-    st.markdown(f"**{len(contents.files):,} pictures** of **{len(contents.counts()):,} classes**, {size} unpacked.")
+    st.markdown(f"{_amount(len(contents.files), len(contents.counts()))}, {size} unpacked.")
     show_files(f"{len(contents.skipped):,} left in the archive", contents.skipped)
 
 
@@ -172,7 +176,7 @@ def _show_classes(place: Path) -> Pictures | None:
         st.error(plain(told(error)), icon=":material/folder_off:")
         return None
     counts = np.bincount(found.labels, minlength=len(found.identities)).tolist()
-    st.markdown(f"**{len(found.samples):,} pictures** of **{len(counts):,} classes** in {plain(str(place))}")
+    st.markdown(f"{_amount(len(found.samples), len(counts))} in {plain(str(place))}")
     rows = [
         {"name": name, "num_train": count, "num_validation": 0}
         for name, count in zip(found.identities, counts, strict=True)

@@ -41,7 +41,7 @@ def show_masks(place: Path) -> Pictures | None:
         st.error(plain(told(error)), icon=":material/folder_off:")
         return None
     names = ", ".join(plain(name) for name in found.classes)
-    count = f"**{len(found.names):,} pictures** with masks of **{len(found.classes)} classes**"
+    count = f"**{counted(len(found.names), 'picture')}** with masks of **{len(found.classes)} classes**"
     st.markdown(f"{count} in {plain(str(place))}: {names}")
     _show_first(found)
     if found.rejected:

@@ -13,6 +13,7 @@ from kerasface.images.decoding import ImageError, decode
 from kerasface.plotting.segmentation import data_url
 from kerasface.runs.store import RunSummary
 from kerasface.terminal.errors import told
+from kerasface.terminal.words import counted
 from pages.parts.photos import plain
 from pages.parts.tables import show_table
 from pages.parts.train.recipe import shown_path
@@ -167,7 +168,10 @@ def _show_list(summary: RunSummary, source: Path):
         return
     path = curation_file(source)
     st.subheader("Train again")
-    with st.expander(f"{len(decisions):,} pictures are left out or renamed", expanded=len(decisions) <= 8):
+    with st.expander(
+        counted(len(decisions), "picture is left out or renamed", "pictures are left out or renamed"),
+        expanded=len(decisions) <= 8,
+    ):
         st.caption(f"The list is {plain(str(path))}; the photos themselves stay as they are.")
         for one in reversed(decisions):
             with st.container(horizontal=True, vertical_alignment="center"):

@@ -8,7 +8,7 @@ from kerasface.faces.alignment import ARCFACE_TEMPLATE, FACE_RESNET_CROP
 from kerasface.runs.card import ModelCard
 from kerasface.runs.records import RunError
 from kerasface.runs.store import write_run
-from kerasface.train.engine.network import licence_of, network_of, run_of, template_for
+from kerasface.train.engine.network import card_of, licence_of, network_of, template_for
 from kerasface.train.metric_learning.recipe import MetricRecipe, resolve_metric
 
 
@@ -37,7 +37,7 @@ def test_it_is_cut_into_blocks_in_front_of_its_head(own):
     assert names == [layer.name for layer in backbone.model.layers]
     assert [block.name for block in backbone.blocks] == [f"block{number}" for number in range(1, 7)]
     assert all(any(name.startswith("conv") for name in block.layers) for block in backbone.blocks)
-    assert licence_of(run_of("own").card) == "MIT"
+    assert licence_of(card_of("own")) == "MIT"
 
 
 def test_faces_are_cut_as_it_wants_them(own):

@@ -289,7 +289,7 @@ def test_the_command_trains_and_prints_what_came_of_it(people, cache, tmp_path):
     arguments += ["--people", "4", "--runs", str(tmp_path), "--cache", str(cache)]
     result = CliRunner().invoke(train, arguments)
     assert result.exit_code == 0, result.output
-    assert f"{tmp_path / 'look'}: {(SEVERAL + SINGLE) // 2} people held out" in result.output
+    assert f"{tmp_path / 'look'}: judged on {(SEVERAL + SINGLE) // 2} people" in result.output
     assert "kept" in result.output
     assert 'loss = "contrastive"' in (tmp_path / "look" / "recipe.toml").read_text()
     found = json.loads(CliRunner().invoke(train, [*arguments, "--json"]).stdout)

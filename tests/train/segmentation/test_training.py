@@ -257,7 +257,7 @@ def test_the_command_trains_and_prints_what_came_of_it(shapes, cache, tmp_path):
     arguments += ["--runs", str(tmp_path), "--cache", str(cache)]
     result = CliRunner().invoke(train, arguments)
     assert result.exit_code == 0, result.output
-    assert "pictures held out" in result.output
+    assert "judged on" in result.output
     assert "mean IoU" in result.output
     assert 'loss = "dice"' in (tmp_path / "shapes" / "recipe.toml").read_text()
 
