@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -91,6 +92,22 @@ def test_answers_leave_as_a_table_and_as_folders_and_come_back(run, photos, tmp_
     assert (done.exit_code, len(json.loads(done.stdout)["removed"])) == (0, 3)
     assert not out.exists()
     assert len(list(photos.iterdir())) == 5
+
+
+@pytest.mark.slow
+def test_photos_are_remembered_where_that_is_asked_for_and_found_by_person(run, photos):
+    run("enroll", "Eileen", photos / "front.png")
+    run("identify", photos, code=1)
+    assert run("people", "photos") == {"gallery": ANY, "num_photos": 0, "forgotten": False}
+    first = run("identify", photos, "--remember", code=1)
+    assert run("people", "photos")["num_photos"] == 4
+    assert run("identify", photos, "--remember", code=1) == first
+    names = {Path(one["photo"]).name for one in run("people", "photos", "Eileen")["photos"]}
+    assert names == {"front.png", "mirror.png", "dim.png"}
+    assert "3 photos of Eileen" in run("people", "photos", "Eileen", as_json=False).stdout
+    assert run("people", "photos", "--forget")["forgotten"]
+    assert "Only photos that were enrolled" in run("people", "photos", "Eileen", as_json=False).stdout
+    run("people", "photos", "Eileen", "--forget", code=2)
 
 
 @pytest.mark.slow

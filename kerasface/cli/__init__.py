@@ -9,7 +9,8 @@ from kerasface.cli.embedders.measuring import calibrate, compare
 from kerasface.cli.evaluation.commands import evaluate
 from kerasface.cli.evaluation.pairs import verification
 from kerasface.cli.evaluation.people import identification, population
-from kerasface.cli.gallery import cluster, enroll, identify
+from kerasface.cli.gallery import cluster, enroll
+from kerasface.cli.identify import identify
 from kerasface.cli.inspection.activations import activations
 from kerasface.cli.inspection.attribution import attribution, match
 from kerasface.cli.inspection.channel import channel
@@ -20,6 +21,7 @@ from kerasface.cli.password import password
 from kerasface.cli.people.commands import people
 from kerasface.cli.people.edits import delete, merge, split, unmerge
 from kerasface.cli.people.files import export_people, import_people
+from kerasface.cli.people.photos import photos as photos_of_person
 from kerasface.cli.people.reembedding import reembed
 from kerasface.cli.photos import detect, embed, verify
 from kerasface.cli.prediction import predict
@@ -52,7 +54,7 @@ _COMMANDS = (
 )
 for command in _COMMANDS:
     main.add_command(command)
-for command in (merge, unmerge, split, delete, export_people, import_people, reembed):
+for command in (photos_of_person, merge, unmerge, split, delete, export_people, import_people, reembed):
     people.add_command(command)
 for command in (compare_runs, edits_of_runs.rename, edits_of_runs.delete):
     runs.add_command(command)

@@ -1,4 +1,4 @@
-"""Commands on a gallery: enrol people, find them in photos, group the unknown."""
+"""Commands that bring people into a gallery: enrol them, group the unknown; and how a command opens it."""
 
 from collections import Counter
 from contextlib import ExitStack, contextmanager
@@ -13,13 +13,10 @@ from kerasface.cli.output import (
     box_text,
     engine_used,
     errors,
-    face_lines,
     print_json,
-    run_photos,
     say_note,
 )
 from kerasface.cli.people.commands import EXPIRES, GALLERY, PURPOSE, consent_of
-from kerasface.cli.sorting import check_usage, sorting_options, undo_sorting, write_sorted
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
@@ -33,12 +30,6 @@ _OVERRIDES = (
 _NO_CONSENT = "No consent was recorded; --purpose does that."
 _ALLOW = click.option(
     "--allow", multiple=True, type=click.Choice(_OVERRIDES), help="Enrol in spite of this; may be repeated."
-)
-_FPIR = click.option(
-    "--fpir",
-    default=0.01,
-    show_default=True,
-    help="False positive identification rate to decide at: the share of strangers who may be taken for somebody.",
 )
 
 
@@ -84,7 +75,7 @@ def enroll(name, images, folder, face, allow, purpose, expires, embedder, galler
         else:
             people = {name: [FaceOf(image, face) if face else image for image in images]}
         with (
-            _opened(gallery, CONFLICT_FPIR, embedder, create="late") as (identifier, analyzer),
+            opened_search(gallery, CONFLICT_FPIR, embedder, create="late") as (identifier, analyzer),
             progress_bars() as report,
         ):
             results = Enroller(identifier, allow=allow).enroll_files(
@@ -123,51 +114,6 @@ def _print_reasons(results) -> None:
 
 
 @click.command()
-@click.argument("images", nargs=-1, type=UserPath())
-@_FPIR
-@sorting_options
-@EMBEDDER
-@GALLERY
-@ENGINE
-@JSON
-def identify(images, fpir, table, copy, link, dry_run, undo, embedder, gallery, as_json) -> None:
-    """Say for every face in IMAGES (files, or folders of them) who of the gallery it is, or that it is nobody known.
-
-    In one photo nobody is found twice. Scores are in units of what strangers reach, and the one needed rises with the
-    number of people, so that strangers are taken for somebody no more often in a large gallery than in a small one.
-
-    The answers can leave as a table (--csv), or as photos in a folder per person (--copy, --link), which a manifest
-    beside them takes back (--undo). Photos are never moved, changed or replaced.
-    """
-    check_usage(images, table, copy, link, dry_run, undo)
-    if undo is not None:
-        undo_sorting(undo, as_json)
-        return
-    with errors():
-        from kerasface.data.cache.embeddings import photo_files
-        from kerasface.data.cache.images import content_keys
-
-        files = photo_files(images)
-        with _opened(gallery, fpir, embedder) as (identifier, analyzer):
-            point = identifier.operating_point()
-
-            def work(photos: list) -> list[dict]:
-                hashes, _ = content_keys([photo.path for photo in photos])
-                found = identifier.decide(analyzer.analyze([photo.image for photo in photos]), source_hashes=hashes)
-                return [_photo_row(faces, point) for faces in found]
-
-            note = _search_note(point) if identifier.num_people == 0 or point else ""
-            run_photos(
-                files,
-                work,
-                _identified_lines,
-                as_json,
-                note=note,
-                then=lambda results: write_sorted(results, table, copy, link, dry_run),
-            )
-
-
-@click.command()
 @click.argument("folder", type=UserPath())
 @click.option("--name", "names", multiple=True, metavar="NUMBER=NAME", help="Enrol a cluster under a name.")
 @click.option(
@@ -200,7 +146,7 @@ def cluster(folder, names, fmr, allow, purpose, expires, embedder, gallery, as_j
 
         files, identifier = image_files(folder), None
         if gallery.exists() or chosen:
-            identifier, analyzer = stack.enter_context(_opened(gallery, DEFAULT_FPIR, embedder, create="late"))
+            identifier, analyzer = stack.enter_context(opened_search(gallery, DEFAULT_FPIR, embedder, create="late"))
         else:
             analyzer = FaceAnalyzer(embedder=load_embedder(embedder))
         with progress_bars() as report:
@@ -265,7 +211,7 @@ def _print_clusters(found, chosen: dict[int, str], results: list, as_json: bool)
 
 
 @contextmanager
-def _opened(path: Path, fpir: float, embedder: str | None, *, create: bool | str = False):
+def opened_search(path: Path, fpir: float, embedder: str | None, *, create: bool | str = False):
     """What searches a gallery, and the face front end that its templates come from."""
     from kerasface.tasks.identification import Identifier
 
@@ -285,32 +231,6 @@ def opened_file(path: Path, embedder: str | None, *, create: bool | str = False,
     own = load_embedder(embedder) if embedder or not recorded else load_embedder_of(recorded[0])
     with open_gallery(path, embedder=own.fingerprint, embedding_dim=own.embedding_dim, create=create) as gallery:
         yield gallery, FaceAnalyzer(FaceDetector(min_face_size), own)
-
-
-def _photo_row(faces, point) -> dict:
-    decision = {} if faces else {"decision": "no_face"}
-    return {**decision, "faces": [face.to_dict() for face in faces], "gallery": point and point.to_dict()}
-
-
-def _identified_lines(photo: dict) -> list[str]:
-    def behind(face: dict) -> str:
-        chance = f" ({face['probability_text']})" if face["probability_text"] else ""
-        return f": {face['decision'].upper().replace('_', ' ')}: {face['reason']}{chance}"
-
-    return face_lines(photo["faces"], behind)
-
-
-def _search_note(point) -> str:
-    if point is None:
-        return "The gallery is empty. Enrol somebody: kerasface enroll NAME IMAGE"
-    beyond = "" if point.gallery_size <= point.measured_size else f" (continued from {point.measured_size} people)"
-    among = counted(point.gallery_size, "person", "people")
-    return (
-        f"Among {among} at most {point.fpir:.1%} of strangers may be taken for somebody; {point.fpir_measured:.2%} "
-        f"were (95 % interval {point.fpir_low:.1%} to {point.fpir_high:.1%}), and {point.fnir:.0%} of known faces were "
-        f"not named, with one photo enrolled of each{beyond}. Measured {point.date} on {point.data}."
-        + (f" {point.own}" if point.own else "")
-    )
 
 
 def _chosen_names(names: tuple[str, ...]) -> dict[int, str]:

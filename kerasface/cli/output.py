@@ -1,6 +1,6 @@
 """What the commands share: their options, and how results and errors are printed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from kerasface.train.__main__ import UserPath, answers
 
 if TYPE_CHECKING:
     from kerasface.data.photos import Photo
+    from kerasface.tasks.sorting.looking import LookedAt
 
 IMAGES = click.argument("images", nargs=-1, required=True, type=UserPath())
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -56,28 +57,39 @@ def run_photos(
     lines: Callable[[dict], list[str]],
     as_json: bool,
     note: str = "",
+) -> None:
+    """Decodes `paths`, runs `work` on the decoded ones in batches, prints; exit code 1 if a file was unusable."""
+    from kerasface.data.photos import read_photos
+
+    def results() -> "Iterator[tuple[Photo, dict]]":
+        for batch in read_photos(paths):
+            found = iter(work([photo for photo in batch if photo.problem is None]))
+            yield from ((photo, {} if photo.problem is not None else next(found)) for photo in batch)
+
+    print_photos(results(), lines, as_json, note)
+
+
+def print_photos(
+    found: "Iterable[tuple[Photo | LookedAt, dict]]",
+    lines: Callable[[dict], list[str]],
+    as_json: bool,
+    note: str = "",
     then: Callable[[list[dict]], object] = lambda results: None,
 ) -> None:
-    """Decodes `paths`, runs `work` on the decoded ones in batches, prints; exit code 1 if a file was unusable.
+    """Prints what was found in photos, each as it comes; exit code 1 if a file was unusable.
 
     At the end `then` is called with what would be printed as JSON.
     """
-    from kerasface.data.photos import read_photos
-
     results = []
-    for batch in read_photos(paths):
-        readable = [photo for photo in batch if photo.problem is None]
-        found = iter(work(readable))
-        for photo in batch:
-            if photo.problem is not None:
-                results.append({"image": str(photo.path), "error": photo.problem})
-                click.echo(f"Error: {photo.problem}", err=True)
-                continue
-            result = next(found)
-            results.append({"image": str(photo.path), **result, **notes_of(photo), **engine_used()})
-            if not as_json:
-                first, *others = lines(result)
-                click.echo("\n  ".join([f"{photo.path}: {first}", *others]))
+    for photo, result in found:
+        if photo.problem is not None:
+            results.append({"image": str(photo.path), "error": photo.problem})
+            click.echo(f"Error: {photo.problem}", err=True)
+            continue
+        results.append({"image": str(photo.path), **result, **notes_of(photo), **engine_used()})
+        if not as_json:
+            first, *others = lines(result)
+            click.echo("\n  ".join([f"{photo.path}: {first}", *others]))
     if as_json:
         print_json(results)
     elif note and any("error" not in result for result in results):
@@ -94,7 +106,7 @@ def engine_used() -> dict:
     return {"engine": engines_in_use()}
 
 
-def notes_of(photo: "Photo") -> dict:
+def notes_of(photo: "Photo | LookedAt") -> dict:
     """Says on stderr what is to be known of a photo's file; returns it for its JSON, which is empty without any."""
     for text in photo.notes:
         say_note(text)

@@ -35,6 +35,8 @@ class AnalyzedFace(CroppedFace):
     Attributes:
         embedding: Its unit embedding `(embedding_dim,)` float32.
         embedder: Fingerprint of the embedder: embeddings are comparable where it is equal.
+
+    Where a photo was looked at before, and only its embeddings were kept, `crop` is `None`.
     """
 
     embedding: np.ndarray

@@ -17,6 +17,7 @@ from kerasface.gallery.checks import checked_hash
 from kerasface.gallery.integrity import find_problems
 from kerasface.gallery.refusals import find_refusals
 from kerasface.gallery.rows import sample_ids_of, version
+from kerasface.gallery.seen import SeenPhotos
 from kerasface.gallery.store import (
     Change,
     GalleryError,
@@ -58,6 +59,11 @@ class ReadableGallery:
         """Number of the last change, also of another process; it rises with every one."""
         with self.snapshot() as connection:
             return version(connection)
+
+    @property
+    def seen(self) -> SeenPhotos:
+        """What is remembered of photos beside the gallery, where somebody asked for that."""
+        return SeenPhotos(self.path, self._rows.keys, self._database.timeout)
 
     def __enter__(self) -> Self:
         return self

@@ -169,7 +169,8 @@ class SqliteGallery(ReadableGallery):
         """Forgets a person: name, templates, sources, refusals, and what the history says of it.
 
         When this returns, the gallery's files hold nothing of it any more, not even encrypted. Backups, exports and the
-        spare blocks of the disk are beyond its reach. Takes as long as rewriting the file.
+        spare blocks of the disk are beyond its reach. Takes as long as rewriting the file. All photos that were
+        remembered are forgotten too: the person is on some of them, and no name says on which.
 
         Raises:
             GalleryBusyError: If the person was deleted, but another process reads an old state for so long that the
@@ -177,6 +178,7 @@ class SqliteGallery(ReadableGallery):
         """
         with self.transaction() as connection:
             number = self._rows.number(connection, person_id)
+            self.seen.forget()
             change = self._rows.record(connection, "delete_person", None, "")
             self._rows.delete_samples(connection, "person", number, change)
             for table in ("refusals", "merges"):
@@ -186,11 +188,13 @@ class SqliteGallery(ReadableGallery):
             self._database.leave_no_traces()
 
     def delete_sample(self, sample_id: int) -> None:
-        """Forgets one sample, as thoroughly as `delete_person`; the person stays, even with none."""
+        """Forgets a sample and what is remembered of its photo, as thoroughly as `delete_person`; the person stays."""
         with self.transaction() as connection:
             row = connection.execute("SELECT person FROM samples WHERE sample_id = ?", (sample_id,)).fetchone()
             if row is None:
                 raise GalleryError(f"There is no such sample in the gallery. Received: sample_id={sample_id}.")
+            for sample in self._rows.samples(connection, "sample_id", sample_id):
+                self.seen.forget_photo(sample.source_hash)
             change = self._rows.record(connection, "delete_sample", row[0], f"sample {sample_id}")
             self._rows.delete_samples(connection, "sample_id", sample_id, change)
             self._database.leave_no_traces()
@@ -256,7 +260,7 @@ class SqliteGallery(ReadableGallery):
 
         Others may use the gallery while embeddings are computed; afterwards those who opened it with the old embedder
         get an `OtherEmbedderError`. A copy from before lies next to the gallery, sealed with the same key, until
-        something is deleted: `undo_reembed` takes everything back by it.
+        something is deleted: `undo_reembed` takes everything back by it. Photos that were remembered are forgotten.
 
         Args:
             embedder: Fingerprint of the new embedder.
@@ -269,6 +273,7 @@ class SqliteGallery(ReadableGallery):
         self._rows = reembed(
             self._database, self._rows, self.transaction, embedder, embedding_dim, embeddings_of, left_out, batch_size
         )
+        self.seen.forget()
 
     def undo_reembed(self) -> None:
         """Takes the last re-embedding back: the samples that it left out, too.

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from kerasface.files.spreadsheets import csv_text
-from kerasface.images.dates import date_taken
 
 _PLACE = ("x", "y", "width", "height")
 _DECISION = ("decision", "name", "score", "normalized_score", "threshold", "probability")
@@ -17,7 +16,7 @@ def faces_csv(results: Sequence[dict]) -> str:
     name is there where the decision is `match`, and `date` is what the camera wrote.
 
     Args:
-        results: For each photo `image`, and `faces` as `IdentifiedFace.to_dict` has them or an `error`.
+        results: For each photo `image`, and `faces` as `IdentifiedFace.to_dict` has them and `date`, or an `error`.
     """
     return csv_text(COLUMNS, (row for result in results for row in _rows(result)))
 
@@ -27,7 +26,7 @@ def _rows(result: dict) -> Iterator[list[object]]:
     if "error" in result:
         yield [photo, None, *empty, *[None] * len(_DECISION), None, result["error"]]
         return
-    date = date_taken(photo)
+    date = result["date"]
     if not result["faces"]:
         yield [photo, None, *empty, "no_face", *[None] * (len(_DECISION) - 1), date, None]
     for number, face in enumerate(result["faces"], start=1):

@@ -26,8 +26,8 @@ def face(decision, name):
 def test_every_face_has_a_row_and_every_photo_one_at_least(dated, tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "empty.png")
     results = [
-        {"image": str(dated), "faces": [face("match", "=Ada"), face("unknown", None)]},
-        {"image": str(tmp_path / "empty.png"), "faces": []},
+        {"image": str(dated), "date": date_taken(dated), "faces": [face("match", "=Ada"), face("unknown", None)]},
+        {"image": str(tmp_path / "empty.png"), "date": None, "faces": []},
         {"image": "gone.jpg", "error": "gone.jpg cannot be read."},
     ]
     rows = list(csv.DictReader(io.StringIO(faces_csv(results))))

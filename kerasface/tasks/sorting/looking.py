@@ -1,0 +1,179 @@
+"""The faces of many photos, each photo looked at once: what is remembered of it is not computed again."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasface.data.cache.images import content_keys
+from kerasface.data.photos import Photo, looked_at
+from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
+from kerasface.faces.detection import Face
+from kerasface.faces.quality import FaceQuality
+from kerasface.gallery.reading import ReadableGallery
+from kerasface.gallery.seen import SeenPhotos
+from kerasface.images.dates import date_taken
+
+_AT_ONCE = 256  # photos asked for in the memory at a time
+
+
+@dataclass(frozen=True, eq=False)
+class LookedAt:
+    """One photo file and its faces.
+
+    Attributes:
+        path: The file.
+        source_hash: SHA-256 of it, hexadecimal; `None` where it cannot be read.
+        faces: Its faces, largest first; the `crop` of a remembered one is `None`.
+        date: When it was taken, as `images.dates.date_taken` has it.
+        problem: Why it could not be looked at, a sentence that names the file; else `None`.
+        notes: What is to be known of the file, each a sentence that names it.
+    """
+
+    path: Path
+    source_hash: str | None
+    faces: list[AnalyzedFace]
+    date: str | None
+    problem: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def look_at_photos(
+    paths: Sequence[Path], analyzer: FaceAnalyzer, seen: SeenPhotos | None = None
+) -> Iterator[list[LookedAt]]:
+    """Yields photos in order, in batches, with their faces.
+
+    Args:
+        paths: The files.
+        analyzer: The face front end.
+        seen: Where photos are remembered: those that are there are not looked at again, the others are added as they
+            are looked at, so that an interrupted run goes on where it was. Nothing is kept if not given.
+
+    Raises:
+        GalleryError: If the memory is damaged or cannot be written.
+    """
+    by = seen_by(analyzer)
+    for start in range(0, len(paths), _AT_ONCE) if seen else (0,):
+        part = paths[start : start + _AT_ONCE] if seen else paths
+        known = _known(part, seen, by) if seen else {}
+        fresh = _looked_at([path for path in part if path not in known], analyzer)
+        if known:
+            yield from _in_order(part, known, _remembered(fresh, seen, by))
+        else:
+            yield from _remembered(fresh, seen, by) if seen else fresh
+
+
+def seen_by(analyzer: FaceAnalyzer) -> str:
+    """Returns what looks at photos in one string: what was seen is the same where it is equal."""
+    return f"{analyzer.detector.fingerprint} {analyzer.embedder.fingerprint}"
+
+
+def remembered_photos(gallery: ReadableGallery) -> list[LookedAt]:
+    """Returns every photo that is remembered, once, with the path that it was last looked at under.
+
+    What another embedder than the gallery's saw of it is left out.
+    """
+    found = {source_hash: record for source_hash, by, record in gallery.seen.all() if _embedder(by) == gallery.embedder}
+    return [
+        _opened(Path(_given_back(record["path"])), source_hash, record, gallery.embedder)
+        for source_hash, record in found.items()
+    ]
+
+
+def _known(paths: Sequence[Path], seen: SeenPhotos, by: str) -> dict[Path, LookedAt]:
+    """Those of the photos that are remembered; where one was moved, its new path is remembered."""
+    hashes, _ = content_keys(paths)
+    found = seen.find((one for one in hashes if one), by)
+    known, moved = {}, {}
+    for path, source_hash in zip(paths, hashes, strict=True):
+        if (record := found.get(source_hash)) is None:
+            continue
+        known[path] = _opened(path, source_hash, record, _embedder(by))
+        now, before = _kept(str(path.absolute())), record["path"]
+        if now != before and not Path(_given_back(before)).exists():
+            moved[source_hash] = record | {"path": now}
+    seen.add(moved, by)
+    return known
+
+
+def _looked_at(paths: Sequence[Path], analyzer: FaceAnalyzer) -> Iterator[list[LookedAt]]:
+    def look(photos: list[Photo]) -> list[LookedAt]:
+        readable = [photo for photo in photos if photo.problem is None]
+        faces = iter(analyzer.analyze([photo.image for photo in readable]))
+        hashes = iter(content_keys([photo.path for photo in readable])[0])
+        return [
+            LookedAt(photo.path, next(hashes), next(faces), date_taken(photo.path), None, photo.notes)
+            if photo.problem is None
+            else LookedAt(photo.path, None, [], None, photo.problem)
+            for photo in photos
+        ]
+
+    for _, looks in looked_at(paths, look):
+        yield looks
+
+
+def _remembered(batches: Iterator[list[LookedAt]], seen: SeenPhotos, by: str) -> Iterator[list[LookedAt]]:
+    """Passes batches on once they are remembered."""
+    for looks in batches:
+        seen.add({look.source_hash: _record(look) for look in looks if look.source_hash}, by)
+        yield looks
+
+
+def _in_order(
+    paths: Sequence[Path], known: dict[Path, LookedAt], fresh: Iterator[list[LookedAt]]
+) -> Iterator[list[LookedAt]]:
+    """Puts photos that are known between those that are looked at."""
+    waiting, batch = iter(()), []
+    for path in paths:
+        if path in known:
+            batch.append(known[path])
+            continue
+        if (look := next(waiting, None)) is None:
+            if batch:
+                yield batch
+            batch, waiting = [], iter(next(fresh))
+            look = next(waiting)
+        batch.append(look)
+    yield batch
+
+
+def _embedder(by: str) -> str:
+    return by.partition(" ")[2]
+
+
+def _record(look: LookedAt) -> dict:
+    """A photo and its faces as JSON-ready values, from which `_opened` makes exactly the same."""
+    faces = [
+        [
+            *(entry.face.box, entry.face.landmarks.tolist(), entry.face.detection_score, entry.face.turned),
+            *(vars(entry.quality), base64.b64encode(entry.embedding.astype("<f4").tobytes()).decode("ascii")),
+        ]
+        for entry in look.faces
+    ]
+    notes = [_kept(note) for note in look.notes]
+    return {"path": _kept(str(look.path.absolute())), "date": look.date, "notes": notes, "faces": faces}
+
+
+def _kept(text: str) -> str:
+    """A text with the name of a file in it, which need not be valid Unicode, as JSON in UTF-8 takes it."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _given_back(kept: str) -> str:
+    return kept.encode("latin-1").decode("utf-8", "surrogateescape")
+
+
+def _opened(path: Path, source_hash: str, record: dict, embedder: str) -> LookedAt:
+    faces = [
+        AnalyzedFace(
+            Face(tuple(box), np.array(landmarks, dtype=np.float32), score, turned),
+            None,
+            FaceQuality(**quality),
+            np.frombuffer(base64.b64decode(embedding), dtype="<f4").astype(np.float32, copy=False),
+            embedder,
+        )
+        for box, landmarks, score, turned, quality, embedding in record["faces"]
+    ]
+    return LookedAt(path, source_hash, faces, record["date"], None, tuple(map(_given_back, record["notes"])))
