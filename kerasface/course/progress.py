@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+from kerasface.files.locks import take_lock
 from kerasface.files.paths import read_text, user_folder
 from kerasface.files.writing import write_json
+
+_PATIENCE = 10  # seconds; whoever holds the lock writes a few bytes
 
 
 def progress_path() -> Path:
@@ -32,14 +35,20 @@ def read_solved() -> set[int]:
 
 
 def mark_solved(number: int) -> set[int]:
-    """Adds an item, and returns all that are solved now.
+    """Adds an item, and returns all that are solved now; of two windows that do so at once, neither loses its own.
 
     Raises:
         ValueError: As `read_solved`.
         OSError: If the file cannot be read or written.
     """
-    solved = read_solved() | {number}
-    write_json(progress_path(), {"solved": sorted(solved)})
+    path = progress_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = take_lock(path.with_name(f".{path.name}.lock"), patience=_PATIENCE)
+    if lock is None:
+        raise TimeoutError(f"{path} has been held by another process for {_PATIENCE} s. Try again.")
+    with lock:
+        solved = read_solved() | {number}
+        write_json(path, {"solved": sorted(solved)})
     return solved
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -63,9 +64,7 @@ def write_digits(folder: str | os.PathLike) -> SampleData:
     """
     folder = Path(folder)
     refuse_full_folder(folder)
-    from sklearn.datasets import load_digits  # a second to import, and pages have samples
-
-    digits = load_digits()
+    digits = read_digits()
     classes = tuple(str(name) for name in digits.target_names)
     sample = SampleData(
         folder=str(folder),
@@ -99,11 +98,20 @@ def refuse_full_folder(folder: Path) -> None:
         raise ValueError(f"Samples are written into a new or empty folder only. Received: {folder}, which {problem}.")
 
 
+@cache
+def read_digits():
+    """Scikit-learn's 1,797 digits, as its `load_digits` gives them, read once: 20 ms in which a page would wait."""
+    from sklearn.datasets import load_digits  # a second to import, and pages have samples
+
+    digits = load_digits()
+    for values in (digits.images, digits.data, digits.target):
+        values.flags.writeable = False
+    return digits
+
+
 def draw_digit(index: int) -> np.ndarray:
     """Returns one of the digits that `write_digits` writes, `(32, 32, 3)` uint8, RGB; `index` from 0 to 1,796."""
-    from sklearn.datasets import load_digits
-
-    return on_paper(load_digits().images[index])
+    return on_paper(read_digits().images[index])
 
 
 def on_paper(ink: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ Closeness is the cosine of embeddings: they may have any length but 0, which doe
 import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from kerasface.faces.regions import cut_square, inside, square_around
 from kerasface.gallery.sqlite import SqliteGallery
 from kerasface.images.squares import fit_square
 from kerasface.inspection.maps.label_errors import unit_embeddings
+from kerasface.inspection.threads import OneThread
 
 if TYPE_CHECKING:
     from kerasface.faces.analyzer import FaceAnalyzer
@@ -220,7 +221,6 @@ def _tsne(unit: np.ndarray, seed: int, report: Progress) -> Projection:
     """
     from sklearn.manifold import TSNE  # takes more than a second to import
     from sklearn.neighbors import NearestNeighbors
-    from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
     report(0, _STAGES + 1)
     count, dim = len(unit), min(50, *unit.shape)
@@ -238,7 +238,7 @@ def _tsne(unit: np.ndarray, seed: int, report: Progress) -> Projection:
         # Every stage runs with the momentum 0.5 of a first one. After it 0.8 is usual, which makes steps 2.5 as long.
         settings = {"early_exaggeration": 1, "learning_rate": 2.5 * rate} if stage else {"learning_rate": rate}
         model = TSNE(metric="precomputed", perplexity=perplexity, init=positions, max_iter=_ITERATIONS, **settings)
-        with threadpool_limits(1 if count <= _ONE_THREAD else None, "openmp"):
+        with OneThread() if count <= _ONE_THREAD else nullcontext():
             positions = model.fit_transform(graph)
     report(_STAGES + 1, _STAGES + 1)
     told = f"PCA to {dim} dimensions, then t-SNE with perplexity {perplexity:g}, {_STAGES * _ITERATIONS} iterations."

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kerasface.data.samples import on_paper
+from kerasface.data.samples import on_paper, read_digits
 from kerasface.files.zips import UNREADABLE
 from kerasface.inspection.maps.embedding_map import MapPoints, file_points
 from kerasface.inspection.maps.features import features_of
@@ -21,9 +21,7 @@ NUM_DIGITS = 1797
 
 def digit_pictures(indices: Sequence[int]) -> dict[int, np.ndarray]:
     """Returns sample digits by their index, from 0 to 1,796: RGB uint8 `(32, 32, 3)`, dark ink on white."""
-    from sklearn.datasets import load_digits  # a second to import
-
-    images = load_digits().images
+    images = read_digits().images
     return {int(index): on_paper(images[index]) for index in indices}
 
 
@@ -37,11 +35,9 @@ def digit_points(count: int, model: keras.Model | None = None) -> MapPoints:
     Raises:
         ValueError: If there are not so many, or no layer in front of the model's classes gives a vector.
     """
-    from sklearn.datasets import load_digits
-
     if not 1 <= count <= NUM_DIGITS:
         raise ValueError(f"There are {NUM_DIGITS} digits. Received: count={count}.")
-    digits = load_digits()
+    digits = read_digits()
     labels = [str(label) for label in digits.target[:count]]
     if model is None:
         return MapPoints(digits.data[:count].astype(np.float32), labels)

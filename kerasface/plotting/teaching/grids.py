@@ -47,7 +47,7 @@ def set_grid(values: np.ndarray, sets: np.ndarray, *, chosen: int) -> go.Figure:
         chosen: The set that gets frames.
     """
     images, rows, cols, channels = values.shape
-    figure = go.Figure()
+    figure, shapes, annotations = go.Figure(), [], []  # each that is added to a figure by itself copies all of them
     for image, channel in np.ndindex(images, channels):
         top, left = image * (rows + 0.6), channel * (cols + 0.6)
         own = sets[image, :, :, channel]
@@ -56,8 +56,10 @@ def set_grid(values: np.ndarray, sets: np.ndarray, *, chosen: int) -> go.Figure:
         color = CLASS_COLORS[own_set % len(CLASS_COLORS)]
         place = {"x0": left - 0.5, "x1": left + cols - 0.5, "y0": top - 0.5, "y1": top + rows - 0.5}
         edge = {"color": color if own_set == chosen else QUIET, "width": 4 if own_set == chosen else 1}
-        figure.add_shape(type="rect", fillcolor=color, opacity=0.32, layer="below", line={"width": 0}, **place)
-        figure.add_shape(type="rect", line=edge, **place)
+        shapes += [
+            {"type": "rect", "fillcolor": color, "opacity": 0.32, "layer": "below", "line": {"width": 0}, **place},
+            {"type": "rect", "line": edge, **place},
+        ]
         figure.add_trace(
             go.Scatter(
                 x=(left + across).ravel(),
@@ -68,13 +70,17 @@ def set_grid(values: np.ndarray, sets: np.ndarray, *, chosen: int) -> go.Figure:
             )
         )
         if not image:
-            figure.add_annotation(x=left + (cols - 1) / 2, y=-1, text=f"channel {channel + 1}", showarrow=False)
+            middle = left + (cols - 1) / 2
+            annotations.append({"x": middle, "y": -1, "text": f"channel {channel + 1}", "showarrow": False})
         if not channel:
-            figure.add_annotation(
-                x=-1, y=top + (rows - 1) / 2, text=f"image {image + 1}", textangle=-90, showarrow=False
-            )
+            place = {"x": -1, "y": top + (rows - 1) / 2, "textangle": -90}
+            annotations.append({**place, "text": f"image {image + 1}", "showarrow": False})
     figure.update_xaxes(visible=False, range=[-1.5, channels * (cols + 0.6) - 0.6])
     figure.update_yaxes(visible=False, range=[images * (rows + 0.6) - 0.6, -1.5])
     return figure.update_layout(
-        height=70 + 40 * images * rows, margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False
+        height=70 + 40 * images * rows,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        showlegend=False,
+        shapes=shapes,
+        annotations=annotations,
     )

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from kerasface.data.folders import read_identity_folders
+from kerasface.data.samples import read_digits
 from kerasface.images.decoding import ImageError, decode
 from kerasface.images.squares import fit_square
 from kerasface.terminal.words import counted
@@ -61,9 +62,7 @@ class LiveData:
 
 def digits(seed: int = 0) -> LiveData:
     """Scikit-learn's 1,797 handwritten digits of 8 x 8 pixels; a fifth is held out, in equal parts of each class."""
-    from sklearn.datasets import load_digits
-
-    found = load_digits()
+    found = read_digits()
     labels = found.target.astype(np.int32)
     parts = train_test_split(np.arange(len(labels)), test_size=_HELD_OUT_DIGITS, stratify=labels, random_state=seed)
     return LiveData(np.float32(found.images[..., None]) / _MOST_INK, labels, tuple("0123456789"), *parts)

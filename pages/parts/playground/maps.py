@@ -4,9 +4,8 @@ import keras
 import numpy as np
 import pandas as pd
 import streamlit as st
-from sklearn.datasets import load_digits
 
-from kerasface.data.samples import draw_digit
+from kerasface.data.samples import draw_digit, read_digits
 from kerasface.images.squares import fit_square
 from kerasface.inspection.layers.activations import feature_maps
 from kerasface.inspection.layers.mosaics import mosaic, strongest_channels
@@ -139,7 +138,7 @@ def show_convolution():
             wrap=True,
             persist_state="session",
         )
-    picture = load_digits().images[digit]  # the data begin with 0 to 9
+    picture = read_digits().images[digit]  # the data begin with 0 to 9
     left, middle, right = st.columns([4, 3, 4], gap="medium")
     with middle:
         kernel = _edit_kernel(preset)

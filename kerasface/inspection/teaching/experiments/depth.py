@@ -7,6 +7,7 @@ import numpy as np
 
 from kerasface.inspection.teaching.experiments.digits import split_digits
 from kerasface.inspection.teaching.experiments.small_networks import Design, Momentum, SmallNetwork
+from kerasface.inspection.threads import OneThread
 
 # What is varied -> options of `Design`.
 KINDS = {
@@ -68,6 +69,7 @@ def design_of(kind: str, depth: int, width: int = WIDTH) -> Design:
     return Design((64, *[width] * (depth - 1), 10), **KINDS[kind])
 
 
+@OneThread()
 def measure_signals(network: SmallNetwork) -> Signals:
     """Sends the first 256 digits through a network and their gradient back; nothing is learned."""
     digits = split_digits()
@@ -83,6 +85,7 @@ def last_signals(network: SmallNetwork) -> Signals:
     )
 
 
+@OneThread()
 def train_at_depth(
     kind: str,
     depth: int,

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
+
+from kerasface.data.samples import read_digits
 
 HELD_OUT = 400  # of 1,797
 
@@ -30,7 +31,7 @@ class Digits:
 @cache
 def split_digits() -> Digits:
     """Reads and splits the digits, with equal parts of each class."""
-    data = load_digits()
+    data = read_digits()
     train, held_out = train_test_split(
         np.arange(len(data.data)), test_size=HELD_OUT, stratify=data.target, random_state=0
     )

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
+from kerasface.data.samples import read_digits
 from kerasface.inspection.teaching.basics import KERNELS, convolve
 from kerasface.inspection.teaching.worked.unpooling import max_pool
+from kerasface.inspection.threads import OneThread
 
 SIDE, DIGIT = 18, 8  # pixels of the canvas and of a digit
 MOST = 3  # pixels that it is moved at most: so a kernel of 3 x 3 still sees all of it
@@ -90,7 +91,7 @@ def move_picture(digit: int, down: int, right: int, kernel: str = "Upright edges
     """
     if not 0 <= digit <= 9 or kernel not in KERNELS:
         raise ValueError(f"Digits are 0 to 9, kernels {', '.join(KERNELS)}. Received: {digit}, kernel={kernel!r}.")
-    ink = load_digits().images[digit]  # the data begin with 0 to 9
+    ink = read_digits().images[digit]  # the data begin with 0 to 9
     picture, moved = on_canvas(ink), on_canvas(ink, down, right)
     answer, moved_answer = (np.maximum(convolve(each, KERNELS[kernel]), 0) for each in (picture, moved))
     # What comes in from beyond the edge is empty canvas: nothing is lost, so a move is a roll.
@@ -100,6 +101,7 @@ def move_picture(digit: int, down: int, right: int, kernel: str = "Upright edges
 
 
 @cache
+@OneThread()
 def accuracies_by_move(seed: int = 0) -> dict[str, tuple[float, ...]]:
     """Trains two linear classifiers on digits in the middle, and judges them on digits that are moved.
 
@@ -109,7 +111,7 @@ def accuracies_by_move(seed: int = 0) -> dict[str, tuple[float, ...]]:
     Returns:
         `flattened` and `averaged`: accuracy for moves to the right by 0 to 3 pixels.
     """
-    data = load_digits()
+    data = read_digits()
     kernels = np.random.default_rng(seed).normal(size=(_FILTERS, _FILTER_SIDE, _FILTER_SIDE))
 
     def pictures(part: slice, right: int) -> np.ndarray:

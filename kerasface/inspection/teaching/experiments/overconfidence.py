@@ -9,6 +9,7 @@ from kerasface.evaluation.classification import Calibration, calibration
 from kerasface.inspection.teaching.basics import smooth_labels, softmax
 from kerasface.inspection.teaching.experiments.digits import first_of_each, split_digits
 from kerasface.inspection.teaching.experiments.small_networks import Design, Momentum, SmallNetwork
+from kerasface.inspection.threads import OneThread
 
 STEPS, BATCH, RATE = 200, 32, 0.03
 _CLASSES = tuple(range(10))
@@ -38,6 +39,7 @@ class Confidence:
     train_accuracy: float
 
 
+@OneThread()
 def train_confidence(
     alpha: float,
     *,

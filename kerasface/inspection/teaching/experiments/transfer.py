@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from kerasface.inspection.teaching.experiments.digits import Digits, first_of_each, split_digits
 from kerasface.inspection.teaching.experiments.small_networks import Design, Momentum, SmallNetwork
+from kerasface.inspection.threads import OneThread
 
 CLASSES = tuple(range(10))
 _DESIGN = Design((64, 80, 80, 80, 10))  # 32 * 80 * 80 products are still computed by one thread, which is faster
@@ -61,6 +62,7 @@ class TransferCurve:
     changed: float
 
 
+@OneThread()
 def transfer(
     policy: str,
     per_class: int,

@@ -1,9 +1,11 @@
 """A topic of the playground: the linear classifier of four pixels, and the line that two classes share."""
 
+from functools import cache
+
 import numpy as np
 import streamlit as st
-from sklearn.datasets import load_digits
 
+from kerasface.data.samples import read_digits
 from kerasface.inspection.teaching.worked.linear import (
     BIASES,
     CLASSES,
@@ -79,8 +81,7 @@ def _show_hyperplane():
         "line, as there are two features. Move it between real digits: **0** has its ink at the sides, **1** in the "
         "middle."
     )
-    data = load_digits(n_class=2)
-    points = ink_features(data.images)
+    points, positive = _zeros_and_ones()
     for key, (value, _, _) in PLANE.items():
         st.session_state.setdefault(key, value)
     controls, picture = st.columns([2, 3], gap="large")
@@ -90,17 +91,25 @@ def _show_hyperplane():
             st.slider(label, least, most, step=0.1, key=key, persist_state="session")
             for label, (key, (_, least, most)) in zip(labels, PLANE.items(), strict=True)
         )
-        st.button("Learn the line", icon=":material/school:", on_click=_learn, args=(points, data.target == 1))
+        st.button("Learn the line", icon=":material/school:", on_click=_learn, args=(points, positive))
         plane = Hyperplane(np.array([first, second]), offset)
-        right = float(((plane.values(points) > 0) == (data.target == 1)).mean())
+        right = float(((plane.values(points) > 0) == positive).mean())
         st.metric("On their own side", f"{right:.1%}".replace("%", " %"), width="content")
     with picture:
         show_chart(
-            plane_figure(points, data.target, ("0", "1"), axes=AXES, line=(plane.normal, plane.offset)),
+            plane_figure(points, positive.astype(int), ("0", "1"), axes=AXES, line=(plane.normal, plane.offset)),
             key="plane",
             alt=f"360 digits by their ink, and the line where {_equation(plane)}: {right:.0%} lie on their own side",
         )
         st.caption(f"The line is where {_equation(plane)}; above 0 the answer is 1. The arrow is its normal.")
+
+
+@cache
+def _zeros_and_ones() -> tuple[np.ndarray, np.ndarray]:
+    """Of all digits 0 and 1 the two features, `(count, 2)`, and whether each is a 1."""
+    digits = read_digits()
+    chosen = digits.target < 2
+    return ink_features(digits.images[chosen]), digits.target[chosen] == 1
 
 
 def _equation(plane: Hyperplane) -> str:
