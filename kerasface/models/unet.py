@@ -26,6 +26,7 @@ from kerasface.models.layers import (
     UnpoolToCorner,
 )
 from kerasface.models.pretrained import weight_file
+from kerasface.models.zoo import ArchitectureOptions
 
 DECODERS = ("transposed", "upsampled", "copied", "placed", "unpooled")
 # Filters of the decoder at each resolution, the finest first; deeper levels have as many as the last one.
@@ -67,7 +68,12 @@ def encoder_names() -> tuple[str, ...]:
 
 
 def build_encoder(
-    name: str, image_size: tuple[int, int] | None = None, *, weights: str | None = None, mirror: bool = False
+    name: str,
+    image_size: tuple[int, int] | None = None,
+    *,
+    weights: str | None = None,
+    mirror: bool = False,
+    options: ArchitectureOptions | None = None,
 ) -> Encoder:
     """Builds an encoder.
 
@@ -78,6 +84,7 @@ def build_encoder(
             with `plain` and `face_resnet`, which pad theirs to a multiple of 16; the others take multiples of 32.
         weights: `None` for random weights, `"pretrained"` for the published ones.
         mirror: Average over picture and mirror image: twice the work, fewer errors. For `plain` and `face_resnet` only.
+        options: What to vary in an architecture of the zoo.
 
     Raises:
         ValueError: If there is no such encoder, it has no such weights, cannot mirror, or does not take pictures of
@@ -104,7 +111,7 @@ def build_encoder(
             f"{name} takes pictures whose height and width are multiples of 32, known beforehand. "
             f"Received: image_size={image_size}."
         )
-    return _tapped(build_backbone(name, image_size, weights=weights), image_size[0])
+    return _tapped(build_backbone(name, image_size, weights=weights, options=options), image_size[0])
 
 
 def build_unet(

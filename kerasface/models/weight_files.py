@@ -82,13 +82,14 @@ def read_weight_file(path: str | Path) -> StoredWeights:
     return StoredWeights(path, digest, dict(_ranked(_stored(file, path))), _statistics(form))
 
 
-def fill(model: keras.Model, stored: StoredWeights, name: str) -> None:
+def fill(model: keras.Model, stored: StoredWeights, name: str, *, whole: bool = True) -> None:
     """Puts the weights of a file into a network, after comparing all of its layers.
 
     Args:
         model: The network, up to its features.
         stored: The weights; what stands behind a network in the file, such as a classifier, is left out.
         name: What the network is called.
+        whole: Whether the network is there to its end; of the first part of one, the file has more.
 
     Raises:
         ModelFileError: If a layer of the network is missing in the file or has other shapes there, or the file has
@@ -106,7 +107,7 @@ def fill(model: keras.Model, stored: StoredWeights, name: str) -> None:
                 f"{stored.path} holds no weights of {name}: its layer {path} has the shapes {_words(found)}, "
                 f"that of {name} has {_words(shapes)}."
             )
-    if others := [path for path in stored.arrays if path not in wanted and not _BEHIND.match(path)]:
+    if whole and (others := [path for path in stored.arrays if path not in wanted and not _BEHIND.match(path)]):
         raise ModelFileError(f"{stored.path} holds no weights of {name}, which has no layer {others[0]}.")
     for path, layer in wanted.items():
         arrays = [np.asarray(array) for array in stored.arrays[path]]

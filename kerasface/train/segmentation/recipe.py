@@ -42,7 +42,11 @@ class SegmentRecipe:
     balance: float = setting(
         0.5, "With groups: 0, each picture is as frequent as another; 1, each person is as frequent as another."
     )
-    encoder: str = setting("face_resnet", "face_resnet, plain, an architecture of the zoo or of keras.applications.")
+    encoder: str = setting(
+        "face_resnet",
+        "face_resnet, plain, an architecture of the zoo or of keras.applications; or a model of yours, to go on from "
+        "it.",
+    )
     weights: str | None = setting(None, WEIGHTS_HELP, is_path=True)
     decoder: str = setting("transposed", "How maps grow: transposed, upsampled, copied, placed or unpooled.")
     deeper: int | None = setting(
@@ -111,19 +115,23 @@ def resolve_segment(recipe: SegmentRecipe) -> SegmentRecipe:
     Raises:
         ValueError: If a field is out of range or contradicts another.
     """
-    from kerasface.models.backbones import has_pretrained_weights  # not needed for the flags, and slow to import
+    # Not needed for the flags, and slow to import.
+    from kerasface.models.backbones import has_pretrained_weights
+    from kerasface.train.segmentation.encoders import FREE, source_of
 
     _check_ranges(recipe)
-    weights = recipe.weights or ("pretrained" if has_pretrained_weights(recipe.encoder) else "none")
+    source = source_of(recipe.encoder)
+    learned = source.card is not None or has_pretrained_weights(source.network)
+    weights = recipe.weights or ("pretrained" if learned else "none")
     resolved = replace(
         recipe,
         weights=weights,
-        mirror=recipe.mirror if recipe.mirror is not None else recipe.encoder in ("face_resnet", "plain"),
+        mirror=recipe.mirror if recipe.mirror is not None else source.network in FREE,
         training_size=recipe.training_size or max(32, round(recipe.image_size * 7 / 8 / 32) * 32),
-        deeper=recipe.deeper if recipe.deeper is not None else int(recipe.encoder == "face_resnet"),
+        deeper=recipe.deeper if recipe.deeper is not None else int(source.network == "face_resnet"),
         head_epochs=recipe.head_epochs if weights != "none" else 0,
     )
-    _check_contradictions(recipe, resolved)
+    _check_contradictions(recipe, resolved, mirrors=source.network in FREE, goes_on=source.card is not None)
     return resolved
 
 
@@ -161,12 +169,15 @@ def _check_ranges(recipe: SegmentRecipe) -> None:
         raise ValueError(f"image_size and training_size must be multiples of 32. Received: {sizes[0]} and {sizes[1]}.")
 
 
-def _check_contradictions(asked: SegmentRecipe, resolved: SegmentRecipe) -> None:
+def _check_contradictions(asked: SegmentRecipe, resolved: SegmentRecipe, *, mirrors: bool, goes_on: bool) -> None:
     """Refuses settings that would be ignored, or that cannot hold together."""
     scratch = resolved.weights == "none"
     contradictions = {
         f"only face_resnet and plain average over mirror images, not {resolved.encoder}": (
-            bool(resolved.mirror) and resolved.encoder not in ("face_resnet", "plain")
+            bool(resolved.mirror) and not mirrors
+        ),
+        f"{resolved.encoder} is gone on from with its own weights, not weights={asked.weights}": (
+            goes_on and resolved.weights != "pretrained"
         ),
         "without pretrained weights there is nothing to unfreeze": scratch and asked.unfreeze is not None,
         "epochs=0 and head_epochs=0 train nothing": resolved.epochs == 0 and resolved.head_epochs == 0,

@@ -13,14 +13,14 @@ from kerasface.data.pipelines import epoch_order, num_steps
 from kerasface.losses import pixels
 from kerasface.models.freezing import check_frozen, freeze, frozen_state
 from kerasface.models.runtime import compile_network
-from kerasface.models.unet import Encoder, build_encoder, build_unet
-from kerasface.models.weight_files import fill, read_weight_file
+from kerasface.models.unet import Encoder, build_unet
 from kerasface.train.classification.stages import for_devices, unfreeze_last
 from kerasface.train.engine.loop import Stage
 from kerasface.train.engine.optimizers import build_optimizer
 from kerasface.train.engine.precision import num_devices
 from kerasface.train.engine.schedules import build_schedule
 from kerasface.train.segmentation.data import PreparedMasks
+from kerasface.train.segmentation.encoders import FREE, encoder_of, source_of
 from kerasface.train.segmentation.recipe import LOSSES, SegmentRecipe
 
 
@@ -32,12 +32,8 @@ def build_model(recipe: SegmentRecipe, num_classes: int, *, mirror: bool = False
         num_classes: Number of classes.
         mirror: Average over mirror images, for use: a training sees them one by one.
     """
-    free = recipe.encoder in ("face_resnet", "plain")
-    size = None if free else (recipe.training_size,) * 2
-    weights = "pretrained" if recipe.weights == "pretrained" else None
-    encoder = build_encoder(recipe.encoder, size, weights=weights, mirror=mirror)
-    if recipe.weights not in ("pretrained", "none"):
-        fill(encoder.backbone.model, read_weight_file(recipe.weights), recipe.encoder)
+    free = source_of(recipe.encoder).network in FREE
+    encoder = encoder_of(recipe, None if free else (recipe.training_size,) * 2, mirror=mirror)
     return encoder, build_unet(
         num_classes, encoder, decoder=recipe.decoder, deeper=recipe.deeper, skips=recipe.skip_strides
     )

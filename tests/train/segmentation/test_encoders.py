@@ -1,0 +1,100 @@
+"""Segmentations that go on from a model that is here: what it was made of, and its weights."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasface.models.backbones import build_backbone
+from kerasface.models.face_resnet import build_face_resnet
+from kerasface.models.heads import to_probabilities, to_vector
+from kerasface.models.zoo import ArchitectureOptions
+from kerasface.runs.card import ModelCard
+from kerasface.runs.store import RunError, load_run, write_run
+from kerasface.train.engine.network import weights_of
+from kerasface.train.segmentation.encoders import source_of
+from kerasface.train.segmentation.recipe import SegmentRecipe, resolve_segment
+from kerasface.train.segmentation.stages import build_model
+
+SMALL = {"image_size": 32, "training_size": 32}
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Function that writes a model of two classes into the folder of the models."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(name, backbone, model, recipe=None, **changes):
+        content = {"task": "classify", "input": {"kind": "image", "image_size": [32, 32]}, "labels": ["a", "b"]}
+        card = ModelCard.from_dict({**content, "backbone": backbone, "recipe": recipe or {}, **changes})
+        write_run(tmp_path / "saved_models", name, model=model, card=card, metrics={}, history=[])
+
+    return write
+
+
+def classifier(name, **options):
+    features = build_backbone(name, (32, 32), weights=None, options=ArchitectureOptions(**options)).model
+    return keras.Model(features.input, to_probabilities(to_vector(features.output), 2))
+
+
+def test_an_architecture_is_built_as_it_was_trained_and_has_its_weights(own):
+    """With another norm and pooling, and also where another model went on from it and is gone on from."""
+    settings = {"norm": "layer", "pooling": "strided", "dropout": 0.3, "head": "flatten"}
+    model = classifier("simple_cnn", norm="layer", pooling="strided")
+    own("first", "simple_cnn", model, settings, licence="MIT")
+    own("second", "first", model)
+    for name in ("first", "second"):
+        recipe = resolve_segment(SegmentRecipe(encoder=name, **SMALL))
+        assert (recipe.weights, recipe.head_epochs, recipe.mirror) == ("pretrained", 1, False)
+        encoder, whole = build_model(recipe, 3)
+        for layer in ("block1_conv", "block3_conv_norm", "block2_pool_conv"):
+            for found, expected in zip(
+                whole.get_layer(layer).get_weights(), model.get_layer(layer).get_weights(), strict=True
+            ):
+                np.testing.assert_array_equal(found, expected)
+        (source,) = weights_of(recipe)
+        assert (source.name, source.sha256) == (name, source_of(name).card.model_sha256)
+    assert encoder.backbone.licence is None
+    assert build_model(resolve_segment(SegmentRecipe(encoder="first", **SMALL)), 3)[0].backbone.licence == "MIT"
+
+
+@pytest.mark.slow
+def test_what_stands_on_the_face_embedder_is_gone_on_from(own):
+    """A segmentation, whose decoder stays behind, and a whole embedder, whose last stages do."""
+    taken = {"kind": "face", "image_size": [150, 150]}
+    space = {"dim": 128, "fingerprint": "faces-1"}
+    own("faces", "face_resnet", build_face_resnet(None), task="embed", input=taken, embedding=space, labels=[])
+    for name, licence in (("face-parts", "CC0-1.0"), ("faces", None)):
+        encoder, model = build_model(resolve_segment(SegmentRecipe(encoder=name)), 3)
+        expected = load_run("saved_models", name).model
+        layer = "stage3_block3_conv2"
+        np.testing.assert_array_equal(*(found.get_layer(layer).get_weights()[0] for found in (model, expected)))
+        assert (model.output_shape[-1], encoder.backbone.licence) == (3, licence)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"encoder": "nobody"}, "neither a network nor a model of yours"),
+        ({"encoder": "simple_cnm"}, "Did you mean simple_cnn"),
+        ({"encoder": "templates"}, "made of linear"),
+        ({"encoder": "orphan"}, "made of gone"),
+        ({"encoder": "round"}, "made of round"),
+        ({"encoder": "first", "weights": "none"}, "with its own weights, not weights=none"),
+        ({"encoder": "first", "weights": "a.keras"}, "with its own weights, not weights=a.keras"),
+        ({"encoder": "first", "mirror": True}, "average over mirror images, not first"),
+    ],
+)
+def test_what_cannot_be_gone_on_from_is_a_sentence(own, settings, message):
+    model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    for name, backbone in (("first", "simple_cnn"), ("templates", "linear"), ("orphan", "gone"), ("round", "round")):
+        own(name, backbone, model)
+    with pytest.raises(ValueError, match=message):
+        resolve_segment(SegmentRecipe(**SMALL | settings))
+
+
+def test_a_model_that_was_altered_is_refused(own, tmp_path):
+    own("first", "simple_cnn", classifier("simple_cnn"))
+    with (tmp_path / "saved_models" / "first" / "model.keras").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(RunError, match="first"):
+        build_model(resolve_segment(SegmentRecipe(encoder="first", **SMALL)), 3)
