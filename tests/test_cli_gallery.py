@@ -34,7 +34,8 @@ def photos(portrait, tmp_path):
 @pytest.fixture
 def run(tmp_path):
     def call(*words, code=0, as_json=True):
-        words = [*map(str, words), "--gallery", str(tmp_path / "g.gallery"), *(["--json"] if as_json else [])]
+        own = [] if "--gallery" in words else ["--gallery", tmp_path / "g.gallery"]
+        words = [*map(str, (*words, *own)), *(["--json"] if as_json else [])]
         done = CliRunner().invoke(main, words)
         assert done.exit_code == code, (done.stdout, done.stderr)
         return json.loads(done.stdout) if as_json and done.stdout else done
@@ -91,6 +92,14 @@ def test_answers_leave_as_a_table_and_as_folders_and_come_back(run, photos, tmp_
     done = CliRunner().invoke(main, ["identify", "--undo", str(manifest), "--json"])
     assert (done.exit_code, len(json.loads(done.stdout)["removed"])) == (0, 3)
     assert not out.exists()
+    assert len(list(photos.iterdir())) == 5
+    told = run("identify", photos, "--xmp", code=1, as_json=False)
+    assert "XMP: 3 files written" in told.stderr
+    again = run("enroll", "--from-xmp", photos, "--gallery", tmp_path / "other.gallery")
+    assert {one["name"] for one in again["photos"]} == {"Eileen"}
+    assert again["gallery_size"] == 1
+    (manifest,) = photos.glob("*.jsonl")
+    CliRunner().invoke(main, ["identify", "--undo", str(manifest)])
     assert len(list(photos.iterdir())) == 5
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -38,6 +39,9 @@ _ALLOW = click.option(
 @click.argument("images", nargs=-1, type=UserPath())
 @click.option("--folder", type=UserPath(), help="Enrol a folder with a folder of photos per person.")
 @click.option(
+    "--from-xmp", type=UserPath(), help="Enrol whom another program has named: XMP regions in a folder's photos."
+)
+@click.option(
     "--face",
     type=click.IntRange(min=1),
     help="Which face of the photo is meant, 1 the largest, as `detect` numbers them; for one photo.",
@@ -49,15 +53,18 @@ _ALLOW = click.option(
 @GALLERY
 @ENGINE
 @JSON
-def enroll(name, images, folder, face, allow, purpose, expires, embedder, gallery, as_json) -> None:
+def enroll(name, images, folder, from_xmp, face, allow, purpose, expires, embedder, gallery, as_json) -> None:
     """Enrol NAME with IMAGES, or with --folder everybody in a folder with a folder of photos per person.
+
+    With --from-xmp people come from the names that digiKam, Lightroom or Picasa have written into photos, or into
+    sidecars beside them.
 
     One photo of a person suffices. A photo is refused, with the reason, if it shows no face or several, if the face is
     too small, blurred or dark, if the same file is enrolled already, or if it looks like somebody else who is. A person
     is enrolled with all photos that pass, or not at all.
     """
-    if bool(folder) == bool(name) or (name and not images):
-        raise click.UsageError("Give NAME and IMAGES, or --folder and nothing else.")
+    if sum(map(bool, (folder, from_xmp, name))) != 1 or (name and not images):
+        raise click.UsageError("Give NAME and IMAGES, or --folder or --from-xmp and nothing else.")
     if face is not None and len(images) != 1:
         raise click.UsageError(f"--face says which face of one photo is meant. Received: {len(images)} photos.")
     consent = consent_of(purpose, expires)
@@ -72,15 +79,18 @@ def enroll(name, images, folder, face, allow, purpose, expires, embedder, galler
             for path, label in found.samples:
                 people[found.identities[label]].append(path)
             rejected = [{"image": str(path), "reason": reason} for path, reason in found.rejected]
-        else:
+        elif name:
             people = {name: [FaceOf(image, face) if face else image for image in images]}
         with (
             opened_search(gallery, CONFLICT_FPIR, embedder, create="late") as (identifier, analyzer),
             progress_bars() as report,
         ):
-            results = Enroller(identifier, allow=allow).enroll_files(
-                people, analyzer, consent=consent, on_progress=lambda done, total: report("photos", done, total)
-            )
+            enroller = Enroller(identifier, allow=allow)
+            tell = partial(report, "photos")
+            if from_xmp:
+                results, rejected = _enroll_named(enroller, from_xmp, analyzer, consent, tell)
+            else:
+                results = enroller.enroll_files(people, analyzer, consent=consent, on_progress=tell)
             identifier.refresh()
             size = identifier.num_people
     enrolled = sum(result.refused is None for result in results)
@@ -98,6 +108,18 @@ def enroll(name, images, folder, face, allow, purpose, expires, embedder, galler
             click.echo(_NO_CONSENT)
     if enrolled < len(results):
         raise SystemExit(1)
+
+
+def _enroll_named(enroller, folder, analyzer, consent, report) -> tuple[list, list[dict]]:
+    """Enrols the faces that XMP names in the photos of a folder; returns what became of them, and what was not used."""
+    from kerasface.data.cache.embeddings import image_files
+    from kerasface.tasks.sorting.named_faces import read_named_faces
+
+    found = read_named_faces(image_files(folder), analyzer, on_progress=report)
+    results = [
+        result for person, photos in found.people.items() for result in enroller.enroll(person, photos, consent=consent)
+    ]
+    return results, [{"image": str(path), "reason": reason} for path, reason in found.problems]
 
 
 def _print_reasons(results) -> None:

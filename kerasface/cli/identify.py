@@ -9,7 +9,7 @@ import click
 from kerasface.cli.gallery import opened_search
 from kerasface.cli.output import EMBEDDER, ENGINE, JSON, errors, face_lines, print_photos
 from kerasface.cli.people.commands import GALLERY
-from kerasface.cli.sorting import check_usage, sorting_options, undo_sorting, write_sorted
+from kerasface.cli.sorting import Wishes, check_usage, sorting_options, undo_sorting, write_sorted
 from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
 
@@ -41,18 +41,20 @@ _REMEMBER = click.option(
 @GALLERY
 @ENGINE
 @JSON
-def identify(images, fpir, remember, table, copy, link, dry_run, undo, embedder, gallery, as_json) -> None:
+def identify(images, fpir, remember, embedder, gallery, as_json, **where) -> None:
     """Say for every face in IMAGES (files, or folders of them) who of the gallery it is, or that it is nobody known.
 
     In one photo nobody is found twice. Scores are in units of what strangers reach, and the one needed rises with the
     number of people, so that strangers are taken for somebody no more often in a large gallery than in a small one.
 
-    The answers can leave as a table (--csv), or as photos in a folder per person (--copy, --link), which a manifest
-    beside them takes back (--undo). Photos are never moved, changed or replaced.
+    The answers can leave as a table (--csv), as photos in a folder per person (--copy, --link), or as names that other
+    programs read (--xmp); a manifest takes it back (--undo). Photos are never moved, and none is changed but by
+    --into-photos, which keeps it as it was.
     """
-    check_usage(images, table, copy, link, dry_run, undo)
-    if undo is not None:
-        undo_sorting(undo, as_json)
+    wishes = Wishes(**where)
+    check_usage(images, wishes)
+    if wishes.undo is not None:
+        undo_sorting(wishes.undo, as_json)
         return
     with errors():
         from kerasface.data.cache.embeddings import photo_files
@@ -65,7 +67,7 @@ def identify(images, fpir, remember, table, copy, link, dry_run, undo, embedder,
                 _identified_lines,
                 as_json,
                 note=_search_note(point) if identifier.num_people == 0 or point else "",
-                then=lambda results: write_sorted(results, table, copy, link, dry_run),
+                then=lambda results: write_sorted(results, wishes),
             )
 
 

@@ -70,10 +70,10 @@ class SeenPhotos:
             record = self._open(tag, sealed)
             yield record["hash"], record["by"], record["seen"]
 
-    def add(self, photos: Mapping[str, dict], by: str) -> None:
+    def add(self, records: Mapping[str, dict], by: str) -> None:
         """Remembers JSON-ready records of photos by hash, in place of earlier ones; durable when it returns."""
         rows = []
-        for source_hash, seen in photos.items():
+        for source_hash, seen in records.items():
             tag = self._tag(source_hash, by)
             record = {"hash": source_hash, "by": by, "seen": seen}
             rows.append((tag, self._keys.seal(record, _kind(tag), 0)))

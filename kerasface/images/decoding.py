@@ -238,8 +238,8 @@ def _decode_upright(content: bytes, max_pixels: int) -> tuple[Image.Image, str |
         headers.check_bmp(content)
     elif file_format == "JPEG 2000":
         headers.check_jpeg_2000(content)
-    plugin = _plugin(file_format)
-    with _quiet_pillow():
+    plugin = plugin_of(file_format)
+    with quiet_pillow():
         image = plugin(io.BytesIO(content), "")
         _check_size_in_pixels(image.size, max_pixels)
         raw_mode = _raw_mode(image)
@@ -249,13 +249,13 @@ def _decode_upright(content: bytes, max_pixels: int) -> tuple[Image.Image, str |
             image = _without_end_marker(plugin, content, frame)
             note = "The file's end is missing; all pixels are there. It was cut or not fully copied: save it anew."
         if orientation is None:  # Pillow has turned a TIFF already
-            orientation = _orientation(image)
+            orientation = orientation_of(image)
         rgb = _to_rgb(image, raw_mode, lambda: plugin(io.BytesIO(content), ""))
     return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb, note
 
 
 @contextmanager
-def _quiet_pillow() -> Iterator[None]:
+def quiet_pillow() -> Iterator[None]:
     """Keeps Pillow's warnings about malformed metadata to itself while any thread decodes.
 
     The filters belong to the process. The lock is held while one is put there or taken away, never while a file is
@@ -291,7 +291,7 @@ def _without_end_marker(plugin: type[ImageFile.ImageFile], content: bytes, frame
     return first
 
 
-def _plugin(file_format: str) -> type[ImageFile.ImageFile]:
+def plugin_of(file_format: str) -> type[ImageFile.ImageFile]:
     module, plugin = _PLUGINS[file_format]
     try:
         return getattr(importlib.import_module(module), plugin)
@@ -310,7 +310,7 @@ def _check_size_in_pixels(size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _orientation(image: ImageFile.ImageFile) -> int:
+def orientation_of(image: ImageFile.ImageFile) -> int:
     """The orientation that metadata state; malformed ones cost the orientation only, not the picture."""
     exif = image.info.get("exif") or b""
     if not exif and (profile := image.info.get("Raw profile type exif")):  # of ImageMagick, in a PNG

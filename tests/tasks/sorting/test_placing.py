@@ -8,8 +8,8 @@ import shutil
 import pytest
 
 from kerasface.files.paths import WriteError
-from kerasface.tasks.sorting import placing
-from kerasface.tasks.sorting.placing import COPY, LINK, ManifestError, place_photos, plan_places, undo
+from kerasface.tasks.sorting.manifest import ManifestError, part_of, undo
+from kerasface.tasks.sorting.placing import COPY, LINK, place_photos, plan_places
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_after_a_kill_all_is_taken_back(photos, tmp_path, cut):
     before = tree(tmp_path / "sorted")
     placed = place_photos(photos, tmp_path / "sorted", COPY)
     last = placed.made[-1]
-    last.rename(placing._part(last))  # as if it had not come to its end
+    last.rename(part_of(last))  # as if it had not come to its end
     text = placed.manifest.read_text()
     placed.manifest.write_text(text[: len(text) - 1 - cut] if cut < 2 else text + '{"kind": "copy", "pl')
     undo(placed.manifest)

@@ -1,0 +1,147 @@
+"""Names written to photos as XMP face regions: into sidecars, or into the photos themselves with the originals kept."""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from kerasface.files.writing import sync_path, write_atomically
+from kerasface.images.stored import StoredForm, stored_form
+from kerasface.images.xmp.files import read_embedded, read_sidecar, sidecar_of, with_packet
+from kerasface.images.xmp.packet import Packet, XmpError
+from kerasface.images.xmp.regions import Region, add_regions
+from kerasface.tasks.sorting.manifest import Manifest, Placed, make_all, part_of
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Named:
+    """What became of names.
+
+    Attributes:
+        placed: The files that hold them.
+        others: Sentences about faces that another program has named otherwise; its names stay.
+        problems: Sentences about photos that nothing could be written for.
+    """
+
+    placed: Placed
+    others: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A file to write: whether it is there, its packet, and whether that goes into a photo."""
+
+    file: Path
+    is_there: bool
+    packet: Packet
+    into_photo: bool
+
+
+def name_photos(
+    photos: Mapping[Path, Sequence[tuple[str, Box]]], *, into_photos: bool = False, dry_run: bool = False
+) -> Named:
+    """Writes who is on photos, and where, as XMP face regions (MWG-rs).
+
+    What a sidecar or photo holds already stays: other contents, other regions, and names that are there.
+
+    Args:
+        photos: Photo to names and boxes (x, y, width, height in pixels of the upright photo) of the faces on it.
+        into_photos: Whether to write into JPEG files instead of sidecars `photo.jpg.xmp`. The photo as it was stays
+            beside it as `photo.jpg_original`.
+        dry_run: Whether nothing is written: `placed.made` then are the files that would be.
+
+    Raises:
+        WriteError: If the disk is full, or the folder of all photos cannot hold the manifest.
+    """
+    changes, present, others, problems = [], [], [], []
+    for photo, faces in photos.items():
+        try:
+            change, is_new, said = _change_of(photo.absolute(), faces, into_photos)
+        except (OSError, ValueError) as error:
+            problems.append(f"{photo}: no names were written: {_reason(error)}")
+            continue
+        others += said
+        if is_new:
+            changes.append(change)
+        else:
+            present.append(change.file)
+    if dry_run or not changes:
+        made = tuple(change.file for change in changes)
+        return Named(Placed(made, tuple(present), (), None), tuple(others), tuple(problems))
+    folder = Path(os.path.commonpath([change.file.parent for change in changes]))
+    wanted = [(change.file, partial(_write, change, folder)) for change in changes]
+    placed = make_all(folder, "xmp", wanted, present)
+    return Named(placed, tuple(others), tuple(problems))
+
+
+def _change_of(photo: Path, faces: Sequence[tuple[str, Box]], into_photo: bool) -> tuple[_Change, bool, list[str]]:
+    """The change of a photo's file or sidecar, whether it changes anything, and what is called otherwise there."""
+    form, file = stored_form(photo), photo if into_photo else sidecar_of(photo)
+    is_there = file.is_file()
+    if is_there and not os.stat(file).st_mode & stat.S_IWUSR:
+        raise XmpError(f"{file.name} is read-only; it was left as it is.")
+    content = photo.read_bytes() if into_photo else b""
+    packet = (read_embedded(content) if into_photo else read_sidecar(file)) or Packet()
+    added, others = add_regions(packet, _regions(faces, form), form.size)
+    if into_photo and added:
+        with_packet(content, packet)  # refuses now what cannot be written
+    said = [f"{photo}: {name} is called {other} in {file.name}, which stays." for name, other in others]
+    return _Change(file, is_there, packet, into_photo), added > 0, said
+
+
+def _regions(faces: Sequence[tuple[str, Box]], form: StoredForm) -> list[Region]:
+    width, height = form.upright_size
+    return [
+        Region(name, ((x + w / 2) / width, (y + h / 2) / height, w / width, h / height)).stored(form.orientation)
+        for name, (x, y, w, h) in faces
+    ]
+
+
+def _write(change: _Change, folder: Path, manifest: Manifest) -> None:
+    before = change.file.read_bytes() if change.is_there else b""
+    after = with_packet(before, change.packet) if change.into_photo else change.packet.to_bytes()
+    digest = sha256(after).hexdigest()
+    if not change.is_there:
+        write = partial(write_atomically, change.file, after, replace=False)
+        manifest.make("sidecar", change.file, write, sha256=digest)
+        return
+    original = next(place for place in _originals(change.file) if not os.path.lexists(place))
+    about = {"original": original.relative_to(folder).as_posix(), "was": sha256(before).hexdigest()}
+    write = partial(_replace, change.file, after, original)
+    manifest.make("changed", change.file, write, sha256=digest, **about)
+
+
+def _replace(file: Path, content: bytes, original: Path) -> None:
+    """Puts new content in the place of a file, which stays beside it; at every moment one of both is there."""
+    part = part_of(file)
+    try:
+        part.write_bytes(content)
+        shutil.copymode(file, part)
+        sync_path(part)
+        try:
+            os.link(file, original)
+        except OSError:  # a disk that knows no second names
+            shutil.copy2(file, original)
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _originals(file: Path) -> Iterator[Path]:
+    """Where the original may stay: photo.jpg_original, as exiftool has it, and the same with a number."""
+    yield file.with_name(f"{file.name}_original")
+    number = 2
+    while True:
+        yield file.with_name(f"{file.name}_original{number}")
+        number += 1
+
+
+def _reason(error: Exception) -> str:
+    return f"{error.strerror}." if isinstance(error, OSError) else str(error)

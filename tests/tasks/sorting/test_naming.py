@@ -1,0 +1,124 @@
+"""Names that other programs read: exiftool reads them back, the photo's bytes stay, and all of it is taken back."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+from PIL import Image
+
+from kerasface.images.xmp.files import read_sidecar
+from kerasface.images.xmp.regions import read_regions
+from kerasface.tasks.sorting.manifest import undo
+from kerasface.tasks.sorting.naming import name_photos
+
+FACES = [("Ada Łovelace", (10.0, 5.0, 20.0, 30.0)), ('O\'Neil "Bob" & <Co>', (60.0, 40.0, 30.0, 30.0))]
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A JPEG of 100 x 80 pixels with EXIF data."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 1, "Camera"
+    Image.effect_noise((100, 80), 50).convert("RGB").save(tmp_path / "photo.jpg", exif=exif)
+    return tmp_path / "photo.jpg"
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".jsonl"}
+
+
+def exiftool(path):
+    """Regions as exiftool reads them; a skip where it is not installed."""
+    if shutil.which("exiftool") is None:
+        if os.environ.get("KERASFACE_REQUIRE_EXIFTOOL") == "1":
+            pytest.fail("exiftool was not found. Install it: apt-get install libimage-exiftool-perl")
+        pytest.skip("exiftool was not found. Install it: apt-get install libimage-exiftool-perl")
+    done = subprocess.run(["exiftool", "-json", "-struct", "-RegionInfo", path], capture_output=True, check=True)
+    return json.loads(done.stdout)[0]["RegionInfo"]
+
+
+@pytest.mark.parametrize("into", [False, True])
+def test_exiftool_reads_the_same_and_undo_brings_every_byte_back(photo, tmp_path, into):
+    before = files(tmp_path)
+    named = name_photos({photo: FACES}, into_photos=into)
+    (written,) = named.placed.made
+    assert written == (photo if into else tmp_path / "photo.jpg.xmp")
+    found = exiftool(written)
+    assert found["AppliedToDimensions"] == {"W": 100, "H": 80, "Unit": "pixel"}
+    assert [region["Name"] for region in found["RegionList"]] == [name for name, _ in FACES]
+    assert [{key: float(area[key]) for key in "XYWH"} for area in (one["Area"] for one in found["RegionList"])] == [
+        {"X": 0.2, "Y": 0.25, "W": 0.2, "H": 0.375},
+        {"X": 0.75, "Y": 0.6875, "W": 0.3, "H": 0.375},
+    ]
+    assert {one["Type"] for one in found["RegionList"]} == {"Face"}
+    if into:
+        assert (tmp_path / "photo.jpg_original").read_bytes() == before["photo.jpg"]
+        with Image.open(photo) as named_photo, Image.open(tmp_path / "photo.jpg_original") as original:
+            assert named_photo.tobytes() == original.tobytes()
+            assert named_photo.getexif()[0x010F] == "Camera"
+    else:
+        assert photo.read_bytes() == before["photo.jpg"]
+    again = name_photos({photo: FACES}, into_photos=into)
+    assert (again.placed.made, again.placed.present) == ((), (written,))
+    assert undo(named.placed.manifest).kept == ()
+    assert files(tmp_path) == before
+
+
+def test_a_dry_run_writes_nothing(photo, tmp_path):
+    before = files(tmp_path)
+    assert name_photos({photo: FACES}, dry_run=True).placed.made == (tmp_path / "photo.jpg.xmp",)
+    assert files(tmp_path) == before
+
+
+def test_names_and_all_else_of_another_program_stay(photo, tmp_path):
+    first = name_photos({photo: [("Eve", FACES[0][1])]})
+    before = files(tmp_path)
+    named = name_photos({photo: FACES})
+    assert [one.name for one in read_regions(read_sidecar(tmp_path / "photo.jpg.xmp"))] == ["Eve", FACES[1][0]]
+    assert named.others == (f"{photo}: Ada Łovelace is called Eve in photo.jpg.xmp, which stays.",)
+    assert (tmp_path / "photo.jpg.xmp_original").is_file()
+    undo(named.placed.manifest)
+    assert files(tmp_path) == before
+    undo(first.placed.manifest)
+    assert set(files(tmp_path)) == {"photo.jpg"}
+
+
+def test_the_sidecar_of_another_program_is_used(photo, tmp_path):
+    name_photos({photo: FACES[:1]}).placed.made[0].rename(tmp_path / "photo.xmp")
+    assert name_photos({photo: FACES}).placed.made == (tmp_path / "photo.xmp",)
+
+
+def test_what_cannot_be_written_is_named_and_the_rest_goes_on(photo, tmp_path):
+    Image.new("RGB", (9, 9)).save(tmp_path / "picture.png")
+    for name in ("locked", "hostile"):
+        shutil.copy(photo, tmp_path / f"{name}.jpg")
+    (tmp_path / "locked.jpg").chmod(0o444)
+    (tmp_path / "hostile.jpg.xmp").write_text('<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>')
+    wanted = dict.fromkeys([tmp_path / "gone.jpg", tmp_path / "locked.jpg", tmp_path / "picture.png", photo], FACES)
+    named = name_photos(wanted, into_photos=True)
+    assert [problem.partition(": no names were written: ")[2] for problem in named.problems] == [
+        "No such file or directory.",
+        "locked.jpg is read-only; it was left as it is.",
+        "It is no JPEG; of others only a sidecar is written.",
+    ]
+    assert named.placed.made == (photo,)
+    (problem,) = name_photos({tmp_path / "hostile.jpg": FACES}).problems
+    assert "this one declares some" in problem
+
+
+def test_after_a_kill_between_note_and_file_nothing_is_lost(photo, tmp_path):
+    before = files(tmp_path)
+    named = name_photos({photo: FACES}, into_photos=True)
+    os.replace(tmp_path / "photo.jpg_original", photo)  # as if it had come no further
+    assert undo(named.placed.manifest).kept == ()
+    assert files(tmp_path) == before
+
+
+def test_what_was_changed_since_stays(photo, tmp_path):
+    named = name_photos({photo: FACES}, into_photos=True)
+    photo.write_bytes(b"edited")
+    ((kept, _),) = undo(named.placed.manifest).kept
+    assert (kept, photo.read_bytes()) == (photo, b"edited")
+    assert (tmp_path / "photo.jpg_original").is_file()
