@@ -38,7 +38,9 @@ from kerasface.evaluation.calibration import NORMALIZED, fit_calibration
 from kerasface.evaluation.measured.pairs import PairScores, pair_thresholds
 from kerasface.evaluation.measured.searches import Pool, calibrate_searches, search_thresholds
 from kerasface.evaluation.normalization import Normalizer, normalized_scores
+from kerasface.faces.detection import FaceDetector
 from kerasface.faces.embedding import FaceEmbedder
+from kerasface.faces.rates.basis import basis_of
 from kerasface.images.decoding import decode
 from kerasface.models.shipped import VIEWS
 
@@ -180,6 +182,7 @@ def measure_embedder(everybody: dict[str, Population], cohorts: Cohorts, data: P
     return {
         "cohort": cohorts.shipped.digest,
         "date": date,
+        **basis_of(FaceDetector().fingerprint),
         **measured,
         "calibration": calibrate_pairs(everybody["lfw"], data, cohorts.shipped, date),
         "search": {

@@ -37,6 +37,7 @@ class ColourFrontEnd:
             name="colors",
             alignment="none",
         )
+        self.detector = SimpleNamespace(fingerprint="mtcnn-9-auto-0.6-0.7-0.7")
 
     def crops(self, images, *, pick=None):
         return self.analyze(images)

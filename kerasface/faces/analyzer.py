@@ -35,12 +35,14 @@ class AnalyzedFace(CroppedFace):
     Attributes:
         embedding: Its unit embedding `(embedding_dim,)` float32.
         embedder: Fingerprint of the embedder: embeddings are comparable where it is equal.
+        detector: Fingerprint of what found it; empty where that is not known.
 
     Where a photo was looked at before, and only its embeddings were kept, `crop` is `None`.
     """
 
     embedding: np.ndarray
     embedder: str
+    detector: str = ""
 
 
 class FaceAnalyzer:
@@ -80,8 +82,9 @@ class FaceAnalyzer:
         if not faces:
             return [[] for _ in photos]
         embeddings = self.embedder.embed(np.stack([face.crop for face in faces]))
+        by = self.embedder.fingerprint, self.detector.fingerprint
         embedded = (
-            AnalyzedFace(entry.face, entry.crop, entry.quality, embedding, self.embedder.fingerprint)
+            AnalyzedFace(entry.face, entry.crop, entry.quality, embedding, *by)
             for entry, embedding in zip(faces, embeddings, strict=True)
         )
         return [[next(embedded) for _ in photo] for photo in photos]

@@ -65,6 +65,14 @@ class Face:
         }
 
 
+def same_detection(one: str, other: str) -> bool:
+    """Tells whether two detectors find the same face at the same place, by their fingerprints.
+
+    How small a face is looked for says which ones are found, and hardly anything of where they are.
+    """
+    return [one.split("-")[:2], one.split("-")[3:]] == [other.split("-")[:2], other.split("-")[3:]]
+
+
 class FaceDetector:
     """Finds faces with MTCNN.
 

@@ -20,6 +20,17 @@ MIN_VISIBILITY = 0.15  # 18 % from there to 0.2, 24 % below; FMR 2 % at 0.1, 4 %
 MIN_BRIGHTNESS = 15.0  # grey levels: 8 % from there to 20, 6 to 10 % below; FMR 0.6 % at 19, 2.6 % at 12
 MAX_BRIGHTNESS = 225.0  # 12 % up to it, 25 % beyond; FMR 0.3 % at 216, 1.8 % at 233
 MAX_CLIPPED = 0.4  # 15 % up to it, 21 % beyond
+# All of them, as they are kept with error rates.
+LIMITS = {
+    "side": MIN_SIDE,
+    "sharpness": MIN_SHARPNESS,
+    "yaw": MAX_YAW,
+    "visibility": MIN_VISIBILITY,
+    "least brightness": MIN_BRIGHTNESS,
+    "brightness": MAX_BRIGHTNESS,
+    "clipped": MAX_CLIPPED,
+}
+MEASURES = ("side", "sharpness", "yaw", "brightness", "clipped", "visibility")  # as `problems` names them
 
 _NOSE_DEPTH = 0.4  # in distances between the eyes; yaw then agrees best with the angles that FASSEG states
 _BLACK, _WHITE = 4, 251  # grey levels from which on a pixel tells nothing

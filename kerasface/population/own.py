@@ -16,7 +16,9 @@ from kerasface.terminal.words import counted
 _STRICTER = (2, 3, 5, 10, 20)  # fractions of a rate at whose thresholds the rate's upper end is looked at
 
 
-def points_to_keep(judged: JudgedPeople, name: str, date: str, extension: Extension | None = None) -> OwnPoints:
+def points_to_keep(
+    judged: JudgedPeople, name: str, date: str, extension: Extension | None = None, *, detector: str = ""
+) -> OwnPoints:
     """Chooses the thresholds that these people need.
 
     For each rate that so many pairs support (3 / rate), the threshold is the one at which it holds for these people,
@@ -28,6 +30,7 @@ def points_to_keep(judged: JudgedPeople, name: str, date: str, extension: Extens
         name: Whose thresholds they are, such as the folder's name.
         date: Today, `YYYY-MM-DD`.
         extension: A part of a cohort drawn for them, which is kept too: the thresholds are measured with it, by halves.
+        detector: Fingerprint of what found their faces.
 
     Raises:
         ValueError: If there are fewer than ten people, or too few pairs for any rate.
@@ -60,6 +63,7 @@ def points_to_keep(judged: JudgedPeople, name: str, date: str, extension: Extens
         date=date,
         rates=_rates(sets, first, {rate: ships[rate] for rate in asked}),
         part=part_to_file(extension.part, extension.card) if extension else b"",
+        detector=detector,
     )
 
 

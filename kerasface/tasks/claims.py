@@ -100,7 +100,7 @@ def verify_claim(
         flaws = flaws_of(name, chosen)
         if decision == "no_match" and flaws:
             reason += f" That makes it likelier that the person is not recognised: {flaws}"
-        reason += doubt
+        reason += doubt + points.basis_doubt(chosen.detector)
     return Claim(
         person=claimed.name,
         decision=decision,

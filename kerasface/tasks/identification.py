@@ -298,6 +298,8 @@ class Identifier:
         decision, reason = self._verdict(flaws, best, taken)
         if best is not None and best.is_unusual:
             reason += " The face is unlike those that the error rates were measured on."
+        if best is not None:
+            reason += self.points.basis_doubt(entry.detector)
         matched = decision == "match"
         return IdentifiedFace(
             face=entry.face,

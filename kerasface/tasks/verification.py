@@ -155,6 +155,7 @@ def verify(
         normalized = float(normalized_scores(score, *statistics))
         if (unusual := points.normalizer.is_unusual(statistics)).any():
             doubt = unusual_note([name for name, is_one in zip(names, unusual, strict=True) if is_one])
+        doubt += points.basis_doubt(picked[0].detector)
     standing = [problem for problem in problems if problem]
     decision, reason = _decide(point, score, normalized, points, standing, "".join(flaws))
     calibration = pair_calibration(analyzer.embedder.fingerprint) if score is not None else None

@@ -60,11 +60,12 @@ class ScriptedAnalyzer:
     def analyze(self, photos):
         return [[self._face(*entry) for entry in photo] for photo in photos]
 
-    @staticmethod
-    def _face(side, angle, crop=SHARP):
+    detector = ""
+
+    def _face(self, side, angle, crop=SHARP):
         face = Face((10.0, 20.0, float(side), float(side)), np.zeros((5, 2), dtype=np.float32), 0.9)
         embedding = np.array([math.cos(angle), math.sin(angle)])
-        return AnalyzedFace(face, crop, measure_quality(face, crop), embedding, "made up")
+        return AnalyzedFace(face, crop, measure_quality(face, crop), embedding, "made up", self.detector)
 
 
 @pytest.fixture
@@ -105,6 +106,13 @@ def test_doubt_is_said_where_rates_were_not_measured(scripted, unusual, said):
     reason = verify([(100, 0)], [(100, 0)], scripted, names=("A.jpg", "B.jpg")).reason
     assert ("unlike those that the error rates were measured on" in reason) == (said is not None)
     assert said is None or said in reason
+
+
+@pytest.mark.parametrize(("detector", "said"), [("mtcnn-9-40-0.6-0.7-0.7", False), ("mtcnn-10-auto-0.6-0.7-0.7", True)])
+def test_a_detector_that_the_rates_were_not_measured_with_is_said(scripted, detector, said):
+    scripted.detector = detector
+    reason = verify([(100, 0)], [(100, 0)], scripted).reason
+    assert (f"faces found by mtcnn-9-auto-0.6-0.7-0.7, and this is {detector}: how often" in reason) == said
 
 
 def test_what_is_far_from_every_face_is_unusual_and_must_be_nearly_the_same_to_match(embedder):

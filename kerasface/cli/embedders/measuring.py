@@ -1,5 +1,7 @@
 """Commands that say how well embedders tell people apart."""
 
+from collections.abc import Iterator
+
 import click
 
 from kerasface.cli.output import ENGINE, JSON, RUNS, errors, print_json
@@ -100,6 +102,8 @@ def _print_calibrated(done) -> None:
     for what, curve in (("pair", rates["calibration"]), ("search", (search or {}).get("calibration"))):
         if curve:
             click.echo(f"probability of a {what} ({curve['method']}): calibration error {percent_of(curve['ece'])}")
+    for sentence in _beyond_limits(rates["quality"]):
+        click.echo(sentence)
     cohort = done.measured.cohort
     if cohort:
         click.echo(
@@ -110,6 +114,25 @@ def _print_calibrated(done) -> None:
         click.echo(sentence)
     for path, reason in done.rejected:
         click.echo(f"not used: {reason if str(path) in reason else f'{path}: {reason}'}", err=True)
+
+
+def _beyond_limits(found: dict) -> Iterator[str]:
+    """Says what is missed, and who matches, where a face is beyond a limit of quality."""
+    from kerasface.faces.quality import MEASURES
+    from kerasface.tasks.embedders.beyond_limits import FEW
+
+    few = [name for name in MEASURES if found[name]["num_genuine"] < FEW]
+    for name in MEASURES:
+        row = found[name]
+        if name not in few:
+            strangers = "" if row["fmr"] is None else f"; of two such faces of strangers {percent_of(row['fmr'])} match"
+            yield (
+                f"{name} beyond its limit: missed {percent_of(row['fnmr'])} (95 % {percent_of(row['fnmr_low'])} to "
+                f"{percent_of(row['fnmr_high'])}) of {row['num_genuine']:,} pairs at FMR {percent_of(found['fmr'])}, "
+                f"within all limits {percent_of(found['within']['fnmr'])}{strangers}"
+            )
+    if few:
+        yield f"Too few pairs to tell what is missed beyond a limit of quality: {', '.join(few)}."
 
 
 def _print_compared(compared) -> None:

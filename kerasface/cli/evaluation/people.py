@@ -147,7 +147,9 @@ def judge_folder(
             write_atomically(part_file, part_to_file(extension.part, extension.card))
         if gallery and not refusals:
             with _said_last(refusals, f"Nothing was kept in {gallery}."):
-                points = points_to_keep(judged, folder.resolve().name, today, extension)
+                points = points_to_keep(
+                    judged, folder.resolve().name, today, extension, detector=analyzer.detector.fingerprint
+                )
                 opened.keep_own_points(points.to_dict(), points.people_text)
                 kept = points
         if report_file:

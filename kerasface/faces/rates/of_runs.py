@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from kerasface.evaluation.normalization import Normalizer
+from kerasface.faces.rates.basis import basis_doubt
 from kerasface.faces.rates.cohorts import CohortError, add_normalizer, read_part
 from kerasface.faces.rates.operating_points import (
     add_measurements,
@@ -56,3 +57,4 @@ def _try_out(fingerprint: str, measured: dict) -> None:
     for fpir in measured.get("search", {}).get("fpirs", ()):
         search_point(fingerprint, fpir, 7).to_dict()
     pair_calibration(fingerprint), search_calibration(fingerprint)
+    basis_doubt(fingerprint, measured.get("detector", ""))

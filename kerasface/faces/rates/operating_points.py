@@ -32,6 +32,11 @@ def add_measurements(fingerprint: str, measured: dict) -> None:
     _ADDED[fingerprint] = measured
 
 
+def known_rates(fingerprint: str) -> dict:
+    """Returns what was measured of an embedder, as an entry of `operating_points.json`; empty where nothing was."""
+    return _measurements().get(fingerprint) or _ADDED.get(fingerprint, {})
+
+
 @dataclass(frozen=True)
 class PopulationRate:
     """What was measured at a threshold on people of one kind. Intervals are of 95 %, by resampling people.
@@ -73,6 +78,7 @@ class OperatingPoint:
         populations: What was measured at the threshold, LFW first.
         cohort: Digest of the cohort that normalizes the scores.
         date: Day of the measurement.
+        detector: Fingerprint of what found the faces; empty where that was not kept.
         own: How the threshold was moved for people of one's own; empty where it was not, or they are the population.
     """
 
@@ -81,6 +87,7 @@ class OperatingPoint:
     populations: tuple[PopulationRate, ...]
     cohort: str
     date: str
+    detector: str = ""
     own: str = ""
 
     @property
@@ -126,6 +133,7 @@ class OperatingPoint:
             "measured": self.measured_text,
             "cohort": self.cohort,
             "date": self.date,
+            "detector": self.detector,
         }
 
 
@@ -164,6 +172,7 @@ def operating_point(fingerprint: str, fmr: float) -> OperatingPoint:
         ),
         cohort=measured["cohort"],
         date=measured["date"],
+        detector=measured.get("detector", ""),
     )
 
 
@@ -183,6 +192,7 @@ class SearchPoint:
         data: What was measured on.
         num_people: People it had.
         date: Day of the measurement.
+        detector: Fingerprint of what found the faces; empty where that was not kept.
         own: How the threshold was moved for people of one's own, a sentence; the rates are those at the shipped one.
     """
 
@@ -197,6 +207,7 @@ class SearchPoint:
     data: str
     num_people: int
     date: str
+    detector: str = ""
     own: str = ""
 
     def to_dict(self) -> dict:
@@ -255,6 +266,7 @@ def search_point(fingerprint: str, fpir: float, gallery_size: int) -> SearchPoin
         data=search["data"],
         num_people=search["num_people"],
         date=measured["date"],
+        detector=measured.get("detector", ""),
     )
 
 
@@ -263,7 +275,7 @@ def pair_calibration(fingerprint: str) -> ScoreCalibration | None:
 
     It assumes that every second pair does. `None` if it was not measured.
     """
-    return _calibration(_known(fingerprint).get("calibration"))
+    return _calibration(known_rates(fingerprint).get("calibration"))
 
 
 def search_calibration(fingerprint: str) -> ScoreCalibration | None:
@@ -272,7 +284,7 @@ def search_calibration(fingerprint: str) -> ScoreCalibration | None:
     The curve is of the score above the threshold for FPIR 1 % at the gallery's size, which hardly depends on the size;
     it assumes that every second face is of somebody enrolled. `None` if it was not measured.
     """
-    return _calibration(_known(fingerprint).get("search", {}).get("calibration"))
+    return _calibration(known_rates(fingerprint).get("search", {}).get("calibration"))
 
 
 def rate_text(value: float) -> str:
@@ -299,17 +311,12 @@ def _along(log_sizes: np.ndarray, values: list, gallery_size: int) -> float:
 
 
 def _measured(fingerprint: str) -> dict:
-    if not (measured := _known(fingerprint)):
+    if not (measured := known_rates(fingerprint)):
         raise NotCalibratedError(
             "No error rates were measured for this embedder: it gives scores and ranks, no decision. "
             f"`kerasface embedders calibrate NAME` measures them. Received: fingerprint={fingerprint!r}."
         )
     return measured
-
-
-def _known(fingerprint: str) -> dict:
-    """What was measured of an embedder; empty where nothing was."""
-    return _measurements().get(fingerprint) or _ADDED.get(fingerprint, {})
 
 
 @cache

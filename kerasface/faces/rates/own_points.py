@@ -10,6 +10,8 @@ import numpy as np
 
 from kerasface.evaluation.normalization import COSINES, Cosines, Normalizer
 from kerasface.evaluation.people_rates import PeopleRate, ThresholdRates
+from kerasface.faces.detection import same_detection
+from kerasface.faces.rates.basis import basis_doubt
 from kerasface.faces.rates.cohorts import CohortError, normalizer_of, read_part
 from kerasface.faces.rates.operating_points import (
     OperatingPoint,
@@ -51,6 +53,7 @@ class OwnPoints:
         rates: What was measured at the threshold for each false match rate that so many pairs support.
         part: A part drawn for these people, the bytes of `cohorts.part_to_file`, which stands beside the shipped cohort
             and with which the rates were measured by halves; empty if there is none.
+        detector: Fingerprint of what found the faces; empty where that was not kept.
     """
 
     name: str
@@ -63,6 +66,7 @@ class OwnPoints:
     date: str
     rates: dict[float, ThresholdRates]
     part: bytes = b""
+    detector: str = ""
 
     def to_dict(self) -> dict:
         """Returns the points as JSON-ready values."""
@@ -191,6 +195,16 @@ class Points:
             return f"cosine {score:.3f}, {threshold:.3f} {needed}"
         return f"normalized score {normalized:.2f}, {threshold:.2f} {needed} (cosine {score:.3f})"
 
+    def basis_doubt(self, detector: str) -> str:
+        """Says where faces are found otherwise than when the rates were measured, as `basis.basis_doubt`."""
+        own = self.own.detector if self.own else ""
+        if own and detector and not same_detection(own, detector):
+            return (
+                f" The thresholds of {self.own.people_text} were measured on faces found by {own}, and this is "
+                f"{detector}: whether they hold is not known. {_DROP}"
+            )
+        return basis_doubt(self.embedder, detector)
+
     def operating_point(self, fmr: float) -> OperatingPoint:
         """Returns the operating point of two photos, as `operating_points.operating_point`."""
         shipped = operating_point(self.embedder, fmr)
@@ -203,6 +217,7 @@ class Points:
             threshold=shipped.threshold + shift,
             populations=populations,
             date=self.own.date if measured else shipped.date,
+            detector=self.own.detector if measured else shipped.detector,
             own="" if measured or not shift else f"; the threshold is {shift:+.2f}, by {self.own.people_text}",
         )
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.embedders import SHIPPED, load_embedder
+from kerasface.faces.quality import MEASURES, problems
+from kerasface.faces.rates.basis import basis_of
 from kerasface.faces.rates.cohorts import embedder_of, part_to_file
 from kerasface.faces.rates.of_runs import COHORT_FILE, RATES_FILE
 from kerasface.files.writing import write_atomically, write_json
@@ -87,7 +89,8 @@ def calibrate_embedder(
         listed = pairs_of_file(pairs, images)
         people = listed.people
     embedder = load_embedder(name, root=root)
-    (embedded,) = embed_people(people, FaceAnalyzer(embedder=embedder), report=report)
+    analyzer = FaceAnalyzer(embedder=embedder)
+    (embedded,) = embed_people(people, analyzer, report=report)
     there = embedded.rows >= 0
     labels = np.empty(len(embedded.embeddings), dtype=np.int64)
     labels[embedded.rows[there]] = people.labels[there]
@@ -97,13 +100,17 @@ def calibrate_embedder(
         name=called or _folder_name(Path(images)),
         date=datetime.date.today().isoformat(),
         pairs=None if listed is None else _listed(listed, embedded),
+        flaws=_flaws(embedded),
         report=report,
     )
     folder, cohort = summary.path, measured.cohort
     if cohort is not None:
         card = replace(cohort.card, embedder=embedder_of(embedder.fingerprint))
         write_atomically(folder / COHORT_FILE, part_to_file(cohort.part, card))
-    write_json(folder / RATES_FILE, {"embedder": embedder.fingerprint, **measured.rates})
+    write_json(
+        folder / RATES_FILE,
+        {"embedder": embedder.fingerprint, **basis_of(analyzer.detector.fingerprint), **measured.rates},
+    )
     if cohort is None:
         (folder / COHORT_FILE).unlink(missing_ok=True)
     load_embedder(name, root=root)  # makes it known to this process
@@ -122,6 +129,15 @@ def _listed(listed, embedded: Embedded) -> tuple[np.ndarray, np.ndarray]:
     rows = embedded.rows[listed.pairs]
     usable = (rows >= 0).all(axis=1)
     return rows[usable], listed.same[usable]
+
+
+def _flaws(embedded: Embedded) -> dict[str, np.ndarray]:
+    """On which embedded faces a measure of quality is beyond its limit."""
+    flaws = {name: np.zeros(len(embedded.embeddings), dtype=bool) for name in MEASURES}
+    for photo, quality in embedded.qualities.items():
+        for name, _ in problems(quality):
+            flaws[name][embedded.rows[photo]] = True
+    return flaws
 
 
 def _folder_name(folder: Path) -> str:

@@ -31,6 +31,7 @@ class Cohort:
         part: Embeddings of nobody, drawn after all the people, `(size, embedding_dim)` float32.
         card: What is known of them.
         normalizer: What it makes.
+        sides: Which photos are each half's, bool, `(num_photos,)`.
         halves: Of each half of the people: embeddings, labels, and the normalizer drawn after the other half.
         without: Share of genuine pairs that were missed without it.
         beside: The same with it, by halves.
@@ -40,6 +41,7 @@ class Cohort:
     part: np.ndarray
     card: CohortCard
     normalizer: Normalizer
+    sides: tuple[np.ndarray, np.ndarray]
     halves: list[Half]
     without: float
     beside: float
@@ -104,7 +106,7 @@ def helpful_cohort(
         date=date,
     )
     report("cohort", 3, 3)
-    return Cohort(part, card, _normalizer(part, card.sha256), halves, without, beside, fmr)
+    return Cohort(part, card, _normalizer(part, card.sha256), sides, halves, without, beside, fmr)
 
 
 def _drawn(embeddings: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, float, float]:

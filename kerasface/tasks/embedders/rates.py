@@ -4,7 +4,7 @@ What is measured goes into the run's folder, `rates.json`, as `faces/rates/opera
 that ships; a cohort, where one helps, next to it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from kerasface.evaluation.measured.searches import (
 )
 from kerasface.evaluation.normalization import Normalizer, normalized_scores
 from kerasface.evaluation.verification import num_impostor_needed
+from kerasface.tasks.embedders.beyond_limits import errors_beyond_limits
 from kerasface.tasks.embedders.cohort import Cohort, helpful_cohort
 from kerasface.tasks.measuring.people import Report, unreported
 from kerasface.terminal.words import counted, percent_of
@@ -54,6 +55,7 @@ def measure_embedder(
     name: str,
     date: str,
     pairs: tuple[np.ndarray, np.ndarray] | None = None,
+    flaws: Mapping[str, np.ndarray] | None = None,
     report: Report = unreported,
 ) -> Measured:
     """Measures thresholds by false match rate and by size of a gallery, and fits calibrations.
@@ -67,6 +69,7 @@ def measure_embedder(
         name: What the people are called.
         date: Today, `YYYY-MM-DD`.
         pairs: Rows `(num_pairs, 2)` of a list of pairs to measure on in the place of all, and whether each is genuine.
+        flaws: By measure of quality, on which faces it is beyond its limit, bool, `(num_photos,)`.
         report: Told how far it is.
 
     Raises:
@@ -84,6 +87,7 @@ def measure_embedder(
         kept = _fewer(labels, rng)
         notes.append(f"Measured on {len(kept):,} of {len(labels):,} photos: pairs of all would not fit into memory.")
         embeddings, labels = embeddings[kept], np.unique(labels[kept], return_inverse=True)[1]
+        flaws = flaws and {name: flawed[kept] for name, flawed in flaws.items()}
     cohort = helpful_cohort(embeddings, labels, name=name, date=date, report=report) if pairs is None else None
     halves = [(embeddings, labels, None)] if cohort is None else cohort.halves
     scores = PairScores(name, f"people of {name}")
@@ -109,6 +113,13 @@ def measure_embedder(
         **found,
         "calibration": _calibrated(halves, pairs, labels, embeddings, name, date, notes),
     }
+    if flaws:
+        sides = [slice(None)] if cohort is None else cohort.sides
+        parts = [
+            (*half, {name: flawed[side] for name, flawed in flaws.items()})
+            for half, side in zip(halves, sides, strict=True)
+        ]
+        rates["quality"] = errors_beyond_limits(parts, found["points"], listed=pairs)
     search = _searches(
         halves, lambda fmr: float(np.interp(np.log(fmr), np.log(asked), thresholds)), rng, name, date, notes, report
     )

@@ -52,8 +52,9 @@ def embed_people(
         start += len(batch)
         report("photos", start, len(people.paths))
     attributes = _attributes(qualities, len(people.paths))
+    shared = {"rows": rows, "attributes": attributes, "reasons": reasons, "qualities": qualities}
     return [
-        Embedded(_name_of(one), one.fingerprint, one.normalizer, rows, np.concatenate(rest), attributes, reasons)
+        Embedded(_name_of(one), one.fingerprint, one.normalizer, embeddings=np.concatenate(rest), **shared)
         for one, rest in zip(embedders, vectors, strict=True)
     ]
 

@@ -1,7 +1,7 @@
 """Photos of people and what a model sees on them: what pairs and searches are made of."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from kerasface.data.folders import read_identity_folders
 from kerasface.evaluation.calibration import COSINE, NORMALIZED, SCORE_NAMES
 from kerasface.evaluation.normalization import Normalizer
+from kerasface.faces.quality import FaceQuality
 from kerasface.faces.rates.cohorts import normalizer_of
 from kerasface.inspection.maps.embedding_map import file_points, read_thumbnails
 
@@ -60,6 +61,7 @@ class Embedded:
             are not known, or words, empty where they are not.
         reasons: Why a photo has no embedding, by its number.
         pictures: Gives the pictures of photos, by their number, as far as they are there.
+        qualities: What was measured of the faces, by the photo's number, as far as it was.
     """
 
     model: str
@@ -70,6 +72,7 @@ class Embedded:
     attributes: dict[str, np.ndarray]
     reasons: dict[int, str]
     pictures: Pictures = lambda photos: {}
+    qualities: Mapping[int, FaceQuality] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:

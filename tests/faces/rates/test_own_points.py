@@ -137,3 +137,13 @@ def test_an_altered_part_is_refused(nobody):
     content[len(content) // 3] ^= 1
     with pytest.raises(ValueError, match="altered or are none"):
         points_of(gallery_with(own_points({0.01: 1.0}, bytes(content))))
+
+
+def test_own_thresholds_say_with_which_detector_they_were_measured():
+    here, other = "mtcnn-9-auto-0.6-0.7-0.7", "mtcnn-8-auto-0.6-0.7-0.7"
+    points = points_of(gallery_with(own_points({0.01: 1.0, 0.001: 1.0}, detector=here)))
+    assert points.basis_doubt("mtcnn-9-40-0.6-0.7-0.7") == ""
+    assert points.operating_point(0.001).detector == here
+    points = points_of(gallery_with(own_points({0.01: 1.0, 0.001: 1.0}, detector=other)))
+    assert f"were measured on faces found by {other}, and this is {here}: whether they hold" in points.basis_doubt(here)
+    assert points_of(gallery_with(None)).basis_doubt(here) == ""

@@ -13,7 +13,9 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 from kerasface.cli import main
 from kerasface.faces.alignment import FACE_RESNET_TEMPLATE
+from kerasface.faces.detection import FaceDetector
 from kerasface.faces.embedders import load_embedder
+from kerasface.faces.rates.basis import basis_of
 from kerasface.faces.rates.cohorts import normalizer_of
 from kerasface.faces.rates.operating_points import NotCalibratedError, operating_point, search_point
 from kerasface.runs.store import RunError
@@ -82,6 +84,8 @@ def test_what_was_measured_is_found_by_the_fingerprint_and_decides(calibrated):
     assert done.rejected[0][1] == "no face"
     kept = json.loads((root / "tiny" / "rates.json").read_text(encoding="utf-8"))
     assert kept["embedder"] == fingerprint
+    assert {key: kept[key] for key in ("detector", "limits")} == basis_of(FaceDetector().fingerprint)
+    assert kept["quality"]["within"]["num_genuine"] == 180
     assert kept["populations"][0]["name"] == "faces"
     for point in kept["points"]:
         assert operating_point(fingerprint, point["fmr"]).threshold == point["threshold"]
@@ -141,6 +145,7 @@ def test_the_commands_say_what_was_measured_and_which_is_better(runs, monkeypatc
     assert told.exit_code == 0, told.output
     assert "rates.json: measured on 180 photos of 60 people" in told.stdout
     assert "FMR 1 %: cosine 0." in told.stdout
+    assert "Too few pairs to tell what is missed beyond a limit of quality: side, sharpness, yaw, " in told.stdout
     assert "False match rates below 0.032 % cannot be asked for" in told.stdout
     shutil.copytree(runs / "tiny", runs / "noisy")
     labels = np.concatenate([np.repeat(np.arange(200), 3), np.arange(200, 520)])
