@@ -284,3 +284,16 @@ def test_thresholds_that_are_none_are_not_imported(run, people, tmp_path):
     assert "were altered or are none" in run("people", "thresholds", code=1).stderr
     assert "Bob  1 sample" in run("people", "list").stdout
     assert "None of one's own" in run("people", "thresholds", "--forget").stdout
+
+
+def test_an_older_copy_is_told_and_taken_only_if_asked(run, path, people):
+    run("people", "rename", "Ada", "Ida")
+    copy = path.read_bytes()
+    run("people", "rename", "Ida", "Ina")
+    path.write_bytes(copy)
+    assert "older copy of itself" in run("people", "list", code=1).stderr
+    assert "older copy of itself" in run("people", "check", code=1).stdout
+    done = run("people", "check", "--accept")
+    assert "accepted: " in done.stderr
+    assert done.stdout == f"{path}: sound\n"
+    assert "Ida" in run("people", "list").stdout

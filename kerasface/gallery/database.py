@@ -16,7 +16,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kerasface.files.locks import stands, try_lock
-from kerasface.gallery.schema import check_file, check_objects, check_version, create_file, fill, write_file
+from kerasface.gallery.schema import (
+    check_file,
+    check_objects,
+    check_version,
+    create_file,
+    fill,
+    is_outdated,
+    write_file,
+)
+from kerasface.gallery.sealing.latest import GalleryOlderError, Latest
+from kerasface.gallery.sealing.manifest import Manifest
 from kerasface.gallery.store import (
     GalleryBusyError,
     GalleryDamagedError,
@@ -34,6 +44,7 @@ _SETTINGS = (
     "PRAGMA mmap_size = 0",
     "PRAGMA cell_size_check = ON",
     "PRAGMA trusted_schema = OFF",
+    "PRAGMA temp_store = MEMORY",  # the triggers of the manifest leave no file anywhere
 )
 # SQLite's primary result codes.
 _ERRORS = {
@@ -79,6 +90,7 @@ class Database:
         self.path, self.timeout, self._empty, self._before_file = path, timeout, empty, before_file
         self._turn = threading.RLock()
         self._is_writing = self._has_traces = False
+        self.manifest = Manifest()
         self._is_made = empty is None
         self._objects_of: int | None = None
         if self._is_made:
@@ -87,22 +99,32 @@ class Database:
             self._begin_in_memory()
 
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """Gives the connection; all that is read inside belongs to one moment."""
+    def read(self, *, even_older: bool = False) -> Iterator[sqlite3.Connection]:
+        """Gives the connection; all that is read inside belongs to one moment.
+
+        Args:
+            even_older: Whether the file may be an older copy than this machine has seen.
+        """
         with self._turn, self._errors():
             if self._connection.in_transaction:
                 yield self._connection
                 return
             self._follow_others()
+            # Before the moment that is read: who writes notes it afterwards.
+            seen = None if even_older else self._recalled()
             self._connection.execute("BEGIN")
             with self._ending():
+                self._check_age(seen)
                 yield self._connection
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self, *, even_older: bool = False) -> Iterator[sqlite3.Connection]:
         """Gives the connection; what is written inside is durable when this ends, or undone if an error leaves it.
 
         Inside another `write` it becomes part of that one, and is undone alone if an error leaves it.
+
+        Args:
+            even_older: As for `read`.
         """
         with self._turn, self._errors():
             if self._is_writing:
@@ -114,13 +136,18 @@ class Database:
             self._has_traces = False
             with self._locked():
                 self._follow_others()
+                if not is_outdated(self._connection):
+                    self.manifest.watch(self._connection)
                 self._connection.execute("BEGIN IMMEDIATE")
                 with self._ending():
                     self._check_objects()
+                    self._check_age(None if even_older else self._recalled())
                     self._is_writing = True
                     yield self._connection
+                    self.manifest.finish(self._connection)
                 if not self._is_made:
                     self._make_file()
+                self.note_seen()
                 if self._has_traces:
                     self._scrub_after_commit()
 
@@ -152,6 +179,44 @@ class Database:
             ) from error
         with self._turn, self._errors():
             self._connection.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(self.copy_path),))
+
+    @property
+    def latest(self) -> Latest | None:
+        """What this machine has seen of the file; `None` as long as it is none, or nobody has named its keys."""
+        keys = self.manifest.keys
+        return Latest(self.path, keys) if self._is_made and keys is not None else None
+
+    def accept_as_latest(self) -> None:
+        """Takes all rows for what they should be, inside `write`, in the latest state there was."""
+        seen, beat = self.latest, 0
+        if seen is not None:
+            try:
+                beat = (seen.recall() or (0, ""))[0]
+            except GalleryOlderError:  # the note is damaged
+                seen.forget()
+        self.manifest.accept(self._connection, beat)
+
+    def note_seen(self) -> bool:
+        """Notes the state of the file if it is later than any that was seen; returns whether that could be written."""
+        if (seen := self.latest) is None:
+            return True
+        with self._turn, self._errors():
+            beat, state = self._stamp()
+        with suppress(GalleryOlderError):  # its note is damaged: that stays until it is accepted
+            if beat > (seen.recall() or (0, ""))[0]:
+                return seen.note(beat, state)
+        return True
+
+    def _recalled(self) -> tuple[int, str] | None:
+        return None if (seen := self.latest) is None else seen.recall()
+
+    def _check_age(self, recalled: tuple[int, str] | None) -> None:
+        if recalled is not None:
+            self.latest.check(recalled, self._stamp())
+
+    def _stamp(self) -> tuple[int, str]:
+        # A file of before there were manifests is older than any that has them.
+        return (0, "") if is_outdated(self._connection) else self.manifest.stamp(self._connection)
 
     def close(self) -> None:
         """Closes the connection; calling it again does nothing."""
@@ -246,7 +311,7 @@ class Database:
                     self._scrub()
 
     def _is_unscrubbed(self) -> bool:
-        with self.read() as connection:
+        with self.read(even_older=True) as connection:
             return any(traces for (traces,) in connection.execute("SELECT traces FROM gallery"))
 
     def _scrub_after_commit(self) -> None:
@@ -282,13 +347,16 @@ class Database:
             raise
         finally:
             self._is_writing = False
+            self.manifest.forget()
 
     @contextmanager
     def _savepoint(self) -> Iterator[None]:
+        self.manifest.finish(self._connection)
         self._connection.execute("SAVEPOINT part")
         try:
             yield
         except BaseException:
+            self.manifest.forget()
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK TO part")
                 self._connection.execute("RELEASE part")
@@ -336,6 +404,8 @@ def named_errors(path: Path) -> Iterator[None]:
     """Turns errors of SQLite and of the file system into errors of the family that name the gallery."""
     try:
         yield
+    except UnicodeDecodeError as error:  # SQLite's own words quote what should be a name
+        raise GalleryDamagedError(f"The gallery {path} {_ERRORS[sqlite3.SQLITE_CORRUPT][1]}") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         kind, text = _ERRORS.get(code, (GalleryError, "cannot be used."))

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import hmac
 import json
 import os
@@ -22,6 +23,8 @@ from kerasface.gallery.store import GalleryDamagedError, GalleryKeyError
 KEY_BYTES = 32
 # Of AES-GCM. Random nonces are safe for 2^32 records under one key (NIST SP 800-38D, 8.3).
 NONCE_BYTES = 12
+# How many different fingerprints of rows there are.
+FINGERPRINTS = 2**128
 _MAX_KEY_FILE_BYTES = 1024
 
 
@@ -97,6 +100,7 @@ class GalleryKeys:
             raise ValueError(f"A gallery key has {KEY_BYTES} bytes. Received: {len(key)} bytes.")
         self._key, self.gallery_id = key, gallery_id
         self.check = self._derived("check")
+        self._fingerprint_key = self._derived("fingerprints")
         self.templates = AESGCM(self._derived(f"templates of {embedder}"))
         self._records = AESGCM(self._derived("records"))
         self._tag_key = self._derived("tags")
@@ -144,6 +148,11 @@ class GalleryKeys:
         """Returns 16 bytes by which equal texts are found without being readable."""
         return hmac.digest(self._tag_key, f"{kind} {text}".encode(), "sha256")[:16]
 
+    def fingerprint(self, table: str, row: tuple) -> int:
+        """Returns a number below `FINGERPRINTS` that only this key makes of a row, and of no other."""
+        text = repr((table, row)).encode()
+        return int.from_bytes(hashlib.blake2b(text, key=self._fingerprint_key, digest_size=16).digest(), "big")
+
     def _derived(self, purpose: str) -> bytes:
         info = f"kerasface gallery: {purpose}".encode()
         return HKDF(SHA256(), KEY_BYTES, salt=self.gallery_id, info=info).derive(self._key)
@@ -156,7 +165,8 @@ template_place = struct.Struct(">qq").pack
 def damaged_template(sample_id: int) -> GalleryDamagedError:
     """Returns the error for a template that does not open."""
     return GalleryDamagedError(
-        f"The template of sample {sample_id} was altered or destroyed. Delete the sample and enrol its photo again."
+        f"The template of sample {sample_id} was altered or destroyed. Delete the sample and enrol its photo again; "
+        "then take the rest as it is: kerasface people check --accept"
     )
 
 

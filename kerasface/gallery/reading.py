@@ -14,12 +14,15 @@ from kerasface.gallery.changes.merging import merges_of
 from kerasface.gallery.changes.transfer import export_gallery
 from kerasface.gallery.changes.unlocking import open_rows, unlocked
 from kerasface.gallery.checks import checked_hash
-from kerasface.gallery.integrity import find_problems
 from kerasface.gallery.refusals import find_refusals
 from kerasface.gallery.rows import sample_ids_of, version
+from kerasface.gallery.sealing.integrity import find_problems
+from kerasface.gallery.sealing.latest import GalleryOlderError
+from kerasface.gallery.sealing.manifest import altered_history
 from kerasface.gallery.seen import SeenPhotos
 from kerasface.gallery.store import (
     Change,
+    GalleryDamagedError,
     GalleryError,
     Merge,
     OtherEmbedderError,
@@ -166,8 +169,14 @@ class ReadableGallery:
         return [refusal for _, refusal in rows]
 
     def history(self, limit: int | None = None) -> list[Change]:
-        """Returns the changes of the gallery, latest first; all if no `limit` is given."""
+        """Returns the changes of the gallery, latest first; all if no `limit` is given.
+
+        Raises:
+            GalleryDamagedError: If somebody without the key altered, deleted or put back one.
+        """
         with self.snapshot() as connection:
+            if sentence := altered_history(self._rows.keys, connection):
+                raise GalleryDamagedError(f"{sentence} `kerasface people check` tells what else was; restore a copy.")
             return self._rows.history(connection, limit)
 
     def own_points(self) -> dict | None:
@@ -182,11 +191,23 @@ class ReadableGallery:
     def check(self) -> list[str]:
         """Returns a sentence for everything that is wrong with the file: none if all of it is sound.
 
-        Reads all of it: the structure, and whether every record opens, is found where it should be, and every template
-        is an embedding of length 1.
+        Reads all of it: the structure, whether every record opens, is found where it should be, and every template is
+        an embedding of length 1; whether every row is there that should be and no other; and whether the file is the
+        latest that this machine has seen.
         """
-        with self.snapshot() as connection:
-            problems = list(find_problems(connection, self._rows))
+        problems = []
+        try:
+            with self._database.read():
+                pass
+        except GalleryOlderError as error:
+            problems.append(str(error))
+        with self._database.read(even_older=True) as connection:
+            self._check_embedder(connection)
+            problems += find_problems(connection, self._rows)
+        if not self._database.note_seen():
+            problems.append(
+                f"{self._database.latest.path} cannot be written: on this machine no older copy is noticed."
+            )
         if self._database.holds_traces():
             problems.append("Traces of something deleted are left: open the gallery while nobody else uses it.")
         return problems

@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidTag
 
 from kerasface.gallery.checks import normal_name
 from kerasface.gallery.keys import NONCE_BYTES, GalleryKeys, damaged_template, template_place
+from kerasface.gallery.sealing.manifest import NOTHING, Manifest, opened_manifest, sum_of, sums_by_person
 from kerasface.gallery.store import (
     Change,
     Consent,
@@ -21,12 +22,14 @@ from kerasface.gallery.store import (
     Sample,
     now_text,
 )
+from kerasface.terminal.words import counted
 
 KEEP_POINTS, FORGET_POINTS, _OWN_POINTS = "keep_points", "forget_points", "thresholds of one's own"
-# number, id, tag of the name, end of the consent, record, number of samples, numbers of the refusals
+# number, id, tag of the name, end of the consent, record, number of samples, numbers of the refusals, manifest
 PERSONS = """SELECT p.person, p.person_id, p.name_tag, p.expires, p.sealed,
     (SELECT count(*) FROM samples AS s WHERE s.person = p.person),
-    (SELECT group_concat(r.refusal) FROM refusals AS r WHERE r.person = p.person) FROM persons AS p"""
+    (SELECT group_concat(r.refusal) FROM refusals AS r WHERE r.person = p.person),
+    (SELECT m.sealed FROM seals AS m WHERE m.person = p.person) FROM persons AS p"""
 _SAMPLES = "SELECT s.sample_id, p.person_id, s.sealed FROM samples AS s JOIN persons AS p USING (person)"
 
 
@@ -41,10 +44,11 @@ class Rows:
         keys: The gallery's keys.
         embedder: Fingerprint of the embedder.
         embedding_dim: Length of an embedding.
+        manifest: Of the file: what is read of persons is compared with it.
     """
 
-    def __init__(self, keys: GalleryKeys, embedder: str, embedding_dim: int):
-        self.keys, self.embedder, self.embedding_dim = keys, embedder, embedding_dim
+    def __init__(self, keys: GalleryKeys, embedder: str, embedding_dim: int, manifest: Manifest):
+        self.keys, self.embedder, self.embedding_dim, self.manifest = keys, embedder, embedding_dim, manifest
         self._seen: dict[int, tuple[bytes, str | None, float | None]] = {}
 
     def number(self, connection: sqlite3.Connection, person: str) -> int:
@@ -91,10 +95,12 @@ class Rows:
 
     def person(self, connection: sqlite3.Connection, number: int) -> Person:
         """Returns one person."""
+        self.manifest.finish(connection)
         return self._person(connection.execute(f"{PERSONS} WHERE p.person = ?", (number,)).fetchone())
 
     def people(self, connection: sqlite3.Connection) -> list[Person]:
         """Returns all persons, unsorted."""
+        self.manifest.finish(connection)
         return [self._person(row) for row in connection.execute(PERSONS)]
 
     def searched(self, connection: sqlite3.Connection) -> Iterator[tuple[int, str | None, float | None]]:
@@ -102,6 +108,7 @@ class Rows:
 
         Rows that are, byte for byte, what they were the last time are not opened again, which takes 40 us each.
         """
+        self.manifest.finish(connection)
         seen, self._seen = self._seen, {}
         for row in connection.execute(PERSONS):
             number, digest = row[0], hashlib.blake2b(repr(row).encode(), digest_size=16).digest()
@@ -151,7 +158,7 @@ class Rows:
 
         The details of a person's changes may name that person and no other: they go when the person does.
         """
-        change = version(connection) + 1
+        change = max(version(connection) + 1, next_number(connection, "changes"))  # also where the last one was deleted
         sealed = self.keys.seal(detail, "change", change)
         connection.execute("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", (change, now_text(), action, number, sealed))
         return change
@@ -266,9 +273,12 @@ class Rows:
     ) -> tuple[np.ndarray, np.ndarray, list[str]]:
         """Returns embeddings, sample ids and person ids of what changed after a change, of the given persons only.
 
+        Read from the first change on, whoever has not the samples that the manifest says is left out.
+
         A gallery may hold a million: embeddings are opened straight into their array, and nothing else is kept of a
         row than its id and a reference to its person's.
         """
+        left_out = self._without_all_samples(connection, persons) if after == 0 else ()
         (num_rows,) = connection.execute("SELECT count(*) FROM samples WHERE changed > ?", (after,)).fetchone()
         width, place, decrypt = 4 * self.embedding_dim, template_place, self.keys.templates.decrypt
         buffer, sample_ids, person_ids = bytearray(num_rows * width), np.empty(num_rows, dtype=np.int64), []
@@ -283,11 +293,27 @@ class Rows:
                 opened = decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place(sample_id, person))
             except (InvalidTag, ValueError) as error:
                 raise damaged_template(sample_id) from error
+            if person in left_out:
+                continue
             buffer[start : start + width] = opened
             sample_ids[len(person_ids)] = sample_id
             person_ids.append(persons[person])
             start += width
         return self._as_embeddings(buffer)[: len(person_ids)], sample_ids[: len(person_ids)], person_ids
+
+    def _without_all_samples(self, connection: sqlite3.Connection, persons: Iterable[int]) -> set[int]:
+        """Returns those of the persons whose samples are not the ones that their manifests say."""
+        wanted = {
+            number: opened_manifest(self.keys, sealed, number)
+            for number, sealed in connection.execute("SELECT person, sealed FROM seals")
+            if number in persons
+        }
+        found = sums_by_person(self.keys, connection, ("samples",))
+        return {
+            number
+            for number in persons
+            if found.get(number, NOTHING)["samples"] != wanted.get(number, NOTHING)["samples"]
+        }
 
     def alterations(self, row: tuple, record: dict, consent: Consent | None) -> Iterator[str]:
         """Gives what the file says of a person and its record does not.
@@ -297,15 +323,29 @@ class Rows:
             record: What is sealed.
             consent: The one in the record.
         """
-        number, person_id, tag, expires, _, _, refusals = row
-        if tag != self.keys.tag("name", record["name"]):
-            yield f"The person of row {number} is not found by its name."
-        if person_id != record.get("person_id"):
-            yield f"The id of the person of row {number} was altered."
-        if expires != (consent and consent.expiry):
-            yield f"The end of the consent of the person of row {number} was altered."
-        if sorted(map(int, refusals.split(",") if refusals else ())) != record.get("refusals"):
-            yield f'What is "not this person" was altered of the person of row {number}.'
+        number, person_id, tag, expires, sealed, num_samples, refusals, manifest = row
+        is_told = False
+        for is_altered, sentence in (
+            (tag != self.keys.tag("name", record["name"]), "The person of row {} is not found by its name."),
+            (person_id != record.get("person_id"), "The id of the person of row {} was altered."),
+            (expires != (consent and consent.expiry), "The end of the consent of the person of row {} was altered."),
+            (
+                sorted(map(int, refusals.split(",") if refusals else ())) != record.get("refusals"),
+                'What is "not this person" was altered of the person of row {}.',
+            ),
+        ):
+            if is_altered:
+                is_told = True
+                yield sentence.format(number)
+        wanted = opened_manifest(self.keys, manifest, number)
+        found = sum_of(self.keys, "persons", [(number, person_id, tag, expires, sealed[-16:])])
+        if found != wanted["persons"] and not is_told:
+            yield f"The person of row {number} is not as it was last: an older record was put back."
+        if num_samples != wanted["samples"][0]:
+            yield (
+                f"The person of row {number} should have {counted(wanted['samples'][0], 'sample')}, and has "
+                f"{num_samples}."
+            )
 
     def record_of(self, connection: sqlite3.Connection, number: int) -> dict:
         """Returns what is sealed of a person."""
@@ -319,7 +359,10 @@ class Rows:
         number, sealed, num_samples = row[0], row[4], row[5]
         record = self.keys.open(sealed, "person", number)
         consent = record["consent"] and Consent(**record["consent"])
-        is_altered = next(self.alterations(row, record, consent), None) is not None
+        try:
+            is_altered = next(self.alterations(row, record, consent), None) is not None
+        except GalleryDamagedError:  # what tells which rows the person has
+            is_altered = True
         return Person(
             record.get("person_id", row[1]), record["name"], num_samples, record["created"], consent, is_altered
         )

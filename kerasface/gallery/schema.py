@@ -24,6 +24,7 @@ _HEADER_BYTES = 100
 #   changes    history; their largest number is the version of the gallery
 #   merges     what takes a person out of another one again; sealed, numbered by the change that merged them
 #   own_points thresholds of one's own, at most one row, sealed for the change that kept or dropped (null) them
+#   seals      which rows must be there: of each person, and as person 0 of the whole; see `sealing.manifest`
 # What is not sealed is there to be found by, and decides nothing: `rows.Rows` compares it with what is. Version 2 also
 # seals refusals for their persons, and into every person its id and its refusals (`opening.seal_anew`).
 MIGRATIONS = (
@@ -64,6 +65,7 @@ MIGRATIONS = (
         "CREATE INDEX merges_of_person ON merges (person)",
     ),
     ("CREATE TABLE own_points (change INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT",),
+    ("CREATE TABLE seals (person INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT",),
 )
 
 

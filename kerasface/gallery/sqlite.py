@@ -15,6 +15,7 @@ from kerasface.gallery.checks import checked_embeddings, checked_name, checked_r
 from kerasface.gallery.reading import ReadableGallery
 from kerasface.gallery.refusals import accept_refusals, add_refusal, delete_refusals, same_refusals
 from kerasface.gallery.rows import sample_ids_of
+from kerasface.gallery.sealing.acceptance import put_right
 from kerasface.gallery.store import (
     Consent,
     GalleryError,
@@ -102,6 +103,7 @@ class SqliteGallery(ReadableGallery):
         with self.transaction() as connection:
             number = self._rows.number(connection, person_id)
             accept_refusals(connection, self._rows, number)
+            self._database.manifest.accept_person(connection, number)
             self._rows.update_person(connection, number, self._rows.person(connection, number).name, consent)
             self._rows.record_consent(connection, number, consent)
             return self._rows.person(connection, number)
@@ -227,6 +229,17 @@ class SqliteGallery(ReadableGallery):
                 raise GalleryError(f"No such face was refused for this person. Received: {refusal}.")
             self._rows.record(connection, "lift_refusal", number, f"a face of the file {source_hash}")
             delete_refusals(connection, self._rows, number, same)
+
+    def accept(self) -> None:
+        """Takes the file as it is now for what it should be: all rows that there are and no others, and the latest.
+
+        For an older copy that you put back yourself, and after damage that nothing undoes; look at `check` before, as
+        what others deleted or put back without the key is believed from then on. A row that does not open stays.
+        """
+        with self._database.write(even_older=True) as connection:
+            self._check_embedder(connection)
+            put_right(connection, self._rows, self._rows.record(connection, "accept", None, "the file as it was found"))
+            self._database.accept_as_latest()
 
     def forget_own_points(self) -> None:
         """Drops the thresholds of one's own, also altered ones: those that ship decide again."""

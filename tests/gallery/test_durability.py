@@ -391,11 +391,11 @@ def test_an_altered_template_names_its_sample_and_can_be_deleted(gallery, ada, p
     alter(path, "UPDATE samples SET template = zeroblob(92) WHERE sample_id = ?", first.sample_id)
     with pytest.raises(GalleryDamagedError, match=f"sample {first.sample_id} was altered"):
         gallery.templates()
-    assert gallery.check() == [
-        f"The template of sample {first.sample_id} was altered or destroyed. "
-        "Delete the sample and enrol its photo again."
-    ]
+    problems = gallery.check()
+    assert any(f"The template of sample {first.sample_id} was altered or destroyed." in problem for problem in problems)
     gallery.delete_sample(first.sample_id)
+    gallery.accept()
+    assert gallery.check() == []
     assert gallery.templates().sample_ids.tolist() == [second.sample_id]
 
 

@@ -123,7 +123,7 @@ def old_file(path, new_sample):
     keys, sample = GalleryKeys(key, gallery_id, "embedder-a"), new_sample("ada/1")
     persons = {1: ("Ada", None), 2: ("Bob", {"given": EXPIRED.given, "purpose": "door", "expires": EXPIRED.expires})}
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript("DROP TABLE merges; DROP TABLE own_points")
+        connection.executescript("DROP TABLE merges; DROP TABLE own_points; DROP TABLE seals")
         connection.execute("PRAGMA user_version = 1")
         for number, (name, consent) in persons.items():
             record = {"name": name, "created": "2020-01-01T00:00:00+00:00", "consent": consent}

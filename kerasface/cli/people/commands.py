@@ -136,12 +136,24 @@ def consent(name, purpose, expires, gallery, as_json) -> None:
 
 
 @people.command()
+@click.option(
+    "--accept", is_flag=True, help="Then take the file as it is: an older copy that you put back, or a damaged one."
+)
 @GALLERY
 @JSON
-def check(gallery, as_json) -> None:
-    """Read the whole gallery and tell everything that is wrong with it; exit code 1 if anything is."""
+def check(accept, gallery, as_json) -> None:
+    """Read the whole gallery and tell everything that is wrong with it; exit code 1 if anything is.
+
+    Rows that somebody deleted or put back without the key are told, and an older copy of the whole file than this
+    machine has seen.
+    """
     with errors(), opened_gallery(gallery) as opened:
         problems = opened.check()
+        if accept and problems:
+            for problem in problems:
+                click.echo(f"accepted: {problem}", err=True)
+            opened.accept()
+            problems = opened.check()
     if as_json:
         print_json({"gallery": str(gallery), "problems": problems})
     else:

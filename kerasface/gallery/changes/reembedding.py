@@ -92,7 +92,7 @@ def undo(database: Database, rows: Rows, transaction: Transaction) -> Rows:
             "INSERT INTO samples (sample_id, person, changed, source_tag, template, sealed) VALUES (?, ?, ?, ?, ?, ?)",
             [(sample_id, person, change, *rest) for sample_id, person, *rest in samples],
         )
-        former_rows = Rows(rows.keys.for_embedder(embedder), embedder, embedding_dim)
+        former_rows = Rows(rows.keys.for_embedder(embedder), embedder, embedding_dim, rows.manifest)
         if (points := former_rows.own_points(former)) is not None:
             former_rows.keep_own_points(connection, points, "put back")
         connection.execute("UPDATE gallery SET embedder = ?, embedding_dim = ?", (embedder, embedding_dim))
@@ -107,7 +107,7 @@ def _replace(
     change = rows.record(connection, _ACTION, None, f"from {rows.embedder} to {embedder}")
     if connection.execute("SELECT count(*) FROM own_points").fetchone() != (0,):
         rows.keep_own_points(connection, None, "thresholds of one's own were measured with another embedder")
-    new_rows = Rows(rows.keys.for_embedder(embedder), embedder, embedding_dim)
+    new_rows = Rows(rows.keys.for_embedder(embedder), embedder, embedding_dim, rows.manifest)
     for sample_id, person in connection.execute("SELECT sample_id, person FROM samples").fetchall():
         if sample_id not in embeddings:
             rows.delete_samples(connection, "sample_id", sample_id, change)

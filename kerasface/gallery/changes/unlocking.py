@@ -44,6 +44,7 @@ def open_rows(
     try:
         rows = unlocked(database, embedder, embedding_dim, key)
         _bring_up_to_date(database, rows)
+        database.note_seen()
     except BaseException:
         database.close()
         raise
@@ -59,7 +60,8 @@ def _opened_late(
     keys = GalleryKeys(own_key, secrets.token_bytes(_ID_BYTES), embedder)
     before_file = partial(keep_key, own_key) if is_new else lambda: None
     database = Database(path, timeout, _empty(keys, embedder, embedding_dim), before_file)
-    return database, Rows(keys, embedder, embedding_dim)
+    database.manifest.keys = keys
+    return database, Rows(keys, embedder, embedding_dim, database.manifest)
 
 
 def _empty(keys: GalleryKeys, embedder: str, embedding_dim: int) -> tuple[bytes, bytes, str, int]:
@@ -69,12 +71,14 @@ def _empty(keys: GalleryKeys, embedder: str, embedding_dim: int) -> tuple[bytes,
 
 def _bring_up_to_date(database: Database, rows: Rows) -> None:
     """Runs what an older file lacks, once it is known that the key is the right one: all of it, or nothing."""
-    with database.read() as connection:
+    with database.read(even_older=True) as connection:
         if not is_outdated(connection):
             return
-    with database.write() as connection:
+    # One that is older than this machine has seen is refused afterwards: only `accept` makes it the latest.
+    with database.write(even_older=True) as connection:
         if migrate(connection) < 2:
             seal_anew(connection, rows)
+        database.manifest.accept(connection)
 
 
 def seal_anew(connection: sqlite3.Connection, rows: Rows) -> None:
@@ -109,4 +113,5 @@ def unlocked(database: Database, embedder: str, embedding_dim: int, key: bytes |
             f"The key is not the one that the gallery {database.path} was made with; nothing was changed. "
             "Restore that key's file, or set KERASFACE_KEY to it."
         )
-    return Rows(keys, embedder, embedding_dim)
+    database.manifest.keys = keys
+    return Rows(keys, embedder, embedding_dim, database.manifest)

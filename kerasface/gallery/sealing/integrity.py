@@ -2,20 +2,36 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 
 from kerasface.arrays import UNIT_TOLERANCE
 from kerasface.gallery.changes.merging import merge_into
+from kerasface.gallery.keys import GalleryKeys
 from kerasface.gallery.refusals import refusal_of
 from kerasface.gallery.rows import PERSONS, Rows
+from kerasface.gallery.sealing.acceptance import gone_samples
+from kerasface.gallery.sealing.manifest import (
+    NOTHING,
+    PERSONAL,
+    WHOLE,
+    altered_history,
+    numbers_of,
+    opened_manifest,
+    sum_in,
+    sums_by_person,
+    whole_manifest,
+)
 from kerasface.gallery.store import Consent, GalleryError
+from kerasface.terminal.words import some_names
 
 
 def find_problems(connection: sqlite3.Connection, rows: Rows) -> Iterator[str]:
     """Yields a sentence for everything that is not as it must be, inside the transaction of `connection`."""
     try:
         yield from _broken_structure(connection)
+        yield from _other_rows(connection, rows.keys)
         for row in connection.execute(PERSONS):
             yield from _wrong_person(rows, row)
         for row in connection.execute("SELECT sample_id, person, source_tag, template, sealed FROM samples"):
@@ -50,13 +66,63 @@ def _broken_structure(connection: sqlite3.Connection) -> Iterator[str]:
         yield f"{count} samples come from a change that the history does not have."
 
 
+def _other_rows(connection: sqlite3.Connection, keys: GalleryKeys) -> Iterator[str]:
+    """What is not as the manifests say: rows that were deleted, put back, or altered where nothing else seals them."""
+    try:
+        whole = whole_manifest(keys, connection)
+    except GalleryError as error:
+        yield str(error)
+        return
+    yield from _other_people(connection, keys)
+    found, wanted = sum_in(keys, connection, "seals"), tuple(whole["seals"])
+    if found != wanted:
+        yield (
+            f"What tells the rows of each person was altered: of {wanted[0]} people that should be there, {found[0]} "
+            "are."
+        )
+    if sum_in(keys, connection, "removed") != tuple(whole["removed"]):
+        yield f"The list of deleted samples was altered: it should have {whole['removed'][0]}."
+    if gone := gone_samples(connection, whole["numbers"]):
+        yield f"Neither there nor deleted: {some_names([f'sample {sample}' for sample in gone])}."
+    if sentence := altered_history(keys, connection):
+        yield sentence
+    if whole["beat"] and sum_in(keys, connection, "gallery") != tuple(whole["gallery"]):
+        yield "The gallery's own row was altered."
+    if numbers_of(connection) != whole["numbers"]:
+        yield "Which numbers were given to rows was altered."
+
+
+def _other_people(connection: sqlite3.Connection, keys: GalleryKeys) -> Iterator[str]:
+    found = sums_by_person(keys, connection)
+    seals = dict(connection.execute("SELECT person, sealed FROM seals WHERE person != ?", (WHOLE,)))
+    for number in sorted(found.keys() | seals.keys()):
+        try:
+            wanted = opened_manifest(keys, seals.get(number), number)
+        except GalleryError as error:
+            yield str(error)
+            continue
+        present = found.get(number, NOTHING)
+        if (is_there := present["persons"][0]) != (should_be := wanted["persons"][0]):
+            yield f"The person of row {number} {'is missing' if should_be else 'was deleted, and put back'}."
+        for table in PERSONAL[1:]:
+            # Where their number is another one, the person itself tells.
+            if present[table] != wanted[table] and (
+                not is_there or table == "merges" or present[table][0] == wanted[table][0]
+            ):
+                yield (
+                    f"The {table} of the person of row {number} are not those that were sealed: {present[table][0]} "
+                    f"are there, {wanted[table][0]} should be."
+                )
+
+
 def _wrong_person(rows: Rows, row: tuple) -> Iterator[str]:
     number, sealed = row[0], row[4]
     if problems := list(_unopened(rows, sealed, "person", number)):
         yield from problems
         return
     record = rows.keys.open(sealed, "person", number)
-    yield from rows.alterations(row, record, record["consent"] and Consent(**record["consent"]))
+    with suppress(GalleryError):  # of its manifest, which is told of with the others
+        yield from rows.alterations(row, record, record["consent"] and Consent(**record["consent"]))
 
 
 def _wrong_sample(rows: Rows, sample_id: int, person: int, tag: bytes, template: bytes, sealed: bytes) -> Iterator[str]:

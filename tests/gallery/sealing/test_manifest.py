@@ -1,0 +1,224 @@
+"""Whoever has no key deletes nothing, puts nothing back and gives nothing to another without its being named."""
+
+import random
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from kerasface.gallery.store import Consent, GalleryDamagedError, GalleryError
+from tests.gallery.test_sealing import BOX, VALID, alter
+
+PERSON_TABLES = ("persons", "samples", "refusals", "merges", "seals")
+
+
+@pytest.fixture
+def people(gallery, new_sample):
+    """Ada with two samples, Bob with two and a refusal, Cy in whom Di is, and a sample that was deleted."""
+    gallery.enroll("Ada", [new_sample("ada/1"), new_sample("ada/2")], consent=VALID)
+    gallery.enroll("Bob", [new_sample("bob/1"), new_sample("bob/2"), new_sample("bob/3")])
+    gallery.enroll("Cy", [new_sample("cy")])
+    gallery.enroll("Di", [new_sample("di")])
+    gallery.merge("Cy", "Di")
+    gallery.refuse_match("0" * 64, BOX, "Bob")
+    gallery.delete_sample(5)
+    assert gallery.check() == []
+    return gallery
+
+
+def rows_of(path, table, where="1"):
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(f"SELECT * FROM {table} WHERE {where}").fetchall()
+
+
+def put_back(path, table, rows):
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for row in rows:
+            connection.execute(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+
+
+# What is done to the file, and what the check then says.
+CHANGES = {
+    "a sample deleted": (["DELETE FROM samples WHERE sample_id = 3"], ["row 2 should have 2 samples, and has 1",
+                                                                        "Neither there nor deleted: sample 3."]),
+    "a sample deleted and said to be": (
+        ["DELETE FROM samples WHERE sample_id = 3", "INSERT INTO removed VALUES (3, 8)"],
+        ["row 2 should have 2 samples, and has 1", "The list of deleted samples was altered"],
+    ),
+    "a deletion no longer told": (["DELETE FROM removed"], ["list of deleted samples", "sample 5"]),
+    "a person's sample hidden from who follows": (
+        ["UPDATE samples SET changed = 1 WHERE sample_id = 3"], ["samples of the person of row 2 are not those"]),
+    "a sample not found by its photo": (
+        ["UPDATE samples SET source_tag = zeroblob(16) WHERE sample_id = 3"], ["Sample 3 is not found by its source"]),
+    "a person deleted whole": (
+        [f"DELETE FROM {table} WHERE person = 2" for table in ("refusals", "samples", "seals")]
+        + ["UPDATE changes SET person = NULL, sealed = NULL WHERE person = 2", "DELETE FROM persons WHERE person = 2"],
+        ["What tells the rows of each person was altered", "Neither there nor deleted: sample 3, sample 4."],
+    ),
+    "a person deleted but for the manifest": (
+        ["DELETE FROM refusals WHERE person = 2", "DELETE FROM samples WHERE person = 2",
+         "DELETE FROM changes WHERE person = 2", "DELETE FROM persons WHERE person = 2"],
+        ["The person of row 2 is missing", "gone: change"],
+    ),
+    "what undoes a merge deleted": (["DELETE FROM merges"], ["merges of the person of row 3 are not those"]),
+    "the latest change forgotten": (["DELETE FROM changes WHERE number = 7"], ["gone: change 7"]),
+    "the history said to be of another": (
+        ["UPDATE changes SET person = 1 WHERE number = 2"], ["The history was altered"]),
+    "a deed renamed": (["UPDATE changes SET action = 'enroll' WHERE number = 6"], ["The history was altered"]),
+    "a person's manifest taken away": (["DELETE FROM seals WHERE person = 1"], ["row 1 should have 0 samples"]),
+    "a manifest of another": (
+        ["UPDATE seals SET sealed = (SELECT sealed FROM seals WHERE person = 2) WHERE person = 1"],
+        ["The manifest of row 1 was altered"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_what_is_done_without_the_key_is_named(people, path, kind, new_sample):
+    statements, named = CHANGES[kind]
+    alter(path, *statements)
+    for problems in (people.check(), later_check(people, new_sample)):
+        for words in named:
+            assert any(words in problem for problem in problems), problems
+    people.accept()
+    assert people.check() == []
+
+
+UNTIL_THE_NEXT = {
+    "numbers given anew": ("UPDATE sqlite_sequence SET seq = 4 WHERE name = 'samples'", "Which numbers were given"),
+    "the manifest of all taken away": ("DELETE FROM seals WHERE person = 0", "people that should be there, 3 are"),
+}
+
+
+@pytest.mark.parametrize("kind", UNTIL_THE_NEXT)
+def test_what_the_next_change_would_meet_is_named_too(people, path, kind):
+    statement, named = UNTIL_THE_NEXT[kind]
+    alter(path, statement)
+    problems = people.check()
+    assert any(named in problem for problem in problems), problems
+
+
+def later_check(people, new_sample):
+    """No later change makes it right again."""
+    people.enroll("Eve", [new_sample("eve")])
+    people.rename("Cy", "Cyd")
+    return people.check()
+
+
+@pytest.mark.parametrize("kind", ["a sample deleted", "a person's manifest taken away", "a manifest of another"])
+def test_whose_rows_are_not_those_that_were_sealed_is_not_searched(people, path, kind):
+    statements, _ = CHANGES[kind]
+    who = "Ada" if "manifest" in kind else "Bob"
+    person_id = people.person(who).person_id
+    assert person_id in people.templates().person_ids
+    alter(path, *statements)
+    assert person_id not in people.templates().person_ids
+    assert people.person(who).is_altered
+    people.accept() if kind == "a manifest of another" else people.set_consent(who, None)
+    assert not people.person(who).is_altered
+
+
+def test_a_deleted_sample_that_is_put_back_for_another_is_noticed(people, path, new_sample):
+    """As many as there should be, each opens, and yet they are not those."""
+    person_id = people.enroll("Fay", [new_sample("fay/1"), new_sample("fay/2")]).person_id
+    first, second = (sample.sample_id for sample in people.samples("Fay"))
+    kept = rows_of(path, "samples", f"sample_id = {first}")
+    people.delete_sample(first)
+    put_back(path, "samples", kept)
+    alter(path, f"DELETE FROM samples WHERE sample_id = {second}", f"DELETE FROM removed WHERE sample_id = {first}")
+    assert person_id not in people.templates().person_ids
+    assert any("samples of the person of row 5 are not those" in problem for problem in people.check())
+
+
+def test_an_old_record_of_a_person_that_is_put_back_is_noticed(people, path):
+    """The consent that was withdrawn since is not in force again, though its record opens."""
+    kept = rows_of(path, "persons", "person = 1")
+    people.set_consent("Ada", Consent("2020-01-01T00:00:00+00:00", "door", "2020-02-01T00:00:00+00:00"))
+    put_back(path, "persons", kept)
+    assert not people.person("Ada").is_searched
+    assert people.check() == ["The person of row 1 is not as it was last: an older record was put back."]
+
+
+def test_a_person_whose_old_rows_are_all_put_back_is_noticed(people, path):
+    kept = {table: rows_of(path, table, "person = 1") for table in PERSON_TABLES}
+    people.set_consent("Ada", Consent("2020-01-01T00:00:00+00:00", "door", "2020-02-01T00:00:00+00:00"))
+    for table, rows in kept.items():
+        put_back(path, table, rows)
+    assert any("What tells the rows of each person was altered" in problem for problem in people.check())
+
+
+def test_a_deleted_person_who_is_put_back_is_noticed(people, path):
+    kept = {table: rows_of(path, table, "person = 2") for table in PERSON_TABLES}
+    people.delete_person("Bob")
+    for table, rows in kept.items():
+        put_back(path, table, rows)
+    assert any("of 2 people that should be there, 3 are" in problem for problem in people.check())
+
+
+def test_an_altered_history_is_not_told(people, path):
+    alter(path, "UPDATE changes SET time = '1999-01-01T00:00:00+00:00' WHERE number = 2")
+    with pytest.raises(GalleryDamagedError, match="history was altered"):
+        people.history()
+
+
+def test_the_manifest_follows_everything_that_is_undone_in_part(gallery, new_sample):
+    with gallery.transaction():
+        gallery.enroll("Ada", [new_sample("ada")])
+        with pytest.raises(GalleryError, match="no such sample"):
+            change_and_fail(gallery, new_sample("bob"))
+        gallery.enroll("Cy", [new_sample("cy")])
+    assert [person.name for person in gallery.people()] == ["Ada", "Cy"]
+    assert gallery.check() == []
+    with pytest.raises(GalleryError, match="no such sample"):
+        change_and_fail(gallery, new_sample("dan"))
+    assert [person.name for person in gallery.people()] == ["Ada", "Cy"]
+    assert gallery.check() == []
+
+
+def change_and_fail(gallery, sample):
+    with gallery.transaction():
+        gallery.enroll("Bob", [sample])
+        gallery.rename("Ada", "Adele")
+        gallery.delete_sample(99)
+
+
+def answers_of(gallery):
+    """All that a gallery says of who is who; who was altered is nobody to it."""
+    people = [person for person in gallery.people() if not person.is_altered]
+    found = gallery.templates()
+    who = dict(zip(found.sample_ids.tolist(), zip(found.person_ids, found.embeddings, strict=True), strict=True))
+    return {
+        "people": {person.person_id: person for person in people},
+        "templates": {sample: (person, template.tobytes()) for sample, (person, template) in who.items()},
+        "samples": {person.person_id: [repr(one) for one in gallery.samples(person.person_id)] for person in people},
+        "refusals": {person.person_id: gallery.refusals_of(person.person_id) for person in people},
+        "merges": {person.person_id: gallery.merges(person.person_id) for person in people},
+        "history": gallery.history(),
+    }
+
+
+@pytest.mark.slow
+def test_no_flipped_byte_changes_an_answer(people, path, open_at):
+    """600 flips anywhere in the file: an error with a name, somebody left out and named, or what was said before."""
+    right = answers_of(people)
+    people.close()
+    whole = path.read_bytes()
+    assert not path.with_name(f"{path.name}-wal").exists()
+    generator = random.Random(0)
+    counts = dict.fromkeys(("error", "right", "left out"), 0)
+    for _ in range(600):
+        place = generator.randrange(len(whole))
+        flipped = whole[place] ^ generator.randrange(1, 256)
+        path.write_bytes(whole[:place] + bytes([flipped]) + whole[place + 1 :])
+        try:
+            with open_at(path, create=False) as damaged:
+                answers, problems = answers_of(damaged), damaged.check()
+        except GalleryError:
+            counts["error"] += 1
+            continue
+        assert answers["history"] == right["history"]
+        for kind in right.keys() - {"history"}:
+            assert answers[kind].items() <= right[kind].items(), (place, kind)
+        is_right = answers == right
+        counts["right" if is_right else "left out"] += 1
+        assert is_right or problems, place
+    assert min(counts.values()) > 0, counts
