@@ -86,12 +86,12 @@ class Temperature:
     def reason(self) -> str:
         """Why the model was scaled or not, in a sentence."""
         if not np.isfinite(self.gain_low):
-            count = "1 held-out image is" if self.num_samples == 1 else f"{self.num_samples} held-out images are"
+            count = "1 image is" if self.num_samples == 1 else f"{self.num_samples} images are"
             return f"No temperature scaling: {count} too few to show that it helps."
         measured = (
             f"it takes the log loss from {self.log_loss_before:.3f} to {self.log_loss_after:.3f} and the calibration "
-            f"error from {self.before.ece:.1%} to {self.after.ece:.1%} on {self.num_samples:,} held-out images, each "
-            "judged by a divisor fitted on others"
+            f"error from {self.before.ece:.1%} to {self.after.ece:.1%} on {self.num_samples:,} images to judge on, "
+            "each by a divisor fitted on others"
         )
         if self.applied:
             return f"Temperature scaling was applied (logits divided by {self.value:.2f}): {measured}."

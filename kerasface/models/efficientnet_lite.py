@@ -2,8 +2,8 @@
 
 Architecture: Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", 2019
 (arXiv:1905.11946), table 1, in the form for phones that its authors published as EfficientNet-Lite: without squeeze and
-excitation, ReLU6 in place of swish. Its blocks are the inverted residuals of MobileNetV2 (`zoo.mobilenet_v2`), some of
-them with 5x5 kernels. Weights: theirs, top-1 74.8 % on ImageNet at 224 pixels.
+excitation, ReLU6 in place of swish. Its blocks are those of `zoo.mobilenet_v2`, some of them with 5x5 kernels.
+Weights: theirs, top-1 74.8 % on ImageNet at 224 pixels.
 """
 
 import keras
@@ -13,7 +13,7 @@ from keras import layers
 from kerasface.models.heads import to_probabilities, to_vector
 from kerasface.models.pretrained import ModelFileError, read_verified, weight_file
 from kerasface.models.torch_format import read_tensors
-from kerasface.models.zoo.parts import he_depthwise
+from kerasface.models.zoo.parts import PUBLISHED, conv, inverted_residual
 
 LITE0 = "efficientnet_lite0"
 LITE0_SIDE = 224  # pixels, that the weights were trained at; other sizes serve, too
@@ -64,49 +64,20 @@ def build_efficientnet_lite0(
         )
     inputs = keras.Input((*image_size, 3), name="image")
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="preprocess")(inputs)
-    x = _conv(x, 32, 3, strides=2, name="stem_conv")  # 224: (112, 112, 32)
+    x = conv(x, 32, 3, strides=2, norm=PUBLISHED, activation="relu6", name="stem_conv")  # 224: (112, 112, 32)
     block = 0
     for expansion, filters, repeats, strides, kernel in _PLAN:
         for repeat in range(repeats):
             block += 1
-            x = _inverted_residual(x, expansion, filters, kernel, strides if repeat == 0 else 1, f"block{block}")
-    x = _conv(x, 1280, 1, name="block17_conv")  # 224: (7, 7, 1280)
+            step = strides if repeat == 0 else 1
+            x = inverted_residual(x, expansion, filters, step, PUBLISHED, f"block{block}", kernel=kernel)
+    x = conv(x, 1280, 1, norm=PUBLISHED, activation="relu6", name="block17_conv")  # 224: (7, 7, 1280)
     if num_classes is not None:
         x = to_probabilities(to_vector(x), num_classes)
     model = keras.Model(inputs, x, name=LITE0)
     if weights is not None:
         _fill(model, weights)
     return model
-
-
-def _conv(x, filters: int, kernel: int, *, name: str, strides: int = 1, activation: bool = True):
-    x = layers.Conv2D(
-        filters, kernel, strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
-    )(x)
-    return _normalized(x, name, activation)
-
-
-def _depthwise(x, kernel: int, strides: int, name: str):
-    x = layers.DepthwiseConv2D(
-        kernel, strides, padding="same", use_bias=False, depthwise_initializer=he_depthwise(kernel), name=name
-    )(x)
-    return _normalized(x, name)
-
-
-def _normalized(x, name: str, activation: bool = True):
-    x = layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_norm")(x)
-    return layers.Activation("relu6", name=f"{name}_relu6")(x) if activation else x
-
-
-def _inverted_residual(x, expansion: int, filters: int, kernel: int, strides: int, name: str):
-    shortcut, channels = x, x.shape[-1]
-    if expansion > 1:
-        x = _conv(x, expansion * channels, 1, name=f"{name}_expand")
-    x = _depthwise(x, kernel, strides, f"{name}_depthwise")
-    x = _conv(x, filters, 1, name=f"{name}_project", activation=False)
-    if strides > 1 or channels != filters:
-        return x
-    return layers.Add(name=f"{name}_add")([x, shortcut])
 
 
 def _fill(model: keras.Model, weights: str) -> None:

@@ -8,6 +8,7 @@ are found by their names, those that Keras named by their kind and order.
 import hashlib
 import io
 import json
+import pickletools
 import re
 import zipfile
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from kerasface.models.freezing import leaves
 from kerasface.models.keras_files import FORM, MAX_BYTES, WEIGHTS, check_keras_file
 from kerasface.models.pretrained import ModelFileError
 
+_MAX_OLD_PICKLE = 2**24  # bytes that are read for the words of one
 _DEEPEST = 8  # models in models
 # What stands behind a network, and is not taken over: classifiers, and what a U-Net has besides its encoder.
 _BEHIND = re.compile(r"(head|predictions|decoder|detail|bottom|probabilities|logits|dense)")
@@ -67,7 +69,7 @@ def read_weight_file(path: str | Path) -> StoredWeights:
     form = None
     if content.startswith(b"PK\x03\x04"):
         content, form = _unpacked(content, path)
-    if content.startswith(b"\x80"):
+    if _is_pickle(content):
         raise _pickle(path)
     try:
         file = h5py.File(io.BytesIO(content), "r")
@@ -134,6 +136,16 @@ def _unpacked(content: bytes, path: Path) -> tuple[bytes, bytes | None]:
     if any(name.endswith(".pkl") for name in names):
         raise _pickle(path)
     raise ModelFileError(f"{path} is no model of Keras: it holds no {WEIGHTS}.")
+
+
+def _is_pickle(content: bytes) -> bool:
+    """Whether a file is a pickle: by its mark, or by its words, of which none is run; the oldest have no mark."""
+    if content.startswith(b"\x80") or not content.endswith(b".") or len(content) > _MAX_OLD_PICKLE:
+        return content.startswith(b"\x80")
+    try:
+        return all(pickletools.genops(content))
+    except ValueError:
+        return False
 
 
 def _pickle(path: Path) -> ModelFileError:

@@ -8,7 +8,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -247,9 +247,20 @@ def full_paths(settings: Mapping[str, object], kind: type[Recipe]) -> dict:
         settings: Values by field.
         kind: The dataclass whose fields they are.
     """
-    paths = {entry.name: settings.get(entry.name) for entry in fields(kind) if entry.metadata["is_path"]}
-    given = {name: path for name, path in paths.items() if isinstance(path, str) and path not in _WEIGHT_WORDS}
-    return {**settings, **{name: str(Path(path).resolve()) for name, path in given.items()}}
+    return {**settings, **{name: str(path.resolve()) for name, path in _paths(settings, kind).items()}}
+
+
+def check_paths(recipe) -> None:
+    """Raises ValueError if a file or a folder that a recipe names is not there."""
+    for name, path in _paths(asdict(recipe), type(recipe)).items():
+        if not path.exists():
+            raise ValueError(f"There is no file or folder {path}. Received: {name}={str(path)!r}.")
+
+
+def _paths(settings: Mapping[str, object], kind: type[Recipe]) -> dict[str, Path]:
+    """The files and folders among some settings; of weights, words are none."""
+    named = {entry.name: settings.get(entry.name) for entry in fields(kind) if entry.metadata["is_path"]}
+    return {name: Path(path) for name, path in named.items() if isinstance(path, str) and path not in _WEIGHT_WORDS}
 
 
 def check_fields(recipe, choices: Mapping[str, tuple], rules: Mapping[str, bool], open_choices: tuple = ()) -> None:

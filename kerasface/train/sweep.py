@@ -18,7 +18,7 @@ from kerasface.runs.card import ModelCard
 from kerasface.runs.store import RunError, check_name
 from kerasface.train.kinds import KINDS
 from kerasface.train.process.background import find_training
-from kerasface.train.recipe import Recipe, build_recipe, full_paths, known, toml_value
+from kerasface.train.recipe import Recipe, build_recipe, check_paths, full_paths, known, toml_value
 
 FORMAT = 1
 MOST_TRAININGS = 200  # more are a mistake in a list of values
@@ -233,6 +233,7 @@ def _checked(kind: str, settings: Mapping[str, object], values: Mapping[str, obj
     try:
         recipe = steps.resolve(build_recipe({**settings, **values}, KINDS[kind].recipe))
         steps.check(recipe)
+        check_paths(recipe)
     except ValueError as error:
         raise ValueError(f"{values_text(values)}: {error}") from error
     return json.loads(json.dumps(full_paths(asdict(recipe), type(recipe))))

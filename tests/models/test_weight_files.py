@@ -111,12 +111,13 @@ class Payload:
 
 
 def test_a_pickle_is_refused_whatever_it_is_called(tmp_path):
-    """As PyTorch wrote them first, and in an archive as it writes them now."""
+    """As PyTorch wrote them first, in text as Python did, and in an archive as PyTorch writes them now."""
     witness = tmp_path / "ran"
     (tmp_path / "old.keras").write_bytes(pickle.dumps(Payload(witness)))
+    (tmp_path / "oldest.keras").write_bytes(pickle.dumps(Payload(witness), protocol=0))
     with zipfile.ZipFile(tmp_path / "new.weights.h5", "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps(Payload(witness)))
-    for name in ("old.keras", "new.weights.h5"):
+    for name in ("old.keras", "oldest.keras", "new.weights.h5"):
         with pytest.raises(ModelFileError, match=f"{name} is a pickle, which can run anything.*refused"):
             read_weight_file(tmp_path / name)
     assert not witness.exists()

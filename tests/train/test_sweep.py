@@ -129,6 +129,7 @@ def test_a_planned_recipe_comes_to_itself(tmp_path, kind, settings, swept):
         ({"warmup": [0.05, 0.2]}, {"schedule": "constant"}, "warmup=0.2: The recipe contradicts itself"),
         ({"learning_rate": [0.001, 0.1], "weights": ["none", "pretrained"]}, {}, "no pretrained weights"),
         ({"learning_rate": [1, 1.0]}, {}, "come to the same training"),
+        ({"validation": [".", "absent"]}, {}, "validation=absent: There is no file or folder absent"),
         ({"seed": list(range(MOST_TRAININGS + 1))}, {}, "more than 200 trainings"),
     ],
 )
@@ -178,7 +179,8 @@ def test_done_is_what_came_to_its_end(tmp_path):
 
 
 def test_files_and_folders_are_those_of_where_it_was_planned(tmp_path, monkeypatch):
-    (tmp_path / "here").mkdir()
+    for folder in ("here", "judged", "others"):
+        (tmp_path / folder).mkdir()
     monkeypatch.chdir(tmp_path)
     sweep = planned("here", {"seed": [0, 1]}, validation="judged", unknown="others")
     assert sweep.runs[0].recipe["validation"] == str(tmp_path.resolve() / "judged")
@@ -192,6 +194,7 @@ def test_files_and_folders_are_those_of_where_it_was_planned(tmp_path, monkeypat
 def test_an_older_sweep_goes_on_where_it_was_begun(tmp_path, monkeypatch):
     """Its recipes, and the runs that came of them, name what lies in the folder that it was begun in."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "judged").mkdir()
     sweep = planned(tmp_path, {"seed": [0, 1]}, validation="judged")
     old = sweep.to_dict()
     for run in old["runs"]:

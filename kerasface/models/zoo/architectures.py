@@ -180,7 +180,7 @@ def mobilenet(x, *, norm="batch", conv_groups=1, depth_multiplier=1, head="gap",
     # (filters, stride) of each depthwise separable block
     plan = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
     for block, (filters, strides) in enumerate(plan, start=1):
-        x = depthwise(x, strides, norm, "relu", f"block{block}_depthwise", depth_multiplier)
+        x = depthwise(x, strides, norm, "relu", f"block{block}_depthwise", multiplier=depth_multiplier)
         x = conv(x, filters, 1, norm=norm, groups=conv_groups, name=f"block{block}_pointwise")
     return to_vector(x, head=head, dropout=dropout)  # 224: (7, 7, 1024), 32: (2, 2, 1024)
 

@@ -12,6 +12,7 @@ from kerasface.models.layers import DropBlock2D, Maxout
 
 # Below this side the stem keeps the resolution, so that the last map is not a single point.
 SMALL_SIDE = 64
+PUBLISHED = "published"  # BatchNorm as networks of ImageNet have it, whose weights were made with its epsilon
 LEAK = 0.1  # slope of leaky_relu below 0: max(0.1 x, x)
 
 
@@ -54,15 +55,15 @@ def conv(
     return _activation(_norm(x, norm, f"{name}_norm"), activation, f"{name}_{activation}")
 
 
-def depthwise(x, strides: int, norm: str, activation: str, name: str, multiplier: int = 1):
+def depthwise(x, strides: int, norm: str, activation: str, name: str, *, multiplier: int = 1, kernel: int = 3):
     """Each channel convolved by itself, to `multiplier` maps, which the lecture calls K."""
     x = layers.DepthwiseConv2D(
-        3,
+        kernel,
         strides=strides,
         padding="same",
         depth_multiplier=multiplier,
         use_bias=norm == "none",
-        depthwise_initializer=he_depthwise(3),
+        depthwise_initializer=he_depthwise(kernel),
         name=name,
     )(x)
     return _activation(_norm(x, norm, f"{name}_norm"), activation, f"{name}_{activation}")
@@ -96,6 +97,8 @@ def _norm(x, kind: str, name: str):
     """Normalises; `batch` over batch and map, `layer` over map and channels, `instance` over the map alone."""
     if kind == "none":
         return x
+    if kind == PUBLISHED:
+        return layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=name)(x)
     if kind == "batch":
         # Keras's momentum of 0.99 needs hundreds of steps; small sets of photos have a dozen per epoch.
         return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
@@ -150,7 +153,16 @@ def residual(x, filters: int, strides: int, norm: str, dropped: tuple[float, int
 
 
 def inverted_residual(
-    x, expansion: int, filters: int, strides: int, norm: str, name: str, *, groups: int = 1, multiplier: int = 1
+    x,
+    expansion: int,
+    filters: int,
+    strides: int,
+    norm: str,
+    name: str,
+    *,
+    groups: int = 1,
+    multiplier: int = 1,
+    kernel: int = 3,
 ):
     """Expand, depthwise, project without activation; a shortcut where the map keeps its size and its channels.
 
@@ -159,7 +171,7 @@ def inverted_residual(
     shortcut, channels = x, x.shape[-1]
     if expansion > 1:
         x = conv(x, expansion * channels, 1, norm=norm, activation="relu6", groups=groups, name=f"{name}_expand")
-    x = depthwise(x, strides, norm, "relu6", f"{name}_depthwise", multiplier)
+    x = depthwise(x, strides, norm, "relu6", f"{name}_depthwise", multiplier=multiplier, kernel=kernel)
     x = conv(x, filters, 1, norm=norm, activation="linear", groups=groups, name=f"{name}_project")
     if strides > 1 or channels != filters:
         return x

@@ -96,7 +96,7 @@ def _comparison(records: Records) -> str:
 
 def _mistakes(records: Records) -> str:
     if len(records.mistakes) == 0:
-        return "<p>None: every held-out image was named rightly.</p>"
+        return "<p>None: every image judged on was named rightly.</p>"
     shown = records.mistakes[:_MAX_MISTAKES]
     return _shown(shown, records.mistakes, "wrong names, the surest first.") + _held_out(
         records,
@@ -144,7 +144,7 @@ def _strangers(records: Records) -> str:
         f"<p>From a {records.judged.score} of {chosen.threshold:.3f} an image counts as known. This was chosen on "
         f"{chosen.num_chosen_on:,} {others} so that at most {share(chosen.false_accept_asked)} {of_them} accepted. Of "
         f"{chosen.num_unknown:,} {images} it accepts {measured}, with 95 % confidence at most {high}; of "
-        f"{chosen.num_known:,} held-out images of {known} {share(chosen.known_accepted)}, and "
+        f"{chosen.num_known:,} images of {known} to judge on {share(chosen.known_accepted)}, and "
         f"{share(chosen.known_correct)} under their own name.</p>"
     )
     if not chosen.supported:

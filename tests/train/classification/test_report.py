@@ -110,7 +110,7 @@ def test_without_a_training_without_strangers_and_without_mistakes(records):
     body = written(replace(records, judged=judged, open_set=None))
     assert "Nothing was trained" in body
     assert "Not measured" in body
-    assert "every held-out image was named rightly" in body
+    assert "every image judged on was named rightly" in body
     assert num_pictures(body) == 0
 
 
