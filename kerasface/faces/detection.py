@@ -164,8 +164,8 @@ class FaceDetector:
                 doubted.add(index)
             elif best.detection_score < _BEYOND_DOUBT:
                 x, y, width, height = best.box
-                square = squared(np.array([(x, y, x + width, y + height)]))[0]
-                patch = cut(halved, square, shipped.ONET_SIZE)
+                square = squared(np.array([(x, y, x + width, y + height)]))
+                (patch,) = cut(halved, square, shipped.ONET_SIZE)
                 asked.append(index)
                 patches += [patch, *(turned(patch, degrees) for degrees in TURNS)]
         if asked:

@@ -4,8 +4,6 @@ A row begins with left, top, right, bottom in pixels of the photo, the borders o
 with a probability and whatever belongs to it.
 """
 
-import math
-
 import cv2
 import numpy as np
 
@@ -21,11 +19,10 @@ def cut_all(photos, windows, size: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     """
     squares = [squared(rows) for rows in windows]
     owners = np.repeat(np.arange(len(photos)), [len(rows) for rows in squares])
-    squares = np.concatenate(squares) if squares else np.zeros((0, 4))
-    patches = np.empty((len(squares), size, size, 3), dtype=np.uint8)
-    for patch, owner, square in zip(patches, owners, squares, strict=True):
-        patch[:] = cut(photos[owner], square, size)
-    return squares, patches, owners
+    patches = [cut(halvings, some, size) for halvings, some in zip(photos, squares, strict=True)]
+    if not patches:
+        return np.zeros((0, 4)), np.zeros((0, size, size, 3), dtype=np.uint8), owners
+    return np.concatenate(squares), np.concatenate(patches), owners
 
 
 def squared(windows: np.ndarray) -> np.ndarray:
@@ -41,32 +38,38 @@ def zoomed(windows: np.ndarray, factor: float) -> np.ndarray:
     return np.concatenate([centres - halves, centres + halves], axis=1)
 
 
-def cut(halvings: list[np.ndarray], square: np.ndarray, size: int) -> np.ndarray:
-    """Samples one square, of any position and side, from the halving in which it has up to four times `size` pixels.
+def cut(halvings: list[np.ndarray], squares: np.ndarray, size: int) -> np.ndarray:
+    """Samples squares, of any position and side, from the halving in which each has up to four times `size` pixels.
 
     Four, because the published weights were made for patches sampled like this from the photo itself.
+
+    Args:
+        halvings: The photo and its `halvings`.
+        squares: `(n, 4)`: left, top, right, bottom in pixels of the photo.
+        size: Side of the patches.
+
+    Returns:
+        The patches, `(n, size, size, 3)` uint8.
     """
-    left, top, right, bottom = square
-    step = (right - left) / size  # pixels of the photo between two of the patch
-    level = min(max(0, math.ceil(math.log2(step / 4))), len(halvings) - 1)
-    scales = [a / b for a, b in zip(halvings[level].shape[1::-1], halvings[0].shape[1::-1], strict=True)]
-    # Only what the square covers: OpenCV takes no picture that is longer than 32,766 pixels, as some panoramas are.
-    (x, x_end), (y, y_end) = (
-        (int(max(math.floor(low * scale) - 1, 0)), int(max(math.ceil(high * scale) + 1, 0)))
-        for low, high, scale in zip((left, top), (right, bottom), scales, strict=True)
-    )
-    part = halvings[level][y:y_end, x:x_end]
-    if not part.size:
-        return np.full((size, size, 3), GRAY, dtype=np.uint8)
-    # Pixel u of the patch has its centre at left + (u + 0.5) * step; pixel centres lie at halves.
-    to_part = np.array(
-        [
-            (step * scales[0], 0, (left + step / 2) * scales[0] - 0.5 - x),
-            (0, step * scales[1], (top + step / 2) * scales[1] - 0.5 - y),
-        ]
-    )
+    steps = (squares[:, 2] - squares[:, 0]) / size  # pixels of the photo between two of a patch
+    levels = np.clip(np.ceil(np.log2(steps / 4)), 0, len(halvings) - 1).astype(int)
+    extents = np.array([halved.shape[1::-1] for halved in halvings])
+    scales = extents[levels] / extents[0]
+    # Only what a square covers: OpenCV takes no picture that is longer than 32,766 pixels, as some panoramas are.
+    starts = np.maximum(np.floor(squares[:, :2] * scales) - 1, 0)
+    ends = np.maximum(np.ceil(squares[:, 2:] * scales) + 1, 0)
+    # Pixel u of a patch has its centre at left + (u + 0.5) * step; pixel centres lie at halves.
+    to_parts = np.zeros((len(squares), 2, 3))
+    to_parts[:, 0, 0], to_parts[:, 1, 1] = (steps[:, None] * scales).T
+    to_parts[:, :, 2] = (squares[:, :2] + steps[:, None] / 2) * scales - 0.5 - starts
+    patches = np.full((len(squares), size, size, 3), GRAY, dtype=np.uint8)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(part, to_part, (size, size), flags=flags, borderValue=(GRAY,) * 3)
+    borders = np.hstack([starts, ends]).astype(int).tolist()
+    for patch, level, (x, y, x_end, y_end), to_part in zip(patches, levels, borders, to_parts, strict=True):
+        part = halvings[level][y:y_end, x:x_end]
+        if part.size:
+            cv2.warpAffine(part, to_part, (size, size), patch, flags=flags, borderValue=(GRAY,) * 3)
+    return patches
 
 
 def corrected(squares: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -100,9 +103,11 @@ def suppress(rows: np.ndarray, max_overlap: float, by_smaller: bool = False) -> 
 def overlapping(rows: np.ndarray, others: np.ndarray, max_overlap: float, by_smaller: bool = False) -> np.ndarray:
     """Tells which boxes overlap by more than `max_overlap`, shape `(len(rows), len(others))`; see `suppress`."""
     areas, other_areas = (np.prod(np.maximum(boxes[:, 2:4] - boxes[:, :2], 0), axis=1) for boxes in (rows, others))
-    lower = np.maximum(rows[:, None, :2], others[:, :2])
-    upper = np.minimum(rows[:, None, 2:4], others[:, 2:4])
-    shared = np.prod(np.maximum(upper - lower, 0), axis=2)
+    # Each border for itself: what goes over the short axis of an array (n, m, 2) takes several times as long.
+    left, top, right, bottom = rows.T[:4, :, None]
+    width = np.minimum(right, others[:, 2]) - np.maximum(left, others[:, 0])
+    height = np.minimum(bottom, others[:, 3]) - np.maximum(top, others[:, 1])
+    shared = np.maximum(width, 0) * np.maximum(height, 0)
     areas = areas[:, None]
     whole = np.minimum(areas, other_areas) if by_smaller else areas + other_areas - shared
     return shared > max_overlap * whole

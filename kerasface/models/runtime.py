@@ -55,8 +55,19 @@ class Network:
         for part in _slices(images, self._max_batch):
             with self._turn:
                 # Copied, as some engines give what they keep.
-                results.append(tuple(np.array(output[: len(part)]) for output in self._compute(_padded(part))))
+                outputs = self._compute(_padded(part, self._batch_size(len(part))))
+                results.append(tuple(np.array(output[: len(part)]) for output in outputs))
         return results[0] if len(results) == 1 else tuple(map(np.concatenate, zip(*results, strict=True)))
+
+    def _batch_size(self, num_images: int) -> int:
+        """How many images are computed where there are `num_images`.
+
+        A new size costs Keras's backends a new choice of kernels for every layer, OpenVINO the time of a few images:
+        powers of two for those; for this up to eight of any number, then four sizes from one power to the next.
+        """
+        last = max(num_images - 1, 0).bit_length()
+        step = 1 << (max(last - 3, 0) if self.engine == "openvino" else last)
+        return max(-(-num_images // step) * step, 1)
 
 
 def compile_network(
@@ -64,8 +75,8 @@ def compile_network(
 ) -> Network:
     """Returns a callable that runs a network on batches of images.
 
-    Batches are padded with zeros to the next power of two and split at `max_batch`, so that a stream of ever
-    different batch sizes meets only a handful of shapes: each new shape costs time and memory in the kernels' caches.
+    Batches are padded with zeros to one of a few sizes and split at `max_batch`, so that a stream of ever different
+    batch sizes meets only a handful of shapes: each new shape costs time and memory in the kernels' caches.
 
     Args:
         network: What the network is made of: then the chosen engine computes it (`engines.choice`), and where that is
@@ -172,8 +183,7 @@ def _slices(images: np.ndarray, max_batch: int) -> Iterator[np.ndarray]:
         yield images[start : start + max_batch]
 
 
-def _padded(images: np.ndarray) -> np.ndarray:
-    size = 1 << max(len(images) - 1, 0).bit_length()
+def _padded(images: np.ndarray, size: int) -> np.ndarray:
     if len(images) == size:
         return images
     padded = np.zeros((size, *images.shape[1:]), dtype=images.dtype)

@@ -66,7 +66,7 @@ def test_a_patch_shows_what_its_square_covers(square):
     step = (square[2] - square[0]) / 24
     # Of the patch's columns and rows, the places in the photo, counted as its pixels are.
     across, down = (low + (np.arange(24) + 0.5) * step - 0.5 for low in square[:2])
-    patch = cut(halvings(photo), np.array(square, dtype=float), 24)
+    (patch,) = cut(halvings(photo), np.array([square], dtype=float), 24)
     inside = np.outer((down >= 2) & (down <= 97), (across >= 2) & (across <= 197))
     expected = np.stack(np.broadcast_arrays(across[None], 2 * down[:, None]), axis=2)
     np.testing.assert_allclose(patch[inside][:, :2], expected[inside], atol=2)
@@ -76,7 +76,7 @@ def test_a_patch_shows_what_its_square_covers(square):
 def test_a_patch_of_a_photo_longer_than_opencv_takes():
     photo = np.zeros((40, 40_000, 3), dtype=np.uint8)
     photo[10:30, 39_000:39_020] = 250
-    patch = cut(halvings(photo), np.array([39_000, 10, 39_020, 30], dtype=float), 24)
+    squares = np.array([(39_000, 10, 39_020, 30), (50_000, 10, 50_020, 30)], dtype=float)
+    patch, far = cut(halvings(photo), squares, 24)
     assert (patch[2:-2, 2:-2] == 250).all()
-    far = cut(halvings(photo), np.array([50_000, 10, 50_020, 30], dtype=float), 24)
     assert (far == 128).all()

@@ -12,7 +12,7 @@ from kerasface.models.engines import graphs
 from kerasface.models.engines.graphs import with_dtype_policy
 from kerasface.models.face_resnet import build_face_resnet
 from kerasface.models.heads import to_probabilities, to_vector
-from kerasface.models.runtime import best_precision, compile_network, device_name
+from kerasface.models.runtime import Network, best_precision, compile_network, device_name
 
 
 def small_model(*extra):
@@ -72,6 +72,24 @@ def test_any_batch_sizes_meet_few_shapes_and_one_trace():
         network(images(count))
     assert recorder.batch_sizes == {1, 2, 4, 8, 16, 32, 64}
     assert recorder.traces == 1
+
+
+@pytest.mark.parametrize(
+    ("engine", "sizes"),
+    [("openvino", {1: 1, 3: 3, 8: 8, 9: 10, 16: 16, 17: 20, 33: 40, 100: 112, 0: 1}), ("jax", {1: 1, 3: 4, 33: 64})],
+)
+def test_an_engine_computes_hardly_more_images_than_there_are(engine, sizes):
+    computed = []
+
+    def compute(batch):
+        computed.append(len(batch))
+        return [batch.mean(axis=(1, 2, 3), dtype=np.float32)]
+
+    network = Network(compute, engine, (2, 2, 1), ((),), max_batch=256)
+    for count, expected in sizes.items():
+        images = np.full((count, 2, 2, 1), 7, dtype=np.uint8)
+        np.testing.assert_array_equal(network(images)[0], np.full(count, 7))
+        assert computed.pop() == expected
 
 
 def test_photos_of_many_sizes_are_traced_once():
