@@ -42,7 +42,7 @@ class IdentifiedFace:
 
     Attributes:
         face: Where it is.
-        crop: Its aligned crop as the embedder wants it, uint8, RGB.
+        crop: Its aligned crop as the embedder wants it, uint8, RGB; `None` of a photo that was looked at before.
         decision: `"match"`, `"unknown"`, `"ambiguous"` (two people are about as alike), `"low_quality"`, or
             `"not_calibrated"` (no error rates were measured for the embedder: there are scores and ranks, no decision).
         reason: The decision in a sentence, for people.
@@ -61,7 +61,7 @@ class IdentifiedFace:
     """
 
     face: Face
-    crop: np.ndarray
+    crop: np.ndarray | None
     decision: str
     reason: str
     person_id: str | None
@@ -151,6 +151,7 @@ class Identifier:
         self.calibration: ScoreCalibration | None = search_calibration(gallery.embedder)
         self._index = SearchIndex(gallery.embedding_dim)
         self._names: dict[str, str] = {}
+        self._points_at: dict[float, SearchPoint | None] = {}
         self._statistics: dict[str, np.ndarray] = {}  # of each person's templates, as far as they were needed
         self._refusals: dict[str, list[Refusal]] = {}  # of each photo, by its hash
         self._version: int | None = None
@@ -184,7 +185,7 @@ class Identifier:
             self._index.remove(np.concatenate([changed.removed, changed.sample_ids]))
             self._index.add(changed.embeddings, changed.sample_ids, changed.person_ids)
         self._version, self._valid_until = changed.version, changed.valid_until
-        self._statistics = {}
+        self._statistics, self._points_at = {}, {}
         self._names = {person.person_id: person.name for person in people}
         self._refusals = {}
         for refusal in refusals:
@@ -208,8 +209,13 @@ class Identifier:
         check_embedder(self.gallery, photos)
         self.refresh()
         hashes = source_hashes or [None] * len(photos)
+        embeddings = [entry.embedding for faces in photos for entry in faces]
+        if not embeddings:
+            return [[] for _ in photos]
+        # Of all faces at once: one by one, statistics take ten times as long.
+        found = zip(self.search(np.stack(embeddings)), self._statistics_of(np.stack(embeddings)), strict=True)
         return [
-            self._decide(faces, self._refused(source_hash, faces))
+            self._decide(faces, [next(found) for _ in faces], self._refused(source_hash, faces)) if faces else []
             for faces, source_hash in zip(photos, hashes, strict=True)
         ]
 
@@ -222,7 +228,11 @@ class Identifier:
         return self._index.search(embeddings, top=_CANDIDATES)
 
     def rank(
-        self, embedding: np.ndarray, candidates: Sequence[Candidate], refused: Collection[str] = ()
+        self,
+        embedding: np.ndarray,
+        candidates: Sequence[Candidate],
+        refused: Collection[str] = (),
+        own: np.ndarray | None = None,
     ) -> Ranked | None:
         """Returns the candidate with the highest normalized score, with what it has to reach.
 
@@ -230,13 +240,14 @@ class Identifier:
             embedding: The face's, `(embedding_dim,)`.
             candidates: What `search` found for it.
             refused: People whom this face must not be given.
+            own: The face's `statistics` of the points' normalizer, `(1, 2)`, where they are known.
         """
         allowed = np.array([candidate.person_id not in refused for candidate in candidates], dtype=bool)
         if not allowed.any():
             return None
         point = self._point()
         scores = np.array([candidate.score for candidate in candidates])
-        own = self.points.normalizer.statistics(embedding[None])
+        own = self._statistics_of(embedding[None])[0] if own is None else own
         normalized = self._normalized(embedding, own, [candidate.person_id for candidate in candidates])
         best = int(np.where(allowed, normalized, -np.inf).argmax())
         others = np.delete(scores, best)
@@ -250,9 +261,19 @@ class Identifier:
         )
 
     def _point(self) -> SearchPoint | None:
-        with suppress(NotCalibratedError):
-            return self.points.search_point(self.fpir, self.num_people) if self.num_people else None
-        return None
+        return self._point_at(self.fpir) if self.num_people else None
+
+    def _point_at(self, fpir: float) -> SearchPoint | None:
+        """The point of a rate for as many people as there are, worked out once."""
+        if fpir not in self._points_at:
+            self._points_at[fpir] = None
+            with suppress(NotCalibratedError):
+                self._points_at[fpir] = self.points.search_point(fpir, self.num_people)
+        return self._points_at[fpir]
+
+    def _statistics_of(self, embeddings: np.ndarray) -> np.ndarray:
+        """Statistics of faces, `(n, 1, 2)`."""
+        return self.points.normalizer.statistics(embeddings)[:, None]
 
     def _normalized(self, embedding: np.ndarray, own: np.ndarray, person_ids: Sequence[str]) -> np.ndarray:
         """The normalized score of a face, with its statistics, to each person: that of the best template."""
@@ -268,13 +289,17 @@ class Identifier:
         refusals = self._refusals.get(source_hash, ())
         return [{refusal.person_id for refusal in refusals if _is_face_of(refusal, entry.face)} for entry in faces]
 
-    def _decide(self, faces: list[AnalyzedFace], refused: list[set[str]]) -> list[IdentifiedFace]:
-        if not faces:
-            return []
-        found = self.search(np.stack([entry.embedding for entry in faces]))
+    def _decide(
+        self,
+        faces: Sequence[AnalyzedFace],
+        searched: Sequence[tuple[list[Candidate], np.ndarray]],
+        refused: list[set[str]],
+    ) -> list[IdentifiedFace]:
+        """Decides on the faces of one photo, each with the candidates and the statistics that were found for it."""
+        found = [candidates for candidates, _ in searched]
         ranked = [
-            self.rank(entry.embedding, candidates, names)
-            for entry, candidates, names in zip(faces, found, refused, strict=True)
+            self.rank(entry.embedding, candidates, names, own)
+            for entry, (candidates, own), names in zip(faces, searched, refused, strict=True)
         ]
         flaws = [problems(entry.quality) for entry in faces]
         accepted = {
@@ -340,8 +365,7 @@ class Identifier:
     def _probability(self, best: Ranked | None) -> float | None:
         if best is None or self.calibration is None or best.threshold is None or self.num_people < 2:
             return None
-        usual = self.points.search_point(DEFAULT_FPIR, self.num_people).threshold
-        return float(self.calibration.probability(best.normalized - usual))
+        return float(self.calibration.probability(best.normalized - self._point_at(DEFAULT_FPIR).threshold))
 
 
 def check_embedder(gallery: "SqliteGallery", photos: Sequence[Sequence[AnalyzedFace]]) -> None:
