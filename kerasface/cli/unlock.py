@@ -58,19 +58,19 @@ def unlock(camera, user, timeout, enable, keep_frames, gallery, as_json) -> None
 
 def _attempt(camera: str, user: str | None, timeout: float, keep: Path | None, gallery: Path, quiet: bool) -> dict:
     from kerasface.unlock.attempts import record_attempt
+    from kerasface.unlock.camera import Camera
     from kerasface.unlock.identity import enrolled_people
     from kerasface.unlock.lockout import Lockout
+    from kerasface.unlock.session import UnlockSession, unlock_analyzer
 
     with opened_gallery(gallery) as opened:
         people = enrolled_people(opened, user)
-    from kerasface.unlock.camera import Camera
-    from kerasface.unlock.session import UnlockSession, unlock_analyzer
-
-    session = UnlockSession(people, unlock_analyzer(people.embedder), Lockout(), timeout=timeout)
-    with turned_away(2):  # what OpenCV says of a camera that is not there
-        source = Camera(str(user_path(camera)))
-    with source:
-        seconds, frames = _watch(session, source, keep, quiet)
+        lockout = Lockout(gallery=opened)
+        session = UnlockSession(people, unlock_analyzer(people.embedder), lockout, timeout=timeout)
+        with turned_away(2):  # what OpenCV says of a camera that is not there
+            source = Camera(str(user_path(camera)))
+        with source:
+            seconds, frames = _watch(session, source, keep, quiet)
     status = session.status
     whose = [person_id for person_id, name in people.names.items() if status.person in (None, name)]
     record_attempt(status, whose, camera=source.name, is_virtual=source.is_virtual)
@@ -139,7 +139,7 @@ def _enable(name: str, gallery: Path, as_json: bool) -> None:
 
     with opened_gallery(gallery) as opened:
         person = opened.person(name)
-    Lockout().enable(person.person_id)
+        Lockout(gallery=opened).enable(person.person_id)
     if as_json:
         print_json({"enabled": person.name, "person_id": person.person_id})
     else:

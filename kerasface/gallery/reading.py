@@ -18,7 +18,7 @@ from kerasface.gallery.refusals import find_refusals
 from kerasface.gallery.rows import sample_ids_of, version
 from kerasface.gallery.sealing.integrity import find_problems
 from kerasface.gallery.sealing.latest import GalleryOlderError
-from kerasface.gallery.sealing.manifest import altered_history
+from kerasface.gallery.sealing.manifest import altered_history, whole_manifest
 from kerasface.gallery.seen import SeenPhotos
 from kerasface.gallery.store import (
     Change,
@@ -56,6 +56,11 @@ class ReadableGallery:
     @property
     def embedding_dim(self) -> int:
         return self._rows.embedding_dim
+
+    @property
+    def gallery_id(self) -> str:
+        """What tells it from all other galleries, also from one that was moved to its place."""
+        return self._rows.keys.gallery_id.hex()
 
     @property
     def version(self) -> int:
@@ -187,6 +192,12 @@ class ReadableGallery:
         """
         with self.snapshot() as connection:
             return self._rows.own_points(connection)
+
+    @property
+    def unlock_turn(self) -> int:
+        """How often the file that counts attempts to unlock was changed for this gallery; see `unlock.lockout`."""
+        with self.snapshot() as connection:
+            return whole_manifest(self._rows.keys, connection)["unlock"]
 
     def check(self) -> list[str]:
         """Returns a sentence for everything that is wrong with the file: none if all of it is sound.

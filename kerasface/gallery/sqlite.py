@@ -241,6 +241,12 @@ class SqliteGallery(ReadableGallery):
             put_right(connection, self._rows, self._rows.record(connection, "accept", None, "the file as it was found"))
             self._database.accept_as_latest()
 
+    def turn_unlock(self) -> int:
+        """Counts a change of the file that counts attempts to unlock, and returns the new number; see `unlock_turn`."""
+        with self.transaction() as connection:
+            self._database.manifest.finish(connection)
+            return self._database.manifest.turn_unlock(connection)
+
     def forget_own_points(self) -> None:
         """Drops the thresholds of one's own, also altered ones: those that ship decide again."""
         with self.transaction() as connection:

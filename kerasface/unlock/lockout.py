@@ -6,8 +6,9 @@ zero. A failure is counted when an attempt begins and taken back when it succeed
 
 Waiting is measured on the clock that runs from the start of the machine, which nobody can set; after a restart only the
 time since then counts. The file is signed with a key derived from the gallery's key, and renamed into place: whoever
-alters or removes it turns unlocking off. An older copy of the file, put back, is not noticed: who can write to the
-user's files is not kept out by this.
+alters or removes it turns unlocking off. The gallery's seal says how often the file was changed for it, so an older
+copy of the file, or one of another folder, turns it off as well; an older copy of both is noticed as the gallery is
+(`gallery.sealing.latest`). Who puts back all of the user's files is not kept out by this.
 """
 
 import base64
@@ -18,6 +19,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -27,6 +29,9 @@ from kerasface.gallery.database import locked
 from kerasface.gallery.keys import key_path, load_key
 from kerasface.gallery.store import GalleryError
 from kerasface.unlock.states import State
+
+if TYPE_CHECKING:
+    from kerasface.gallery.sqlite import SqliteGallery
 
 FREE_FAILURES = 5
 FIRST_WAIT = 30.0  # seconds
@@ -81,17 +86,24 @@ class Lockout:
         path: The file; `state_path()` if not given.
         key: The gallery's key, 32 bytes; the user's if not given.
         clock: Seconds on a clock that nobody can set and all processes share.
+        gallery: The open gallery of the people, whose seal tells an older copy of the file; without one that is not
+            noticed.
     """
 
     def __init__(
-        self, path: Path | None = None, *, key: bytes | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        path: Path | None = None,
+        *,
+        key: bytes | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        gallery: "SqliteGallery | None" = None,
     ):
         self.path = path or state_path()
-        self._key, self._clock = key, clock
+        self._key, self._clock, self._gallery = key, clock, gallery
 
     def check(self, person_ids: Collection[str]) -> None:
         """Raises what `begin` would raise, and changes nothing."""
-        people = self._read(self._signing_key())
+        people = self._read(self._signing_key())["people"]
         for person_id in person_ids:
             self._admit(people, person_id)
 
@@ -135,7 +147,7 @@ class Lockout:
     def is_known(self, person_id: str) -> bool:
         """Whether unlocking was turned on for a person, be it locked out or not."""
         try:
-            return person_id in self._read(self._signing_key())
+            return person_id in self._read(self._signing_key())["people"]
         except NotEnabledError:
             return False
 
@@ -171,13 +183,16 @@ class Lockout:
             with locked(self.path, _LOCK_SECONDS):
                 key = self._signing_key()
                 try:
-                    people = self._read(key)
+                    state = self._read(key)
                 except NotEnabledError:
                     if not anew:
                         raise
-                    people = {}
-                yield people
-                write_atomically(self.path, _signed(people, key))
+                    state = {"people": {}, "turns": {}}
+                yield state["people"]
+                # The gallery first: where it ends here, unlocking is off, not the attempt uncounted.
+                if self._gallery is not None:
+                    state["turns"][self._gallery.gallery_id] = self._gallery.turn_unlock()
+                write_atomically(self.path, _signed(state, key))
                 sync_path(self.path.parent)
         except (OSError, GalleryError) as error:
             raise LockoutError(f"The file that counts attempts cannot be written: {self.path}: {error}") from error
@@ -193,12 +208,27 @@ class Lockout:
             raise LockoutError(
                 f"The file that counts attempts cannot be read: {self.path}: {error.strerror}."
             ) from error
-        people = _opened(content, key)
-        if people is None:
+        state = _opened(content, key)
+        if state is None:
             raise NotEnabledError(
                 f"The file that counts attempts was altered, or belongs to another gallery key: {self.path}. {_ENABLE}"
             )
-        return people
+        if "turns" not in state:  # as versions before wrote it
+            state = {"people": state, "turns": {}}
+        self._check_turn(state["turns"])
+        return state
+
+    def _check_turn(self, turns: dict) -> None:
+        if self._gallery is None:
+            return
+        try:
+            turn = self._gallery.unlock_turn
+        except GalleryError as error:
+            raise LockoutError(f"Whether attempts were counted cannot be read from the gallery: {error}") from error
+        if turns.get(self._gallery.gallery_id, 0) < turn:
+            raise NotEnabledError(
+                f"The file that counts attempts is an older copy, or one of another folder: {self.path}. {_ENABLE}"
+            )
 
     def _signing_key(self) -> bytes:
         try:
@@ -215,8 +245,8 @@ def wait_after(failures: int) -> float:
     return min(FIRST_WAIT * 2.0 ** (failures - FREE_FAILURES), LONGEST_WAIT)
 
 
-def _signed(people: dict, key: bytes) -> bytes:
-    text = json.dumps(people, sort_keys=True, allow_nan=False)
+def _signed(state: dict, key: bytes) -> bytes:
+    text = json.dumps(state, sort_keys=True, allow_nan=False)
     return (json.dumps({"people": text, "signature": _signature(text, key)}) + "\n").encode()
 
 

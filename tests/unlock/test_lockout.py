@@ -3,9 +3,13 @@
 import json
 import math
 import multiprocessing
+import sqlite3
+from contextlib import closing
 
 import pytest
 
+from kerasface.gallery.opening import open_gallery
+from kerasface.unlock import lockout as lockout_module
 from kerasface.unlock.lockout import (
     FIRST_WAIT,
     LONGEST_WAIT,
@@ -242,3 +246,71 @@ def test_a_killed_program_saves_no_attempt(lockout, path, clock):
     fail(again, 4)
     with pytest.raises(LockedOutError):
         again.begin([ADA])
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    with open_gallery(tmp_path / "g", embedder="e", embedding_dim=4, key=KEY) as opened:
+        opened.enroll("Ada", [])
+        yield opened
+
+
+@pytest.fixture
+def sealed(path, clock, gallery, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    opened = Lockout(path, key=KEY, clock=clock, gallery=gallery)
+    opened.enable(ADA)
+    return opened
+
+
+def test_an_older_copy_of_the_file_turns_it_off(sealed, path):
+    """Whoever puts it back has no failures fewer."""
+    copy = path.read_bytes()
+    sealed.begin([ADA])
+    path.write_bytes(copy)
+    for action in (lambda: sealed.check([ADA]), lambda: sealed.begin([ADA])):
+        with pytest.raises(NotEnabledError, match="an older copy"):
+            action()
+    sealed.enable(ADA)
+    sealed.begin([ADA])
+
+
+def test_another_folder_does_not_start_anew(sealed, gallery, clock, tmp_path):
+    other = Lockout(tmp_path / "other" / "unlock.json", key=KEY, clock=clock, gallery=gallery)
+    with pytest.raises(NotEnabledError):
+        other.begin([ADA])
+    other.enable(BOB)
+    with pytest.raises(NotEnabledError, match="one of another folder"):
+        sealed.begin([ADA])
+
+
+def test_an_older_gallery_does_not_start_anew(sealed, path, gallery, clock, tmp_path):
+    """Both put back: the gallery is older than this machine has seen."""
+    with closing(sqlite3.connect(gallery.path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    copies = {file: file.read_bytes() for file in (path, gallery.path)}
+    sealed.begin([ADA])
+    gallery.close()
+    for file, content in copies.items():
+        file.write_bytes(content)
+    for log in ("g-wal", "g-shm"):
+        (tmp_path / log).unlink(missing_ok=True)
+    with open_gallery(gallery.path, embedder="e", embedding_dim=4, key=KEY) as older:
+        again = Lockout(path, key=KEY, clock=clock, gallery=older)
+        with pytest.raises(LockoutError, match="older copy of itself"):
+            again.begin([ADA])
+
+
+def test_a_count_of_a_version_before_goes_on(path, clock, gallery, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    key = Lockout(path, key=KEY)._signing_key()
+    path.parent.mkdir()
+    path.write_bytes(lockout_module._signed({ADA: {"failures": 5, "wait": 30.0, "since": clock.now}}, key))
+    with pytest.raises(LockedOutError):
+        Lockout(path, key=KEY, clock=clock, gallery=gallery).begin([ADA])
+
+
+def test_turning_changes_nothing_else_of_the_gallery(sealed, gallery):
+    version = gallery.version
+    sealed.begin([ADA])
+    assert (gallery.version, gallery.check()) == (version, [])

@@ -32,7 +32,7 @@ def lockout_of(opened: OpenGallery) -> Lockout:
     """Who counts attempts: the same file as on the command line; for a demonstration one beside its gallery."""
     if is_demo():
         return Lockout(opened.gallery.path.with_name("unlock.json"), key=user_key())
-    return Lockout()
+    return Lockout(gallery=opened.gallery)
 
 
 def is_open(person: Person) -> bool:
