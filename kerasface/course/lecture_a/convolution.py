@@ -67,7 +67,7 @@ CONVOLUTION = Chapter(
             "Weights: N·M·K²",
             "N channels in, M filters, kernels of K by K: N·M·K² weights, and M biases more. The size of the picture "
             "is not in it, because the same weights are used at every place. That is why a convolution has so few.",
-            (page("architectures", "Count them yourself", **_COUNT),),
+            (page("architectures", "Count them yourself", **_COUNT, convolution_sample="3 x 3, 64 to 128"),),
             Number(
                 "3x3 kernels, 64 channels in, 128 filters, no biases. How many weights?",
                 weights_of_a_layer,

@@ -112,7 +112,9 @@ HOMEWORK = Chapter(
             (
                 page("playground", "Change rate and optimizer while it learns", topic="live-training"),
                 Command(
-                    "kerasface train classify DATA --name NAME --optimizer sgd --schedule plateau", "other choices"
+                    "kerasface train classify DATA --name NAME --backbone simple_cnn --optimizer sgd "
+                    "--schedule plateau",
+                    "other choices",
                 ),
             ),
             Number(
@@ -129,7 +131,7 @@ HOMEWORK = Chapter(
             "kept with the run. So a figure can be traced to the settings that made it.",
             (
                 Command(
-                    "kerasface train classify DATA --name NAME --sweep norm=batch,layer",
+                    "kerasface train classify DATA --name NAME --backbone simple_cnn --sweep norm=batch,layer",
                     "a training for each value, and a table",
                 ),
                 page("train", "Settings, as a recipe"),

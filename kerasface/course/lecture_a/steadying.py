@@ -103,7 +103,10 @@ STEADYING = Chapter(
             "finite, ln 28.",
             (
                 page("playground", "Smooth the label and see the best gap", topic="label-smoothing"),
-                Command("kerasface train classify DATA --name NAME --label-smoothing 0.1", "trains with it"),
+                Command(
+                    "kerasface train classify DATA --name NAME --classifier softmax --label-smoothing 0.1",
+                    "trains with it",
+                ),
             ),
             Number(
                 "K = 3, a = 0.1: what is the target of the true class?",

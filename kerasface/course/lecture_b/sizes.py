@@ -45,6 +45,7 @@ SIZES = Chapter(
                     **_CALCULATOR,
                     convolution_sample="32 x 32 x 3, ten 5 x 5",
                 ),
+                page("architectures", "Six of them", **_CALCULATOR, convolution_sample="32 x 32 x 3, six 5 x 5"),
             ),
             Number(
                 "How many weights has one such filter, with its bias?",
@@ -58,7 +59,20 @@ SIZES = Chapter(
             "A stack of maps: 32, 28, 24",
             "Six filters make of 32 x 32 x 3 a stack of 28 x 28 x 6; the next layer's filters have six channels each. "
             "Without padding every 5x5 costs four pixels a side, so deep networks pad.",
-            (page("architectures", "The size of any layer", **_CALCULATOR),),
+            (
+                page(
+                    "architectures",
+                    "The first stack: 28 x 28 x 6",
+                    **_CALCULATOR,
+                    convolution_sample="32 x 32 x 3, six 5 x 5",
+                ),
+                page(
+                    "architectures",
+                    "The second: 24 x 24 x 10",
+                    **_CALCULATOR,
+                    convolution_sample="28 x 28 x 6, ten 5 x 5",
+                ),
+            ),
             Number(
                 "32 pixels, two layers of 5x5 without padding. How long is the side in the end?",
                 side_after_two,

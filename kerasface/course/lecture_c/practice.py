@@ -176,7 +176,10 @@ PRACTICE = Chapter(
             "is drawn from Beta(alpha, alpha), for a small alpha mostly near 0 or 1. Between the classes the network "
             "learns to change its mind gently.",
             (
-                Command("kerasface train classify DATA --name NAME --mix mixup --mixup-alpha 0.4", "trains with it"),
+                Command(
+                    "kerasface train classify DATA --name NAME --epochs 10 --mix mixup --mixup-alpha 0.4",
+                    "trains with it",
+                ),
                 page("playground", "Mix two photos and their labels", topic="mixup"),
             ),
             Number(
