@@ -170,6 +170,10 @@ def measure(page: Page, address: str, times: int, told: bool, server: Server) ->
     page.goto(f"{server.url}/{address}")
     page.locator("h1").first.wait_for(timeout=PATIENCE)
     settle(page)
+    sample = page.locator(MAIN + "button:has-text('Try the sample')")
+    if sample.count():
+        sample.first.click()
+        settle(page)
     found = {}
     for move in moves(page, times):
         took = timed(page, move, server.process.pid)

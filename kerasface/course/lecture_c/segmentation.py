@@ -161,12 +161,14 @@ SEGMENTATION = Chapter(
             "U-Net: skips bring back where",
             "Halving tells *what* and forgets *where*; doubling alone gives soft borders. So the encoder's map is laid "
             "next to the decoder's at each size. The shipped model reaches a mean IoU of 0.88 on faces of people it "
-            "has not seen. Of drawn scenes a U-Net learns 0.87, and without its skips 0.49: it knows that somebody is "
-            "there, and not where the arms are.",
+            "has not seen. Of drawn scenes a U-Net learns 0.89, and without its skips 0.50: it knows that somebody is "
+            "there, and not where the arms are. With one of its four skips off it still has 0.87 to 0.89, as its "
+            "neighbors carry nearly the same; the one at a quarter of the size is missed most, and by what is thin: "
+            "people fall from 0.83 to 0.79.",
             (
                 Command(
                     "kerasface train segment DATA --name NAME --recipe configs/scenes.toml --skips none",
-                    "without any of its skips",
+                    "without any of its skips; 2,8,16 switches one off",
                 ),
                 page("architectures", "A U-Net, layer by layer", architecture="U-Net on face_resnet"),
                 page("segment", "Its answer on a photo"),

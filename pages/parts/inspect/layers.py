@@ -55,13 +55,22 @@ def show_layers():
     key = f"layer_{chosen.key}"
     show_strip(subject, levels, key)
     info = choose_layer(layers, levels, key)
-    answers = layers.network(subject.square[None])
-    maps = dict(zip([one.path for one in layers.infos], answers, strict=True))[info.path][0]
+    maps = _maps(chosen, layers, subject, info.path)
     st.markdown(layer_sentence(info, maps, silent.get(info.path)))
     channel = choose_channel(maps, key=f"{key}_{info.path}")
     show_channel(chosen, model, subject, info.path, maps, channel, layers.places[info.path])
     show_crops(chosen, model, info.path, channel)
     show_filters(chosen, model)
+
+
+def _maps(chosen: Inspected, layers: Layers, subject: Subject, path: str) -> np.ndarray:
+    """What a layer answers; the last ones stay, so that another channel of them need not run the network."""
+    last, of = kept(("maps",), dict), (chosen.key, digest(subject.square), path)
+    if last.get("of") != of:
+        answers = layers.network(subject.square[None])
+        place = [one.path for one in layers.infos].index(path)
+        last.update(of=of, maps=np.array(answers[place][0]))
+    return last["maps"]
 
 
 def _look(chosen: Inspected, model: keras.Model, subject: Subject) -> tuple[list[DepthLevel], dict[str, int]]:
