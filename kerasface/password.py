@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from kerasface.files.parsing import json_of
 from kerasface.files.writing import write_atomically
 from kerasface.gallery.keys import key_path
 from kerasface.terminal.streams import printable
@@ -157,7 +158,7 @@ def check_password(password: str) -> bool:
     if len(password) > _LONGEST:
         return False
     try:
-        record = json.loads(path.read_bytes())
+        record = json_of(path.read_bytes())
         salt, expected = (base64.b64decode(record[name], validate=True) for name in ("salt", "hash"))
         cost, block_size, parallel = (int(value) for value in record["scrypt"])
         found = _hashed(password, salt, (cost, block_size, parallel))

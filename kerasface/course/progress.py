@@ -1,9 +1,9 @@
 """Which exercises were solved on this machine: a small file next to the user's other settings."""
 
-import json
 from pathlib import Path
 
 from kerasface.files.locks import take_lock
+from kerasface.files.parsing import json_of
 from kerasface.files.paths import read_text, user_folder
 from kerasface.files.writing import write_json
 
@@ -26,7 +26,7 @@ def read_solved() -> set[int]:
     if not path.exists():
         return set()
     try:
-        solved = json.loads(read_text(path))["solved"]
+        solved = json_of(read_text(path))["solved"]
         if not all(isinstance(number, int) for number in solved):
             raise TypeError("not numbers")
         return set(solved)

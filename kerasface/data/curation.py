@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 
 from kerasface.data.folders import IdentityFolders
 from kerasface.data.listings import read_classes
+from kerasface.files.parsing import json_of
 from kerasface.files.writing import write_atomically
 
 FORMAT = 1  # of the file
@@ -46,7 +47,7 @@ def read_curation(path: str | os.PathLike) -> tuple[Decision, ...]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError(f"larger than {_MAX_BYTES} bytes")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']!r}, this version reads format {FORMAT}")
         decisions = tuple(Decision(entry["file"], entry["label"]) for entry in content["decisions"])

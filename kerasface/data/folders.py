@@ -1,6 +1,5 @@
 """Reads a folder of people (one folder of photos per identity) and holds some of the photos out."""
 
-import json
 import os
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasface.files.parsing import json_of
 from kerasface.images.decoding import is_left_behind, reason_against
 from kerasface.terminal.words import counted
 
@@ -98,7 +98,7 @@ def read_about(root: str | os.PathLike) -> dict[str, str]:
     """Returns what the folder's `.about.json` says of its images: `source`, `licence`, `citation`, `limits`."""
     path = Path(root) / ABOUT_FILE
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = json_of(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}  # nobody has to write one
     if not isinstance(about, dict):

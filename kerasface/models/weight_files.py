@@ -7,7 +7,6 @@ are found by their names, those that Keras named by their kind and order.
 
 import hashlib
 import io
-import json
 import pickletools
 import re
 import zipfile
@@ -19,6 +18,7 @@ import h5py
 import keras
 import numpy as np
 
+from kerasface.files.parsing import json_of
 from kerasface.files.zips import UNREADABLE
 from kerasface.models.freezing import leaves
 from kerasface.models.keras_files import FORM, MAX_BYTES, WEIGHTS, check_keras_file
@@ -227,7 +227,7 @@ def _words(shapes: list[tuple[int, ...]]) -> str:
 def _statistics(form: bytes | None) -> tuple[list[float], list[float]] | None:
     """Returns mean and variance of the layer `preprocess` in the form of a model, where it has one of its own."""
     try:
-        layers = json.loads(form or b"{}")["config"]["layers"]
+        layers = json_of(form or b"{}")["config"]["layers"]
         (own,) = (layer["config"] for layer in layers if (layer["class_name"], layer["name"]) == _PREPROCESS)
         mean, variance = (np.array(own[name], dtype=np.float64).ravel() for name in ("mean", "variance"))
     except (ValueError, KeyError, TypeError, RecursionError):

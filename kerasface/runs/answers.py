@@ -1,10 +1,10 @@
 """What the classifier of a run said of its held-out pictures: `records.json`, as the training left it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerasface.files.parsing import json_of
 from kerasface.runs.store import RunError
 
 FORMAT = 1  # of the JSON
@@ -66,7 +66,7 @@ def read_records(run: str | Path) -> dict:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError(f"larger than {_MAX_BYTES} bytes")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RunError(f"The records {path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:

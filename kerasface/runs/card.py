@@ -4,7 +4,6 @@ What a later version writes besides is kept as `extra`, so that a card survives 
 known of a model, such as the threshold for strangers of one that was trained without any, is left out.
 """
 
-import json
 import math
 import stat
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
+from kerasface.files.parsing import json_of
 from kerasface.runs.records import Record, RunError, read_record, refusal
 
 CARD_FORMAT = 1
@@ -290,10 +290,10 @@ class ModelCard(Record):
                 raise RunError(f"{path} is no regular file: no card of KerasFace.")
             if found.st_size > _MAX_CARD_BYTES:
                 raise RunError(f"{path} is larger than {_MAX_CARD_BYTES} bytes: no card of KerasFace.")
-            content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite)
+            content = json_of(path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite)
         except OSError as error:
             raise RunError(f"{path} cannot be read: {error.strerror}.") from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise RunError(f"{path} is not valid JSON: {error}.") from error
         card = cls.from_dict(content, str(path))
         for entry in fields(card):

@@ -1,11 +1,11 @@
 """What a run is, in a row: its kind, how good it is, what it costs. Read from its card alone."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from kerasface.files.parsing import json_of
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import RunSummary
 
@@ -122,7 +122,7 @@ def _equal_error(folder: Path, card: ModelCard) -> float | None:
         return found
     path = folder / "rates.json"
     try:
-        measured = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size <= _MAX_RATES_BYTES else None
+        measured = json_of(path.read_text(encoding="utf-8")) if path.stat().st_size <= _MAX_RATES_BYTES else None
     except (OSError, ValueError, RecursionError):
         return None  # whoever loads the embedder is told
     return _number(measured, "eer") if isinstance(measured, dict) else None

@@ -6,12 +6,12 @@ Light to import, because the command line makes a flag of every field. What the 
 import difflib
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
+from kerasface.files.parsing import toml_of
 from kerasface.files.paths import read_text, shipped, user_path
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import list_runs
@@ -165,7 +165,7 @@ def read_recipe(path: str | Path, kind: type = ClassifyRecipe) -> dict:
         ValueError: If the file cannot be read, is no flat TOML, or has an unknown field: the nearest is named.
     """
     try:
-        settings = tomllib.loads(read_text(recipe_file(path)))
+        settings = toml_of(read_text(recipe_file(path)))
     except OSError as error:
         raise ValueError(f"The recipe {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -197,8 +197,8 @@ def read_settings(texts: Iterable[str], kind: type[Recipe]) -> dict:
 def toml_value(text: str):
     """Returns a value as TOML has it; what is none is a word."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return toml_of(f"value = {text}")["value"]
+    except ValueError:
         return text.strip()
 
 

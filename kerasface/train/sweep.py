@@ -8,11 +8,11 @@ import itertools
 import json
 import math
 import os
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from kerasface.files.parsing import json_of, toml_of
 from kerasface.files.writing import write_json
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import RunError, check_name
@@ -179,7 +179,7 @@ def read_sweep(runs: str | Path, name: str) -> Sweep:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError(f"larger than {_MAX_BYTES} bytes")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise RunError(f"The sweep {path} is of another version; this one reads format {FORMAT}.")
         kind = KINDS[content["kind"]].recipe
@@ -241,8 +241,8 @@ def _checked(kind: str, settings: Mapping[str, object], values: Mapping[str, obj
 
 def _values(name: str, text: str) -> list:
     try:
-        found = tomllib.loads(f"value = {text}")["value"] if text.startswith("[") else None
-    except tomllib.TOMLDecodeError as error:
+        found = toml_of(f"value = {text}")["value"] if text.startswith("[") else None
+    except ValueError as error:
         raise ValueError(f"{name} is no list of TOML: {error}. Received: {text}.") from error
     values = [toml_value(part) for part in text.split(",")] if found is None else found
     if any(isinstance(value, float) and not math.isfinite(value) for value in values):
@@ -274,7 +274,7 @@ def _last_end(log: Path) -> dict | None:
 
 def _event(line: bytes) -> dict:
     try:
-        event = json.loads(line)
+        event = json_of(line)
     except (ValueError, RecursionError):
         return {}
     return event if isinstance(event, dict) else {}

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from kerasface.files.parsing import json_of
 from kerasface.files.writing import sync_path, write_atomically
 from kerasface.gallery.database import locked
 from kerasface.gallery.keys import key_path, load_key
@@ -253,11 +254,11 @@ def _signed(state: dict, key: bytes) -> bytes:
 def _opened(content: bytes, key: bytes) -> dict | None:
     """The counts, or `None` if they are not as they were signed."""
     try:
-        record = json.loads(content)
+        record = json_of(content)
         text, signature = record["people"], record["signature"]
         if not hmac.compare_digest(_signature(text, key), signature):
             return None
-        return json.loads(text)
+        return json_of(text)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasface.files.parsing import json_of
+
 
 def unwritable(folder: str | os.PathLike, error: OSError) -> OSError:
     """Returns an error that names the cache and says what to do, in place of the bare one of the disk."""
@@ -203,7 +205,7 @@ class RecordStore:
         stored = self._num_records(path)
         for line in index.read_text(encoding="utf-8").splitlines():
             try:
-                entry = json.loads(line)
+                entry = json_of(line)
             except ValueError:
                 break  # the line that a killed process did not finish
             if entry["row"] is None or entry["row"] < stored:

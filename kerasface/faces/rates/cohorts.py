@@ -18,6 +18,7 @@ import numpy as np
 
 from kerasface.arrays import as_embeddings
 from kerasface.evaluation.normalization import Normalizer, draw_cohort, nearest_cosines
+from kerasface.files.parsing import json_of
 from kerasface.files.zips import UNREADABLE
 
 LIMITS = "limits.json"  # beside the parts: the range of people's statistics, 99.8 % of those measured
@@ -198,7 +199,7 @@ def _normalizer(embedder: str) -> Normalizer | None:
     if not parts:
         return None
     digest = hashlib.sha256("".join(card.sha256 for card, _ in parts).encode()).hexdigest()[:12]
-    limits = json.loads(_folder(embedder).joinpath(LIMITS).read_text(encoding="utf-8"))
+    limits = json_of(_folder(embedder).joinpath(LIMITS).read_text(encoding="utf-8"))
     return Normalizer(
         np.concatenate([part for _, part in parts]),
         NUM_BEST,
@@ -214,7 +215,7 @@ def _parts(embedder: str) -> list[tuple[CohortCard, np.ndarray]]:
     if not folder.is_dir():
         return []
     names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".json") and file.name != LIMITS)
-    cards = [CohortCard.from_dict(json.loads(folder.joinpath(name).read_text(encoding="utf-8"))) for name in names]
+    cards = [CohortCard.from_dict(json_of(folder.joinpath(name).read_text(encoding="utf-8"))) for name in names]
     return [(card, from_file(_content(folder, card), card)) for card in cards if card.embedder == embedder]
 
 
@@ -264,7 +265,7 @@ def read_part(path: str | Path | io.BytesIO, name: str = "") -> tuple[CohortCard
         with zipfile.ZipFile(path) as archive:
             if any(archive.getinfo(name).file_size > _MAX_BYTES for name in (_VECTORS, _CARD)):
                 raise CohortError(f"No part of a cohort is larger than {_MAX_BYTES:,} bytes.")
-            card = CohortCard.from_dict(json.loads(archive.read(_CARD)))
+            card = CohortCard.from_dict(json_of(archive.read(_CARD)))
             content = archive.read(_VECTORS)
         if hashlib.sha256(content).hexdigest() != card.sha256:
             raise CohortError("It was altered: its vectors are not those of its card. Draw the part again.")

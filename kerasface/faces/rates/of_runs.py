@@ -1,6 +1,5 @@
 """What was measured of a run that embeds: `rates.json` next to its model, known from the moment it is loaded."""
 
-import json
 from pathlib import Path
 
 from kerasface.evaluation.normalization import Normalizer
@@ -13,6 +12,7 @@ from kerasface.faces.rates.operating_points import (
     search_calibration,
     search_point,
 )
+from kerasface.files.parsing import json_of
 from kerasface.runs.store import RunError
 
 RATES_FILE, COHORT_FILE = "rates.json", "cohort.npz"  # in the folder of a run: what was measured of it
@@ -28,7 +28,7 @@ def make_known(folder: Path, fingerprint: str) -> None:
     if path.stat().st_size > _MAX_RATES_BYTES:
         raise RunError(f"{path} is larger than {_MAX_RATES_BYTES} bytes: no error rates of KerasFace.")
     try:
-        measured = json.loads(path.read_text(encoding="utf-8"))
+        measured = json_of(path.read_text(encoding="utf-8"))
         if measured["embedder"] != fingerprint:
             return  # they are of a model that stood here before
         normalizer = _cohort_of(folder) if measured["cohort"] else None

@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from kerasface.files.parsing import json_of
 from kerasface.files.writing import sync_path, write_atomically
 from kerasface.gallery.keys import KEY_BYTES, NONCE_BYTES
 from kerasface.gallery.store import (
@@ -272,7 +273,7 @@ def _line(record: dict) -> bytes:
 
 def _parsed(line: bytes, place: str) -> dict:
     try:
-        record = json.loads(line)
+        record = json_of(line)
     except (ValueError, RecursionError) as error:
         raise GalleryError(f"{place}: not JSON, so not of an export, or the file was cut.") from error
     if not isinstance(record, dict):

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerasface.files.parsing import json_of
 from kerasface.files.paths import default_cache_folder
 from kerasface.files.writing import write_atomically
 from kerasface.models.engines.source import NetworkSource
@@ -121,7 +122,7 @@ def write_engine_file(path: Path, content: EngineFile) -> None:
 
 def _parsed(head: bytes, file, identity: dict) -> EngineFile:
     try:
-        head = json.loads(head)
+        head = json_of(head)
         found, digest = head["identity"], head["sha256"]
         input_shape, output_shapes = tuple(head["input_shape"]), tuple(map(tuple, head["output_shapes"]))
     except (ValueError, KeyError, TypeError) as error:

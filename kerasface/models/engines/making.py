@@ -5,7 +5,6 @@ one file for each. What an engine cannot take is noted, so that it is not tried 
 """
 
 import atexit
-import json
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kerasface.files.locks import take_lock
+from kerasface.files.parsing import json_of
 from kerasface.files.writing import write_json
 from kerasface.models.engines import openvino
 from kerasface.models.engines.files import (
@@ -76,7 +76,7 @@ def make_file(source: NetworkSource, precision: str) -> str | None:
 def refusal_of(source: NetworkSource, precision: str) -> str | None:
     """Returns why these versions of the engine could not take a network; `None` where nothing is known of that."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        noted = json.loads(_refusal(source, precision).read_text(encoding="utf-8"))
+        noted = json_of(_refusal(source, precision).read_text(encoding="utf-8"))
         if noted["identity"] == identity_of(source):
             return str(noted["reason"])
     return None
@@ -180,7 +180,7 @@ def work_off() -> None:
         with lock:
             for entry in sorted((folder / "wanted").glob("*.json")):
                 try:
-                    _make_entry(json.loads(entry.read_text(encoding="utf-8")))
+                    _make_entry(json_of(entry.read_text(encoding="utf-8")))
                 except Exception as error:  # of one network, into the log: the others are made all the same
                     print(f"{entry.stem}: {error}")
                 entry.unlink(missing_ok=True)

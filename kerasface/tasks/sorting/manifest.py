@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from kerasface.files.parsing import json_of
 from kerasface.files.paths import WriteError
 from kerasface.files.writing import sha256
 
@@ -179,7 +180,7 @@ def _read_manifest(path: Path) -> list[dict]:
     """The first line and what was made, in order; the last line may be cut, where a kill came in between."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        head, *entries = [json.loads(line) for line in lines[:-1]] + [_last(lines[-1])]
+        head, *entries = [json_of(line) for line in lines[:-1]] + [_last(lines[-1])]
         if (head["kind"], head["format"], type(head["is_new"])) != ("manifest", _FORMAT, bool):
             raise ValueError
         entries = [entry for entry in entries if entry is not None]
@@ -199,7 +200,7 @@ def _read_manifest(path: Path) -> list[dict]:
 
 def _last(line: str) -> dict | None:
     try:
-        return json.loads(line)
+        return json_of(line)
     except ValueError:
         return None
 

@@ -18,6 +18,7 @@ import numpy as np
 
 import kerasface
 from kerasface.files.locks import Lock
+from kerasface.files.parsing import json_of
 from kerasface.files.paths import writing
 from kerasface.files.writing import write_atomically
 from kerasface.runs.store import RunError
@@ -253,7 +254,7 @@ class Session:
         arrays: dict[str, list[np.ndarray]] = {}
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                progress = json.loads(stored["progress"].tobytes())
+                progress = json_of(stored["progress"].tobytes())
                 for entry in stored.files:  # in the order in which they were written
                     if entry != "progress":
                         arrays.setdefault(entry.rpartition("/")[0], []).append(stored[entry])
@@ -324,7 +325,7 @@ def code_fingerprint() -> str:
 
 def _parsed(line: bytes) -> dict | None:
     with contextlib.suppress(ValueError):
-        event = json.loads(line)
+        event = json_of(line)
         return event if isinstance(event, dict) else None
     return None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kerasface.files.parsing import json_of
 from kerasface.files.writing import write_atomically
 from kerasface.inspection.layers.filters import first_filters
 from kerasface.inspection.stitching import leaves
@@ -94,7 +95,7 @@ def note_confusion(folder: Path, names: Sequence[str], labels: np.ndarray, proba
 def read_confusion(folder: str | Path) -> tuple[list[str], np.ndarray] | None:
     """Returns names and counts, true classes in rows, as noted last; `None` where there are none."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        content = json.loads((Path(folder) / CONFUSION_FILE).read_text(encoding="utf-8"))
+        content = json_of((Path(folder) / CONFUSION_FILE).read_text(encoding="utf-8"))
         names, matrix = content["names"], np.array(content["matrix"], dtype=np.int64)
         if matrix.shape == (len(names), len(names)):
             return names, matrix

@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 
 import kerasface
+from kerasface.files.parsing import json_of
 from kerasface.files.writing import write_atomically
 from kerasface.runs.store import DEFAULT_ROOT, RunError
 from kerasface.train.engine.stopping import ask_to_stop, is_asked_to_stop
@@ -294,6 +295,6 @@ def _runs(facts: dict) -> bool:
 def _read(path: Path) -> dict | None:
     """A JSON object, or `None` where there is none or it cannot be read."""
     with contextlib.suppress(OSError, ValueError):
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
         return content if isinstance(content, dict) else None
     return None

@@ -1,11 +1,11 @@
 """What a training's folder says to whoever did not start it: its kind, whether it learned something, how to go on."""
 
 import contextlib
-import json
 import shlex
 import zipfile
 from pathlib import Path
 
+from kerasface.files.parsing import json_of
 from kerasface.runs.store import DEFAULT_ROOT, RunError, check_name
 from kerasface.train.kinds import KINDS
 from kerasface.train.recipe import build_recipe, read_recipe
@@ -34,7 +34,7 @@ def read_facts(folder: Path) -> dict:
         RunError: If that cannot be read.
     """
     try:
-        facts = json.loads((folder / "session.json").read_text(encoding="utf-8"))
+        facts = json_of((folder / "session.json").read_text(encoding="utf-8"))
         if not isinstance(facts, dict):
             raise ValueError("it holds no JSON object")
     except (ValueError, OSError) as error:
@@ -71,7 +71,7 @@ def has_learned(folder: Path) -> bool:
 
     try:
         with (folder / "checkpoint.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            progress = json.loads(stored["progress"].tobytes())
+            progress = json_of(stored["progress"].tobytes())
             return bool(progress.get("epoch") or progress.get("step") or progress.get("extra", {}).get("history"))
     except FileNotFoundError:
         return False
