@@ -218,7 +218,8 @@ def shape_of(text):
     [
         pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else (), id=page.name)
         for page in PAGES
-        if scripts_of(page) and page.name != "architecture.md"  # its blocks are files of the project: test_extension.py
+        # Blocks that are files of the project (test_extension.py), or ask a service (service/test_http.py).
+        if scripts_of(page) and page.name not in ("architecture.md", "service.md")
     ],
 )
 def test_python_of_the_documents_runs_and_prints_what_they_say(page, folder):

@@ -18,7 +18,7 @@ FLOORS = (
     {"tasks", "inspection", "population", "unlock", "environment", "password", "course"},
     {"reports"},
     {"train"},
-    {"cli", "__main__", "pages", "app"},
+    {"cli", "__main__", "pages", "app", "service"},
 )
 FLOOR_OF = {unit: floor for floor, units in enumerate(FLOORS) for unit in units}
 # Package -> places that may import it, as path prefixes relative to the repository.
@@ -26,6 +26,7 @@ CONFINED = {
     "streamlit": ("app.py", "pages/"),
     "click": ("kerasface/cli/", "kerasface/train/__main__.py"),
     "sqlite3": ("kerasface/gallery/",),
+    "fastapi": ("kerasface/service/",),
     "psycopg": ("kerasface/gallery/",),
 }
 

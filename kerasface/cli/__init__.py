@@ -29,6 +29,7 @@ from kerasface.cli.runs import edits as edits_of_runs
 from kerasface.cli.runs.commands import runs
 from kerasface.cli.runs.comparing import compare as compare_runs
 from kerasface.cli.segment import segment
+from kerasface.cli.serve import keys, serve
 from kerasface.cli.unlock import unlock
 from kerasface.train.__main__ import Program, train
 
@@ -50,7 +51,7 @@ def main() -> None:
 _COMMANDS = (
     *(verify, detect, embed, predict, segment),
     *(enroll, identify, people, cluster, unlock),
-    *(train, runs, evaluate, embedders, export, sample, models, inspect, app, doctor, password),
+    *(train, runs, evaluate, embedders, export, sample, models, inspect, app, serve, keys, doctor, password),
 )
 for command in _COMMANDS:
     main.add_command(command)

@@ -1,0 +1,157 @@
+"""The service as an application of FastAPI: who asks, how much may be sent, and what is answered where it fails."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from kerasface import __version__
+from kerasface.faces.analyzer import FaceAnalyzer
+from kerasface.faces.embedders import load_embedder
+from kerasface.gallery.store import GalleryBusyError, GalleryError, NameTakenError, NoSuchPersonError
+from kerasface.images.decoding import ImageError
+from kerasface.runs.store import RunError
+from kerasface.service.desk import Desk, DeskBusyError, DeskClosedError
+from kerasface.service.keys import Gatekeeper
+from kerasface.service.metrics import Metrics
+from kerasface.service.people import people_routes
+from kerasface.service.photos import photo_routes
+from kerasface.service.uploads import UploadError
+from kerasface.service.work import Work
+
+_STATUS = {
+    UploadError: 422,
+    ImageError: 422,
+    NoSuchPersonError: 404,
+    NameTakenError: 409,
+    GalleryBusyError: 503,
+    DeskBusyError: 503,
+    DeskClosedError: 503,
+    GalleryError: 422,
+    RunError: 404,
+    ValueError: 422,
+}
+_OPEN = ("/health", "/ready", "/openapi.json")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a service is started with.
+
+    Attributes:
+        gallery: File of the people that it knows.
+        runs: Folder of the models.
+        embedder: What compares faces; what the gallery was made with, or the default, if not given.
+        most_waiting: How many requests may wait for the networks; more are answered with 503.
+        workers: Threads that read photos.
+    """
+
+    gallery: Path
+    runs: Path
+    embedder: str | None = None
+    most_waiting: int = 64
+    workers: int = 4
+
+
+def create_app(settings: Settings, analyzer: FaceAnalyzer | None = None) -> FastAPI:
+    """Builds the application; its networks are there when this returns.
+
+    Args:
+        settings: What to serve.
+        analyzer: The face front end, if it is not to be made of `settings`.
+    """
+    desk = Desk(analyzer or FaceAnalyzer(embedder=load_embedder(settings.embedder)), most_waiting=settings.most_waiting)
+    work = Work(desk, settings.gallery, settings.runs, settings.workers)
+    gatekeeper, metrics = Gatekeeper(), Metrics(lambda: desk.num_waiting)
+    app = FastAPI(
+        title="KerasFace",
+        version=__version__,
+        docs_url=None,  # these pages would be fetched from the internet
+        redoc_url=None,
+        description="Faces found, compared and recognized on this machine. Every decision comes with the error rate it "
+        "stands on. Send a key as `x-api-key`; `kerasface keys add NAME` makes one.",
+    )
+    app.state.gatekeeper, app.state.work = gatekeeper, work
+
+    @app.middleware("http")
+    async def watch(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        started = time.perf_counter()
+        response = _turned_away(request, gatekeeper) or await answer(request)
+        route = request.scope.get("route")
+        metrics.count(getattr(route, "path", "other"), response.status_code, time.perf_counter() - started)
+        response.headers["cache-control"] = "no-store"
+        return response
+
+    for kind, status in _STATUS.items():
+        app.add_exception_handler(kind, _handler(status))
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+
+    @app.get("/health", tags=["service"], summary="Whether the process answers")
+    def health() -> dict:
+        return {"status": "ok", "version": __version__}
+
+    @app.get("/ready", tags=["service"], summary="Whether photos can be looked at now")
+    def ready() -> Response:
+        problem = work.problem()
+        return JSONResponse({"ready": problem is None, "problem": problem}, 200 if problem is None else 503)
+
+    @app.get("/metrics", tags=["service"], summary="Counters, as Prometheus reads them")
+    def numbers() -> Response:
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    app.include_router(photo_routes(work))
+    app.include_router(people_routes(work))
+    return app
+
+
+def _turned_away(request: Request, gatekeeper: Gatekeeper) -> Response | None:
+    """The answer to who may not ask, before anything is read of what was sent."""
+    path = request.scope["path"]
+    if path in _OPEN:
+        return None
+    key = gatekeeper.find(request.headers.get("x-api-key") or _bearer(request))
+    if key is None:
+        return _error(401, "A key is wanted in the header x-api-key; `kerasface keys add NAME` makes one.")
+    scope = _scope_of(request.method, path)
+    if scope not in key.scopes:
+        return _error(403, f"The key {key.name} may not do this: it lacks the scope {scope!r}.")
+    if wait := gatekeeper.seconds_to_wait(key):
+        return _error(429, f"The key {key.name} may make {key.per_minute} requests a minute.", wait)
+    return None
+
+
+def _scope_of(method: str, path: str) -> str:
+    """The scope that a request needs: people are changed by few, looked at by more."""
+    if not path.startswith("/v1/people") or method in ("GET", "HEAD"):
+        return "read"
+    return "admin" if method == "DELETE" else "enroll"
+
+
+def _bearer(request: Request) -> str | None:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None
+
+
+def _error(status: int, message: str, wait: float = 0.0) -> JSONResponse:
+    headers = {"retry-after": str(max(1, round(wait)))} if status in (429, 503) else {}
+    return JSONResponse({"error": message}, status, headers)
+
+
+def _handler(status: int) -> Callable[[Request, Exception], Response]:
+    return lambda request, error: _error(getattr(error, "status", status), " ".join(str(error).split()))
+
+
+def _invalid(request: Request, error: RequestValidationError) -> Response:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"][1:])
+    return _error(422, f"{place}: {first['msg']}. Received: {first.get('input')!r:.80}.")
+
+
+def _http(request: Request, error: HTTPException) -> Response:
+    return _error(error.status_code, f"{error.detail}: {request.method} {request.url.path:.200}.")

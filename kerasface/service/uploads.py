@@ -1,0 +1,94 @@
+"""Photos that are sent: read into memory, never to a disk, and never more than may be."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+MOST_BYTES = 40 * 2**20  # of a whole request
+_MOST_FILES = 64
+_PATIENCE = 30.0  # seconds in which a request has to be there
+
+Files = dict[str, list[tuple[str, bytes]]]  # of each field of a form, the names and contents of its files
+
+
+class UploadError(ValueError):
+    """A request that is no request; `status` is HTTP's number for what is wrong with it."""
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status
+
+
+class _InMemory(MultiPartParser):
+    spool_max_size = MOST_BYTES + 1  # a longer file would be written to the disk
+
+
+async def read_files(request: Request) -> Files:
+    """Reads the files of a form; each field of the form with its files.
+
+    Raises:
+        UploadError: If it is none, larger than `MOST_BYTES`, or not there in time.
+    """
+    kind = request.headers.get("content-type", "")
+    if not kind.startswith("multipart/form-data"):
+        raise UploadError(415, f"Send photos as multipart/form-data. Received: {kind or 'no content type'}.")
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            form = await _InMemory(Headers(raw=request.headers.raw), _limited(request), max_files=_MOST_FILES).parse()
+    except TimeoutError:
+        raise UploadError(408, f"The request was not there within {_PATIENCE:.0f} seconds.") from None
+    except ClientDisconnect as error:
+        raise UploadError(400, "The client went away.") from error
+    except (MultiPartException, KeyError, ValueError) as error:
+        if isinstance(error, UploadError):
+            raise
+        raise UploadError(422, f"This is no form of type multipart/form-data ({error}).") from error
+    found: Files = {field: [] for field in form}
+    try:
+        for field, entry in form.multi_items():
+            if isinstance(entry, UploadFile):
+                found[field].append((entry.filename or field, await entry.read()))
+    finally:
+        await form.close()
+    return found
+
+
+async def _limited(request: Request) -> AsyncIterator[bytes]:
+    too_large = UploadError(413, f"A request may have {MOST_BYTES // 2**20} MiB.")
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal():
+        raise UploadError(400, f"Content-Length must be a number. Received: {length!r}.")
+    if int(length) > MOST_BYTES:
+        raise too_large
+    total = 0
+    async for chunk in request.stream():
+        if (total := total + len(chunk)) > MOST_BYTES:
+            raise too_large
+        yield chunk
+
+
+def files_of(files: Files, field: str) -> list[tuple[str, bytes]]:
+    """Returns name and content of the files of one field, at least one.
+
+    Raises:
+        UploadError: If there is none.
+    """
+    if not files.get(field):
+        others = ", ".join(sorted(files)) or "nothing"
+        raise UploadError(422, f"A file is wanted in the field {field!r}. Received: {others:.200}.")
+    return files[field]
+
+
+def file_of(files: Files, field: str) -> tuple[str, bytes]:
+    """Returns name and content of the one file of a field.
+
+    Raises:
+        UploadError: If there is none, or more.
+    """
+    found = files_of(files, field)
+    if len(found) > 1:
+        raise UploadError(422, f"One file is wanted in the field {field!r}. Received: {len(found)}.")
+    return found[0]

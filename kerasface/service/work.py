@@ -1,0 +1,140 @@
+"""What the service does for a request: the tasks of the command line, on threads, with networks that all share."""
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+import numpy as np
+from anyio.to_thread import run_sync
+
+from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.sqlite import SqliteGallery
+from kerasface.images.decoding import decode
+from kerasface.models.runtime import engines_in_use
+from kerasface.runs.store import load_run
+from kerasface.service.desk import Desk
+from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller
+from kerasface.tasks.identification import Identifier
+from kerasface.tasks.recognition import build_classifier
+from kerasface.tasks.segmentation import Segmenter
+
+_Result = TypeVar("_Result")
+_SIDE_BY_SIDE = 128  # requests that may be under way, most of them waiting for the networks
+
+
+class Work:
+    """The people and models of a service, each opened when it is first asked for.
+
+    Args:
+        desk: Where the networks of faces are run.
+        gallery: File of the people.
+        runs: Folder of the models.
+        workers: Photos that are read at once.
+    """
+
+    def __init__(self, desk: Desk, gallery: Path, runs: Path, workers: int):
+        self.desk = desk
+        self._gallery_path, self._runs = gallery, runs
+        self._readers = workers
+        self._limits: dict[str, anyio.CapacityLimiter] = {}
+        self._lock, self._turn = threading.Lock(), threading.RLock()
+        self._gallery: SqliteGallery | None = None
+        self._searches: dict[float, Identifier] = {}
+        self._models: dict[tuple[str, str], object] = {}
+
+    async def read(self, photo: tuple[str, bytes]) -> np.ndarray:
+        """Decodes one photo.
+
+        Raises:
+            ImageError: If it cannot be.
+        """
+        name, content = photo
+        return await run_sync(partial(decode, content, name=name), limiter=self._limit("read", self._readers))
+
+    async def do(self, task: Callable[[], _Result]) -> _Result:
+        """Runs something that waits for the networks, beside what others wait for."""
+        return await run_sync(task, limiter=self._limit("wait", _SIDE_BY_SIDE))
+
+    def problem(self) -> str | None:
+        """Why photos cannot be looked at now; `None` if they can."""
+        try:
+            self.desk.analyze([np.zeros((32, 32, 3), dtype=np.uint8)])
+        except RuntimeError as error:
+            return str(error)
+        return None
+
+    @property
+    def gallery(self) -> SqliteGallery:
+        """The people; a file that is not there is made with the first of them.
+
+        Raises:
+            GalleryError: If it cannot be opened.
+        """
+        with self._lock:
+            if self._gallery is None:
+                own = self.desk.embedder
+                self._gallery = open_gallery(
+                    self._gallery_path, embedder=own.fingerprint, embedding_dim=own.embedding_dim, create="late"
+                )
+            return self._gallery
+
+    def identify(self, image: np.ndarray, fpir: float, source_hash: str) -> dict:
+        """Says who of the gallery is in a photo, as `kerasface identify --json`."""
+        (faces,) = self.desk.analyze([image])
+        with self._turn:
+            search = self._search(fpir)
+            search.refresh()
+            (found,) = search.decide([faces], source_hashes=[source_hash])
+            point = search.operating_point()
+        decision = {} if found else {"decision": "no_face"}
+        return {**decision, "faces": [face.to_dict() for face in found], "gallery": point and point.to_dict()}
+
+    def enroll(self, name: str, photos: Sequence, allow: Sequence[str]) -> list[dict]:
+        """Adds photos of one person, all that pass the gate."""
+        with self._turn:
+            enroller = Enroller(self._search(CONFLICT_FPIR), allow=allow)
+            return [result.to_dict() for result in enroller.enroll(name, photos)]
+
+    def classifier(self, model: str):
+        """A trained classifier of faces or pictures.
+
+        Raises:
+            RunError: If there is none of that name.
+        """
+        return self._model("classify", model, lambda run: build_classifier(run, lambda: self.desk.detector))
+
+    def segmenter(self, model: str) -> Segmenter:
+        """A trained segmentation.
+
+        Raises:
+            RunError: If there is none of that name.
+        """
+        return self._model("segment", model, lambda run: Segmenter(run, self.desk.detector))
+
+    def used(self) -> dict:
+        """What computed an answer."""
+        return {"embedder": self.desk.embedder.name, "engine": engines_in_use()}
+
+    def close(self) -> None:
+        """Lets who waits be served, and closes the gallery."""
+        self.desk.close()
+        if self._gallery is not None:
+            self._gallery.close()
+
+    def _search(self, fpir: float) -> Identifier:
+        if fpir not in self._searches:
+            self._searches[fpir] = Identifier(self.gallery, fpir=fpir)
+        return self._searches[fpir]
+
+    def _model(self, kind: str, name: str, build: Callable):
+        with self._lock:
+            if (kind, name) not in self._models:
+                self._models[kind, name] = build(load_run(self._runs, name))
+            return self._models[kind, name]
+
+    def _limit(self, kind: str, most: int) -> anyio.CapacityLimiter:
+        # Made late, as one belongs to the event loop in which it is used.
+        return self._limits.setdefault(kind, anyio.CapacityLimiter(most))
