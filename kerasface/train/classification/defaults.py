@@ -8,6 +8,7 @@ from kerasface.models.efficientnet_lite import LITE0, LITE0_SIDE
 from kerasface.models.shipped import IMAGE_SIZE
 from kerasface.models.zoo import ARCHITECTURES, ArchitectureOptions, supported_options
 from kerasface.runs.card import ModelCard
+from kerasface.runs.store import DEFAULT_ROOT
 from kerasface.train.recipe import (
     CHOICES,
     ClassifyRecipe,
@@ -74,7 +75,8 @@ def _run_to_go_on_from(recipe: ClassifyRecipe) -> ModelCard:
         near = difflib.get_close_matches(name, backbone_names(), n=3)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"Choose one of {', '.join(backbone_names())}."
         raise ValueError(
-            f"Unknown backbone: neither an architecture nor a model of yours. Received: backbone={name!r}. {hint}"
+            f"Unknown backbone: neither an architecture nor a model in {DEFAULT_ROOT}. Received: backbone={name!r}. "
+            f"{hint}"
         )
     if card.task not in ("classify", "embed"):
         raise ValueError(f"A classifier goes on from a model that classifies or embeds. Received: backbone={name!r}.")

@@ -44,7 +44,7 @@ def source_of(encoder: str) -> EncoderSource:
         near = difflib.get_close_matches(encoder, encoder_names(), n=3)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"Choose one of {', '.join(encoder_names())}."
         raise ValueError(
-            f"Unknown encoder: neither a network nor a model of yours. Received: encoder={encoder!r}. {hint}"
+            f"Unknown encoder: neither a network nor a model in {DEFAULT_ROOT}. Received: encoder={encoder!r}. {hint}"
         )
     for _ in range(_MOST_STEPS):
         if begun is None or begun.backbone is None or begun.backbone in encoder_names():

@@ -74,7 +74,7 @@ def test_what_stands_on_the_face_embedder_is_gone_on_from(own):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"encoder": "nobody"}, "neither a network nor a model of yours"),
+        ({"encoder": "nobody"}, "neither a network nor a model in saved_models"),
         ({"encoder": "simple_cnm"}, "Did you mean simple_cnn"),
         ({"encoder": "templates"}, "made of linear"),
         ({"encoder": "orphan"}, "made of gone"),
