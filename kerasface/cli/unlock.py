@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kerasface.cli.output import ENGINE, JSON, engine_used, print_json
+from kerasface.cli.output import EMBEDDER, ENGINE, JSON, engine_used, print_json
 from kerasface.cli.people.commands import GALLERY, opened_gallery
 from kerasface.files.paths import user_path
 from kerasface.terminal.errors import is_answer, one_line, show_traceback
@@ -31,10 +31,11 @@ _JPEG_QUALITY = 92
     type=UserPath(file_okay=False),
     help="Keep the frames in this folder; nothing is kept if not given.",
 )
+@EMBEDDER
 @GALLERY
 @ENGINE
 @JSON
-def unlock(camera, user, timeout, enable, keep_frames, gallery, as_json) -> None:
+def unlock(camera, user, timeout, enable, keep_frames, embedder, gallery, as_json) -> None:
     """Unlock by face: look into the camera and turn your head as asked. A convenience, not a security product.
 
     Exit code 0: unlocked. 1: not. 2: an error, such as no camera. It must be turned on for each person first
@@ -45,7 +46,7 @@ def unlock(camera, user, timeout, enable, keep_frames, gallery, as_json) -> None
         if enable is not None:
             _enable(enable, gallery, as_json)
             return
-        result = _attempt(camera, user, timeout, keep_frames, gallery, quiet=as_json)
+        result = _attempt(camera, user, timeout, keep_frames, gallery, embedder, quiet=as_json)
     if as_json:
         print_json(result)
     else:
@@ -56,14 +57,16 @@ def unlock(camera, user, timeout, enable, keep_frames, gallery, as_json) -> None
         raise SystemExit(_ERROR if result["cause"] in _ERROR_CAUSES else 1)
 
 
-def _attempt(camera: str, user: str | None, timeout: float, keep: Path | None, gallery: Path, quiet: bool) -> dict:
+def _attempt(
+    camera: str, user: str | None, timeout: float, keep: Path | None, gallery: Path, embedder: str | None, quiet: bool
+) -> dict:
     from kerasface.unlock.attempts import record_attempt
     from kerasface.unlock.camera import Camera
     from kerasface.unlock.identity import enrolled_people
     from kerasface.unlock.lockout import Lockout
     from kerasface.unlock.session import UnlockSession, unlock_analyzer
 
-    with opened_gallery(gallery) as opened:
+    with opened_gallery(gallery, named=embedder) as opened:
         people = enrolled_people(opened, user)
         lockout = Lockout(gallery=opened)
         session = UnlockSession(people, unlock_analyzer(people.embedder), lockout, timeout=timeout)

@@ -18,9 +18,10 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
+from kerasface.faces.embedders import list_embedders
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.gallery.keys import key_path
-from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.opening import open_gallery, recorded_embedder
 from kerasface.gallery.store import Consent, NewSample
 from pages.parts import models as page_models
 from pages.parts.gallery.cards import PER_PAGE, found_people, initials
@@ -173,6 +174,26 @@ def test_nothing_is_made_before_it_is_asked_for(open_view, tmp_path):
     assert "Nobody is enrolled yet" in page.info[0].value
     assert (tmp_path / "kerasface.gallery").stat().st_mode & 0o077 == 0
     assert key_path().stat().st_mode & 0o077 == 0
+
+
+def test_a_gallery_begins_with_the_embedder_that_is_chosen(open_view, tmp_path, monkeypatch):
+    ships = list_embedders(tmp_path)[0]
+    theirs = replace(ships, name="theirs", fingerprint="theirs-1", path=tmp_path, is_calibrated=False)
+    monkeypatch.setattr("pages.parts.models.list_embedders", lambda: [ships, theirs])
+    made = []
+
+    def analyzer(fingerprint):
+        made.append(fingerprint)
+        return SimpleNamespace(embedder=SimpleNamespace(fingerprint=fingerprint, embedding_dim=3))
+
+    monkeypatch.setattr("pages.parts.gallery.opening.analyzer_or_stop", analyzer)
+    page = open_view()
+    page.selectbox(key="gallery_embedder").set_value("theirs").run()
+    assert "kerasface embedders calibrate theirs" in said(page)
+    press(page, "gallery_make")
+    assert made[0] == "theirs-1"
+    assert recorded_embedder(tmp_path / "kerasface.gallery") == ("theirs-1", 3)
+    assert "Faces are compared by theirs-1, which is not here." in said(open_view(view="file"))
 
 
 def test_the_path_is_that_of_the_command_line_until_another_is_chosen(open_view, tmp_path, monkeypatch, people):

@@ -1,6 +1,7 @@
 """`kerasface unlock`: exit codes, what is said, what is logged, and that nothing opens by accident."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -176,3 +177,18 @@ def test_frames_are_kept_only_if_asked(run, genuine, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == before
     run("--camera", genuine, "--keep-frames", tmp_path / "kept")
     assert len(list((tmp_path / "kept").glob("*.jpg"))) == seen
+
+
+def test_a_gallery_of_another_embedder_than_the_one_named_opens_nothing(run, genuine, monkeypatch):
+    asked = []
+
+    def load(name):
+        asked.append(name)
+        return SimpleNamespace(fingerprint="theirs-1", embedding_dim=3)
+
+    monkeypatch.setattr("kerasface.faces.embedders.load_embedder", load)
+    done = run("--camera", genuine, "--embedder", "theirs", code=2)
+    assert "holds templates of another embedder; scores with them mean nothing. Received: theirs-1" in done["reason"]
+    assert asked == ["theirs"]
+    monkeypatch.undo()
+    assert "no model 'nobody'" in run("--camera", genuine, "--embedder", "nobody", code=2)["reason"]

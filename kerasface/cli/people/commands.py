@@ -197,14 +197,20 @@ def not_this_person(name, image, face, lift, gallery, as_json) -> None:
 
 
 @contextmanager
-def opened_gallery(path: Path, *, create: bool | str = False):
-    """The gallery at `path`, for what needs no network; see `gallery.opening.open_gallery` for `create`."""
-    from kerasface.faces.embedders import find_embedder
+def opened_gallery(path: Path, *, create: bool | str = False, named: str | None = None):
+    """The gallery at `path`, for what needs no network; see `gallery.opening.open_gallery` for `create`.
+
+    Where an embedder is named, a gallery of another one is refused.
+    """
+    from kerasface.faces.embedders import find_embedder, load_embedder
     from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
     from kerasface.gallery.opening import open_gallery, recorded_embedder
 
     embedder = recorded_embedder(path) or (embedder_fingerprint(), EMBEDDING_DIM)
     find_embedder(embedder[0])  # makes known what was measured of it
+    if named is not None:
+        wanted = load_embedder(named)
+        embedder = wanted.fingerprint, wanted.embedding_dim
     with open_gallery(path, embedder=embedder[0], embedding_dim=embedder[1], create=create) as gallery:
         yield gallery
 

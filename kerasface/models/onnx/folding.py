@@ -23,11 +23,14 @@ def folded(builder: Builder, node: Node) -> np.ndarray | None:
         raise UnsupportedError("it computes something that does not depend on the images")
     inputs = [builder.constant(node, place) for place in range(len(node.inputs))]
     try:
-        found = np.asarray(_COMPUTED[node.operator](node, *inputs))
+        with np.errstate(all="ignore"):
+            found = np.asarray(_COMPUTED[node.operator](node, *inputs))
     except (ValueError, IndexError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise UnsupportedError(f"its constants do not fit: {error}") from error
     if found.size > _LIMIT:
         raise UnsupportedError("it makes a constant that is too large")
+    if found.dtype.kind == "f" and np.isnan(found).any():
+        raise UnsupportedError("it makes NaN of constants")
     return found
 
 
@@ -83,8 +86,7 @@ def _arithmetic(operation):
             raise ValueError("it calculates with the number of images")
         if np.broadcast(first, second).size > _LIMIT:
             raise ValueError("a shape of that size")
-        with np.errstate(all="ignore"):
-            return np.asarray(operation(first, second)).astype(first.dtype)
+        return np.asarray(operation(first, second)).astype(first.dtype)
 
     return compute
 

@@ -1,6 +1,7 @@
 """An ONNX network as a functional Keras model that takes face crops and gives unit embeddings."""
 
 from collections import Counter
+from math import prod
 
 import keras
 from keras import layers
@@ -16,6 +17,7 @@ from kerasface.models.pretrained import ModelFileError
 
 EMBEDDING = "embedding"  # layer that brings the file's vectors to unit length
 _DIMS = (8, 8192)  # numbers that a face's vector may have
+_MOST_NUMBERS = 2**24  # in a map of one image: 64 MiB; the first one of iresnet100 has 0.8 million
 _OWN = ("crop", "add_mirrored", "to_bgr", "preprocess", "vectors", EMBEDDING, "mean_of_views")
 # Read, but no layer: computed while the network is built.
 _COMPUTED = {"Constant", "ConstantOfShape", "Shape", "Gather", "Slice", "Sqrt"}
@@ -69,7 +71,9 @@ def build_network(graph: Graph, form: InputForm, *, mirrored: bool = True) -> ke
     outputs = layers.UnitNormalization(name=EMBEDDING)(vectors)
     if mirrored:
         outputs = MeanOfViews(2, name="mean_of_views")(outputs)
-    return keras.Model(inputs, outputs, name="imported")
+    model = keras.Model(inputs, outputs, name="imported")
+    _check_maps(model, graph.name)
+    return model
 
 
 def _build(builder: Builder, node: Node, quotients: dict[str, str], name: str) -> None:
@@ -93,6 +97,16 @@ def _build(builder: Builder, node: Node, quotients: dict[str, str], name: str) -
         raise ModelFileError(
             f"{name} is not imported: its node {node.name or output} ({node.operator}) is no Keras layer: {said}"
         ) from error
+
+
+def _check_maps(model: keras.Model, name: str) -> None:
+    """Refuses a network of a few bytes that would fill the memory: padding, windows and concatenations can."""
+    for layer in model.layers:
+        if (size := prod(layer.output.shape[1:])) > _MOST_NUMBERS:
+            raise ModelFileError(
+                f"{name} is not imported: its layer {layer.name} makes {size:,} numbers of each image, and "
+                f"{_MOST_NUMBERS:,} are allowed."
+            )
 
 
 def _needed(graph: Graph) -> list[Node]:

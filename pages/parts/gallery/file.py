@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from kerasface.faces.embedders import find_embedder
 from kerasface.faces.rates.own_points import points_of
 from kerasface.gallery.keys import key_path
 from pages.parts.gallery.enrol import counted
@@ -17,6 +18,7 @@ from pages.parts.gallery.opening import (
     leave_demo,
     make_gallery,
 )
+from pages.parts.models import choose_embedder
 from pages.parts.photos import plain
 from pages.parts.server.arrival import answered, ask
 
@@ -83,14 +85,21 @@ def show_first_use():
                 "Everybody is asked once, with a purpose and an end; after it the person is not looked for any more. "
                 "Deleting removes every trace."
             )
+    embedder = choose_embedder("gallery_embedder")
     with st.container(horizontal=True):
-        st.button("Begin my gallery", type="primary", icon=":material/add:", on_click=make_gallery, key="gallery_make")
+        begin = {"on_click": make_gallery, "args": (embedder,), "key": "gallery_make"}
+        st.button("Begin my gallery", type="primary", icon=":material/add:", **begin)
         st.button("Look at a demonstration", icon=":material/science:", on_click=enter_demo, key="demo_enter")
 
 
 def show_file(opened: OpenGallery):
     """The view "File": is it sound, take it elsewhere, bring others in."""
     st.markdown(f"`{code(opened.gallery.path)}`, changed {counted(opened.gallery.version, 'time')}.")
+    name = find_embedder(opened.gallery.embedder) or f"{opened.gallery.embedder}, which is not here"
+    st.markdown(
+        f"Faces are compared by {plain(name)}.",
+        help="`kerasface people reembed --embedder NAME` goes over to another embedder; `--undo` takes that back.",
+    )
     if ask("Check the whole file", icon=":material/health_and_safety:", key="gallery_check"):
         with st.spinner("Reading every record"):
             problems = opened.gallery.check()

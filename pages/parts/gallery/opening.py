@@ -134,10 +134,10 @@ def opened_or_stop() -> OpenGallery | None:
         end_with(error)
 
 
-def make_gallery():
-    """Makes an empty gallery at the chosen path, and with the first one the key."""
+def make_gallery(fingerprint: str):
+    """Makes an empty gallery at the chosen path, for an embedder by its fingerprint, and with the first one the key."""
     path = chosen_path()
-    own = analyzer_or_stop().embedder
+    own = analyzer_or_stop(fingerprint).embedder
     embedder = {"embedder": own.fingerprint, "embedding_dim": own.embedding_dim}
     act(lambda: open_gallery(path, **embedder, timeout=TIMEOUT).close(), f"The gallery {path} was made.")
 

@@ -162,6 +162,18 @@ REFUSED = {
         lambda: network([op("ConstantOfShape", ("s",), "c"), op("Add", ("x", "c"))], {"s": ints(2**20, 2**20)}),
         "its constants do not fit: a shape of that size",
     ),
+    "NaN of constants": (
+        lambda: network([op("Sqrt", ("c",), "n"), op("Mul", ("x", "n"))], {"c": -np.ones(1, np.float32)}),
+        "of its node n (Sqrt), it makes NaN of constants",
+    ),
+    "padding that fills the memory": (
+        lambda: network([op("Pad", ("x", "p"), name="wide")], {"p": ints(0, 0, 0, 0, 0, 0, 40_000, 40_000)}),
+        "its layer wide_pad makes 9,608,641,944 numbers of each image",  # (40,018 rows and columns) x 6 channels
+    ),
+    "a convolution that pads as much": (
+        lambda: network([op("Conv", ("x", "w"), pads=[9000] * 4)], {"w": weights(6, 6, 1, 1)}),
+        "numbers of each image, and 16,777,216 are allowed",
+    ),
     "a calculation with the batch": (
         lambda: network([op("Shape", output="s"), op("Add", ("s", "s"), "t"), op("Reshape", ("x", "t"))]),
         "it calculates with the number of images",
