@@ -157,12 +157,18 @@ def get(name, called, yes, sha256, mirrored, images, cache, runs, as_json) -> No
 @JSON
 def remove(name, yes, runs, as_json) -> None:
     """Remove the embedder NAME; galleries that hold its embeddings cannot be searched without it."""
+    with errors():
+        from kerasface.runs.store import find_run
+        from kerasface.tasks.embedders.folders import remove_embedder, uses_of
+
+        card = find_run(runs, name).card
+        for use in uses_of(name, card, runs) if card else ():
+            say_note(use)
     question = f"Remove {name}? Galleries that hold its embeddings have to be embedded anew then."
     if not yes and not confirmed(question):
         raise SystemExit(1)
     with errors():
         from kerasface.faces.embedders import default_embedder
-        from kerasface.tasks.embedders.folders import remove_embedder
 
         folder = remove_embedder(name, runs)
         if default_embedder() == name:

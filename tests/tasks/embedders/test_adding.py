@@ -12,6 +12,8 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 from kerasface.cli import main
 from kerasface.faces.alignment import ARCFACE_TEMPLATE
+from kerasface.faces.embedders import load_embedder_of
+from kerasface.gallery.opening import open_gallery, recorded_embedder
 from kerasface.models.pretrained import ModelFileError
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import RunError, load_run
@@ -115,6 +117,23 @@ def test_an_embedder_is_removed_whole_and_nothing_else_is(files, added, tmp_path
         remove_embedder("nobody", tmp_path / "runs")
     remove_embedder("tiny", tmp_path / "runs")
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["named"]
+
+
+def test_galleries_that_name_an_embedder_are_said_before_it_goes(added, tmp_path, monkeypatch):
+    """And afterwards a sentence says what to do, instead of an answer that means nothing."""
+    runs = shutil.copytree(added.path.parent, tmp_path / "saved_models")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    space = added.card.embedding
+    with open_gallery("theirs.gallery", embedder=space.fingerprint, embedding_dim=space.dim):
+        pass
+    told = CliRunner().invoke(main, ["embedders", "remove", "tiny"], input="n\n")
+    assert (told.exit_code, runs.joinpath("tiny").is_dir()) == (1, True)
+    assert told.stderr.startswith("Note: The gallery theirs.gallery holds its embeddings.\nRemove tiny? Galleries")
+    told = CliRunner().invoke(main, ["embedders", "remove", "tiny", "--yes"])
+    assert (told.exit_code, told.stdout) == (0, "saved_models/tiny: removed\n")
+    with pytest.raises(RunError, match=r"No embedder here gives .* Put its model back into saved_models, or embed"):
+        load_embedder_of(recorded_embedder("theirs.gallery")[0])
 
 
 def test_a_question_is_asked_before_anything_is_fetched_or_removed(added, tmp_path):
