@@ -14,6 +14,7 @@ from pages.parts.gallery.file import show_file, show_first_use, show_place, show
 from pages.parts.gallery.folder import show_add_many
 from pages.parts.gallery.opening import end_with, opened_or_stop, show_notices
 from pages.parts.gallery.person import show_person
+from pages.parts.gallery.sorted.view import show_sort
 from pages.parts.gallery.unknown import show_unknown_faces
 from pages.parts.gallery.who import show_who_is_who
 from pages.parts.server.navigation import choose_view
@@ -23,6 +24,7 @@ VIEWS = {
     "add": "Add a person",
     "folder": "Add many",
     "who": "Who is who",
+    "sort": "Sort photos",
     "unknown": "Unknown faces",
     "file": "File",
 }
@@ -41,15 +43,11 @@ def show_gallery():
         return
     show_points(opened)
     people, view = opened.gallery.people(), choose_view(VIEWS, "gallery_view")
-    show = {
-        "people": lambda: show_people(opened, people),
-        "add": lambda: show_add(opened, people),
-        "folder": lambda: show_add_many(opened),
-        "who": lambda: show_who_is_who(opened, people),
-        "unknown": lambda: show_unknown_faces(opened, people),
-        "file": lambda: show_file(opened),
-    }
-    show[view]()
+    show = {"people": show_people, "add": show_add, "who": show_who_is_who, "sort": show_sort}
+    if view in ("folder", "file"):
+        (show_add_many if view == "folder" else show_file)(opened)
+    else:
+        show.get(view, show_unknown_faces)(opened, people)
 
 
 st.title("Who do you know?")

@@ -295,6 +295,7 @@ class MadeUpFrontEnd:
             embedding_dim=EMBEDDING_DIM,
             normalizer=normalizer_of(fingerprint),
         )
+        self.detector = SimpleNamespace(fingerprint="made-up")
         self.lists = []
         self.face, self._crop = face, crop
 

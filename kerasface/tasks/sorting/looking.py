@@ -54,7 +54,7 @@ def look_at_photos(
     Raises:
         GalleryError: If the memory is damaged or cannot be written.
     """
-    by = seen_by(analyzer)
+    by = seen_by(analyzer) if seen else ""
     for start in range(0, len(paths), _AT_ONCE) if seen else (0,):
         part = paths[start : start + _AT_ONCE] if seen else paths
         known = _known(part, seen, by) if seen else {}

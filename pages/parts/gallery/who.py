@@ -44,7 +44,11 @@ def show_who_is_who(opened: OpenGallery, people: Sequence[Person]):
     looks = [look for look in looks if look.faces]
     if not looks:
         return
-    look = choose_look(looks)
+    show_photo(opened, people, choose_look(looks), fpir)
+
+
+def show_photo(opened: OpenGallery, people: Sequence[Person], look: Look, fpir: float):
+    """One photo with names on its faces, and for each face the decision and how to put it right."""
     (faces,) = opened.identify([look], fpir)
     show_rates(opened, fpir)
     left, right = st.columns([3, 2], gap="medium") if len(faces) <= BESIDE else (st.container(), st.container())

@@ -1,0 +1,118 @@
+"""The view "Sort photos" of the page Gallery: a folder in one answer; embeddings are made up."""
+
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from kerasface.tasks.sorting.answers import Answer, choose_answers
+from kerasface.tasks.sorting.looking import LookedAt
+from pages.parts.gallery.sorted.grid import words_of
+from pages.parts.gallery.sorted.job import JOB
+from tests.pages import test_gallery as gallery_tests
+from tests.pages.test_gallery import direction, fill, names_of, press, ran, said
+
+for name in ("_own_configuration", "open_file", "people", "sees", "open_view"):
+    globals()[name] = getattr(gallery_tests, name)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three photos of different colors, and a file that is none."""
+    place = tmp_path / "photos"
+    place.mkdir()
+    for number in range(3):
+        Image.new("RGB", (40, 30), (number, 90, 90)).save(place / f"{number}.png")
+    (place / "text.jpg").write_text("no photo")
+    return place
+
+
+@pytest.fixture
+def sorted_page(open_view, people, sees, folder):
+    """The view after the folder was looked at: Ada, nobody known, and no face."""
+    page = open_view(view="sort")
+    sees([direction(2)], [direction(77)], [])
+    page.text_input(key="gallery_sort_folder").set_value(str(folder))
+    page.checkbox(key="gallery_sort_remember").set_value(True)
+    return press(page, "gallery_sort_look")
+
+
+def test_a_folder_is_one_answer_and_is_not_looked_at_twice(sorted_page, people, sees):
+    assert "3 photos, 1 of them with somebody you know" in said(sorted_page)
+    assert "text.jpg" in said(sorted_page)
+    assert "**Ada**" in said(sorted_page)
+    assert people.seen.count() == 3
+    sees()  # nothing is left to see
+    press(sorted_page, "gallery_sort_look")
+    assert "3 photos, 1 of them" in said(sorted_page)
+
+
+def test_answers_are_chosen_by_person_and_leave_and_come_back(sorted_page, folder, tmp_path):
+    fill(sorted_page, gallery_sort_with=["Ada"])
+    assert "0.png" in said(sorted_page)
+    assert "1.png" not in said(sorted_page)
+    fill(sorted_page, sort_target=str(tmp_path / "out"))
+    press(sorted_page, "sort_copy")
+    assert (tmp_path / "out" / "Ada" / "0.png").is_file()
+    press(sorted_page, "sort_xmp")
+    assert (folder / "0.png.xmp").is_file()
+    press(sorted_page, "sort_undo")
+    press(sorted_page, "sort_undo")
+    assert not (tmp_path / "out").exists()
+    assert sorted(path.name for path in folder.iterdir()) == ["0.png", "1.png", "2.png", "text.jpg"]
+    fill(sorted_page, sort_target=str(folder / "in"))
+    press(sorted_page, "sort_link")
+    assert "the next time its copies would be looked at" in said(sorted_page)
+
+
+def test_doubts_are_answered_once_and_the_answers_stay(sorted_page, people):
+    before = names_of(people)
+    fill(sorted_page, gallery_sort_way="Doubt first")
+    question = sorted_page.subheader[-1].value
+    assert question.startswith("Is this ")
+    press(sorted_page, "sort_no_answer")
+    assert people.refusals()
+    asked = [question]
+    while "No face is left to ask about" not in said(sorted_page):
+        asked.append(sorted_page.subheader[-1].value)
+        press(sorted_page, "sort_next_answer")
+    assert len(asked) <= 6  # two faces and three people
+    sorted_page.session_state[JOB].passed.clear()
+    ran(sorted_page.run())
+    press(sorted_page, "sort_yes_answer")
+    assert sum(names_of(people).values()) >= sum(before.values())
+
+
+def test_a_folder_that_is_none_is_named(open_view, people, tmp_path):
+    page = open_view(view="sort")
+    page.text_input(key="gallery_sort_folder").set_value(str(tmp_path / "nowhere"))
+    press(page, "gallery_sort_look")
+    assert "is not a folder" in said(page)
+    page.text_input(key="gallery_sort_folder").set_value("")
+    press(page, "gallery_sort_look")
+    assert "Give the folder" in said(page)
+
+
+def answer(path, date, *faces):
+    decided = [
+        SimpleNamespace(name=name, decision=decision, normalized_score=score, threshold=5.0)
+        for name, decision, score in faces
+    ]
+    return Answer(LookedAt(path, path, [], date), decided)
+
+
+def test_answers_come_in_the_order_that_is_asked_for():
+    answers = [
+        answer("a", "2024", ("Bob", "match", 9.0), ("Ada", "match", 8.0)),
+        answer("b", None, (None, "unknown", 4.9)),
+        answer("c", "2020", ("Ada", "match", 5.5), (None, "low_quality", 5.0)),
+        answer("d", None),
+    ]
+
+    def chosen(*args, **options):
+        return "".join(one.look.path for one in choose_answers(answers, *args, **options))
+
+    assert [chosen(order) for order in ("Person", "Decision", "Date", "Doubt")] == ["cabd", "acbd", "cabd", "bcad"]
+    assert chosen("Person", ["Ada", "Bob"]) == "a"
+    assert chosen("Person", ["Ada"], unknown=True) == "c"
+    assert [words_of(one) for one in answers] == ["Ada, Bob", "1 unknown", "Ada, 1 too poor to decide", "no face"]
