@@ -7,7 +7,8 @@ Files of every kind that KerasFace reads from others are made, then changed at r
 their limits, parts cut out, doubled, exchanged with another file's, words of the kind put in. Each mutant is read in a
 process of its kind. It must be read or refused by an error of the family that says so, within 2 s of CPU and 512 MiB;
 a crash, any other error and anything over the budget is told with the number of the mutant, by which it comes again
-(`--only KIND NUMBER`). Networks of ONNX files that are read are also built.
+(`--only KIND NUMBER`; of galleries up to what is sealed, which is random). Networks of ONNX files that are read are
+also built.
 """
 
 import argparse

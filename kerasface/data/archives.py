@@ -102,7 +102,7 @@ def look_into(archive: bytes | BinaryIO, limits: Limits | None = None) -> Conten
     limits = limits or Limits()
     named, skipped = [], []
     with _opened(archive, limits) as opened:
-        infos = [info for info in opened.infolist() if not info.is_dir()]
+        infos = [info for info in opened.infolist() if not info.filename.endswith("/")]
         for info, name in zip(infos, _names(infos), strict=True):
             parts = _parts(name)
             if parts is not None and any(map(is_left_behind, parts)):

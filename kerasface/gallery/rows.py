@@ -291,10 +291,15 @@ class Rows:
                 continue
             try:
                 opened = decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place(sample_id, person))
-            except (InvalidTag, ValueError) as error:
+            except (InvalidTag, ValueError, TypeError) as error:
                 raise damaged_template(sample_id) from error
             if person in left_out:
                 continue
+            if len(person_ids) == num_rows:
+                raise GalleryDamagedError(
+                    f"The gallery has more samples than its index, which knows {num_rows}: the file is damaged. "
+                    "Restore a copy."
+                )
             buffer[start : start + width] = opened
             sample_ids[len(person_ids)] = sample_id
             person_ids.append(persons[person])

@@ -293,3 +293,10 @@ def test_pictures_are_told_by_their_content(tmp_path):
     )
     assert found.counts() == {"Ada": 3}
     assert [name for name, _ in found.skipped] == ["Ada/4"]
+
+
+def test_an_entry_without_a_name_is_skipped():
+    packed = zipped(("Ada/1.png", picture()), ("Ada/2.pn", picture())).replace(b"Ada/2.pn", b"\0da/2.pn")
+    contents = look_into(packed)
+    assert contents.files == (("Ada", "1.png"),)
+    assert [reason for _, reason in contents.skipped] == ["Its name cannot be a file's name on every system."]

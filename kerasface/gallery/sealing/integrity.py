@@ -48,6 +48,8 @@ def find_problems(connection: sqlite3.Connection, rows: Rows) -> Iterator[str]:
             yield from _unopened(rows, sealed, "change", number)
     except sqlite3.DatabaseError as error:
         yield f"The file is damaged: {error}."
+    except GalleryError as error:
+        yield str(error)
 
 
 def _broken_structure(connection: sqlite3.Connection) -> Iterator[str]:

@@ -234,6 +234,8 @@ def sums_by_person(
         place = _COLUMNS[table].index("person")
         # In the order in which they lie on the disk, and whatever an index says of them.
         for row in connection.execute(f"SELECT {columns_of(table)} FROM {table} NOT INDEXED"):
+            if not isinstance(row[place], int):
+                raise GalleryDamagedError(f"A row of {table} belongs to nobody: the file is damaged. Restore a copy.")
             of_person = sums.setdefault(row[place], dict(NOTHING))
             of_person[table] = _added(of_person[table], (1, keys.fingerprint(table, row)))
     return sums
