@@ -5,6 +5,15 @@ import pytest
 from kerasface.course.finding import ITEMS
 from kerasface.course.progress import progress_path, read_solved
 from kerasface.course.records import Page
+from pages.parts.playground.topics import TOPICS
+
+
+def _query(lead):
+    return lead.query if isinstance(lead, Page) else {}
+
+
+def _is_network(lead):
+    return "architecture" in _query(lead)
 
 
 @pytest.fixture
@@ -107,12 +116,32 @@ def test_every_item_opens(lectures):
         assert page.title[0].value == item.title
 
 
-# Networks of Architectures and topics of the Playground take long, one after the other, and have tests of their own.
 LEADS = {
-    repr(dict(lead.query)): lead
+    f"{lead.page} {dict(lead.query)}": lead
     for item in ITEMS.values()
     for lead in item.leads
-    if isinstance(lead, Page) and lead.query and not lead.query.keys() & {"architecture", "topic"}
+    if isinstance(lead, Page) and not lead.query.keys() & {"architecture", "topic"}
+}
+# Topics of the Playground are opened by tests/pages/test_playground_topics.py, and networks below, on small pictures.
+NETWORKS = {lead.query["architecture"] for item in ITEMS.values() for lead in item.leads if _is_network(lead)}
+# A kind of layer that the item which leads there speaks of.
+HAVE = {
+    "linear": "Dense",
+    "simple_cnn": "Normalization",
+    "mobilenet": "DepthwiseConv2D",
+    "mobilenet_v2": "Add",
+    "resnet34": "BatchNormalization",
+    "ResNet50": "Add",
+    "ConvNeXtTiny": "LayerNormalization",
+    "convnext": "DepthwiseConv2D",
+    "alexnet": "Dense",
+    "lenet": "AveragePooling2D",
+    "mlp": "Dense",
+    "inception": "Concatenate",
+    "VGG16": "MaxPooling2D",
+    "vgg_recipe": "MaxPooling2D",
+    "U-Net on plain": "Conv2DTranspose",
+    "U-Net on face_resnet": "Concatenate",
 }
 
 
@@ -122,8 +151,32 @@ def test_a_lead_opens_with_its_state(open_page, lead):
     """What a page does not know, it takes out of its address, and what it begins with anyway, too."""
     page = open_page(lead.page, **lead.query)
     assert not page.exception
+    assert page.title
     chosen = {str(group.value) for group in page.get("button_group")}
     assert {
         name for name, value in lead.query.items() if value not in chosen and name not in page.query_params
     } == set()
-    assert set(page.query_params.values()) <= set(lead.query.values())
+    if lead.query:
+        assert set(page.query_params.values()) <= set(lead.query.values())
+
+
+def test_every_network_that_an_item_leads_to_is_looked_into():
+    assert set(HAVE) == NETWORKS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HAVE)
+def test_a_lead_to_a_network_shows_what_the_item_speaks_of(open_page, monkeypatch, name):
+    monkeypatch.setattr("pages.parts.architectures.layers.SIDE", 64)
+    page = open_page("architectures", architecture=name)
+    assert not page.exception
+    assert not page.error
+    assert page.selectbox(key="architecture").value == name
+    (table,) = (frame.value for frame in page.dataframe if "kind" in frame.value)
+    assert HAVE[name] in set(table["kind"])
+
+
+# The topics have slugs of their own, which the page writes into its address.
+def test_every_topic_that_an_item_leads_to_is_there():
+    topics = {lead.query["topic"] for item in ITEMS.values() for lead in item.leads if "topic" in _query(lead)}
+    assert topics == set(TOPICS)

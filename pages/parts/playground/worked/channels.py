@@ -5,6 +5,7 @@ import streamlit as st
 
 from kerasface.images.squares import fit_square
 from kerasface.inspection.teaching.worked.maps import ONE_CHANNEL, ConvolvedMaps, convolve_maps
+from kerasface.terminal.words import counted
 from pages.parts.photos import sample_portrait
 from pages.parts.playground.mixup import FACE_PLACE
 from pages.parts.playground.numbers import edit_numbers, factor, products, show_grid, written
@@ -157,4 +158,4 @@ def _show_sum(key: str, found: ConvolvedMaps, place: tuple[int, int], frame: tup
     with right:
         st.markdown(f"**Row {row}, column {col}**  \n" + "  \n".join(lines))
         st.markdown(f"{hover[row - 1][col - 1].rpartition(' = ')[0]} = **{written(answer[row - 1, col - 1])}**")
-        st.caption(f"This filter has {found.num_weights} weights and a bias.")
+        st.caption(f"This filter has {counted(found.num_weights, 'weight')} and a bias.")

@@ -45,5 +45,7 @@ def show_unpooling():
     for column, way in zip(st.columns(3, gap="large"), WAYS, strict=True):
         with column:
             show_grid(f"**{way.capitalize()}**", unpool(values, pooled, way), f"unpooled_{way}", f"Unpooled, {way}")
-            st.caption(TEXTS[way])
-    st.caption("Each is a decoder of the U-Net, too: `kerasface train segment --decoder copied`, `placed`, `unpooled`.")
+            st.markdown(TEXTS[way])  # in captions code is too pale to be read
+    st.markdown(
+        "Each is a decoder of the U-Net, too: `kerasface train segment --decoder copied`, `placed`, `unpooled`."
+    )
