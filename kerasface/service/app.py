@@ -16,6 +16,7 @@ from kerasface.faces.embedders import load_embedder
 from kerasface.gallery.store import GalleryBusyError, GalleryError, NameTakenError, NoSuchPersonError
 from kerasface.images.decoding import ImageError
 from kerasface.runs.store import RunError
+from kerasface.service.compreface import compreface_routes
 from kerasface.service.desk import Desk, DeskBusyError, DeskClosedError
 from kerasface.service.keys import Gatekeeper
 from kerasface.service.metrics import Metrics
@@ -36,6 +37,7 @@ _STATUS = {
     RunError: 404,
     ValueError: 422,
 }
+_OF_PEOPLE = ("/v1/people", "/api/v1/recognition/subjects", "/api/v1/recognition/faces")
 _OPEN = ("/health", "/ready", "/openapi.json")
 
 
@@ -107,6 +109,7 @@ def create_app(settings: Settings, analyzer: FaceAnalyzer | None = None) -> Fast
 
     app.include_router(photo_routes(work))
     app.include_router(people_routes(work))
+    app.include_router(compreface_routes(work))
     return app
 
 
@@ -128,7 +131,7 @@ def _turned_away(request: Request, gatekeeper: Gatekeeper) -> Response | None:
 
 def _scope_of(method: str, path: str) -> str:
     """The scope that a request needs: people are changed by few, looked at by more."""
-    if not path.startswith("/v1/people") or method in ("GET", "HEAD"):
+    if not path.startswith(_OF_PEOPLE) or method in ("GET", "HEAD"):
         return "read"
     return "admin" if method == "DELETE" else "enroll"
 
@@ -140,7 +143,8 @@ def _bearer(request: Request) -> str | None:
 
 def _error(status: int, message: str, wait: float = 0.0) -> JSONResponse:
     headers = {"retry-after": str(max(1, round(wait)))} if status in (429, 503) else {}
-    return JSONResponse({"error": message}, status, headers)
+    # Said twice more, as programs made for CompreFace look there.
+    return JSONResponse({"error": message, "message": message, "code": status}, status, headers)
 
 
 def _handler(status: int) -> Callable[[Request, Exception], Response]:
