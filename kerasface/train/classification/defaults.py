@@ -19,6 +19,7 @@ from kerasface.train.recipe import (
 )
 
 _SIDES = {"face_resnet": IMAGE_SIZE[0], LITE0: LITE0_SIDE}  # of backbones that have one of their own
+_RATES = {"alexnet": 5e-4}  # eight layers without normalisation: at 2e-3 it stays at chance
 _MARGINS = {"arcface": 0.5, "cosface": 0.35}
 
 
@@ -41,7 +42,9 @@ def resolve(recipe: ClassifyRecipe) -> ClassifyRecipe:
         epochs = 30 if scratch else 0 if recipe.backbone == "face_resnet" else 10
     learning_rate = recipe.learning_rate
     if learning_rate is None:
-        learning_rate = (1e-3 if scratch else 2e-4) * (1 if recipe.optimizer == "adamw" else 30)
+        learning_rate = (_RATES.get(recipe.backbone, 1e-3) if scratch else 2e-4) * (
+            1 if recipe.optimizer == "adamw" else 30
+        )
     # Measured on LFW: the mean direction of a person's embeddings beat every head trained on them, most of all with few
     # photos each and against strangers (benchmarks/RESULTS.md).
     classifier = recipe.classifier or ("cosine" if recipe.backbone == "face_resnet" and not scratch else "softmax")

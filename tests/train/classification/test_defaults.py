@@ -34,7 +34,8 @@ def test_a_softmax_on_the_backbone_is_trained():
 def test_an_architecture_is_trained_from_scratch():
     recipe = resolve(ClassifyRecipe(backbone="simple_cnn"))
     assert (recipe.weights, recipe.classifier, recipe.head_epochs, recipe.epochs) == ("none", "softmax", 0, 30)
-    assert recipe.image_size == 112
+    assert (recipe.image_size, recipe.learning_rate) == (112, 1e-3)
+    assert resolve(ClassifyRecipe(backbone="alexnet")).learning_rate == 5e-4  # no normalisation, eight layers
 
 
 def test_what_was_given_stays():
