@@ -2,7 +2,8 @@
 
 Numbers were taken down from the papers, and so are of their own ways to count and to test; what a paper does not say is
 None. Held against another source: ResNet's 3.57 % (its abstract), MobileNet and MobileNetV2 (the tables next to their
-authors' code), and the weights of AlexNet, VGG-16 and both MobileNets (counted here, by a test).
+authors' code), and the weights of AlexNet, VGG-16 and both MobileNets (counted here, by a test). The work of VGG-16 is
+as ResNet's paper counts it.
 """
 
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ FAMILY = (
         15.3e9,
         0.752,
         0.925,
-        "one network, several sizes; work as ResNet's paper counts it",
+        "one network, several sizes",
         "1409.1556",
     ),
     PublishedNetwork("GoogLeNet", 2014, "inception", None, 1.5e9, None, 0.8993, "one network, one crop", "1409.4842"),

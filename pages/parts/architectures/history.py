@@ -21,8 +21,8 @@ def show_history():
     st.divider()
     st.subheader("The family")
     st.markdown(
-        "As their authors published them: each counts and tests in a way of its own, so compare with care. What was "
-        "measured here, layer by layer, is under Layers and Compare."
+        "As their authors published them (the work of VGG-16 as ResNet's paper counts it): each counts and tests in a "
+        "way of its own, so compare with care. What was measured here, layer by layer, is under Layers and Compare."
     )
     show_table([_row(network) for network in FAMILY], "Networks with year, weights, multiply-adds and accuracy")
     points = [

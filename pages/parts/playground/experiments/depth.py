@@ -96,7 +96,7 @@ def _show_signal(name: str, values: dict[str, np.ndarray]):
 
 def _show_trainings(chosen: list[str]):
     st.subheader("What training makes of it")
-    st.caption(
+    st.markdown(
         f"{STEPS} steps on handwritten digits, with momentum and a rate of {RATE:g}, at "
         f"{', '.join(map(str, DEPTHS))} layers. Dense layers of 64 units stand for convolutions: they multiply as "
         "those do, and forty of them take seconds. In the zoo it is `resnet34` that has these shortcuts."

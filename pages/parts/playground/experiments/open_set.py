@@ -63,7 +63,7 @@ def show_open_set():
             "missed."
         )
     else:
-        st.caption(
+        st.markdown(
             "As `train classify --unknown DIR` does it: strangers are a class of their own. Where none was seen, the "
             "network guesses: the boundary is tight only where strangers stand."
         )

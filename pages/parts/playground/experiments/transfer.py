@@ -67,7 +67,7 @@ def show_transfer():
         for policy in POLICIES
     ]
     show_table(rows, "What each policy comes to with little and with more data")
-    st.caption(
+    st.markdown(
         f"Means of {DRAWS} trainings each, on 400 digits held out. `kerasface train classify --backbone` does the "
         "same with networks of a size: it freezes more blocks the fewer photos there are, and trains early blocks at "
         "lower rates."
