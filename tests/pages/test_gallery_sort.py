@@ -83,6 +83,14 @@ def test_doubts_are_answered_once_and_the_answers_stay(sorted_page, people):
     assert sum(names_of(people).values()) >= sum(before.values())
 
 
+def test_a_persons_page_finds_the_photos(sorted_page, people):
+    sorted_page.query_params["person"] = people.person("Ada").person_id
+    ran(sorted_page.run())
+    press(sorted_page, "person_photos")
+    assert "4 photos" in said(sorted_page)  # three samples that were never looked at, and one that was
+    assert "0.png" in said(sorted_page)
+
+
 def test_a_folder_that_is_none_is_named(open_view, people, tmp_path):
     page = open_view(view="sort")
     page.text_input(key="gallery_sort_folder").set_value(str(tmp_path / "nowhere"))

@@ -13,6 +13,7 @@ from pages.parts.gallery.enrol import ask_consent, consent_text, counted, read_c
 from pages.parts.gallery.export import show_export
 from pages.parts.gallery.merge import show_merge
 from pages.parts.gallery.opening import OpenGallery, act, notice
+from pages.parts.gallery.sorted.of_person import show_photos_of
 from pages.parts.photos import plain
 from pages.parts.tables import show_table
 
@@ -59,6 +60,7 @@ def show_person(opened: OpenGallery, person_id: str):
     left, right = st.columns([3, 2], gap="medium")
     with left:
         show_samples(opened, person, samples, seen)
+        show_photos_of(opened, person)
         show_history(history)
     with right:
         show_name(opened, person, seen)
