@@ -63,7 +63,7 @@ def show_card(answer: Answer):
             st.caption("The photo is gone.")
         st.markdown(plain(words_of(answer)) if not answer.names else f"**{plain(words_of(answer))}**")
         st.caption(plain(f"{look.path.name} {(look.date or '')[:10]}"))
-        st.button("Open", key=f"sort_open_{look.source_hash}", on_click=open_photo, args=(look.source_hash,))
+        st.button("Show", key=f"sort_open_{look.source_hash}", on_click=open_photo, args=(look.source_hash,))
 
 
 def words_of(answer: Answer) -> str:
