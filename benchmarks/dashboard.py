@@ -5,11 +5,15 @@
 Everything is seen by a browser (Chromium, headless, on the same machine, so that it takes its share of the processor):
 from the start of the server to the title of the first page; from the second photo to the first verdict; from another
 photo to its verdict. Then `--sessions` browsers verify pairs of their own without a pause; every verdict's pictures are
-compared with the photos that this browser gave, and with those of the others.
+compared with the photos that this browser gave, and with those of the others. With `--hostile` they do so once more
+while another browser gives damaged photos without waiting, and a program asks for files of others, comes from
+foreign pages and uploads what is too large.
 """
 
 import asyncio
 import base64
+import contextlib
+import http.client
 import io
 import os
 import socket
@@ -17,14 +21,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+from fuzz import mutant
 from lfw import lfw_folder
 from machine import benchmark_parser, print_columns, print_header, print_row
 from PIL import Image
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Error, Page, async_playwright
 
 APP = Path(__file__).resolve().parent.parent / "app.py"
 PATIENCE = 120_000  # milliseconds
@@ -146,7 +152,52 @@ async def choose_first(page: Page, file: Path) -> None:
     await page.locator(f"[data-testid=stImage]:has-text('{file.name}')").wait_for(timeout=PATIENCE)
 
 
-async def measure(files: list[Path], sessions: int, seconds: float, starts: int, chromium: str | None) -> None:
+async def attack(page: Page, url: str, seconds: float) -> Counter:
+    """One hostile browser, and a program beside it; returns what the program was answered."""
+    until, number, answers = time.perf_counter() + seconds, 0, Counter()
+    asked = asyncio.create_task(asyncio.to_thread(ask_for_everything, url, until, answers))
+    await page.goto(f"{url}/verify")
+    with tempfile.TemporaryDirectory() as folder:
+        while time.perf_counter() < until:
+            number += 1
+            file = Path(folder) / f"{number % 50}.jpg"
+            file.write_bytes(os.urandom(20 * 2**20) if number % 40 == 0 else mutant("images", number, 99))
+            with contextlib.suppress(Error):  # it is in nobody's way but its own
+                await page.locator("input[type=file]").nth(number % 2).set_input_files(file, timeout=5000)
+                await asyncio.sleep(0.3)
+            if number % 60 == 0:
+                with contextlib.suppress(Error):
+                    await page.goto(f"{url}/verify", timeout=20_000)
+        await asked
+    return answers + Counter({"hostile photos": number})
+
+
+def ask_for_everything(url: str, until: float, answers: Counter) -> None:
+    """Asks the server for what is not its own, as no browser would."""
+    host = url.removeprefix("http://")
+    while time.perf_counter() < until:
+        for method, path, content, headers in (
+            ("GET", f"/media/{os.urandom(28).hex()}.jpg", None, {}),
+            ("GET", "/media/../../../../etc/passwd", None, {}),
+            ("GET", "/_stcore/health", None, {"Host": "evil.example"}),
+            ("GET", "/_stcore/stream", None, {"Origin": "http://evil.example", "Upgrade": "websocket",
+             "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}),
+            ("PUT", f"/_stcore/upload_file/{os.urandom(8).hex()}/{os.urandom(8).hex()}", os.urandom(2**20), {}),
+        ):  # fmt: skip
+            connection = http.client.HTTPConnection(host, timeout=30)
+            try:
+                connection.request(method, path, content, headers)
+                answers[f"{method} {path.split('/')[1]} {connection.getresponse().status}"] += 1
+            except OSError as error:
+                answers[f"{method} {path.split('/')[1]} {type(error).__name__}"] += 1
+            finally:
+                connection.close()
+        time.sleep(0.1)
+
+
+async def measure(
+    files: list[Path], sessions: int, seconds: float, starts: int, chromium: str | None, is_hostile: bool
+) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         opened, first, warm = [], [], []
@@ -171,17 +222,23 @@ async def measure(files: list[Path], sessions: int, seconds: float, starts: int,
                 print_row(number + 1, *(f"{values[-1]:.2f} s" for values in (opened, first, warm)))
                 print_row("median", *(f"{median(values):.2f} s" for values in (opened, first, warm)))
                 await measure_sessions(browser, server, files, sessions, seconds)
+                if is_hostile:
+                    await measure_sessions(browser, server, files, sessions, seconds, is_hostile=True)
                 log = server.stop()
                 print(f"tracebacks in the server's log: {log.count('Traceback')}")
         await browser.close()
 
 
-async def measure_sessions(browser, server: Server, files: list[Path], sessions: int, seconds: float) -> None:
+async def measure_sessions(
+    browser, server: Server, files: list[Path], sessions: int, seconds: float, *, is_hostile: bool = False
+) -> None:
     known = {file: signature(Image.open(file)) for file in files}
     contexts = [await browser.new_context() for _ in range(sessions)]
     pages = [await context.new_page() for context in contexts]
     shares = [files[number::sessions] for number in range(sessions)]
     before = server.resident_mib()
+    if is_hostile:
+        attacker = asyncio.create_task(attack(await (await browser.new_context()).new_page(), server.url, seconds))
     found = await asyncio.gather(
         *(verify_for(page, server.url, own, seconds, known) for page, own in zip(pages, shares, strict=True))
     )
@@ -195,6 +252,10 @@ async def measure_sessions(browser, server: Server, files: list[Path], sessions:
         *(sessions, f"{seconds:.0f}", len(took), f"{np.median(took):.2f} s", f"{np.quantile(took, 0.95):.2f} s"),
         *(sum(one["errors"] for one in found), sum(one["foreign"] for one in found), f"{after - before:+.0f} MiB"),
     )
+    if is_hostile:
+        print(f"\nwith a hostile one: {dict(await attacker)}")
+    for context in contexts:
+        await context.close()
 
 
 def main() -> None:
@@ -203,11 +264,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120, help="how long they do")
     parser.add_argument("--starts", type=int, default=3, help="how often the server is started")
     parser.add_argument("--chromium", default="/usr/bin/chromium", help="the browser")
+    parser.add_argument("--hostile", action="store_true", help="once more beside a hostile browser")
     arguments = parser.parse_args()
     print_header()
     files = sorted(lfw_folder(arguments.data).glob("images/*/*_0001.jpg"))
     chosen = [files[index] for index in np.linspace(0, len(files) - 1, 20 * arguments.sessions).astype(int)]
-    asyncio.run(measure(chosen, arguments.sessions, arguments.seconds, arguments.starts, arguments.chromium))
+    asyncio.run(
+        measure(chosen, arguments.sessions, arguments.seconds, arguments.starts, arguments.chromium, arguments.hostile)
+    )
 
 
 if __name__ == "__main__":

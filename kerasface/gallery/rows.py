@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 
 from kerasface.gallery.checks import normal_name
 from kerasface.gallery.keys import NONCE_BYTES, GalleryKeys, damaged_template, template_place
-from kerasface.gallery.sealing.manifest import NOTHING, Manifest, opened_manifest, sum_of, sums_by_person
+from kerasface.gallery.sealing.manifest import NOTHING, Manifest, Sum, opened_manifest, sum_of, sums_by_person
 from kerasface.gallery.store import (
     Change,
     Consent,
@@ -50,6 +50,7 @@ class Rows:
     def __init__(self, keys: GalleryKeys, embedder: str, embedding_dim: int, manifest: Manifest):
         self.keys, self.embedder, self.embedding_dim, self.manifest = keys, embedder, embedding_dim, manifest
         self._seen: dict[int, tuple[bytes, str | None, float | None]] = {}
+        self._samples: dict[int, Sum] = {}  # of each person, as the manifest said when it was opened last
 
     def number(self, connection: sqlite3.Connection, person: str) -> int:
         """Returns the number of the person with this id or name.
@@ -95,12 +96,12 @@ class Rows:
 
     def person(self, connection: sqlite3.Connection, number: int) -> Person:
         """Returns one person."""
-        self.manifest.finish(connection)
+        self.manifest.settle(connection)
         return self._person(connection.execute(f"{PERSONS} WHERE p.person = ?", (number,)).fetchone())
 
     def people(self, connection: sqlite3.Connection) -> list[Person]:
         """Returns all persons, unsorted."""
-        self.manifest.finish(connection)
+        self.manifest.settle(connection)
         return [self._person(row) for row in connection.execute(PERSONS)]
 
     def searched(self, connection: sqlite3.Connection) -> Iterator[tuple[int, str | None, float | None]]:
@@ -108,7 +109,7 @@ class Rows:
 
         Rows that are, byte for byte, what they were the last time are not opened again, which takes 40 us each.
         """
-        self.manifest.finish(connection)
+        self.manifest.settle(connection)
         seen, self._seen = self._seen, {}
         for row in connection.execute(PERSONS):
             number, digest = row[0], hashlib.blake2b(repr(row).encode(), digest_size=16).digest()
@@ -308,17 +309,8 @@ class Rows:
 
     def _without_all_samples(self, connection: sqlite3.Connection, persons: Iterable[int]) -> set[int]:
         """Returns those of the persons whose samples are not the ones that their manifests say."""
-        wanted = {
-            number: opened_manifest(self.keys, sealed, number)
-            for number, sealed in connection.execute("SELECT person, sealed FROM seals")
-            if number in persons
-        }
         found = sums_by_person(self.keys, connection, ("samples",))
-        return {
-            number
-            for number in persons
-            if found.get(number, NOTHING)["samples"] != wanted.get(number, NOTHING)["samples"]
-        }
+        return {number for number in persons if found.get(number, NOTHING)["samples"] != self._samples[number]}
 
     def alterations(self, row: tuple, record: dict, consent: Consent | None) -> Iterator[str]:
         """Gives what the file says of a person and its record does not.
@@ -343,6 +335,7 @@ class Rows:
                 is_told = True
                 yield sentence.format(number)
         wanted = opened_manifest(self.keys, manifest, number)
+        self._samples[number] = wanted["samples"]
         found = sum_of(self.keys, "persons", [(number, person_id, tag, expires, sealed[-16:])])
         if found != wanted["persons"] and not is_told:
             yield f"The person of row {number} is not as it was last: an older record was put back."

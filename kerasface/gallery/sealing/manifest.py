@@ -80,24 +80,29 @@ class Manifest:
         self._sums.clear()
 
     def finish(self, connection: sqlite3.Connection) -> None:
-        """Takes what was noted into the manifests: at the end of a transaction, before a part of it that may be undone
-        alone, and before anything is compared with them.
+        """Takes what was noted into the manifests: at the end of a transaction, and before a part of it that may be
+        undone alone.
         """
+        self.settle(connection)
         sums, self._sums = self._sums, {}
         if not sums:
             return
-        for person in {person for table, person in sums if table in PERSONAL}:
-            before = self._seal_row(connection, person)
-            was = self.of_person(connection, person)
-            new = {table: _added(was[table], sums.get((table, person), NONE)) for table in PERSONAL}
-            self._write_person(connection, person, new)
-            change = _added(self._seal_row(connection, person), before, -1)
-            sums["seals", WHOLE] = _added(sums.get(("seals", WHOLE), NONE), change)
         whole = self.whole(connection)
         changed = {table: _added(whole[table], sums.get((table, WHOLE), NONE)) for table in COMMON}
         if not whole["beat"]:  # the gallery's own row was there before anybody could note it
             changed["gallery"] = sum_in(self.keys, connection, "gallery")
         self._write_whole(connection, whole | changed)
+
+    def settle(self, connection: sqlite3.Connection) -> None:
+        """Takes what was noted of people into theirs, before anything is compared with them."""
+        noted = {person for table, person in self._sums if table in PERSONAL}
+        for person in noted:
+            before = self._seal_row(connection, person)
+            was = self.of_person(connection, person)
+            changes = {table: self._sums.pop((table, person), NONE) for table in PERSONAL}
+            self._write_person(connection, person, {table: _added(was[table], changes[table]) for table in PERSONAL})
+            change = _added(self._seal_row(connection, person), before, -1)
+            self._sums["seals", WHOLE] = _added(self._sums.get(("seals", WHOLE), NONE), change)
 
     def turn_unlock(self, connection: sqlite3.Connection) -> int:
         """Counts a change of the file that counts attempts to unlock; returns the number."""
@@ -125,7 +130,7 @@ class Manifest:
 
     def accept_person(self, connection: sqlite3.Connection, number: int) -> None:
         """Takes the rows that there are of a person for all there should be."""
-        self.finish(connection)
+        self.settle(connection)
         was = self.of_person(connection, number)
         for table in PERSONAL:
             query = f"SELECT {columns_of(table)} FROM {table} WHERE person = ?"
