@@ -111,9 +111,13 @@ class GalleryKeys:
 
     def seal(self, record: object, kind: str, number: int) -> bytes:
         """Encrypts a JSON-ready record so that it opens only as this `kind` and in the row with this `number`."""
-        nonce = os.urandom(NONCE_BYTES)
         text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-        return nonce + self._records.encrypt(nonce, text, f"{kind} {number}".encode())
+        return self.seal_bytes(text, kind, number)
+
+    def seal_bytes(self, content: bytes, kind: str, number: int) -> bytes:
+        """Encrypts bytes, else as `seal`; for what is opened by the thousand, as JSON takes longer than the cipher."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._records.encrypt(nonce, content, f"{kind} {number}".encode())
 
     def open(self, sealed: bytes, kind: str, number: int):
         """Decrypts what `seal` made.
@@ -121,11 +125,14 @@ class GalleryKeys:
         Raises:
             GalleryDamagedError: If it was altered, or sealed for another place.
         """
+        return json.loads(self.open_bytes(sealed, kind, number))
+
+    def open_bytes(self, sealed: bytes, kind: str, number: int) -> bytes:
+        """Decrypts what `seal_bytes` made; errors as in `open`."""
         try:
-            text = self._records.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], f"{kind} {number}".encode())
+            return self._records.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], f"{kind} {number}".encode())
         except (InvalidTag, ValueError, TypeError) as error:
             raise GalleryDamagedError(f"The {kind} of row {number} was altered or destroyed.") from error
-        return json.loads(text)
 
     def seal_template(self, embedding: bytes, sample_id: int, person: int) -> bytes:
         """Encrypts the bytes of an embedding so that they open only as this sample of this person."""

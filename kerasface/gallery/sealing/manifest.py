@@ -14,6 +14,7 @@ Reference:
 """
 
 import sqlite3
+import struct
 from collections.abc import Iterable
 
 from kerasface.gallery.keys import FINGERPRINTS, GalleryKeys
@@ -28,6 +29,7 @@ WHOLE = 0  # as whose manifest the one of the whole gallery stands there
 PERSONAL = ("persons", "samples", "refusals", "merges")
 # Thresholds of one's own are sealed for their change, which must be the last of the history that has any.
 COMMON = ("removed", "changes", "gallery", "seals")
+_PACKED = struct.Struct(f">{len(PERSONAL) * 'q16s'}")  # a person's manifest, in that order
 NOTHING = dict.fromkeys(PERSONAL, NONE)  # the manifest of a person who is not there
 # What of a row is in its fingerprint. The last 16 bytes of a sealed column authenticate the rest of it.
 _COLUMNS = {
@@ -163,7 +165,8 @@ class Manifest:
         if all(total == NONE for total in sums.values()):
             connection.execute("DELETE FROM seals WHERE person = ?", (person,))
             return
-        sealed = self.keys.seal([number for table in PERSONAL for number in sums[table]], "manifest", person)
+        parts = [part for table in PERSONAL for part in (sums[table][0], sums[table][1].to_bytes(16, "big"))]
+        sealed = self.keys.seal_bytes(_PACKED.pack(*parts), "manifest", person)
         connection.execute("INSERT OR REPLACE INTO seals VALUES (?, ?)", (person, sealed))
 
     def _write_whole(self, connection: sqlite3.Connection, record: dict) -> None:
@@ -208,8 +211,10 @@ def opened_manifest(keys: GalleryKeys, sealed: bytes | None, person: int) -> dic
     """
     if sealed is None:
         return dict(NOTHING)
-    numbers = keys.open(sealed, "manifest", person)
-    return {table: (numbers[2 * place], numbers[2 * place + 1]) for place, table in enumerate(PERSONAL)}
+    parts = _PACKED.unpack(keys.open_bytes(sealed, "manifest", person))
+    return {
+        table: (parts[2 * place], int.from_bytes(parts[2 * place + 1], "big")) for place, table in enumerate(PERSONAL)
+    }
 
 
 def columns_of(table: str, prefix: str = "") -> str:
