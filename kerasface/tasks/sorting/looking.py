@@ -75,10 +75,11 @@ def remembered_photos(gallery: ReadableGallery) -> list[LookedAt]:
 
     What another embedder than the gallery's saw of it is left out.
     """
-    found = {source_hash: record for source_hash, by, record in gallery.seen.all() if _embedder(by) == gallery.embedder}
+    seen = gallery.seen.all()
+    found = {source_hash: (record, by) for source_hash, by, record in seen if _embedder(by) == gallery.embedder}
     return [
-        _opened(Path(_given_back(record["path"])), source_hash, record, gallery.embedder)
-        for source_hash, record in found.items()
+        _opened(Path(_given_back(record["path"])), source_hash, record, by)
+        for source_hash, (record, by) in found.items()
     ]
 
 
@@ -90,7 +91,7 @@ def _known(paths: Sequence[Path], seen: SeenPhotos, by: str) -> dict[Path, Looke
     for path, source_hash in zip(paths, hashes, strict=True):
         if (record := found.get(source_hash)) is None:
             continue
-        known[path] = _opened(path, source_hash, record, _embedder(by))
+        known[path] = _opened(path, source_hash, record, by)
         now, before = _kept(str(path.absolute())), record["path"]
         if now != before and not Path(_given_back(before)).exists():
             moved[source_hash] = record | {"path": now}
@@ -165,14 +166,15 @@ def _given_back(kept: str) -> str:
     return kept.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
-def _opened(path: Path, source_hash: str, record: dict, embedder: str) -> LookedAt:
+def _opened(path: Path, source_hash: str, record: dict, by: str) -> LookedAt:
     faces = [
         AnalyzedFace(
             Face(tuple(box), np.array(landmarks, dtype=np.float32), score, turned),
             None,
             FaceQuality(**quality),
             np.frombuffer(base64.b64decode(embedding), dtype="<f4").astype(np.float32, copy=False),
-            embedder,
+            _embedder(by),
+            by.split(" ")[0],
         )
         for box, landmarks, score, turned, quality, embedding in record["faces"]
     ]

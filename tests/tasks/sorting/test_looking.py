@@ -35,7 +35,12 @@ class Eyes:
         quality = FaceQuality(20.5, 0.1, 1 / 3, 0.0, -7.25, 99.0, 0.0, 0.5)
         landmarks = np.arange(10, dtype=np.float32).reshape(5, 2) / 3
         return AnalyzedFace(
-            Face((0.1, 1 / 3, 20.0, 30.0), landmarks, 0.9987654321, 90), image, quality, embedding, "embedder"
+            Face((0.1, 1 / 3, 20.0, 30.0), landmarks, 0.9987654321, 90),
+            image,
+            quality,
+            embedding,
+            "embedder",
+            "detector",
         )
 
 
@@ -70,8 +75,15 @@ def same(first, second):
         (first.path, first.source_hash, first.date, first.problem, first.notes, len(first.faces))
         == (second.path, second.source_hash, second.date, second.problem, second.notes, len(second.faces))
     ) and all(
-        (one.face.box, one.face.detection_score, one.face.turned, one.quality, one.embedder)
-        == (other.face.box, other.face.detection_score, other.face.turned, other.quality, other.embedder)
+        (one.face.box, one.face.detection_score, one.face.turned, one.quality, one.embedder, one.detector)
+        == (
+            other.face.box,
+            other.face.detection_score,
+            other.face.turned,
+            other.quality,
+            other.embedder,
+            other.detector,
+        )
         and np.array_equal(one.embedding, other.embedding)
         and np.array_equal(one.face.landmarks, other.face.landmarks)
         for one, other in zip(first.faces, second.faces, strict=True)
