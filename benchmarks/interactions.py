@@ -121,7 +121,8 @@ def moves(page: Page, times: int) -> Iterator[Move]:
             continue
         pills = groups.nth(number).locator("button")
         for turn in range(times):
-            yield Move(f"pills {number + 1}", partial(pills.nth((turn + 1) % pills.count()).click, timeout=2000))
+            count = max(pills.count(), 1)  # what was moved before may have taken them away
+            yield Move(f"pills {number + 1}", partial(pills.nth((turn + 1) % count).click, timeout=2000))
 
 
 def answer(page: Page, check: Locator, text: str) -> None:
