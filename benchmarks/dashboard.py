@@ -226,6 +226,8 @@ async def measure(
                     await measure_sessions(browser, server, files, sessions, seconds, is_hostile=True)
                 log = server.stop()
                 print(f"tracebacks in the server's log: {log.count('Traceback')}")
+                if "Traceback" in log:
+                    print(log[log.index("Traceback") :][:3000])
         await browser.close()
 
 
