@@ -77,7 +77,8 @@ def print_errors(embeddings: np.ndarray, labels: np.ndarray) -> None:
         OpenSetTrial(embeddings[gallery], labels[gallery], embeddings[mated], labels[mated], embeddings[unknown])
     )
     at = report.fnir_at_fpir["0.01"]
-    print(f"{report.gallery_size} enrolled: rank 1 {report.rank1:.2%}, FNIR at FPIR 1 % {at.value:.2%}")
+    interval = f"(95 % {at.low:.2%} to {at.high:.2%})"
+    print(f"{report.gallery_size} enrolled: rank 1 {report.rank1:.2%}, FNIR at FPIR 1 % {at.value:.2%} {interval}")
     print(f"measured in {seconds:.0f} s, without finding and embedding the faces")
 
 
