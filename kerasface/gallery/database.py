@@ -75,6 +75,8 @@ class Database:
 
     Attributes:
         path: The file, with links resolved: processes that name it differently share its lock.
+        manifest: Tells which rows must be in it.
+        is_noted: Whether its latest state is noted in the user's configuration folder.
 
     Raises:
         GalleryError: One of the family, if it is no gallery or cannot be opened.
@@ -90,7 +92,7 @@ class Database:
         self.path, self.timeout, self._empty, self._before_file = path, timeout, empty, before_file
         self._turn = threading.RLock()
         self._is_writing = self._has_traces = False
-        self.manifest = Manifest()
+        self.manifest, self.is_noted = Manifest(), True
         self._is_made = empty is None
         self._objects_of: int | None = None
         if self._is_made:
@@ -182,9 +184,9 @@ class Database:
 
     @property
     def latest(self) -> Latest | None:
-        """What this machine has seen of the file; `None` as long as it is none, or nobody has named its keys."""
+        """What this machine has seen of the file; `None` where that is not noted: not of one without keys or file."""
         keys = self.manifest.keys
-        return Latest(self.path, keys) if self._is_made and keys is not None else None
+        return Latest(self.path, keys) if self._is_made and self.is_noted and keys is not None else None
 
     def accept_as_latest(self) -> None:
         """Takes all rows for what they should be, inside `write`, in the latest state there was."""

@@ -40,6 +40,7 @@ def open_gallery(
     key: bytes | None = None,
     create: bool | Literal["late"] = True,
     timeout: float = TIMEOUT,
+    noted: bool = True,
 ) -> SqliteGallery:
     """Opens a gallery, or makes an empty one. Close it, or use it in a `with` statement.
 
@@ -51,6 +52,7 @@ def open_gallery(
         create: Whether a gallery that does not exist is made. `"late"` makes it with the first change that succeeds:
             until then nothing is on the disk, so that what fails leaves no empty gallery behind.
         timeout: Seconds that an operation waits for other processes.
+        noted: Whether its latest state is noted in the user's configuration folder, so that an older copy is noticed.
 
     Raises:
         GalleryError: If it does not exist and must not be made, or one of the family: it is no gallery, of another
@@ -68,4 +70,12 @@ def open_gallery(
         if (recorded := recorded_embedder(path)) is None:
             raise GalleryError(f"There is no gallery at {os.fspath(path)}. Enrol somebody to make one.")
         embedder, embedding_dim = recorded
-    return SqliteGallery(path, embedder=embedder, embedding_dim=embedding_dim, key=key, create=create, timeout=timeout)
+    return SqliteGallery(
+        path,
+        embedder=embedder,
+        embedding_dim=embedding_dim,
+        key=key,
+        create=create,
+        timeout=timeout,
+        noted=noted,
+    )

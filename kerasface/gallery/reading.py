@@ -45,9 +45,10 @@ class ReadableGallery:
         key: bytes | None,
         create: bool | str,
         timeout: float,
+        noted: bool,
     ):
         self.path, self._key = Path(path).resolve(), key
-        self._database, self._rows = open_rows(self.path, embedder, embedding_dim, key, create, timeout)
+        self._database, self._rows = open_rows(self.path, embedder, embedding_dim, key, create, timeout, noted)
 
     @property
     def embedder(self) -> str:

@@ -694,6 +694,18 @@ def test_a_gallery_that_is_damaged_while_it_is_open_is_a_sentence(open_view, ope
     assert page.button(key="gallery_again")
 
 
+def test_an_older_copy_of_the_gallery_is_a_sentence_that_says_what_to_do(open_view, open_file, tmp_path):
+    with open_file() as gallery:
+        gallery.enroll("Ada", [sample(1, "a")])
+    copy = gallery.path.read_bytes()
+    with open_file() as gallery:
+        gallery.delete_person("Ada")
+    gallery.path.write_bytes(copy)
+    page = open_view()
+    assert "older copy of itself" in page.error[0].value
+    assert "people check" in page.error[0].value
+
+
 def test_no_session_sees_the_photos_of_another(open_view, people, sees):
     first, second = open_view(view="who"), open_view(view="who")
     sees([direction(2)])

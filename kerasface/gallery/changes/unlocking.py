@@ -18,7 +18,7 @@ _ID_BYTES = 16
 
 
 def open_rows(
-    path: Path, embedder: str, embedding_dim: int, key: bytes | None, create: bool | str, timeout: float
+    path: Path, embedder: str, embedding_dim: int, key: bytes | None, create: bool | str, timeout: float, noted: bool
 ) -> tuple[Database, Rows]:
     """Opens the gallery at `path`, links resolved; see `opening.open_gallery` for arguments and errors."""
     if not embedder or embedding_dim < 1 or timeout < 0:
@@ -41,6 +41,7 @@ def open_rows(
     if create:
         create_database(path, timeout, empty)
     database = Database(path, timeout)
+    database.is_noted = noted
     try:
         rows = unlocked(database, embedder, embedding_dim, key)
         _bring_up_to_date(database, rows)

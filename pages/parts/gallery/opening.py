@@ -86,7 +86,7 @@ def _demo(_analyzer) -> OpenGallery:
     """A gallery that knows the sample portrait, in a folder and with a key that are gone when the session is."""
     path = Path(tempfile.mkdtemp(prefix="kerasface-demo-")) / "demonstration.gallery"
     gallery = open_gallery(
-        path, embedder=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM, key=os.urandom(KEY_BYTES)
+        path, embedder=embedder_fingerprint(), embedding_dim=EMBEDDING_DIM, key=os.urandom(KEY_BYTES), noted=False
     )
     # Nothing is released when the server stops; this is called even then.
     weakref.finalize(gallery, shutil.rmtree, path.parent, ignore_errors=True)
