@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasface.arrays import check_images
-from kerasface.faces.pyramid import GRID, automatic_min_face_size, halvings, packed, pyramid
+from kerasface.faces.pyramid import GRAY, GRID, automatic_min_face_size, halvings, packed, pyramid
 from kerasface.faces.turns import TURNS, stands, turned, turned_back
 from kerasface.faces.windows import averaged, corrected, cut, cut_all, overlapping, squared, suppress, zoomed
 from kerasface.models import shipped
@@ -22,6 +22,7 @@ from kerasface.models.runtime import compile_network
 
 # Pixels of the canvases given to P-Net at once: bounds its memory at about 50 MB.
 _STACK_PIXELS = 500_000
+_WORTH_SHARING = 30_000  # pixels of a canvas, from which its strips are computed side by side
 _DOUBTFUL = 0.3  # probability from which R-Net and O-Net look at a window again
 # Sides of the windows seen one after the other, as parts of what was proposed or corrected.
 _LOOKS = (1, 1, 0.85, 1.17)
@@ -196,16 +197,31 @@ class FaceDetector:
         return windows
 
     def _maps(self, canvases: np.ndarray) -> tuple[np.ndarray, ...]:
-        """P-Net's outputs, in overlapping strips where one canvas alone would take too much memory."""
+        """P-Net's outputs; of one canvas alone in overlapping strips, which are computed side by side.
+
+        Also where it would take too much memory otherwise. A strip's outputs are those of the whole canvas.
+        """
         extents = canvases.shape[1:3]
         axis = int(extents[1] > extents[0])
         step = max(GRID, 4 * _STACK_PIXELS // min(extents) // GRID * GRID)
+        if len(canvases) == 1 and extents[0] * extents[1] >= _WORTH_SHARING:
+            step = min(step, -(-extents[axis] // (GRID * self._pnet.side_by_side)) * GRID)
         if extents[axis] <= step:
             return self._pnet(canvases)
         overlap = shipped.PNET_CELL - shipped.PNET_STRIDE
-        slices = [slice(start, start + step + overlap) for start in range(0, extents[axis], step)]
-        strips = [self._pnet(canvases[:, :, some] if axis else canvases[:, some]) for some in slices]
-        return tuple(np.concatenate(maps, axis=1 + axis) for maps in zip(*strips, strict=True))
+        starts = range(0, extents[axis], step)
+        widths = [(0, 0), (0, 0), (0, 0), (0, 0)]
+        widths[1 + axis] = (0, starts[-1] + step + overlap - extents[axis])  # the last strip is as long as the others
+        padded = np.moveaxis(np.pad(canvases, widths, constant_values=GRAY), 1 + axis, 0)
+        strips = [np.moveaxis(padded[start : start + step + overlap], 0, 1 + axis) for start in starts]
+        together = self._pnet.side_by_side if len(canvases) == 1 else 1
+        parts = [
+            self._pnet(np.concatenate(strips[first : first + together])) for first in range(0, len(strips), together)
+        ]
+        kept = (extents[axis] - overlap) // shipped.PNET_STRIDE
+        return tuple(
+            _joined(maps, len(canvases), 1 + axis)[_up_to(kept, 1 + axis)] for maps in zip(*parts, strict=True)
+        )
 
     def _windows(self, image, places, probability, offsets) -> np.ndarray:
         """Reads one photo's windows off P-Net's maps; `places` are x, y, width, height of each level on the canvas."""
@@ -284,6 +300,16 @@ def _judged(network, photos, windows, size: int, threshold: float, looks: Sequen
         if not any(map(len, windows)):
             break
     return [np.concatenate(rows) for rows in passed]
+
+
+def _joined(maps: Sequence[np.ndarray], num_canvases: int, axis: int) -> np.ndarray:
+    """Puts the maps of strips, `num_canvases` of each strip, in a row."""
+    strips = [strip for part in maps for strip in np.split(part, len(part) // num_canvases)]
+    return np.concatenate(strips, axis=axis)
+
+
+def _up_to(end: int, axis: int) -> tuple[slice, ...]:
+    return (*[slice(None)] * axis, slice(end))
 
 
 def _best_standing(faces: Sequence[Face]) -> float:

@@ -39,12 +39,23 @@ class Network:
         engine: What computes it: `"openvino"`, `"tensorflow"` or `"jax"`.
         input_shape: Rows, columns and channels of the images; `None` for any.
         output_shapes: The same of each output, without the number of images.
+        side_by_side: How many images of a batch are computed at once, each by threads of its own; with 1 all threads
+            share every image.
     """
 
-    def __init__(self, compute: Callable, engine: str, input_shape: tuple, output_shapes: tuple, max_batch: int):
+    def __init__(
+        self,
+        compute: Callable,
+        engine: str,
+        input_shape: tuple,
+        output_shapes: tuple,
+        max_batch: int,
+        side_by_side: int = 1,
+    ):
         self.engine = engine
         self.input_shape = input_shape
         self.output_shapes = output_shapes
+        self.side_by_side = side_by_side
         self._compute = compute
         self._max_batch = max_batch
         self._turn = threading.Lock()
@@ -143,7 +154,8 @@ def _from_file(source: NetworkSource, precision: str, max_batch: int) -> Network
         try:
             if (file := read_engine_file(path, making.identity_of(source))) is not None:
                 compute = openvino.loaded(file, precision)
-                return Network(compute, "openvino", file.input_shape, file.output_shapes, max_batch)
+                shapes = file.input_shape, file.output_shapes
+                return Network(compute, "openvino", *shapes, max_batch, openvino.num_streams())
         except UnusableFileError as error:
             _throw_away(path, str(error))
         except RuntimeError:

@@ -12,7 +12,7 @@ from anyio.to_thread import run_sync
 
 from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.sqlite import SqliteGallery
-from kerasface.images.decoding import decode
+from kerasface.images.decoding import ImageError, decode
 from kerasface.models.runtime import engines_in_use
 from kerasface.runs.store import load_run
 from kerasface.service.desk import Desk
@@ -22,6 +22,7 @@ from kerasface.tasks.recognition import build_classifier
 from kerasface.tasks.segmentation import Segmenter
 
 _Result = TypeVar("_Result")
+MOST_PIXELS, LONGEST_SIDE = 25_000_000, 16_000  # of a photo: what more costs, others would have to wait for
 _SIDE_BY_SIDE = 128  # requests that may be under way, most of them waiting for the networks
 
 
@@ -49,10 +50,16 @@ class Work:
         """Decodes one photo.
 
         Raises:
-            ImageError: If it cannot be.
+            ImageError: If it cannot be, or is larger than `MOST_PIXELS` or `LONGEST_SIDE`.
         """
         name, content = photo
-        return await run_sync(partial(decode, content, name=name), limiter=self._limit("read", self._readers))
+        image = await run_sync(
+            partial(decode, content, name=name, max_pixels=MOST_PIXELS), limiter=self._limit("read", self._readers)
+        )
+        if max(image.shape) > LONGEST_SIDE:
+            height, width, _ = image.shape
+            raise ImageError(f"{name}: {width} x {height} pixels; a side may have {LONGEST_SIDE:,}. Send a part of it.")
+        return image
 
     async def do(self, task: Callable[[], _Result]) -> _Result:
         """Runs something that waits for the networks, beside what others wait for."""

@@ -318,3 +318,25 @@ def test_a_pale_grey_portrait_is_found_wherever_it_stands(portrait, detector, co
             photos.append(np.full((180, 180, 3), 60, dtype=np.uint8))
             photos[-1][y : y + 120, x : x + 112] = head
     assert [len(faces) for faces in detector.detect(photos, turns=False)] == [1] * 64
+
+
+@pytest.mark.parametrize(("height", "width"), [(256, 320), (352, 224), (192, 192)])
+@pytest.mark.parametrize("side_by_side", [2, 3, 4])
+def test_strips_of_a_canvas_see_what_the_whole_canvas_sees(
+    detector, portrait, monkeypatch, height, width, side_by_side
+):
+    canvas = np.ascontiguousarray(portrait[None, :height, 64 : 64 + width])
+    pnet, batches = detector._pnet, []
+    whole = pnet(canvas)
+
+    def shared(images):
+        batches.append(len(images))
+        return pnet(images)
+
+    shared.side_by_side = side_by_side
+    monkeypatch.setattr(detector, "_pnet", shared)
+    strips = detector._maps(canvas)
+    assert batches[0] > 1
+    for expected, found in zip(whole, strips, strict=True):
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, atol=1e-5)

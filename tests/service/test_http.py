@@ -167,6 +167,12 @@ def test_a_bomb_costs_an_answer_and_no_more(ask):
     assert answer.status_code == 422
 
 
+def test_a_photo_that_others_would_wait_for_is_refused(ask):
+    answer = ask("POST", "/v1/detect", files={"file": ("long.png", png(np.zeros((2, 16_001, 3), np.uint8)))})
+    assert answer.status_code == 422
+    assert "long.png: 16001 x 2 pixels" in answer.json()["error"]
+
+
 @pytest.mark.slow
 def test_many_at_once_are_all_answered_or_told_to_come_again(ask, portrait):
     small = png(np.ascontiguousarray(portrait[:256, 100:356]))

@@ -36,7 +36,7 @@ def loaded(file: EngineFile, precision: str) -> Callable[[np.ndarray], list[np.n
         RuntimeError: If OpenVINO does not take the file.
     """
     network = _core().import_model(io.BytesIO(file.compiled), _DEVICE, _settings(precision))
-    requests = [network.create_infer_request() for _ in range(_streams())]
+    requests = [network.create_infer_request() for _ in range(num_streams())]
     outputs = range(len(network.outputs))
 
     def compute(images: np.ndarray) -> list[np.ndarray]:
@@ -89,7 +89,7 @@ def _settings(precision: str) -> dict[str, object]:
     return {
         "INFERENCE_PRECISION_HINT": _HINTS[precision],
         "INFERENCE_NUM_THREADS": _threads(),
-        "NUM_STREAMS": _streams(),
+        "NUM_STREAMS": num_streams(),
         "ENABLE_CPU_PINNING": False,  # next to other processes, the system knows better which core is free
     }
 
@@ -99,7 +99,7 @@ def _threads() -> int:
     return threads() or cores
 
 
-def _streams() -> int:
+def num_streams() -> int:
     """In how many parts a batch is computed side by side, a power of two: 1, 2 or 4, as there are threads.
 
     Threads that share one image wait for one another after every layer, and where other processes take the cores that
