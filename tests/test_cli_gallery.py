@@ -198,7 +198,7 @@ def test_unknown_faces_are_grouped_and_named(run, photos):
         (["identify", "x.jpg"], 1, "There is no gallery"),
         (["identify"], 2, "Missing argument 'IMAGES...'"),
         (["identify", "x.jpg", "--copy", "a", "--link", "b"], 2, "Give --copy or --link, one of them"),
-        (["identify", "x.jpg", "--dry-run"], 2, "--dry-run is for --copy and --link"),
+        (["identify", "x.jpg", "--dry-run"], 2, "--dry-run is for --copy, --link and --xmp"),
         (["identify", "x.jpg", "--undo", "m.jsonl"], 2, "--undo takes a manifest and nothing else"),
         (["identify", ".", "--copy", "sorted"], 2, "sorted lies in ."),
         (["identify", "--undo", "m.jsonl"], 1, "m.jsonl cannot be read"),
