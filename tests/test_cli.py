@@ -203,6 +203,7 @@ def test_verify_says_it_in_words(run, photos):
     assert "people of LFW" in result.stdout
 
 
+@pytest.mark.slow
 def test_two_people_are_no_match_in_words_and_in_json(run, photos, monkeypatch):
     """Only a search 1:N calls somebody unknown."""
     monkeypatch.setattr("kerasface.tasks.verification.cosine_scores", lambda a, b: np.array([[0.2]]))

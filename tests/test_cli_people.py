@@ -184,6 +184,7 @@ def test_photos_of_nobody_make_no_gallery(run, path, photos, sees):
 TWO_GROUPS = [[direction(1), direction(2)], [direction(1), direction(2)], [direction(1)], [direction(3)], []]
 
 
+@pytest.mark.slow
 def test_names_of_clusters_are_given_all_or_none(run, path, photos, sees):
     sees(*TWO_GROUPS)
     done = run("cluster", photos[0].parent, "--name", "0=Tom", "--name", "7=X", code=1)
@@ -195,6 +196,7 @@ def test_names_of_clusters_are_given_all_or_none(run, path, photos, sees):
     assert not path.parent.exists()
 
 
+@pytest.mark.slow
 def test_clusters_are_enrolled_past_the_gate(run, path, photos, sees, monkeypatch):
     sees(*TWO_GROUPS, *TWO_GROUPS[:3], *TWO_GROUPS[:2])
     done = run("cluster", photos[0].parent, "--name", "0=Tom", "--name", "1=Uma", "--purpose", "the album")

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def unit_of(path):
     return "kerasface" if parts[1] == "__init__" else parts[1]
 
 
+@cache
 def imported_names(source, package):
     """Full dotted names that a source imports, anywhere in it; relative imports are resolved against `package`."""
     names = []

@@ -181,6 +181,7 @@ class Killed(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_a_fit_that_was_killed_goes_on_to_the_same_weights(tmp_path):
     x, y = np.random.default_rng(0).normal(size=(16, 2)), np.ones((16, 1))
     keras.utils.set_random_seed(0)

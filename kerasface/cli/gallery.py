@@ -57,7 +57,7 @@ def enroll(name, images, folder, from_xmp, face, allow, purpose, expires, embedd
     """Enrol NAME with IMAGES, or with --folder everybody in a folder with a folder of photos per person.
 
     With --from-xmp people come from the names that digiKam, Lightroom or Picasa have written into photos, or into
-    sidecars beside them.
+    sidecars next to them.
 
     One photo of a person suffices. A photo is refused, with the reason, if it shows no face or several, if the face is
     too small, blurred or dark, if the same file is enrolled already, or if it looks like somebody else who is. A person

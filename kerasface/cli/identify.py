@@ -27,7 +27,7 @@ _FPIR = click.option(
 _REMEMBER = click.option(
     "--remember",
     is_flag=True,
-    help="Keep what was seen of each photo, sealed beside the gallery, and look at none twice: the templates of "
+    help="Keep what was seen of each photo, sealed next to the gallery, and look at none twice: the templates of "
     "everybody on them, strangers too. `people photos --forget` removes it.",
 )
 

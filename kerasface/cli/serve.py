@@ -27,7 +27,7 @@ _EXTRA = "pip install 'kerasface[service]'"
 @GALLERY
 @ENGINE
 def serve(host, port, workers, waiting, runs, embedder, gallery) -> None:
-    """Answer other programs over HTTP what the commands answer: verify, identify, detect, embed, predict, segment.
+    """Give other programs the commands' answers over HTTP: verify, identify, detect, embed, predict, segment.
 
     Everybody needs a key: `kerasface keys add NAME`. What can be asked stands at /openapi.json. Photos are looked at
     in memory; none is written or logged.

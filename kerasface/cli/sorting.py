@@ -21,7 +21,7 @@ _OPTIONS = (
         type=UserPath(),
         help="The same with links, which take no room: second names of the files, on another disk symbolic links.",
     ),
-    click.option("--xmp", is_flag=True, help="Write names and places of faces beside each photo, as PHOTO.xmp."),
+    click.option("--xmp", is_flag=True, help="Write names and places of faces next to each photo, as PHOTO.xmp."),
     click.option("--into-photos", is_flag=True, help="With --xmp: into JPEG photos; PHOTO_original stays as it was."),
     click.option("--dry-run", is_flag=True, help="With those: say what would be made, and make nothing."),
     click.option("--undo", type=UserPath(), help="Take back what the manifest in this file says was made, and end."),

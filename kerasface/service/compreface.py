@@ -1,6 +1,6 @@
 """The routes of CompreFace, so that programs made for it ask KerasFace: verification, recognition, subjects, detection.
 
-`similarity` is the calibrated probability that two faces are one person's, where every second pair is; beside it stand
+`similarity` is the calibrated probability that two faces are one person's, where every second pair is; with it stand
 our decision and its reason. Unlike there, nobody is named whom the error rates do not allow to name: a face that is no
 match has an empty list of subjects, whatever a program's own limit on the similarity may be.
 """

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kerasface.files.locks import take_lock
+from kerasface.files.parsing import json_of
 from kerasface.files.writing import write_atomically
 from kerasface.gallery.keys import key_path
 from kerasface.terminal.streams import is_shown
@@ -60,7 +61,7 @@ def read_keys() -> list[ApiKey]:
     """
     path = keys_path()
     try:
-        rows = json.loads(path.read_bytes())
+        rows = json_of(path.read_bytes())
         return [ApiKey(**{**row, "scopes": tuple(row["scopes"])}) for row in rows]
     except FileNotFoundError:
         return []

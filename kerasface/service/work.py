@@ -62,7 +62,7 @@ class Work:
         return image
 
     async def do(self, task: Callable[[], _Result]) -> _Result:
-        """Runs something that waits for the networks, beside what others wait for."""
+        """Runs something that waits for the networks, next to what others wait for."""
         return await run_sync(task, limiter=self._limit("wait", _SIDE_BY_SIDE))
 
     def problem(self) -> str | None:

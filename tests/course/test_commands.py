@@ -1,4 +1,4 @@
-"""Every command of the lectures runs as it stands, on tiny data and with as few steps as there can be."""
+"""Every option of the lectures' commands runs, on tiny data and with as few steps as there can be."""
 
 import itertools
 import re

@@ -160,7 +160,7 @@ def test_measured_rates_lie_next_to_the_model_and_decide_by_cosines(runs, detect
         analyzer = FaceAnalyzer(detector, load_embedder("colors", root=runs))
         verdict = verify(portrait, portrait, analyzer, fmr=0.01)
         assert (verdict.decision, verdict.threshold) == ("match", pytest.approx(0.9))
-        assert verdict.reason.startswith("The faces match: cosine 1.000, 0.900 needed. What found the faces")  # not kept
+        assert verdict.reason.startswith("The faces match: cosine 1.000, 0.900 needed. What found the faces")
         assert search_point("colors-1", 0.01, 1000).threshold == pytest.approx(0.9)
         assert {summary.name: summary.is_calibrated for summary in list_embedders(runs)}["colors"]
         file.write_text("[]")

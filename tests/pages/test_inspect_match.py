@@ -40,6 +40,7 @@ def open_samples(open_page):
     return page
 
 
+@pytest.mark.slow
 def test_the_sample_is_a_match_with_a_map_on_each_face(open_page, counted):
     page = open_samples(open_page)
     assert "Match: the same person" in page.subheader[0].value

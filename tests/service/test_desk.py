@@ -1,6 +1,7 @@
 """The desk: who waits is served together, and nobody's photo spoils another's answer."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -39,8 +40,10 @@ def photo(value):
 
 
 def wait_for(desk, number):
+    deadline = time.monotonic() + 60
     while desk.num_waiting < number:
-        pass
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def test_who_waits_at_the_same_moment_is_served_together(analyzer):

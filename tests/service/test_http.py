@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -160,11 +161,13 @@ def test_a_request_may_have_so_many_bytes_and_no_more(ask, url, key):
 
 def test_a_bomb_costs_an_answer_and_no_more(ask):
     def chunk(kind, content):
-        return struct.pack(">I", len(content)) + kind + content + bytes(4)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    huge = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    sizes = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    huge = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", sizes) + chunk(b"IDAT", zlib.compress(bytes(999)))
     answer = ask("POST", "/v1/detect", files={"file": huge})
     assert answer.status_code == 422
+    assert "megapixels" in answer.json()["error"]
 
 
 def test_a_photo_that_others_would_wait_for_is_refused(ask):

@@ -270,6 +270,7 @@ def test_an_error_rate_that_was_not_measured_is_refused_before_any_work(fmr, scr
         verify([], [], scripted, fmr=fmr)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_strangers_do_not_match_and_friends_match(lfw_dir, analyzer):
     """Of 12 genuine and 12 impostor pairs: at 0.1 % false matches, 5 % false refusals, nearly all must be right."""

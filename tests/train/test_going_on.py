@@ -90,6 +90,7 @@ def test_an_embedder_and_a_segmentation_begin_with_a_file(digits):
         )
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_are_refused_before_a_picture_is_read(tmp_path):
     recipe = replace(SHORT, backbone="resnet34", weights=str(FILE))
     with pytest.raises(ModelFileError, match="holds no weights of resnet34: it has no layer stem_conv"):

@@ -142,9 +142,9 @@ def consent(name, purpose, expires, gallery, as_json) -> None:
 @GALLERY
 @JSON
 def check(accept, gallery, as_json) -> None:
-    """Read the whole gallery and tell everything that is wrong with it; exit code 1 if anything is.
+    """Read the whole gallery and name everything that is wrong with it; exit code 1 if anything is.
 
-    Rows that somebody deleted or put back without the key are told, and an older copy of the whole file than this
+    Rows that somebody deleted or put back without the key are named, and so is a file that is older than what this
     machine has seen.
     """
     with errors(), opened_gallery(gallery) as opened:

@@ -163,7 +163,7 @@ SEGMENTATION = Chapter(
             "next to the decoder's at each size. The shipped model reaches a mean IoU of 0.88 on faces of people it "
             "has not seen. Of drawn scenes a U-Net learns 0.89, and without its skips 0.50: it knows that somebody is "
             "there, and not where the arms are. With one of its four skips off it still has 0.87 to 0.89, as its "
-            "neighbors carry nearly the same; the one at a quarter of the size is missed most, and by what is thin: "
+            "neighbors carry nearly the same; the one at a quarter of the size matters most, and most for thin things: "
             "people fall from 0.83 to 0.79.",
             (
                 Command(

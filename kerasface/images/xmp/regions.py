@@ -1,4 +1,4 @@
-"""Named areas of a photo in XMP, as digiKam, Lightroom, Picasa and Windows exchange them.
+"""Named areas of a photo in XMP, as digiKam, Lightroom and Picasa exchange them.
 
 Reference: Metadata Working Group, "Guidelines for Handling Image Metadata" 2.0, 5.9 (mwg-rs): an area is that of the
 picture as it is stored, its middle and size in parts of width and height; EXIF orientation turns the areas, too.

@@ -9,6 +9,7 @@ import streamlit as st
 
 from kerasface.evaluation.identification import FpirCheck
 from kerasface.evaluation.open_set import OpenSet, OpenSetCurve
+from kerasface.files.parsing import json_of
 from kerasface.plotting.classification import open_set_curve
 from kerasface.plotting.error_rates import cmc_curve, fnir_against_fpir
 from kerasface.reports.error_rates import identification_document
@@ -116,7 +117,7 @@ def show_classifiers():
     for summary in list_runs(DEFAULT_ROOT):
         if summary.card and summary.card.task == "classify" and summary.card.open_set:
             try:
-                measured = json.loads((Path(summary.path) / "records.json").read_text(encoding="utf-8"))["open_set"]
+                measured = json_of((Path(summary.path) / "records.json").read_text(encoding="utf-8"))["open_set"]
                 curve = OpenSetCurve(**{name: np.array(values) for name, values in measured.pop("curve").items()})
                 measured.pop("score")
                 found[summary.name] = (summary.card, curve, OpenSet(**measured))

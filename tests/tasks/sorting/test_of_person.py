@@ -49,6 +49,7 @@ def remember(gallery, tmp_path, nobody):
     return remember_photo
 
 
+@pytest.mark.slow
 def test_photos_of_a_person_change_with_the_gallery(gallery, remember, nobody, tmp_path):
     ada = gallery.enroll("Ada", [NewSample(nobody[0], "enrolled.jpg", hash_of("enrolled.jpg"))]).person_id
     remember("late.jpg", "2024-05-01T10:00:00", 0, 1)

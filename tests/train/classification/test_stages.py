@@ -138,6 +138,7 @@ def test_the_policy_follows_recipe_and_device(monkeypatch, precision, gpus, expe
     assert (dtype_policy(precision), precision_in_words(precision)) == (expected, words)
 
 
+@pytest.mark.slow
 def test_in_float16_the_loss_is_scaled(prepared):
     """By a number that falls until no gradient overflows, and the weights move."""
     settings = recipe(backbone="simple_cnn", precision="mixed_float16", epochs=1)

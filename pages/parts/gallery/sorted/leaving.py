@@ -38,7 +38,7 @@ def show_leaving(job: SortJob, answers: Sequence[Answer]):
                 args = (job, answers, how)
                 st.button(f"{label} photos there", icon=icon, key=f"sort_{how}", on_click=_place, args=args)
         st.caption(
-            "XMP goes into a file beside each photo, for digiKam and Lightroom. Photos are never moved or changed."
+            "XMP goes into a file next to each photo, as digiKam reads it. Photos are never moved or changed here."
         )
         if job.manifests:
             last = job.manifests[-1]
