@@ -20,7 +20,7 @@ _EXTRA = "pip install 'kerasface[service]'"
     default=64,
     show_default=True,
     type=click.IntRange(1, 10_000),
-    help="Requests that may wait for the networks; more are answered with 503.",
+    help="Requests that may be under way; more are answered with 503.",
 )
 @RUNS
 @EMBEDDER
@@ -63,7 +63,7 @@ def keys() -> None:
     multiple=True,
     default=("read",),
     show_default=True,
-    help="What it may do: read (ask about photos), enroll (add people), admin (delete them); may be repeated.",
+    help="What it may do: read (ask about photos), enroll (add people), admin (rename, delete); may be repeated.",
 )
 @click.option("--per-minute", default=600, show_default=True, help="Requests that it may make in a minute.")
 @JSON

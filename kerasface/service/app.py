@@ -1,5 +1,6 @@
 """The service as an application of FastAPI: who asks, how much may be sent, and what is answered where it fails."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,12 +14,20 @@ from starlette.exceptions import HTTPException
 from kerasface import __version__
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.embedders import load_embedder
-from kerasface.gallery.store import GalleryBusyError, GalleryError, NameTakenError, NoSuchPersonError
+from kerasface.gallery.store import (
+    GalleryBusyError,
+    GalleryDamagedError,
+    GalleryError,
+    GalleryFileError,
+    GalleryKeyError,
+    NameTakenError,
+    NoSuchPersonError,
+)
 from kerasface.images.decoding import ImageError
 from kerasface.runs.store import RunError
 from kerasface.service.compreface import compreface_routes
-from kerasface.service.desk import Desk, DeskBusyError, DeskClosedError
-from kerasface.service.keys import Gatekeeper
+from kerasface.service.desk import Desk, DeskClosedError
+from kerasface.service.keys import ApiKeyError, Gatekeeper
 from kerasface.service.metrics import Metrics
 from kerasface.service.people import people_routes
 from kerasface.service.photos import photo_routes
@@ -31,13 +40,15 @@ _STATUS = {
     NoSuchPersonError: 404,
     NameTakenError: 409,
     GalleryBusyError: 503,
-    DeskBusyError: 503,
     DeskClosedError: 503,
+    **dict.fromkeys((GalleryKeyError, GalleryDamagedError, GalleryFileError, ApiKeyError), 500),
     GalleryError: 422,
     RunError: 404,
     ValueError: 422,
 }
 _OF_PEOPLE = ("/v1/people", "/api/v1/recognition/subjects", "/api/v1/recognition/faces")
+_LOG = logging.getLogger(__name__)
+_LONGEST_MESSAGE = 500  # letters; what was sent may be named in it
 _OPEN = ("/health", "/ready", "/openapi.json")
 
 
@@ -49,7 +60,7 @@ class Settings:
         gallery: File of the people that it knows.
         runs: Folder of the models.
         embedder: What compares faces; what the gallery was made with, or the default, if not given.
-        most_waiting: How many requests may wait for the networks; more are answered with 503.
+        most_waiting: How many requests may be under way; more are answered with 503, before they are read.
         workers: Threads that read photos.
     """
 
@@ -67,7 +78,7 @@ def create_app(settings: Settings, analyzer: FaceAnalyzer | None = None) -> Fast
         settings: What to serve.
         analyzer: The face front end, if it is not to be made of `settings`.
     """
-    desk = Desk(analyzer or FaceAnalyzer(embedder=load_embedder(settings.embedder)), most_waiting=settings.most_waiting)
+    desk = Desk(analyzer or FaceAnalyzer(embedder=load_embedder(settings.embedder)))
     work = Work(desk, settings.gallery, settings.runs, settings.workers)
     gatekeeper, metrics = Gatekeeper(), Metrics(lambda: desk.num_waiting)
     app = FastAPI(
@@ -80,10 +91,25 @@ def create_app(settings: Settings, analyzer: FaceAnalyzer | None = None) -> Fast
     )
     app.state.gatekeeper, app.state.work = gatekeeper, work
 
+    under_way = 0
+
     @app.middleware("http")
     async def watch(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        nonlocal under_way
         started = time.perf_counter()
-        response = _turned_away(request, gatekeeper) or await answer(request)
+        under_way += 1
+        try:
+            if under_way > settings.most_waiting and request.scope["path"] not in _OPEN:
+                response = _error(503, f"{settings.most_waiting} requests wait already. Try again in a moment.")
+            else:
+                response = _turned_away(request, gatekeeper) or await answer(request)
+        except ApiKeyError as error:
+            response = _error(500, str(error))
+        except Exception:
+            _LOG.exception("A request failed.")
+            response = _error(500, "The service failed at this, which is a fault of its own; its log says more.")
+        finally:
+            under_way -= 1
         route = request.scope.get("route")
         metrics.count(getattr(route, "path", "other"), response.status_code, time.perf_counter() - started)
         response.headers["cache-control"] = "no-store"
@@ -133,7 +159,7 @@ def _scope_of(method: str, path: str) -> str:
     """The scope that a request needs: people are changed by few, looked at by more."""
     if not path.startswith(_OF_PEOPLE) or method in ("GET", "HEAD"):
         return "read"
-    return "admin" if method == "DELETE" else "enroll"
+    return "enroll" if method == "POST" else "admin"
 
 
 def _bearer(request: Request) -> str | None:
@@ -143,6 +169,7 @@ def _bearer(request: Request) -> str | None:
 
 def _error(status: int, message: str, wait: float = 0.0) -> JSONResponse:
     headers = {"retry-after": str(max(1, round(wait)))} if status in (429, 503) else {}
+    message = message[:_LONGEST_MESSAGE]
     # Said twice more, as programs made for CompreFace look there.
     return JSONResponse({"error": message, "message": message, "code": status}, status, headers)
 

@@ -88,7 +88,10 @@ class Client:
     def _answer(response: httpx.Response):
         if response.status_code == 204:
             return None
-        content = response.json()
+        try:
+            content = response.json()
+        except ValueError as error:
+            raise ServiceError(response.status_code, response.text[:200]) from error
         if response.is_error and "error" in content:
             raise ServiceError(response.status_code, content["error"], float(response.headers.get("retry-after", 0)))
         return content

@@ -8,15 +8,15 @@ match has an empty list of subjects, whatever a program's own limit on the simil
 import hashlib
 from functools import partial
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import APIRouter, Query, Request
 
 from kerasface.faces.detection import Face
 from kerasface.faces.rates.operating_points import pair_calibration
 from kerasface.gallery.store import NoSuchPersonError, Person
 from kerasface.service.photos import form
-from kerasface.service.uploads import UploadError, file_of, read_files
+from kerasface.service.uploads import UploadError, file_of, read_files, read_json
 from kerasface.service.work import Work
-from kerasface.tasks.enrollment import SourcePhoto
+from kerasface.tasks.identification import DEFAULT_FPIR
 from kerasface.tasks.verification import verify
 
 
@@ -26,33 +26,39 @@ def compreface_routes(work: Work) -> APIRouter:
 
     @routes.post("/detection/detect", openapi_extra=form("file"))
     async def detect(request: Request) -> dict:
-        image = await work.read(file_of(await read_files(request), "file"))
-        (faces,) = await work.do(partial(work.desk.detector.detect, [image]))
+        file = file_of(await read_files(request), "file")
+        async with work.looking():
+            image = await work.read(file)
+            (faces,) = await work.do(partial(work.desk.run, lambda: work.desk.detector.detect([image])))
         return {"result": [_face(face) for face in _found(faces)]}
 
     @routes.post("/verification/verify", openapi_extra=form("source_image", "target_image"))
     async def compare(request: Request) -> dict:
-        files = await read_files(request)
-        images = [await work.read(file_of(files, field)) for field in ("source_image", "target_image")]
-        verdict = await work.do(partial(verify, *images, work.desk, names=("source", "target")))
+        sent = await read_files(request)
+        files = [file_of(sent, field) for field in ("source_image", "target_image")]
+        async with work.looking():
+            images = [await work.read(file) for file in files]
+            verdict = await work.do(partial(verify, *images, work.desk, names=("source", "target")))
+        similarity = (verdict.probability or 0.0) if verdict.decision == "match" else 0.0
         source, target = ([entry for entry in verdict.faces if entry.image == name] for name in ("source", "target"))
         ours = {"decision": verdict.decision, "reason": verdict.reason, "threshold": verdict.threshold}
         matches = [
-            {**_face(entry.face), "similarity": (verdict.probability or 0.0) if entry.chosen else 0.0, **ours}
-            for entry in _found(target)
+            {**_face(entry.face), "similarity": similarity if entry.chosen else 0.0, **ours} for entry in _found(target)
         ]
         return {"result": [{"source_image_face": _face(_found(source)[0].face), "face_matches": matches}]}
 
     @routes.post("/recognition/recognize", openapi_extra=form("file"))
     async def recognize(request: Request, limit: int = Query(0, ge=0, description="Most faces; 0 for all.")) -> dict:
         name, content = file_of(await read_files(request), "file")
-        image = await work.read((name, content))
-        found = await work.do(partial(work.identify, image, 0.01, hashlib.sha256(content).hexdigest()))
+        async with work.looking():
+            image = await work.read((name, content))
+            source_hash = hashlib.sha256(content).hexdigest()
+            found = await work.do(partial(work.identify, image, DEFAULT_FPIR, source_hash))
         calibration = pair_calibration(work.desk.embedder.fingerprint)
         rows = []
         for face in _found(found["faces"])[: limit or None]:
             named = face["decision"] == "match"
-            similarity = float(calibration.probability(face["normalized_score"])) if named and calibration else 1.0
+            similarity = float(calibration.probability(face["normalized_score"])) if named and calibration else 0.0
             rows.append(
                 {
                     "box": _box(face["box"], face["detection_score"]),
@@ -68,14 +74,14 @@ def compreface_routes(work: Work) -> APIRouter:
         return {"subjects": [person.name for person in work.gallery.people()]}
 
     @routes.post("/recognition/subjects", status_code=201)
-    def add_subject(subject: str = Body(embed=True)) -> dict:
-        if any(person.name == subject for person in work.gallery.people()):
-            raise UploadError(409, f"{subject} is there already.")
-        return {"subject": work.gallery.enroll(subject, []).name}
+    async def add_subject(request: Request) -> dict:
+        subject = await _subject_in(request)
+        return {"subject": (await work.do(partial(work.add, subject))).name}
 
     @routes.put("/recognition/subjects/{name}")
-    def rename(name: str, subject: str = Body(embed=True)) -> dict:
-        work.gallery.rename(_person(work, name).person_id, subject)
+    async def rename(name: str, request: Request) -> dict:
+        subject = await _subject_in(request)
+        await work.do(lambda: work.gallery.rename(_person(work, name).person_id, subject))
         return {"updated": True}
 
     @routes.delete("/recognition/subjects/{name}")
@@ -91,11 +97,9 @@ def compreface_routes(work: Work) -> APIRouter:
 
     @routes.post("/recognition/faces", status_code=201, openapi_extra=form("file"))
     async def add_face(request: Request, subject: str) -> dict:
-        name, content = file_of(await read_files(request), "file")
-        image = await work.read((name, content))
-        (found,) = await work.do(partial(work.desk.analyze, [image]))
-        photo = SourcePhoto(name, hashlib.sha256(content).hexdigest(), _found(found))
-        (result,) = await work.do(partial(work.enroll, subject, [photo], []))
+        (photo,) = await work.source_photos([file_of(await read_files(request), "file")])
+        _found(photo.faces)
+        (result,) = await work.do(partial(work.enroll, subject, [photo]))
         if not result["enrolled"]:
             raise UploadError(400, result["reason"])
         return (await work.do(partial(_samples, work, subject)))[-1]
@@ -136,11 +140,17 @@ def _box(box, probability: float) -> dict:
     return {"probability": probability, **sides}
 
 
+async def _subject_in(request: Request) -> str:
+    sent = await read_json(request)
+    if not isinstance(sent, dict) or not isinstance(sent.get("subject"), str):
+        raise UploadError(400, 'JSON such as {"subject": "Ada"} is wanted.')
+    return sent["subject"]
+
+
 def _person(work: Work, name: str) -> Person:
-    for person in work.gallery.people():
-        if person.name == name:
-            return person
-    raise NoSuchPersonError(f"There is no subject {name:.80}.")
+    if (person := work.named(name)) is None:
+        raise NoSuchPersonError(f"There is no subject {name:.80}.")
+    return person
 
 
 def _samples(work: Work, subject: str | None) -> list[dict]:

@@ -2,19 +2,18 @@
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
 from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
 
-_MOST_PHOTOS = 16  # looked at together: more wait for the next turn, so that nobody waits for a crowd
-
-
-class DeskBusyError(RuntimeError):
-    """More requests wait than may; the caller should come again."""
+_Result = TypeVar("_Result")
+_MOST_PHOTOS = 16  # looked at together: more wait for the next turn
 
 
 class DeskClosedError(RuntimeError):
@@ -23,24 +22,27 @@ class DeskClosedError(RuntimeError):
 
 @dataclass(eq=False)
 class _Request:
-    images: Sequence[np.ndarray]
+    """What somebody waits for: faces of photos, or, without any, a task."""
+
+    images: Sequence[np.ndarray] = ()
+    task: Callable | None = None
     answer: Future = field(default_factory=Future)
 
 
 class Desk:
     """A face front end that many threads share: photos that wait at the same moment go through the networks together.
 
-    It can be used in place of a `FaceAnalyzer` by whatever asks only for `analyze`, `embedder` and `detector`.
+    It can be used in place of a `FaceAnalyzer` by whatever asks only for `analyze` and `embedder`.
 
     Args:
         analyzer: The face front end; it is used by one thread alone.
-        most_waiting: How many requests may wait; more are turned away.
     """
 
-    def __init__(self, analyzer: FaceAnalyzer, *, most_waiting: int = 64):
+    def __init__(self, analyzer: FaceAnalyzer):
         self.embedder, self.detector = analyzer.embedder, analyzer.detector
         self._analyzer = analyzer
-        self._waiting: queue.Queue[_Request | None] = queue.Queue(most_waiting)
+        self._waiting: queue.Queue[_Request | None] = queue.Queue()
+        self._closed, self._door = False, threading.Lock()
         self._thread = threading.Thread(target=self._serve, name="networks", daemon=True)
         self._thread.start()
 
@@ -53,22 +55,31 @@ class Desk:
         """Finds, cuts out, measures and embeds all faces of every photo, as `FaceAnalyzer.analyze`.
 
         Raises:
-            DeskBusyError: If too many wait.
             DeskClosedError: If the desk was closed.
         """
-        request = _Request(images)
-        if not self._thread.is_alive():
-            raise DeskClosedError("The service is going down.")
-        try:
-            self._waiting.put_nowait(request)
-        except queue.Full:
-            raise DeskBusyError(f"{self._waiting.maxsize} requests wait already. Try again in a moment.") from None
-        return request.answer.result()
+        return self._answered(_Request(images))
+
+    def run(self, task: Callable[[], _Result]) -> _Result:
+        """Runs something else that needs networks, when its turn comes.
+
+        Raises:
+            DeskClosedError: If the desk was closed.
+        """
+        return self._answered(_Request(task=task))
 
     def close(self) -> None:
         """Serves who waits, and nobody after."""
-        self._waiting.put(None)
+        with self._door:
+            self._closed = True
+            self._waiting.put(None)
         self._thread.join()
+
+    def _answered(self, request: _Request):
+        with self._door:
+            if self._closed:
+                raise DeskClosedError("The service is going down.")
+            self._waiting.put(request)
+        return request.answer.result()
 
     def _serve(self) -> None:
         going = True
@@ -80,19 +91,29 @@ class Desk:
                 except queue.Empty:
                     break
             going = None not in together
-            self._answer([request for request in together if request])
-        while not self._waiting.empty():  # came in after the end
-            if (late := self._waiting.get()) is not None:
-                late.answer.set_exception(DeskClosedError("The service is going down."))
+            requests = [request for request in together if request]
+            self._look([request for request in requests if request.task is None])
+            for request in requests:
+                if request.task is not None:
+                    _settle(request, request.task)
 
-    def _answer(self, requests: Sequence[_Request]) -> None:
+    def _look(self, requests: Sequence[_Request]) -> None:
+        if len(requests) <= 1:
+            for request in requests:
+                _settle(request, partial(self._analyzer.analyze, request.images))
+            return
         try:
             found = iter(self._analyzer.analyze([image for request in requests for image in request.images]))
-            for request in requests:
-                request.answer.set_result([next(found) for _ in request.images])
-        except Exception as error:
-            if len(requests) == 1:
-                requests[0].answer.set_exception(error)
-                return
+        except Exception:
             for request in requests:  # one photo must not spoil the others' answers
-                self._answer([request])
+                self._look([request])
+            return
+        for request in requests:
+            request.answer.set_result([next(found) for _ in request.images])
+
+
+def _settle(request: _Request, task: Callable) -> None:
+    try:
+        request.answer.set_result(task())
+    except Exception as error:
+        request.answer.set_exception(error)

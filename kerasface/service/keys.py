@@ -19,7 +19,7 @@ from kerasface.terminal.streams import is_shown
 SCOPES = {
     "read": "ask about photos, and see who is in the gallery",
     "enroll": "add people and photos of them",
-    "admin": "delete people and photos",
+    "admin": "rename and delete people, delete photos",
 }
 DEFAULT_RATE = 600  # requests a minute
 _MARK = "kf_"

@@ -1,6 +1,5 @@
 """The people of the gallery: who is there, and who comes and goes. Only photos that pass the gate are enrolled."""
 
-import hashlib
 from functools import partial
 
 from fastapi import APIRouter, Query, Request, Response
@@ -9,22 +8,16 @@ from kerasface.gallery.store import NoSuchPersonError, Person
 from kerasface.service.photos import form
 from kerasface.service.uploads import UploadError, files_of, read_files
 from kerasface.service.work import Work
-from kerasface.tasks.enrollment import OVERRIDES, SourcePhoto
+from kerasface.tasks.enrollment import OVERRIDES
 
 
 def people_routes(work: Work) -> APIRouter:
     """Builds the routes."""
     routes = APIRouter(prefix="/v1", tags=["people"])
 
-    async def enrolled(request: Request, name: str, allow: list[str]) -> list[dict]:
-        files = files_of(await read_files(request), "files")
-        images = [await work.read(file) for file in files]
-        found = await work.do(partial(work.desk.analyze, images))
-        photos = [
-            SourcePhoto(source, hashlib.sha256(content).hexdigest(), faces)
-            for (source, content), faces in zip(files, found, strict=True)
-        ]
-        return await work.do(partial(work.enroll, name, photos, allow))
+    async def enrolled(request: Request, name: str, allow: list[str], *, new: bool = False) -> list[dict]:
+        photos = await work.source_photos(files_of(await read_files(request), "files"))
+        return await work.do(partial(work.enroll, name, photos, allow, new=new))
 
     allowed = Query([], description=f"What is enrolled all the same, of {', '.join(sorted(OVERRIDES))}.")
 
@@ -34,10 +27,8 @@ def people_routes(work: Work) -> APIRouter:
 
     @routes.post("/people", status_code=201, summary="Enroll somebody new", openapi_extra=form("files", many=True))
     async def enroll(request: Request, response: Response, name: str, allow: list[str] = allowed) -> dict:
-        if any(person.name == name for person in await work.do(work.gallery.people)):
-            raise UploadError(409, f"{name} is enrolled already. Add photos to /v1/people/ID/samples.")
-        results = await enrolled(request, name, allow)
-        person = next((person for person in await work.do(work.gallery.people) if person.name == name), None)
+        results = await enrolled(request, name, allow, new=True)
+        person = await work.do(partial(work.named, name))
         response.status_code = 201 if person else 422
         return {"person": person and _row(person), "photos": results}
 

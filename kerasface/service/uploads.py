@@ -7,7 +7,10 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from kerasface.files.parsing import json_of
+
 MOST_BYTES = 40 * 2**20  # of a whole request
+_MOST_JSON = 2**16  # bytes
 _MOST_FILES = 64
 _PATIENCE = 30.0  # seconds in which a request has to be there
 
@@ -56,16 +59,36 @@ async def read_files(request: Request) -> Files:
     return found
 
 
-async def _limited(request: Request) -> AsyncIterator[bytes]:
-    too_large = UploadError(413, f"A request may have {MOST_BYTES // 2**20} MiB.")
+async def read_json(request: Request) -> object:
+    """Reads a short request in JSON.
+
+    Raises:
+        UploadError: If it is none, longer than `_MOST_JSON`, or not there in time.
+    """
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            content = b"".join([chunk async for chunk in _limited(request, _MOST_JSON)])
+        return json_of(content)
+    except TimeoutError:
+        raise UploadError(408, f"The request was not there within {_PATIENCE:.0f} seconds.") from None
+    except ClientDisconnect as error:
+        raise UploadError(400, "The client went away.") from error
+    except ValueError as error:
+        if isinstance(error, UploadError):
+            raise
+        raise UploadError(400, "This is no JSON.") from error
+
+
+async def _limited(request: Request, most: int = MOST_BYTES) -> AsyncIterator[bytes]:
+    too_large = UploadError(413, f"A request like this may have {most // 2**10:,} KiB.")
     length = request.headers.get("content-length", "0")
     if not length.isdecimal():
         raise UploadError(400, f"Content-Length must be a number. Received: {length!r}.")
-    if int(length) > MOST_BYTES:
+    if int(length) > most:
         raise too_large
     total = 0
     async for chunk in request.stream():
-        if (total := total + len(chunk)) > MOST_BYTES:
+        if (total := total + len(chunk)) > most:
             raise too_large
         yield chunk
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from kerasface.service.desk import Desk, DeskBusyError, DeskClosedError
+from kerasface.service.desk import Desk, DeskClosedError
 
 
 class Analyzer:
@@ -75,17 +75,13 @@ def test_one_photo_does_not_spoil_the_others_answers(analyzer):
     desk.close()
 
 
-def test_more_than_may_wait_are_turned_away_at_once(analyzer):
-    desk = Desk(analyzer, most_waiting=2)
-    with ThreadPoolExecutor(8) as pool:
-        going = [pool.submit(desk.analyze, [photo(1)])]
-        analyzer.began.acquire()
-        going += [pool.submit(desk.analyze, [photo(2)]) for _ in range(2)]
-        wait_for(desk, 2)
-        with pytest.raises(DeskBusyError, match="2 requests wait"):
-            desk.analyze([photo(3)])
-        analyzer.may.set()
-        assert [answer.result() for answer in going] == [[[1]], [[2]], [[2]]]
+def test_tasks_have_their_turn_and_who_comes_after_the_end_is_told(analyzer):
+    desk = Desk(analyzer)
+    analyzer.may.set()
+    assert desk.run(lambda: threading.current_thread().name) == "networks"
+    with pytest.raises(ZeroDivisionError):
+        desk.run(lambda: 1 / 0)
+    assert desk.analyze([photo(1)]) == [[1]]
     desk.close()
     with pytest.raises(DeskClosedError):
         desk.analyze([photo(4)])

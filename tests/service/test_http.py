@@ -29,8 +29,12 @@ def png(image):
 
 
 @pytest.fixture
-def url(serve, tmp_path, analyzer):
-    app = create_app(Settings(tmp_path / "people.gallery", tmp_path / "runs", most_waiting=8), analyzer)
+def app(tmp_path, analyzer):
+    return create_app(Settings(tmp_path / "people.gallery", tmp_path / "runs", most_waiting=16), analyzer)
+
+
+@pytest.fixture
+def url(serve, app):
     yield serve(app)
     app.state.work.close()
 
@@ -124,6 +128,7 @@ def test_what_is_no_photo_is_refused_in_one_sentence(ask, options, status, words
     assert words in answer.json()["error"]
 
 
+@pytest.mark.slow
 def test_questions_that_cannot_be_answered_name_what_is_wrong(ask, portrait):
     photo = {"file": png(portrait)}
     pair = {"first": photo["file"], "second": photo["file"]}
@@ -174,6 +179,51 @@ def test_a_photo_that_others_would_wait_for_is_refused(ask):
     answer = ask("POST", "/v1/detect", files={"file": ("long.png", png(np.zeros((2, 16_001, 3), np.uint8)))})
     assert answer.status_code == 422
     assert "long.png: 16001 x 2 pixels" in answer.json()["error"]
+
+
+def test_a_name_is_one_however_its_letters_are_composed(url, key, portrait):
+    composed, apart = "Zo\u00eb", "Zoe\u0308"
+    with Client(url, key) as client:
+        assert client.enroll(f" {composed}", [png(portrait)])["person"]["name"] == composed
+        with pytest.raises(ServiceError, match="enrolled already"):
+            client.enroll(apart, [png(portrait)])
+
+
+@pytest.mark.slow
+def test_rates_that_clients_think_up_do_not_pile_up(app, ask, portrait):
+    for number in range(8):
+        assert (
+            ask("POST", f"/v1/identify?fpir={0.01 + number * 1e-4}", files={"file": png(portrait)}).status_code == 200
+        )
+    assert len(app.state.work._searches) <= 4
+
+
+def test_what_is_no_short_json_is_refused(ask):
+    path = "/api/v1/recognition/subjects"
+    for content, status in ((b"{", 400), (b"[1]", 400), (b"[" * 9999, 400), (b" " * 2**17, 413)):
+        answer = ask("POST", path, content=content)
+        assert (answer.status_code, len(answer.content) < 2000) == (status, True)
+
+
+def test_who_may_enroll_may_not_rename(url):
+    own = {"x-api-key": add_key("door", ["read", "enroll"])}
+    assert httpx.put(f"{url}/api/v1/recognition/subjects/Ada", headers=own, json={"subject": "Bob"}).status_code == 403
+
+
+def test_a_fault_of_the_service_is_said_in_json_and_counted(app, ask, monkeypatch):
+    monkeypatch.setattr(app.state.work.desk.detector, "detect", lambda images: 1 / 0)
+    answer = ask("POST", "/v1/detect", files={"file": png(np.zeros((40, 40, 3), np.uint8))})
+    assert (answer.status_code, "fault of its own" in answer.json()["error"]) == (500, True)
+    assert 'status="500"} 1.0' in ask("GET", "/metrics").text
+
+
+def test_more_than_may_be_under_way_are_turned_away(serve, tmp_path, analyzer, key):
+    app = create_app(Settings(tmp_path / "g", tmp_path / "runs", most_waiting=0), analyzer)
+    address = serve(app)
+    answer = httpx.get(f"{address}/v1/people", headers={"x-api-key": key})
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+    assert httpx.get(f"{address}/health").status_code == 200
+    app.state.work.close()
 
 
 @pytest.mark.slow
