@@ -84,6 +84,45 @@ def test_doubts_are_answered_once_and_the_answers_stay(sorted_page, people):
     assert sum(names_of(people).values()) >= sum(before.values())
 
 
+def test_two_files_with_one_content_are_two_cards_and_next_passes_both(open_view, people, sees, folder):
+    (folder / "3.png").write_bytes((folder / "0.png").read_bytes())
+    page = open_view(view="sort")
+    sees([direction(2)], [direction(77)], [], [direction(2)])
+    page.text_input(key="gallery_sort_folder").set_value(str(folder))
+    press(page, "gallery_sort_look")
+    assert "4 photos, 2 of them" in said(page)
+    sees([direction(2)], [direction(2)])
+    press(page, f"sort_open_{folder / '0.png'}")
+    assert "1 of 4" in said(page)
+    press(page, "sort_next")
+    assert "2 of 4" in said(page)
+
+
+def test_a_yes_that_the_gate_refuses_is_no_success_and_stays_a_question(sorted_page, people, monkeypatch):
+    before = names_of(people)
+    refused = SimpleNamespace(refused="low_quality", reason="0.png: The face is blurred.")
+    monkeypatch.setattr("pages.parts.gallery.sorted.questions.confirm", lambda *_: refused)
+    fill(sorted_page, gallery_sort_way="Doubt first")
+    question = sorted_page.subheader[-1].value
+    press(sorted_page, "sort_yes_answer")
+    assert "It was not enrolled: 0.png: The face is blurred." in said(sorted_page)
+    assert not sorted_page.success
+    assert (sorted_page.subheader[-1].value, sorted_page.session_state[JOB].passed) == (question, set())
+    assert names_of(people) == before
+
+
+def test_what_the_disk_says_when_something_is_taken_back_is_a_sentence(sorted_page, monkeypatch):
+    press(sorted_page, "sort_xmp")
+
+    def refuse(manifest):
+        raise PermissionError(13, "Permission denied", str(manifest))
+
+    monkeypatch.setattr("pages.parts.gallery.sorted.leaving.undo", refuse)
+    press(sorted_page, "sort_undo")
+    assert "Permission denied" in said(sorted_page)
+    assert len(sorted_page.session_state[JOB].manifests) == 1
+
+
 def test_a_persons_page_finds_the_photos(sorted_page, people):
     sorted_page.query_params["person"] = people.person("Ada").person_id
     ran(sorted_page.run())

@@ -14,7 +14,7 @@ from pages.parts.photos import plain
 
 PER_PAGE = 24
 CARD = 168  # pixels: two side by side on a phone
-OPENED = "gallery_sort_opened"  # SHA-256 of the photo that is open
+OPENED = "gallery_sort_opened"  # path of the photo that is open; of two files with one content each is a photo
 NO_NAME = {
     "unknown": "unknown",
     "ambiguous": "undecided",
@@ -27,7 +27,7 @@ def show_grid(opened: OpenGallery, people: Sequence[Person], answers: Sequence[A
     """The photos that are chosen, and the one that is open."""
     order, names, unknown = ask_choice(answers)
     found = choose_answers(answers, order, names, unknown=unknown)
-    place = {answer.look.source_hash: number for number, answer in reversed(list(enumerate(found)))}
+    place = {str(answer.look.path): number for number, answer in enumerate(found)}
     if (number := place.get(st.session_state.get(OPENED))) is not None:
         show_opened(opened, people, found, number, fpir)
         return
@@ -63,7 +63,7 @@ def show_card(answer: Answer):
             st.caption("The photo is gone.")
         st.markdown(plain(words_of(answer)) if not answer.names else f"**{plain(words_of(answer))}**")
         st.caption(plain(f"{look.path.name} {(look.date or '')[:10]}"))
-        st.button("Show", key=f"sort_open_{look.source_hash}", on_click=open_photo, args=(look.source_hash,))
+        st.button("Show", key=f"sort_open_{look.path}", on_click=open_photo, args=(str(look.path),))
 
 
 def words_of(answer: Answer) -> str:
@@ -100,12 +100,12 @@ def show_opened(opened: OpenGallery, people: Sequence[Person], found: Sequence[A
         show_photo(opened, people, look, fpir)
 
 
-def open_photo(source_hash: str | None):
-    st.session_state[OPENED] = source_hash
+def open_photo(path: str | None):
+    st.session_state[OPENED] = path
 
 
 def _step(label: str, icon: str, key: str, answers: Sequence[Answer]):
-    target = answers[0].look.source_hash if answers else None
+    target = str(answers[0].look.path) if answers else None
     st.button(
         label,
         icon=icon,

@@ -96,7 +96,7 @@ def _undo(job: SortJob):
     manifest: Path = job.manifests[-1]
     try:
         undone = undo(manifest)
-    except ValueError as error:
+    except (OSError, ValueError) as error:  # OSError: a folder that is read-only, a disk that was taken out
         notice("error", told(error))
         return
     for path, reason in undone.kept:

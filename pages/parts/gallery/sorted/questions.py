@@ -9,7 +9,7 @@ from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller
 from kerasface.tasks.identification import Identifier
 from kerasface.tasks.sorting.answers import Answer
 from kerasface.tasks.sorting.doubts import Doubt, confirm, deny, find_doubts
-from pages.parts.gallery.opening import OpenGallery, act, notice
+from pages.parts.gallery.opening import OpenGallery, act
 from pages.parts.gallery.sorted.job import SortJob
 from pages.parts.gallery.sorted.thumbnails import face_picture
 from pages.parts.photos import plain
@@ -51,7 +51,7 @@ def _enroller(opened: OpenGallery) -> Enroller:
 def _yes(opened: OpenGallery, job: SortJob, doubt: Doubt):
     def change():
         if (result := confirm(doubt, _enroller(opened))).refused:
-            notice("warning", f"It was not enrolled: {result.reason}")
+            raise ValueError(f"It was not enrolled: {result.reason}")  # which `act` says in place of the success
 
     if act(change, f"This is {doubt.face.most_alike}."):
         job.passed.add(doubt.key)
