@@ -120,13 +120,24 @@ def decode(
         )
     if name is None:
         name = "image" if isinstance(source, bytes) else printable(source)
-    try:
-        content = source if isinstance(source, bytes) else _read(source, max_bytes)
+    with said_as_image_error(name):
+        content = source if isinstance(source, bytes) else read_content(source, max_bytes)
         _check_size_in_bytes(len(content), max_bytes)
         rgb, note = _decode_upright(content, max_pixels)
         if note and on_note:
             on_note(" ".join(f"{name}: {note}".splitlines()))
         return np.array(rgb)
+
+
+@contextmanager
+def said_as_image_error(name: str) -> Iterator[None]:
+    """Turns whatever an image file makes Pillow raise into one sentence that names the file.
+
+    Raises:
+        ImageError: In place of any other error but that memory is short.
+    """
+    try:
+        yield
     except MemoryError:
         raise
     except Exception as error:
@@ -201,7 +212,12 @@ def _reason(error: Exception) -> str:
     return f"Damaged or truncated ({str(error) or type(error).__name__})."
 
 
-def _read(path: str | os.PathLike, max_bytes: int) -> bytes:
+def read_content(path: str | os.PathLike, max_bytes: int = _MAX_BYTES) -> bytes:
+    """Reads an image file of a size that `decode` accepts.
+
+    Raises:
+        ImageError: If it cannot be read, is no regular file, is empty or is too large; the message does not name it.
+    """
     try:
         status = os.stat(path)
     except (OSError, ValueError) as error:  # ValueError: a zero character in the path

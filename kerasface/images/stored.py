@@ -3,12 +3,12 @@
 import io
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from kerasface.images import headers
-from kerasface.images.decoding import orientation_of, plugin_of, quiet_pillow
+from kerasface.images.decoding import orientation_of, plugin_of, quiet_pillow, read_content, said_as_image_error
 from kerasface.images.headers import format_of
 from kerasface.images.values import pnm_size
+from kerasface.terminal.streams import printable
 
 _WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274  # tags of TIFF
 
@@ -34,13 +34,17 @@ class StoredForm:
 
 
 def stored_form(path: str | os.PathLike) -> StoredForm:
-    """Returns how a photo lies in its file. Only for files that have been decoded: they are known to be harmless then.
+    """Returns how a photo lies in its file; only the file's header is read, no pixel is decoded.
 
     Raises:
-        OSError: If it cannot be read.
-        ValueError: If it is another file by now.
+        ImageError: If it cannot be read, is too large, is no image or is damaged, as `decode` has it.
     """
-    content, orientation = Path(path).read_bytes(), None
+    with said_as_image_error(printable(path)):
+        return _form_of(read_content(path))
+
+
+def _form_of(content: bytes) -> StoredForm:
+    orientation = None
     if (file_format := format_of(content)) == "PNM":
         return StoredForm(pnm_size(content), 1, None)
     if file_format == "TIFF":

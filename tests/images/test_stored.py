@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface.images.decoding import decode
+from kerasface.images.decoding import ImageError, decode
 from kerasface.images.stored import stored_form
 from kerasface.images.xmp.regions import Region
 
@@ -42,3 +42,30 @@ def test_xmp_is_given_as_it_stands(tmp_path):
     Image.new("RGB", (8, 9)).save(buffer, "JPEG")
     (tmp_path / "b.jpg").write_bytes(buffer.getvalue())
     assert stored_form(tmp_path / "b.jpg").xmp is None
+
+
+@pytest.mark.parametrize("file_format", ["BMP", "GIF", "JPEG", "PNG", "TIFF", "WebP", "PPM"])
+def test_a_damaged_file_is_an_image_error_whatever_pillow_raises(tmp_path, file_format):
+    buffer, path = io.BytesIO(), tmp_path / "photo.any"
+    Image.effect_noise((40, 30), 50).convert("RGB").save(buffer, file_format)
+    content, messages = buffer.getvalue(), []
+    for place in range(1, 64):  # cut there, and from there on of other bytes
+        for damaged in (content[:place], content[:place] + b"\xa5" * 64):
+            path.write_bytes(damaged)
+            try:
+                stored_form(path)
+            except ImageError as error:
+                messages.append(str(error))
+    assert messages
+    assert all(message.startswith(f"{path}: ") for message in messages)
+
+
+def test_what_decode_refuses_for_its_size_is_not_read(tmp_path):
+    path = tmp_path / "large.bmp"
+    with path.open("wb") as file:
+        file.write(b"BM")
+        file.truncate(32 * 2**20 + 1)  # a hole: it takes no room on the disk
+    with pytest.raises(ImageError, match="has at most 33,554,432 bytes"):
+        stored_form(path)
+    with pytest.raises(ImageError, match=r"gone\.jpg: Cannot be read"):
+        stored_form(tmp_path / "gone.jpg")

@@ -65,8 +65,8 @@ def _regions_of(photo: Path) -> tuple[list[Region], list[str]]:
     """Named areas of the upright photo, those of the sidecar and of the photo itself; and what is wrong with them."""
     try:
         form = stored_form(photo)
-    except (OSError, ValueError) as error:  # decoding says it better, and first
-        return [], [] if isinstance(error, ImageError) else [f"{photo}: {error}"]
+    except ImageError as error:
+        return [], [str(error)]
     found: list[Region] = []
     said = []
     for source, read in (

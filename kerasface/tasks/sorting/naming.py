@@ -15,6 +15,7 @@ from kerasface.images.xmp.files import read_embedded, read_sidecar, sidecar_of, 
 from kerasface.images.xmp.packet import Packet, XmpError
 from kerasface.images.xmp.regions import Region, add_regions
 from kerasface.tasks.sorting.manifest import Manifest, Placed, make_all, part_of
+from kerasface.terminal.streams import printable
 
 Box = tuple[float, float, float, float]
 
@@ -65,7 +66,7 @@ def name_photos(
         try:
             change, is_new, said = _change_of(photo.absolute(), faces, into_photos)
         except (OSError, ValueError) as error:
-            problems.append(f"{photo}: no names were written: {_reason(error)}")
+            problems.append(f"{photo}: no names were written: {_reason(error, photo)}")
             continue
         others += said
         if is_new:
@@ -143,5 +144,8 @@ def _originals(file: Path) -> Iterator[Path]:
         number += 1
 
 
-def _reason(error: Exception) -> str:
-    return f"{error.strerror}." if isinstance(error, OSError) else str(error)
+def _reason(error: Exception, photo: Path) -> str:
+    """What is wrong with a photo, without its name."""
+    if isinstance(error, OSError):
+        return f"{error.strerror}."
+    return str(error).removeprefix(f"{printable(photo.absolute())}: ")

@@ -71,9 +71,12 @@ def test_what_cannot_be_used_is_said_and_the_rest_goes_on(photo, tmp_path):
     name_photos({nowhere: [("Eve", (70.0, 1.0, 20.0, 20.0))], good: [("Ada", RIGHT)]})
     sidecar_of(hostile).write_text('<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>')
     (tmp_path / "text.jpg").write_text("no photo")
-    found = read_named_faces([nowhere, hostile, tmp_path / "text.jpg", good], Eyes())
+    (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))  # Pillow raises a SyntaxError
+    paths = [nowhere, hostile, tmp_path / "text.jpg", tmp_path / "cut.png", good]
+    found = read_named_faces(paths, Eyes())
     assert list(found.people) == ["Ada"]
     told = {path.name: text for path, text in found.problems}
+    assert told["cut.png"].startswith(f"{tmp_path / 'cut.png'}: Damaged or truncated")
     assert "no face was found where Eve is said to be" in told["nowhere.jpg"]
     assert "names were not read" in told["hostile.jpg"]
     assert "text.jpg" in told

@@ -104,7 +104,7 @@ def test_what_cannot_be_written_is_named_and_the_rest_goes_on(photo, tmp_path):
     wanted = dict.fromkeys([tmp_path / "gone.jpg", tmp_path / "locked.jpg", tmp_path / "picture.png", photo], FACES)
     named = name_photos(wanted, into_photos=True)
     assert [problem.partition(": no names were written: ")[2] for problem in named.problems] == [
-        "No such file or directory.",
+        "Cannot be read: No such file or directory.",
         "locked.jpg is read-only; it was left as it is.",
         "It is no JPEG; of others only a sidecar is written.",
     ]
