@@ -18,6 +18,7 @@ from kerasface.tasks.sorting.manifest import Manifest, Placed, make_all, part_of
 from kerasface.terminal.streams import printable
 
 Box = tuple[float, float, float, float]
+_SHARED = "{} has the names of {}, and can have those of one photo only. A sidecar of its own would be {}.xmp."
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,12 @@ def name_photos(
         WriteError: If the disk is full, or the folder of all photos cannot hold the manifest.
     """
     changes, present, others, problems = [], [], [], []
+    taken: dict[Path, Path] = {}
     for photo, faces in photos.items():
         try:
             change, is_new, said = _change_of(photo.absolute(), faces, into_photos)
+            if (other := taken.setdefault(change.file, photo)) != photo:
+                raise XmpError(_SHARED.format(change.file.name, other.name, photo.name))
         except (OSError, ValueError) as error:
             problems.append(f"{photo}: no names were written: {_reason(error, photo)}")
             continue

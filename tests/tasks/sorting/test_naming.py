@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from kerasface.images.xmp.files import read_sidecar
+from kerasface.images.xmp.packet import Packet
 from kerasface.images.xmp.regions import read_regions
 from kerasface.tasks.sorting.manifest import undo
 from kerasface.tasks.sorting.naming import name_photos
@@ -127,3 +128,18 @@ def test_what_was_changed_since_stays(photo, tmp_path):
     ((kept, _),) = undo(named.placed.manifest).kept
     assert (kept, photo.read_bytes()) == (photo, b"edited")
     assert (tmp_path / "photo.jpg_original").is_file()
+
+
+def test_of_two_photos_with_one_sidecar_the_second_is_refused_and_the_first_keeps_its_names(photo, tmp_path):
+    picture = photo.with_suffix(".png")
+    Image.new("RGB", (100, 80)).save(picture)
+    (tmp_path / "photo.xmp").write_bytes(Packet().to_bytes())
+    wanted = {photo: FACES[:1], picture: FACES[1:]}
+    for made in ((tmp_path / "photo.xmp",), ()):  # the second time all names are there
+        named = name_photos(wanted)
+        (problem,) = named.problems
+        assert problem.startswith(f"{picture}: no names were written: photo.xmp has the names of photo.jpg")
+        assert named.placed.made == made
+    assert [one.name for one in read_regions(read_sidecar(tmp_path / "photo.xmp"))] == [FACES[0][0]]
+    (tmp_path / "photo.png.xmp").write_bytes(Packet().to_bytes())  # as the problem says
+    assert name_photos(wanted).problems == ()
