@@ -116,9 +116,7 @@ def _enroll_named(enroller, folder, analyzer, consent, report) -> tuple[list, li
     from kerasface.tasks.sorting.named_faces import read_named_faces
 
     found = read_named_faces(image_files(folder), analyzer, on_progress=report)
-    results = [
-        result for person, photos in found.people.items() for result in enroller.enroll(person, photos, consent=consent)
-    ]
+    results = enroller.enroll_people(found.people, consent=consent)
     return results, [{"image": str(path), "reason": reason} for path, reason in found.problems]
 
 

@@ -132,6 +132,27 @@ class Enroller:
         self._keep(pending, consent)
         return results
 
+    def enroll_people(
+        self, people: Mapping[str, Sequence[SourcePhoto]], *, consent: Consent | None = None
+    ) -> list[Enrolment]:
+        """Enrols photos of many people, one person after the other; whoever may not be added keeps nobody else out.
+
+        Args:
+            people: Names to photos, each as `enroll` takes it.
+            consent: What all of them agreed to, if that is to be recorded.
+
+        Raises:
+            ValueError: As `enroll` does.
+            GalleryError: If the gallery cannot be written.
+        """
+        results: list[Enrolment] = []
+        for name, photos in people.items():
+            if barred := self._barred(name, consent):
+                results += [Enrolment(name, one.source, "person", f"{one.source}: {barred}", {}) for one in photos]
+            else:
+                results += self.enroll(name, photos, consent=consent)
+        return results
+
     def judge(self, name: str, photos: Sequence[SourcePhoto]) -> list[Enrolment]:
         """Says what would become of photos, as `enroll` does; nothing is written, and no lock is taken.
 

@@ -187,6 +187,19 @@ def test_one_who_cannot_be_enrolled_does_not_stop_the_others(identifier, front_e
     assert {person.name: person.num_samples for person in gallery.people()} == {"Ada": 0, "Bob": 1}
 
 
+def test_whose_consent_has_ended_keeps_nobody_else_out(identifier, front_end, gallery):
+    enroll(identifier, front_end, "Ada", "one", direction(1))
+    gallery.set_consent("Ada", Consent("2019-01-01T00:00:00+00:00", "the door", "2020-01-01T00:00:00+00:00"))
+    people = {name: [photo(front_end, name, [direction(seed)])] for name, seed in (("Bob", 2), ("Ada", 3), ("Eve", 4))}
+    found = Enroller(identifier).enroll_people(people)
+    assert [(one.name, one.refused) for one in found] == [("Bob", None), ("Ada", "person"), ("Eve", None)]
+    assert found[1].reason.startswith("Ada.jpg: The consent of Ada has ended")
+    assert {person.name: person.num_samples for person in gallery.people()} == {"Ada": 1, "Bob": 1, "Eve": 1}
+    new = Consent("2026-01-01T00:00:00+00:00", "the door", "2999-01-01T00:00:00+00:00")
+    (again,) = Enroller(identifier).enroll_people({"Ada": people["Ada"]}, consent=new)
+    assert again.refused is None
+
+
 def test_consent_is_recorded_with_the_person(identifier, front_end, gallery):
     consent = Consent("2026-01-01T00:00:00+00:00", "the door", "2999-01-01T00:00:00+00:00")
     enroll(identifier, front_end, "Ada", "one", direction(1), consent=consent)
