@@ -15,6 +15,13 @@ from kerasface.files.parsing import json_of
 from kerasface.files.paths import WriteError
 from kerasface.files.writing import sha256
 
+NO_LINKS = (  # another disk, or one that knows no second names: exFAT, some network shares
+    errno.EXDEV,
+    errno.EPERM,
+    errno.EMLINK,
+    errno.ENOTSUP,
+    errno.ENOSYS,
+)
 _FORMAT = 1
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _CHANGED = "it was changed since, or something else is in its place"
@@ -174,6 +181,23 @@ class Manifest:
 def part_of(place: Path) -> Path:
     """Returns where a file is until it is whole."""
     return place.with_name(f".{place.name}.part")
+
+
+def put_new(part: Path, place: Path) -> None:
+    """Gives a file that is whole its name, where there is nothing of that name yet.
+
+    Raises:
+        FileExistsError: If there is something by now; it stays as it is.
+        OSError: If the disk refuses.
+    """
+    try:
+        os.link(part, place)  # which, unlike a rename, never replaces anything
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if os.path.lexists(place):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place)) from error
+        part.rename(place)
 
 
 def _read_manifest(path: Path) -> list[dict]:

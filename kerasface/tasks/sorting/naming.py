@@ -9,12 +9,12 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from kerasface.files.writing import sync_path, write_atomically
+from kerasface.files.writing import sync_path
 from kerasface.images.stored import StoredForm, stored_form
 from kerasface.images.xmp.files import read_embedded, read_sidecar, sidecar_of, with_packet
 from kerasface.images.xmp.packet import Packet, XmpError
 from kerasface.images.xmp.regions import Region, add_regions
-from kerasface.tasks.sorting.manifest import Manifest, Placed, make_all, part_of
+from kerasface.tasks.sorting.manifest import Manifest, Placed, make_all, part_of, put_new
 from kerasface.terminal.streams import printable
 
 Box = tuple[float, float, float, float]
@@ -114,13 +114,23 @@ def _write(change: _Change, folder: Path, manifest: Manifest) -> None:
     after = with_packet(before, change.packet) if change.into_photo else change.packet.to_bytes()
     digest = sha256(after).hexdigest()
     if not change.is_there:
-        write = partial(write_atomically, change.file, after, replace=False)
-        manifest.make("sidecar", change.file, write, sha256=digest)
+        manifest.make("sidecar", change.file, partial(_write_new, change.file, after), sha256=digest)
         return
     original = next(place for place in _originals(change.file) if not os.path.lexists(place))
     about = {"original": original.relative_to(folder).as_posix(), "was": sha256(before).hexdigest()}
     write = partial(_replace, change.file, after, original)
     manifest.make("changed", change.file, write, sha256=digest, **about)
+
+
+def _write_new(file: Path, content: bytes) -> None:
+    """Writes a file, whole or not at all, and in place of no other that has come meanwhile."""
+    part = part_of(file)
+    try:
+        part.write_bytes(content)
+        sync_path(part)
+        put_new(part, file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _replace(file: Path, content: bytes, original: Path) -> None:

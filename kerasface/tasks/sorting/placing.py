@@ -1,6 +1,5 @@
 """Photos copied or linked into a folder for each person on them; nothing that is there is ever replaced."""
 
-import errno
 import os
 import shutil
 import unicodedata
@@ -10,12 +9,11 @@ from pathlib import Path
 
 from kerasface.files.paths import FORBIDDEN_IN_NAMES, RESERVED_NAMES
 from kerasface.files.writing import sha256
-from kerasface.tasks.sorting.manifest import Manifest, Placed, make_all, part_of
+from kerasface.tasks.sorting.manifest import NO_LINKS, Manifest, Placed, make_all, part_of, put_new
 from kerasface.terminal.streams import is_shown
 
 COPY, LINK = "copy", "link"
 _LONGEST = 120  # characters of a folder's name
-_NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP)  # another disk, or one that knows no second names
 
 
 def plan_places(photos: Mapping[Path, Sequence[str]], folder: Path) -> list[tuple[Path, Path, bool]]:
@@ -80,7 +78,7 @@ def _link(photo: Path, place: Path) -> None:
     try:
         os.link(photo.resolve(), place)
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if error.errno not in NO_LINKS:
             raise
         os.symlink(photo, place)
 
@@ -90,12 +88,7 @@ def _copy(photo: Path, place: Path) -> None:
     part = part_of(place)
     try:
         shutil.copy2(photo, part)
-        try:
-            os.link(part, place)  # which, unlike a rename, never replaces anything
-        except OSError as error:
-            if error.errno not in _NO_LINKS or os.path.lexists(place):
-                raise
-            part.rename(place)
+        put_new(part, place)
     finally:
         part.unlink(missing_ok=True)
 

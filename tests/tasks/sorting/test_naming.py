@@ -1,5 +1,6 @@
 """Names that other programs read: exiftool reads them back, the photo's bytes stay, and all of it is taken back."""
 
+import errno
 import json
 import os
 import shutil
@@ -143,3 +144,33 @@ def test_of_two_photos_with_one_sidecar_the_second_is_refused_and_the_first_keep
     assert [one.name for one in read_regions(read_sidecar(tmp_path / "photo.xmp"))] == [FACES[0][0]]
     (tmp_path / "photo.png.xmp").write_bytes(Packet().to_bytes())  # as the problem says
     assert name_photos(wanted).problems == ()
+
+
+def test_a_disk_without_second_names_takes_sidecars(photo, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    before = files(tmp_path)
+    placed = name_photos({photo: FACES}).placed
+    assert (placed.made, placed.failed) == ((tmp_path / "photo.jpg.xmp",), ())
+    assert len(read_regions(read_sidecar(tmp_path / "photo.jpg.xmp"))) == 2
+    undo(placed.manifest)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_sidecar_that_comes_meanwhile_stays_and_is_not_reported_as_made(photo, tmp_path, monkeypatch, has_links):
+    sidecar = tmp_path / "photo.jpg.xmp"
+
+    def link(source, target, link=os.link):
+        sidecar.write_bytes(b"of another program")
+        if not has_links:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", link)
+    placed = name_photos({photo: FACES}).placed
+    assert (placed.made, placed.failed) == ((), ((sidecar, "File exists"),))
+    undo(placed.manifest)
+    assert files(tmp_path) == {"photo.jpg": photo.read_bytes(), sidecar.name: b"of another program"}
