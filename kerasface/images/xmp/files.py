@@ -1,5 +1,6 @@
 """XMP in the files that hold it: a sidecar beside a photo, or a segment of a JPEG."""
 
+import re
 from pathlib import Path
 
 from kerasface.images.xmp.packet import MAX_BYTES, Packet, XmpError, parse_packet
@@ -8,6 +9,7 @@ _HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 _EXTENDED = b"http://ns.adobe.com/xmp/extension/\0"
 _MAX_SEGMENT = 65_533  # bytes of a segment of a JPEG, without the two of its length
 _APP1, _SOS = 0xE1, 0xDA
+_FILL = re.compile(rb"\xff+")  # any number of fill bytes may stand before a marker; the last one is the marker's
 
 
 def sidecar_of(photo: Path) -> Path:
@@ -67,6 +69,9 @@ def _places(content: bytes) -> tuple[list[tuple[int, int]], int]:
         raise XmpError("It is no JPEG; of others only a sidecar is written.")
     found, place, beginning = [], 2, 2
     while place + 4 <= len(content) and content[place] == 0xFF:
+        segment, place = place, _FILL.match(content, place).end() - 1
+        if place + 4 > len(content):
+            break
         marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4])
         if marker == _SOS or length < 2 or 0xD0 <= marker <= 0xD9:
             break
@@ -74,7 +79,7 @@ def _places(content: bytes) -> tuple[list[tuple[int, int]], int]:
         body = content[start:end]
         if marker == _APP1 and body.startswith((_HEADER, _EXTENDED)):
             found.append((start, end))
-        if (marker == 0xE0 or (marker == _APP1 and body.startswith(b"Exif\0"))) and beginning == place:
+        if (marker == 0xE0 or (marker == _APP1 and body.startswith(b"Exif\0"))) and beginning == segment:
             beginning = end
         place = end
     return sorted(found, key=lambda one: content[one[0] : one[1]].startswith(_EXTENDED)), beginning

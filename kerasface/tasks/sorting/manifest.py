@@ -237,8 +237,16 @@ def _put_back(place: Path, original: Path, entry: dict, removed: list, kept: lis
     elif sha256(original) != entry["was"] or (place.is_file() and sha256(place) not in (entry["sha256"], entry["was"])):
         kept.append((place, _CHANGED))
     else:
-        os.replace(original, place)
+        if _is_one_file(original, place):  # a kill came before the change; to rename one onto the other does nothing
+            original.unlink()
+        else:
+            os.replace(original, place)
         removed.append(place)
+
+
+def _is_one_file(one: Path, other: Path) -> bool:
+    """Whether two places are two names of one file; a symbolic link to a file is another."""
+    return os.path.lexists(other) and os.path.samestat(one.lstat(), other.lstat())
 
 
 def _is_as_made(place: Path, entry: dict) -> bool:

@@ -68,6 +68,8 @@ def name_photos(
         try:
             change, is_new, said = _change_of(photo.absolute(), faces, into_photos)
             if (other := taken.setdefault(change.file, photo)) != photo:
+                if into_photos and list(photos[other]) == list(faces):
+                    continue  # one photo by two names, such as a symbolic link to it
                 raise XmpError(_SHARED.format(change.file.name, other.name, photo.name))
         except (OSError, ValueError) as error:
             problems.append(f"{photo}: no names were written: {_reason(error, photo)}")
@@ -89,6 +91,8 @@ def name_photos(
 def _change_of(photo: Path, faces: Sequence[tuple[str, Box]], into_photo: bool) -> tuple[_Change, bool, list[str]]:
     """The change of a photo's file or sidecar, whether it changes anything, and what is called otherwise there."""
     form, file = stored_form(photo), photo if into_photo else sidecar_of(photo)
+    if file.is_symlink():  # the file itself is changed; a new one in place of the link would leave it without names
+        file = file.resolve()
     is_there = file.is_file()
     if is_there and not os.stat(file).st_mode & stat.S_IWUSR:
         raise XmpError(f"{file.name} is read-only; it was left as it is.")

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from PIL import Image
 
-from kerasface.images.xmp.files import read_sidecar
+from kerasface.images.xmp.files import read_embedded, read_sidecar, with_packet
 from kerasface.images.xmp.packet import Packet
 from kerasface.images.xmp.regions import read_regions
 from kerasface.tasks.sorting.manifest import undo
@@ -174,3 +174,39 @@ def test_a_sidecar_that_comes_meanwhile_stays_and_is_not_reported_as_made(photo,
     assert (placed.made, placed.failed) == ((), ((sidecar, "File exists"),))
     undo(placed.manifest)
     assert files(tmp_path) == {"photo.jpg": photo.read_bytes(), sidecar.name: b"of another program"}
+
+
+def test_of_a_symbolic_link_the_photo_itself_gets_the_names(photo, tmp_path):
+    (tmp_path / "album").mkdir()
+    link = tmp_path / "album" / "link.jpg"
+    link.symlink_to(photo)
+    before = photo.read_bytes()
+    named = name_photos({link: FACES, photo: FACES}, into_photos=True)
+    placed = named.placed
+    assert (placed.made, named.problems, link.is_symlink()) == ((photo,), (), True)
+    assert len(read_regions(read_embedded(photo.read_bytes()))) == 2
+    assert undo(placed.manifest).kept == ()
+    assert (photo.read_bytes(), link.is_symlink(), list((tmp_path / "album").iterdir())) == (before, True, [link])
+
+
+def test_after_a_kill_before_the_change_the_second_name_of_the_photo_is_taken_back(photo, tmp_path):
+    before = files(tmp_path)
+    named = name_photos({photo: FACES}, into_photos=True)
+    os.replace(tmp_path / "photo.jpg_original", photo)
+    os.link(photo, tmp_path / "photo.jpg_original")  # as it is between the second name and the change
+    assert undo(named.placed.manifest).kept == ()
+    assert files(tmp_path) == before
+
+
+def test_xmp_behind_fill_bytes_is_found(photo):
+    name_photos({photo: FACES[:1]}, into_photos=True)
+    content = photo.read_bytes()
+    place = content.index(b"http://ns.adobe.com/xap/1.0/\0") - 4
+    assert content[place : place + 2] == b"\xff\xe1"
+    filled = content[:place] + b"\xff\xff\xff" + content[place:]
+    packet = read_embedded(filled)
+    assert [one.name for one in read_regions(packet)] == [FACES[0][0]]
+    again = with_packet(filled, packet)
+    assert again.count(b"http://ns.adobe.com/xap/1.0/\0") == 1
+    assert read_regions(read_embedded(again)) == read_regions(packet)
+    assert read_embedded(b"\xff\xd8" + b"\xff" * 50) is None
