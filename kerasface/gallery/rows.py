@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 
 from kerasface.gallery.checks import normal_name
 from kerasface.gallery.keys import NONCE_BYTES, GalleryKeys, damaged_template, template_place
-from kerasface.gallery.sealing.manifest import NOTHING, Manifest, Sum, opened_manifest, sum_of, sums_by_person
+from kerasface.gallery.sealing.manifest import NONE, NOTHING, Manifest, Sum, opened_manifest, sum_of, sums_by_person
 from kerasface.gallery.store import (
     Change,
     Consent,
@@ -49,8 +49,9 @@ class Rows:
 
     def __init__(self, keys: GalleryKeys, embedder: str, embedding_dim: int, manifest: Manifest):
         self.keys, self.embedder, self.embedding_dim, self.manifest = keys, embedder, embedding_dim, manifest
-        self._seen: dict[int, tuple[bytes, str | None, float | None]] = {}
-        self._samples: dict[int, Sum] = {}  # of each person, as the manifest said when it was opened last
+        # What `searched` made of each person's row: digest of it, the samples that its manifest says, id and end of the
+        # consent. Nothing else may write here: all of an entry follows from the one row that its digest is of.
+        self._seen: dict[int, tuple[bytes, Sum, str | None, float | None]] = {}
 
     def number(self, connection: sqlite3.Connection, person: str) -> int:
         """Returns the number of the person with this id or name.
@@ -116,9 +117,11 @@ class Rows:
             if (entry := seen.get(number)) is None or entry[0] != digest:
                 person = self._person(row)
                 person_id = None if person.is_altered else person.person_id
-                entry = (digest, person_id, person.consent and person.consent.expiry)
+                # Of who was altered it is not asked, and may not open.
+                samples = NONE if person.is_altered else opened_manifest(self.keys, row[-1], number)["samples"]
+                entry = (digest, samples, person_id, person.consent and person.consent.expiry)
             self._seen[number] = entry
-            yield number, *entry[1:]
+            yield number, *entry[2:]
 
     def add_person(self, connection: sqlite3.Connection, name: str, consent: Consent | None) -> int:
         """Adds a person without samples and returns its number."""
@@ -310,7 +313,7 @@ class Rows:
     def _without_all_samples(self, connection: sqlite3.Connection, persons: Iterable[int]) -> set[int]:
         """Returns those of the persons whose samples are not the ones that their manifests say."""
         found = sums_by_person(self.keys, connection, ("samples",))
-        return {number for number in persons if found.get(number, NOTHING)["samples"] != self._samples[number]}
+        return {number for number in persons if found.get(number, NOTHING)["samples"] != self._seen[number][1]}
 
     def alterations(self, row: tuple, record: dict, consent: Consent | None) -> Iterator[str]:
         """Gives what the file says of a person and its record does not.
@@ -335,7 +338,6 @@ class Rows:
                 is_told = True
                 yield sentence.format(number)
         wanted = opened_manifest(self.keys, manifest, number)
-        self._samples[number] = wanted["samples"]
         found = sum_of(self.keys, "persons", [(number, person_id, tag, expires, sealed[-16:])])
         if found != wanted["persons"] and not is_told:
             yield f"The person of row {number} is not as it was last: an older record was put back."

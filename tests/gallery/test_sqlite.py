@@ -295,6 +295,15 @@ def test_a_transaction_is_all_or_nothing(gallery, new_sample):
     assert names(gallery) == ["Ada", "Bob"]
 
 
+def test_who_was_enrolled_anew_in_a_change_that_was_undone_is_found_as_before(gallery, ada, bob, new_sample):
+    """What is kept of Ada from one search to the next is of the file, not of what never came into it."""
+    before = sorted(gallery.templates().person_ids)
+    with pytest.raises(ZeroDivisionError), gallery.transaction():
+        gallery.enroll("Ada", [new_sample("ada/3.jpg")])
+        raise ZeroDivisionError
+    assert sorted(gallery.templates().person_ids) == before
+
+
 def test_an_error_inside_a_transaction_undoes_only_its_own_part(gallery, ada, bob, monkeypatch):
     monkeypatch.setattr(gallery._rows, "move_samples", lambda *_: 1 / 0)
     with gallery.transaction():
