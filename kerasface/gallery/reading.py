@@ -134,7 +134,8 @@ class ReadableGallery:
                 templates if not given.
 
         Raises:
-            GalleryDamagedError: If a template was altered; the message names the sample.
+            GalleryDamagedError: If a template was altered; the message names the sample. Or if all rows of somebody may
+                have been put back, deleted or with a consent that was withdrawn: of whom is not known.
             GalleryError: If the gallery has never had that version: it is not the one that was read then.
         """
         after, now = since or 0, time.time()
@@ -156,6 +157,15 @@ class ReadableGallery:
                 removed += [sample_id for (sample_id,) in rows]
             found = self._rows.templates(connection, after, searched)
         return Templates(*found, np.array(removed, dtype=np.int64), current, valid_until)
+
+    def refuse_put_back(self) -> None:
+        """Refuses, as `templates` does, a gallery in which all rows of somebody may have been put back.
+
+        Raises:
+            GalleryDamagedError: If they may.
+        """
+        with self.snapshot() as connection:
+            self._rows.manifest.refuse_put_back(connection)
 
     def refused_matches(self, source_hash: str) -> list[Refusal]:
         """Returns who the faces in the file with this SHA-256 are not."""

@@ -78,11 +78,14 @@ def verify_claim(
 
     Raises:
         NoSuchPersonError: If nobody has this name.
-        GalleryError: If the person has no samples, or the consent expired.
+        GalleryError: If the person has no samples, or the consent expired, or who was deleted or has withdrawn it may
+            have been put back.
         ValueError: If no threshold was measured for the part of the rate, or the photo has no face of the number.
     """
-    claimed = gallery.person(person)
-    templates = gallery.embeddings(claimed.person_id)
+    with gallery.snapshot():
+        gallery.refuse_put_back()
+        claimed = gallery.person(person)
+        templates = gallery.embeddings(claimed.person_id)
     if not claimed.is_searched or not len(templates):
         raise GalleryError(
             f"{claimed.name!r} has no samples, or the consent expired: nothing to compare with. Enrol a photo again."

@@ -1,6 +1,8 @@
 """A face against the person that it is said to be: the best sample counts, and each has its part of the rate."""
 
 import hashlib
+import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -70,6 +72,19 @@ def test_who_is_not_there_cannot_be_claimed(enrolled, front_end, nobody):
     enrolled.enroll("Cyd", [])
     with pytest.raises(GalleryError, match=r"'Cyd' has no samples"):
         claim(enrolled, front_end, nobody[0], "Cyd")
+
+
+def test_nobody_is_claimed_where_a_consent_that_was_withdrawn_is_put_back(enrolled, front_end, nobody):
+    """Ada's record and its manifest agree, as both are those of before."""
+    with closing(sqlite3.connect(enrolled.path)) as file:
+        kept = [file.execute(f"SELECT * FROM {table} WHERE person = 1").fetchone() for table in ("persons", "seals")]
+        enrolled.set_consent("Ada", EXPIRED)
+        with file:
+            for table, row in zip(("persons", "seals"), kept, strict=True):
+                file.execute(f"REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+    assert enrolled.person("Ada").is_searched
+    with pytest.raises(GalleryError, match=r"put back.*nobody is looked for"):
+        claim(enrolled, front_end, nobody[0], "Ada")
 
 
 def test_a_rate_that_the_parts_were_not_measured_for_is_refused(enrolled, front_end, nobody):

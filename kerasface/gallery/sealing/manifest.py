@@ -130,6 +130,25 @@ class Manifest:
         row = connection.execute("SELECT sealed FROM seals WHERE person = ?", (number,)).fetchone()
         return opened_manifest(self.keys, row and row[0], number)
 
+    def refuse_put_back(self, connection: sqlite3.Connection) -> None:
+        """Refuses people whose manifests are not, all together, the ones that were sealed last.
+
+        Rows of a person that are put back with their manifest agree with it: only the manifest of the whole tells, and
+        not of whom. It takes 3 us for each person.
+
+        Raises:
+            GalleryDamagedError: If they are not.
+        """
+        self.settle(connection)
+        wanted = _added(self.whole(connection)["seals"], self._sums.get(("seals", WHOLE), NONE))
+        if sum_in(self.keys, connection, "seals") != wanted:
+            raise GalleryDamagedError(
+                "Somebody without the key has put back what was deleted or withdrawn of a person, or altered what "
+                "tells which rows a person has. Of whom is not known, so nobody is looked for. "
+                "`kerasface people check` tells what is wrong: restore a copy, or take all as it is with "
+                "`kerasface people check --accept`."
+            )
+
     def accept_person(self, connection: sqlite3.Connection, number: int) -> None:
         """Takes the rows that there are of a person for all there should be."""
         self.settle(connection)

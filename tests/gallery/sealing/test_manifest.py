@@ -104,17 +104,34 @@ def later_check(people, new_sample):
     return people.check()
 
 
-@pytest.mark.parametrize("kind", ["a sample deleted", "a person's manifest taken away", "a manifest of another"])
-def test_whose_rows_are_not_those_that_were_sealed_is_not_searched(people, path, kind):
-    statements, _ = CHANGES[kind]
-    who = "Ada" if "manifest" in kind else "Bob"
-    person_id = people.person(who).person_id
+def test_whose_rows_are_not_those_that_were_sealed_is_not_searched(people, path):
+    statements, _ = CHANGES["a sample deleted"]
+    person_id = people.person("Bob").person_id
     assert person_id in people.templates().person_ids
     alter(path, *statements)
     assert person_id not in people.templates().person_ids
-    assert people.person(who).is_altered
-    people.accept() if kind == "a manifest of another" else people.set_consent(who, None)
-    assert not people.person(who).is_altered
+    assert people.person("Bob").is_altered
+    people.set_consent("Bob", None)
+    assert not people.person("Bob").is_altered
+
+
+@pytest.mark.parametrize("kind", ["a person's manifest taken away", "a manifest of another", "a person deleted whole"])
+def test_where_manifests_are_not_those_that_were_sealed_nobody_is_searched(people, path, kind, new_sample):
+    """Nor after other changes, until somebody with the key has taken the gallery as it is."""
+    people.templates()
+    alter(path, *CHANGES[kind][0])
+    refuses_to_search(people)
+    assert people.person("Ada").is_altered == (kind != "a person deleted whole")
+    people.enroll("Eve", [new_sample("eve")])
+    refuses_to_search(people)
+    people.accept()
+    assert {person.person_id for person in people.people()} == set(people.templates().person_ids)
+
+
+def refuses_to_search(people):
+    for since in (None, people.version):
+        with pytest.raises(GalleryDamagedError, match=r"put back.*nobody is looked for.*people check"):
+            people.templates(since)
 
 
 def test_a_deleted_sample_that_is_put_back_for_another_is_noticed(people, path, new_sample):
@@ -138,20 +155,49 @@ def test_an_old_record_of_a_person_that_is_put_back_is_noticed(people, path):
     assert people.check() == ["The person of row 1 is not as it was last: an older record was put back."]
 
 
-def test_a_person_whose_old_rows_are_all_put_back_is_noticed(people, path):
-    kept = {table: rows_of(path, table, "person = 1") for table in PERSON_TABLES}
-    people.set_consent("Ada", Consent("2020-01-01T00:00:00+00:00", "door", "2020-02-01T00:00:00+00:00"))
-    for table, rows in kept.items():
-        put_back(path, table, rows)
-    assert any("What tells the rows of each person was altered" in problem for problem in people.check())
+WITHDRAWN = Consent("2020-01-01T00:00:00+00:00", "door", "2020-02-01T00:00:00+00:00")
+# Whose rows are kept, what is done, and what the check says once they are all put back.
+PUT_BACK = {
+    "a consent that was withdrawn": (
+        1, lambda people: people.set_consent("Ada", WITHDRAWN), "What tells the rows of each person was altered"),
+    "a person who was deleted": (
+        2, lambda people: people.delete_person("Bob"), "of 2 people that should be there, 3 are"),
+    "a refusal that was not made yet": (
+        1, lambda people: people.refuse_match("1" * 64, BOX, "Ada"), "What tells the rows of each person was altered"),
+}  # fmt: skip
 
 
-def test_a_deleted_person_who_is_put_back_is_noticed(people, path):
-    kept = {table: rows_of(path, table, "person = 2") for table in PERSON_TABLES}
-    people.delete_person("Bob")
+@pytest.mark.parametrize("kind", PUT_BACK)
+def test_a_person_whose_old_rows_are_all_put_back_is_noticed(people, path, open_at, kind):
+    """All that is there of the person agrees; the whole tells, and nobody is looked for from then on."""
+    number, change, named = PUT_BACK[kind]
+    people.templates()
+    kept = {table: rows_of(path, table, f"person = {number}") for table in PERSON_TABLES}
+    change(people)
+    people.templates()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for table in PERSON_TABLES:
+            connection.execute(f"DELETE FROM {table} WHERE person = ?", (number,))
     for table, rows in kept.items():
         put_back(path, table, rows)
-    assert any("of 2 people that should be there, 3 are" in problem for problem in people.check())
+    assert any(named in problem for problem in people.check())
+    refuses_to_search(people)
+    refuses_to_search(open_at(path))
+    with people.transaction():
+        people.rename("Cy", "Cyd")
+        refuses_to_search(people)
+
+
+def test_within_a_change_people_are_searched(people, new_sample):
+    """What is not sealed yet is in the comparison, also after a part of the change that was undone."""
+    with people.transaction():
+        person_id = people.enroll("Eve", [new_sample("eve")]).person_id
+        people.delete_person("Bob")
+        assert person_id in people.templates().person_ids
+        with pytest.raises(GalleryError, match="no such sample"):
+            people.delete_sample(99)
+        assert person_id in people.templates().person_ids
+    assert person_id in people.templates().person_ids
 
 
 def test_an_altered_history_is_not_told(people, path):
