@@ -7,6 +7,7 @@ with the gallery.
 
 import hmac
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from kerasface.gallery.keys import GalleryKeys, key_path
 from kerasface.gallery.store import GalleryDamagedError
 
 _LINE = "{beat:020d} {state} {tag}\n"  # always as long as it was
-_NUM_READS = 5  # at most: another process may be just writing it
+_NUM_READS = 5  # at most: another process may be just writing it, and the file is empty until the first line is in it
+_PAUSE = 0.01  # seconds between two reads
 
 
 class GalleryOlderError(GalleryDamagedError):
@@ -40,7 +42,9 @@ class Latest:
         Raises:
             GalleryOlderError: If what was noted is damaged.
         """
-        for _ in range(_NUM_READS):
+        for turn in range(_NUM_READS):
+            if turn > 0:
+                time.sleep(_PAUSE)
             try:
                 line = self.path.read_bytes()
             except OSError:

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from kerasface.gallery import schema
+from kerasface.gallery.sealing import latest
 from kerasface.gallery.sealing.latest import GalleryOlderError
 from kerasface.gallery.store import Consent
 
@@ -82,6 +83,23 @@ def test_a_note_that_was_altered_says_so(older, path, open_at):
         gallery.people()
     gallery.accept()
     assert gallery.check() == []
+
+
+def test_a_note_that_another_process_is_just_writing_is_waited_for(older, path, open_at, monkeypatch):
+    """A new one is empty between its making and its line; 20 ms later the line is there."""
+    gallery = open_at(path)
+    note = gallery._database.latest.path
+    line, pauses = note.read_bytes(), []
+
+    def written_meanwhile(seconds):
+        pauses.append(seconds)
+        if sum(pauses) >= 0.02:
+            note.write_bytes(line)
+
+    monkeypatch.setattr(latest.time, "sleep", written_meanwhile)
+    note.write_bytes(b"")
+    assert [person.name for person in gallery.people()] == ["Ada"]
+    assert sum(pauses) == pytest.approx(0.02)
 
 
 def test_the_note_is_its_owners_and_names_no_gallery(older, path, open_at):
