@@ -131,6 +131,21 @@ def test_a_persons_page_finds_the_photos(sorted_page, people):
     assert "0.png" in said(sorted_page)
 
 
+def test_a_damaged_memory_of_photos_ends_no_persons_page(open_view, people):
+    """The page says so and how to mend it, and a person can still be deleted, which mends it too."""
+    people.seen.path.write_bytes(b"no database, and longer than the header of one" * 100)
+    person_id = people.person("Ada").person_id
+    page = open_view(person=person_id)
+    assert "What is remembered of photos" in said(page)
+    assert "people photos --forget" in said(page)
+    for button in ("person_rename", "person_consent"):
+        assert any((one.key or "").endswith(button) for one in page.button)
+    fill(page, **{f"delete_{person_id}": "Ada"})
+    press(page, "person_delete")
+    assert "Ada" not in names_of(people)
+    assert not people.seen.path.exists()
+
+
 def test_a_folder_that_is_none_is_named(open_view, people, tmp_path):
     page = open_view(view="sort")
     page.text_input(key="gallery_sort_folder").set_value(str(tmp_path / "nowhere"))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from kerasface.gallery.store import Person
+from kerasface.gallery.store import GalleryError, Person
 from kerasface.tasks.sorting.of_person import PhotoOf, company, photos_of
+from kerasface.terminal.errors import told
 from pages.parts.gallery.opening import OpenGallery
 from pages.parts.gallery.sorted.grid import CARD
 from pages.parts.gallery.sorted.thumbnails import thumbnail
@@ -16,7 +17,18 @@ _FOUND = "gallery_photos_of"  # (state of the gallery, person) to photos, of the
 
 
 def show_photos_of(opened: OpenGallery, person: Person):
-    """A button that finds the photos; then with whom, since when, and the photos by date."""
+    """A button that finds the photos; then with whom, since when, and the photos by date.
+
+    Where they cannot be found, as what is remembered of photos is damaged, it says so and the page goes on: whatever
+    else there is to do with the person has nothing to do with that, and to delete somebody mends it.
+    """
+    try:
+        _show_photos_of(opened, person)
+    except GalleryError as error:
+        st.warning(plain(told(error)), icon=":material/broken_image:")
+
+
+def _show_photos_of(opened: OpenGallery, person: Person):
     count = opened.gallery.seen.count()
     if not count:
         st.caption("Photos: **Sort photos** looks at a folder, and remembers it here if you tick that.")
