@@ -192,7 +192,7 @@ def read_sweep(runs: str | Path, name: str) -> Sweep:
             raise ValueError(f"name {sweep.name!r}")
     except OSError as error:
         raise RunError(f"The sweep {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"The sweep {path} is damaged: {error!r}.") from error
     return sweep
 
@@ -275,6 +275,6 @@ def _last_end(log: Path) -> dict | None:
 def _event(line: bytes) -> dict:
     try:
         event = json_of(line)
-    except (ValueError, RecursionError):
+    except ValueError:
         return {}
     return event if isinstance(event, dict) else {}

@@ -230,6 +230,7 @@ def test_another_model_of_the_name_is_not_taken_for_a_training_of_the_sweep(tmp_
     ("content", "message"),
     [
         ("{", "damaged"),
+        ("[" * 100_000, "nested too deeply"),
         ("[]", "another version"),
         ('{"format": 2}', "another version"),
         ('{"format": 1, "runs": []}', "damaged"),

@@ -274,7 +274,7 @@ def _line(record: dict) -> bytes:
 def _parsed(line: bytes, place: str) -> dict:
     try:
         record = json_of(line)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise GalleryError(f"{place}: not JSON, so not of an export, or the file was cut.") from error
     if not isinstance(record, dict):
         raise GalleryError(f"{place}: not a JSON object, so not of an export.")

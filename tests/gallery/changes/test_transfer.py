@@ -139,6 +139,7 @@ def replaced(lines, old, new):
 BROKEN = {
     "empty": (lambda lines: [], "line 1: not JSON"),
     "not JSON": (lambda lines: [b"\xff\xfe"], "line 1: not JSON"),
+    "nested too deeply": (lambda lines: [b"[" * 100_000], "line 1: not JSON"),
     "a list": (lambda lines: [b"[1]\n"], "line 1: not a JSON object"),
     "something else": (lambda lines: [b"{}\n"], "no export of a gallery"),
     "a line missing": (lambda lines: lines[:-1], "line 4: the file ends here, of 3 persons"),
