@@ -30,6 +30,11 @@ def user_path(path: str | os.PathLike) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def shown_path(path: Path) -> Path:
+    """Returns a path as one would type it: from the working folder, where it is inside."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def user_folder(variable: str, default: str) -> Path:
     """Returns the folder that an environment variable names; where it is not set, `default` in the user's home."""
     return user_path(os.environ.get(variable) or os.path.join("~", default))

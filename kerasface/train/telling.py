@@ -1,7 +1,9 @@
 """What a training says in a terminal: while it goes on, and at its end."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from kerasface.files.paths import shown_path
 from kerasface.terminal.words import counted
 
 _STAGES = {"head": "the head, all else frozen", "fine_tune": "fine-tuning", "train": "training"}
@@ -60,7 +62,8 @@ def _started(event: dict) -> str:
     whose = "strangers" if event.get("input_kind", "face") == "face" else "none of them"
     others = f", {event['num_unknown']} of {whose}" if event["num_unknown"] or whose == "strangers" else ""
     # What the pictures to judge on are called: held out, or given.
-    judged_on = f"validation images ({event['validation']})" if event.get("validation") else "held-out images"
+    given = event.get("validation")
+    judged_on = f"validation images ({shown_path(Path(given))})" if given else "held-out images"
     classes = counted(event["num_classes"], "class", "classes")
     return f"{event['num_train']} training and {event['num_validation']} {judged_on} of {classes}{others}"
 

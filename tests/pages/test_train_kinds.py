@@ -163,10 +163,10 @@ def test_what_is_typed_before_a_recipes_values_are_there_is_kept_and_so_are_they
     holds.append(True)
     recipe.fill("scenes")
     recipe.press("Enter")
-    wait_in_browser(page, lambda: any(b"decoder" in message for message in held))  # the page ran with the recipe
+    wait_in_browser(page, lambda: any(b"configs/scenes.toml" in message for message in held))  # in the command
     epochs.fill("1")
     epochs.press("Enter")
-    wait_in_browser(page, lambda: sum(b"decoder" in message for message in held) > 1)
+    wait_in_browser(page, lambda: any(b"--epochs 1" in message for message in held))
     holds.clear()
     for message in held:
         sockets[-1].send(message)

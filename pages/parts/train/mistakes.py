@@ -8,7 +8,7 @@ import streamlit as st
 
 from kerasface.data.curation import curation_file, decide, read_curation, undo
 from kerasface.evaluation.names import as_name
-from kerasface.files.paths import user_path
+from kerasface.files.paths import shown_path, user_path
 from kerasface.images.decoding import ImageError, decode
 from kerasface.plotting.segmentation import data_url
 from kerasface.runs.store import RunSummary
@@ -16,7 +16,6 @@ from kerasface.terminal.errors import told
 from kerasface.terminal.words import counted
 from pages.parts.photos import plain
 from pages.parts.tables import show_table
-from pages.parts.train.recipe import shown_path
 from pages.parts.train.start import Wanted, show_start_of
 
 ALL = "All mistakes, the surest first"

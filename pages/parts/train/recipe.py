@@ -118,11 +118,6 @@ def _is_text(entry: Field) -> bool:
     return "str" in str(entry.type) and entry.name not in choices and entry.name not in _NETWORKS
 
 
-def shown_path(path: Path) -> Path:
-    """A path as one would type it: from the working folder, where it is inside."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
 def _recipes(kind: PageKind) -> dict[str, Path]:
     """The recipes of this kind of training by name, as a command names them; the user's own go before ours."""
     names = {path.name for folder in (Path(CONFIGS), shipped(CONFIGS)) for path in folder.glob("*.toml")}

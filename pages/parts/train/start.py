@@ -7,13 +7,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from kerasface.files.paths import shown_path
 from kerasface.runs.store import DEFAULT_ROOT, RunError, check_name, list_runs
 from kerasface.terminal.errors import told
 from kerasface.train.process.background import find_training, start, training_command
 from pages.parts.photos import plain
 from pages.parts.train.data import read_folder
 from pages.parts.train.kinds import read_kind
-from pages.parts.train.recipe import read_choice, shown_path
+from pages.parts.train.recipe import read_choice
 from pages.parts.train.shown import show
 
 _ERROR = "train_start_error"
