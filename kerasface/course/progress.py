@@ -30,7 +30,7 @@ def read_solved() -> set[int]:
         if not all(isinstance(number, int) for number in solved):
             raise TypeError("not numbers")
         return set(solved)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no record of solved exercises. Delete it to begin anew.") from error
 
 

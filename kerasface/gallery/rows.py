@@ -11,7 +11,8 @@ from cryptography.exceptions import InvalidTag
 
 from kerasface.gallery.checks import normal_name
 from kerasface.gallery.keys import NONCE_BYTES, GalleryKeys, damaged_template, template_place
-from kerasface.gallery.sealing.manifest import NONE, NOTHING, Manifest, Sum, opened_manifest, sum_of, sums_by_person
+from kerasface.gallery.sealing.alterations import alterations
+from kerasface.gallery.sealing.manifest import NONE, NOTHING, Manifest, Sum, opened_manifest, sums_by_person
 from kerasface.gallery.store import (
     Change,
     Consent,
@@ -22,7 +23,6 @@ from kerasface.gallery.store import (
     Sample,
     now_text,
 )
-from kerasface.terminal.words import counted
 
 KEEP_POINTS, FORGET_POINTS, _OWN_POINTS = "keep_points", "forget_points", "thresholds of one's own"
 # number, id, tag of the name, end of the consent, record, number of samples, numbers of the refusals, manifest
@@ -318,38 +318,6 @@ class Rows:
         found = sums_by_person(self.keys, connection, ("samples",))
         return {number for number in persons if found.get(number, NOTHING)["samples"] != self._seen[number][1]}
 
-    def alterations(self, row: tuple, record: dict, consent: Consent | None) -> Iterator[str]:
-        """Gives what the file says of a person and its record does not.
-
-        Args:
-            row: What `PERSONS` selects.
-            record: What is sealed.
-            consent: The one in the record.
-        """
-        number, person_id, tag, expires, sealed, num_samples, refusals, manifest = row
-        is_told = False
-        for is_altered, sentence in (
-            (tag != self.keys.tag("name", record["name"]), "The person of row {} is not found by its name."),
-            (person_id != record.get("person_id"), "The id of the person of row {} was altered."),
-            (expires != (consent and consent.expiry), "The end of the consent of the person of row {} was altered."),
-            (
-                sorted(map(int, refusals.split(",") if refusals else ())) != record.get("refusals"),
-                'What is "not this person" was altered of the person of row {}.',
-            ),
-        ):
-            if is_altered:
-                is_told = True
-                yield sentence.format(number)
-        wanted = opened_manifest(self.keys, manifest, number)
-        found = sum_of(self.keys, "persons", [(number, person_id, tag, expires, sealed[-16:])])
-        if found != wanted["persons"] and not is_told:
-            yield f"The person of row {number} is not as it was last: an older record was put back."
-        if num_samples != wanted["samples"][0]:
-            yield (
-                f"The person of row {number} should have {counted(wanted['samples'][0], 'sample')}, and has "
-                f"{num_samples}."
-            )
-
     def record_of(self, connection: sqlite3.Connection, number: int) -> dict:
         """Returns what is sealed of a person."""
         (sealed,) = connection.execute("SELECT sealed FROM persons WHERE person = ?", (number,)).fetchone()
@@ -363,7 +331,7 @@ class Rows:
         record = self.keys.open(sealed, "person", number)
         consent = record["consent"] and Consent(**record["consent"])
         try:
-            is_altered = next(self.alterations(row, record, consent), None) is not None
+            is_altered = next(alterations(self.keys, row, record, consent), None) is not None
         except GalleryDamagedError:  # what tells which rows the person has
             is_altered = True
         return Person(

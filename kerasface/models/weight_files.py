@@ -230,7 +230,7 @@ def _statistics(form: bytes | None) -> tuple[list[float], list[float]] | None:
         layers = json_of(form or b"{}")["config"]["layers"]
         (own,) = (layer["config"] for layer in layers if (layer["class_name"], layer["name"]) == _PREPROCESS)
         mean, variance = (np.array(own[name], dtype=np.float64).ravel() for name in ("mean", "variance"))
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None
     if len(mean) != 3 or len(variance) != 3 or not np.isfinite([mean, variance]).all() or variance.min() <= 0:
         return None

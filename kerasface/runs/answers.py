@@ -69,7 +69,7 @@ def read_records(run: str | Path) -> dict:
         content = json_of(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RunError(f"The records {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RunError(f"The records {path} are damaged: {error}.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise RunError(f"The records {path} are of another version; this one reads format {FORMAT}.")

@@ -123,7 +123,7 @@ def _equal_error(folder: Path, card: ModelCard) -> float | None:
     path = folder / "rates.json"
     try:
         measured = json_of(path.read_text(encoding="utf-8")) if path.stat().st_size <= _MAX_RATES_BYTES else None
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return None  # whoever loads the embedder is told
     return _number(measured, "eer") if isinstance(measured, dict) else None
 

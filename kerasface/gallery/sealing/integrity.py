@@ -12,6 +12,7 @@ from kerasface.gallery.keys import GalleryKeys
 from kerasface.gallery.refusals import refusal_of
 from kerasface.gallery.rows import PERSONS, Rows
 from kerasface.gallery.sealing.acceptance import gone_samples
+from kerasface.gallery.sealing.alterations import alterations
 from kerasface.gallery.sealing.manifest import (
     NOTHING,
     PERSONAL,
@@ -124,7 +125,7 @@ def _wrong_person(rows: Rows, row: tuple) -> Iterator[str]:
         return
     record = rows.keys.open(sealed, "person", number)
     with suppress(GalleryError):  # of its manifest, which is told of with the others
-        yield from rows.alterations(row, record, record["consent"] and Consent(**record["consent"]))
+        yield from alterations(rows.keys, row, record, record["consent"] and Consent(**record["consent"]))
 
 
 def _wrong_sample(rows: Rows, sample_id: int, person: int, tag: bytes, template: bytes, sealed: bytes) -> Iterator[str]:

@@ -153,7 +153,7 @@ def _template(template: str | os.PathLike, side: int) -> CropTemplate:
         points = np.array(content["points"] if isinstance(content, dict) else content, dtype=np.float64)
     except OSError as error:
         raise ValueError(f"{wanted}. Received: {os.fspath(template)!r}, which is neither.") from error
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{wanted}. {path} holds something else: {error}.") from error
     if points.shape != (5, 2) or not np.isfinite(points).all() or np.abs(points).max() > 2 * side:
         raise ValueError(f"{wanted}. {path} holds {points.tolist()!r:.200}.")
