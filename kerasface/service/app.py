@@ -27,7 +27,7 @@ from kerasface.images.decoding import ImageError
 from kerasface.runs.store import RunError
 from kerasface.service.compreface import compreface_routes
 from kerasface.service.desk import Desk, DeskClosedError
-from kerasface.service.keys import ApiKeyError, Gatekeeper
+from kerasface.service.keys import Gatekeeper
 from kerasface.service.metrics import Metrics
 from kerasface.service.people import people_routes
 from kerasface.service.photos import photo_routes
@@ -41,7 +41,7 @@ _STATUS = {
     NameTakenError: 409,
     GalleryBusyError: 503,
     DeskClosedError: 503,
-    **dict.fromkeys((GalleryKeyError, GalleryDamagedError, GalleryFileError, ApiKeyError), 500),
+    **dict.fromkeys((GalleryKeyError, GalleryDamagedError, GalleryFileError), 500),
     GalleryError: 422,
     RunError: 404,
     ValueError: 422,
@@ -103,8 +103,6 @@ def create_app(settings: Settings, analyzer: FaceAnalyzer | None = None) -> Fast
                 response = _error(503, f"{settings.most_waiting} requests wait already. Try again in a moment.")
             else:
                 response = _turned_away(request, gatekeeper) or await answer(request)
-        except ApiKeyError as error:
-            response = _error(500, str(error))
         except Exception:
             _LOG.exception("A request failed.")
             response = _error(500, "The service failed at this, which is a fault of its own; its log says more.")

@@ -17,7 +17,7 @@ from PIL import Image
 
 from kerasface.service.app import Settings, create_app
 from kerasface.service.client import Client, ServiceError
-from kerasface.service.keys import add_key
+from kerasface.service.keys import add_key, keys_path
 from kerasface.service.uploads import MOST_BYTES
 from kerasface.tasks.verification import verify
 
@@ -215,6 +215,12 @@ def test_a_fault_of_the_service_is_said_in_json_and_counted(app, ask, monkeypatc
     answer = ask("POST", "/v1/detect", files={"file": png(np.zeros((40, 40, 3), np.uint8))})
     assert (answer.status_code, "fault of its own" in answer.json()["error"]) == (500, True)
     assert 'status="500"} 1.0' in ask("GET", "/metrics").text
+
+
+def test_who_has_no_key_is_not_told_where_the_keys_lie(url, key):
+    keys_path().write_text("{")
+    answer = httpx.get(f"{url}/v1/people", headers={"x-api-key": key})
+    assert (answer.status_code, str(keys_path()) in answer.text) == (500, False)
 
 
 def test_more_than_may_be_under_way_are_turned_away(serve, tmp_path, analyzer, key):
