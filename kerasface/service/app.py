@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 
 from kerasface import __version__
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.faces.embedders import load_embedder
+from kerasface.faces.embedders import Embedder, load_embedder, load_embedder_of
+from kerasface.gallery.opening import recorded_embedder
 from kerasface.gallery.store import (
     GalleryBusyError,
     GalleryDamagedError,
@@ -78,7 +79,7 @@ def create_app(settings: Settings, analyzer: FaceAnalyzer | None = None) -> Fast
         settings: What to serve.
         analyzer: The face front end, if it is not to be made of `settings`.
     """
-    desk = Desk(analyzer or FaceAnalyzer(embedder=load_embedder(settings.embedder)))
+    desk = Desk(analyzer or FaceAnalyzer(embedder=_embedder(settings)))
     work = Work(desk, settings.gallery, settings.runs, settings.workers)
     gatekeeper, metrics = Gatekeeper(), Metrics(lambda: desk.num_waiting)
     app = FastAPI(
@@ -89,8 +90,28 @@ def create_app(settings: Settings, analyzer: FaceAnalyzer | None = None) -> Fast
         description="Faces found, compared and recognized on this machine. Every decision comes with the error rate it "
         "stands on. Send a key as `x-api-key`; `kerasface keys add NAME` makes one.",
     )
-    app.state.gatekeeper, app.state.work = gatekeeper, work
+    app.state.work = work
+    _watch(app, settings.most_waiting, gatekeeper, metrics)
+    for kind, status in _STATUS.items():
+        app.add_exception_handler(kind, _handler(status))
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    _add_service_routes(app, work, metrics)
+    app.include_router(photo_routes(work))
+    app.include_router(people_routes(work))
+    app.include_router(compreface_routes(work))
+    return app
 
+
+def _embedder(settings: Settings) -> Embedder:
+    recorded = recorded_embedder(settings.gallery)
+    if settings.embedder is None and recorded is not None:
+        return load_embedder_of(recorded[0])
+    return load_embedder(settings.embedder)
+
+
+def _watch(app: FastAPI, most_waiting: int, gatekeeper: Gatekeeper, metrics: Metrics) -> None:
+    """Sees every request: turns away who may not ask and whoever is too many, counts, and says faults in JSON."""
     under_way = 0
 
     @app.middleware("http")
@@ -99,8 +120,8 @@ def create_app(settings: Settings, analyzer: FaceAnalyzer | None = None) -> Fast
         started = time.perf_counter()
         under_way += 1
         try:
-            if under_way > settings.most_waiting and request.scope["path"] not in _OPEN:
-                response = _error(503, f"{settings.most_waiting} requests wait already. Try again in a moment.")
+            if under_way > most_waiting and request.scope["path"] not in _OPEN:
+                response = _error(503, f"{most_waiting} requests wait already. Try again in a moment.")
             else:
                 response = _turned_away(request, gatekeeper) or await answer(request)
         except Exception:
@@ -113,11 +134,8 @@ def create_app(settings: Settings, analyzer: FaceAnalyzer | None = None) -> Fast
         response.headers["cache-control"] = "no-store"
         return response
 
-    for kind, status in _STATUS.items():
-        app.add_exception_handler(kind, _handler(status))
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
 
+def _add_service_routes(app: FastAPI, work: Work, metrics: Metrics) -> None:
     @app.get("/health", tags=["service"], summary="Whether the process answers")
     def health() -> dict:
         return {"status": "ok", "version": __version__}
@@ -130,11 +148,6 @@ def create_app(settings: Settings, analyzer: FaceAnalyzer | None = None) -> Fast
     @app.get("/metrics", tags=["service"], summary="Counters, as Prometheus reads them")
     def numbers() -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
-
-    app.include_router(photo_routes(work))
-    app.include_router(people_routes(work))
-    app.include_router(compreface_routes(work))
-    return app
 
 
 def _turned_away(request: Request, gatekeeper: Gatekeeper) -> Response | None:

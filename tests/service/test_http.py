@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasface.gallery.opening import open_gallery
 from kerasface.service.app import Settings, create_app
 from kerasface.service.client import Client, ServiceError
 from kerasface.service.keys import add_key, keys_path
@@ -215,6 +216,26 @@ def test_a_fault_of_the_service_is_said_in_json_and_counted(app, ask, monkeypatc
     answer = ask("POST", "/v1/detect", files={"file": png(np.zeros((40, 40, 3), np.uint8))})
     assert (answer.status_code, "fault of its own" in answer.json()["error"]) == (500, True)
     assert 'status="500"} 1.0' in ask("GET", "/metrics").text
+
+
+def test_faces_are_compared_by_what_the_gallery_was_made_with(tmp_path, monkeypatch):
+    asked = []
+
+    class ChosenError(Exception):
+        pass
+
+    def chosen(name):
+        asked.append(name)
+        raise ChosenError
+
+    monkeypatch.setattr("kerasface.service.app.load_embedder_of", chosen)
+    monkeypatch.setattr("kerasface.service.app.load_embedder", chosen)
+    with open_gallery(tmp_path / "people.gallery", embedder="other-1", embedding_dim=4):
+        pass
+    for settings in (("people.gallery",), ("people.gallery", "mine"), ("nothing.gallery",)):
+        with pytest.raises(ChosenError):
+            create_app(Settings(tmp_path / settings[0], tmp_path, *settings[1:]))
+    assert asked == ["other-1", "mine", None]
 
 
 def test_who_has_no_key_is_not_told_where_the_keys_lie(url, key):
