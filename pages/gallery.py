@@ -20,13 +20,13 @@ from pages.parts.gallery.who import show_who_is_who
 from pages.parts.server.navigation import choose_view
 
 VIEWS = {
-    "people": "People",
-    "add": "Add a person",
-    "folder": "Add many",
-    "who": "Who is who",
-    "sort": "Sort photos",
-    "unknown": "Unknown faces",
-    "file": "File",
+    "people": ("People", show_people),
+    "add": ("Add a person", show_add),
+    "folder": ("Add many", lambda opened, people: show_add_many(opened)),
+    "who": ("Who is who", show_who_is_who),
+    "sort": ("Sort photos", show_sort),
+    "unknown": ("Unknown faces", show_unknown_faces),
+    "file": ("File", lambda opened, people: show_file(opened)),
 }
 
 
@@ -42,12 +42,8 @@ def show_gallery():
         show_person(opened, person_id)
         return
     show_points(opened)
-    people, view = opened.gallery.people(), choose_view(VIEWS, "gallery_view")
-    show = {"people": show_people, "add": show_add, "who": show_who_is_who, "sort": show_sort}
-    if view in ("folder", "file"):
-        (show_add_many if view == "folder" else show_file)(opened)
-    else:
-        show.get(view, show_unknown_faces)(opened, people)
+    view = choose_view({name: title for name, (title, _) in VIEWS.items()}, "gallery_view")
+    VIEWS[view][1](opened, opened.gallery.people())
 
 
 st.title("Who do you know?")

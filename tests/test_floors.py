@@ -27,7 +27,7 @@ CONFINED = {
     "streamlit": ("app.py", "pages/"),
     "click": ("kerasface/cli/", "kerasface/train/__main__.py"),
     "sqlite3": ("kerasface/gallery/",),
-    "fastapi": ("kerasface/service/",),
+    **dict.fromkeys(("fastapi", "uvicorn", "prometheus_client", "httpx"), ("kerasface/service/",)),
     "psycopg": ("kerasface/gallery/",),
 }
 

@@ -244,11 +244,10 @@ def opened_file(path: Path, embedder: str | None, *, create: bool | str = False,
     """A gallery, and the face front end that its templates come from."""
     from kerasface.faces.analyzer import FaceAnalyzer
     from kerasface.faces.detection import FaceDetector
-    from kerasface.faces.embedders import load_embedder, load_embedder_of
-    from kerasface.gallery.opening import open_gallery, recorded_embedder
+    from kerasface.faces.embedders import load_embedder_for
+    from kerasface.gallery.opening import open_gallery
 
-    recorded = recorded_embedder(path)
-    own = load_embedder(embedder) if embedder or not recorded else load_embedder_of(recorded[0])
+    own = load_embedder_for(path, embedder)
     with open_gallery(path, embedder=own.fingerprint, embedding_dim=own.embedding_dim, create=create) as gallery:
         yield gallery, FaceAnalyzer(FaceDetector(min_face_size), own)
 

@@ -76,8 +76,8 @@ class Normalizer:
             some = embeddings[start : start + step]
             # One vector at a time is faster for a photo's few faces: the product of matrices repacks the cohort. And
             # not by `@`, whose threads wait for one another wherever something else has the cores.
-            one_by_one = [np.vecdot(self.cohort, row) for row in some[:_FEW]]
-            cosines = np.stack(one_by_one) if len(some) <= _FEW else some @ self._columns
+            few = len(some) <= _FEW
+            cosines = np.stack([np.vecdot(self.cohort, row) for row in some]) if few else some @ self._columns
             highest = np.partition(cosines, -self.num_best, axis=1)[:, -self.num_best :]
             found[start : start + step, 0] = np.maximum(highest.mean(axis=1), self.mean_limits[0])
             found[start : start + step, 1] = np.maximum(highest.std(axis=1), self.spread_limits[0])

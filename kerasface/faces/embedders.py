@@ -163,6 +163,23 @@ def find_embedder(fingerprint: str, root: str | os.PathLike = DEFAULT_ROOT) -> s
     return None
 
 
+def load_embedder_for(gallery: str | os.PathLike, name: str | None = None) -> Embedder:
+    """Loads the embedder of a name; without one, what a gallery was made with, and the default where there is none.
+
+    Args:
+        gallery: File of the gallery, which need not be there.
+        name: Of the embedder.
+
+    Raises:
+        GalleryError: If the file is no gallery.
+        RunError: If the embedder is not here.
+    """
+    from kerasface.gallery.opening import recorded_embedder  # most commands know no gallery, and start without it
+
+    recorded = None if name else recorded_embedder(gallery)
+    return load_embedder_of(recorded[0]) if recorded else load_embedder(name)
+
+
 def load_embedder_of(fingerprint: str, root: str | os.PathLike = DEFAULT_ROOT) -> Embedder:
     """Loads the embedder with a fingerprint, as a gallery records it.
 

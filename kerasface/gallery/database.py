@@ -7,15 +7,14 @@ alone. Readers take no lock and see the state of the moment at which they began.
 """
 
 import os
-import random
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kerasface.files.locks import stands, try_lock
+from kerasface.gallery.errors import named_errors
+from kerasface.gallery.locking import locked
 from kerasface.gallery.schema import (
     check_file,
     check_objects,
@@ -29,10 +28,8 @@ from kerasface.gallery.sealing.latest import GalleryOlderError, Latest
 from kerasface.gallery.sealing.manifest import Manifest
 from kerasface.gallery.store import (
     GalleryBusyError,
-    GalleryDamagedError,
     GalleryError,
     GalleryFileError,
-    NotAGalleryError,
 )
 
 _SETTINGS = (
@@ -46,18 +43,6 @@ _SETTINGS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA temp_store = MEMORY",  # the triggers of the manifest leave no file anywhere
 )
-# SQLite's primary result codes.
-_ERRORS = {
-    sqlite3.SQLITE_BUSY: (GalleryBusyError, "is in use by another process. Try again."),
-    sqlite3.SQLITE_LOCKED: (GalleryBusyError, "is in use by another process. Try again."),
-    sqlite3.SQLITE_READONLY: (GalleryFileError, "cannot be written: the file or its folder is read-only."),
-    sqlite3.SQLITE_PERM: (GalleryFileError, "cannot be written: the file or its folder is read-only."),
-    sqlite3.SQLITE_CANTOPEN: (GalleryFileError, "cannot be opened: is the file readable and its folder writable?"),
-    sqlite3.SQLITE_FULL: (GalleryFileError, "cannot grow: the disk is full. Free space and try again."),
-    sqlite3.SQLITE_IOERR: (GalleryFileError, "cannot be read or written: the disk is full or failing."),
-    sqlite3.SQLITE_CORRUPT: (GalleryDamagedError, "is damaged. Restore a copy, or import an export."),
-    sqlite3.SQLITE_NOTADB: (NotAGalleryError, "is no gallery of KerasFace, or its beginning was destroyed."),
-}
 
 
 class Database:
@@ -399,64 +384,3 @@ def _file_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise GalleryFileError(f"The gallery {path} cannot be made: {error.strerror}: {error.filename}.") from error
-
-
-@contextmanager
-def named_errors(path: Path) -> Iterator[None]:
-    """Turns errors of SQLite and of the file system into errors of the family that name the gallery."""
-    try:
-        yield
-    except UnicodeDecodeError as error:  # SQLite's own words quote what should be a name
-        raise GalleryDamagedError(f"The gallery {path} {_ERRORS[sqlite3.SQLITE_CORRUPT][1]}") from error
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        kind, text = _ERRORS.get(code, (GalleryError, "cannot be used."))
-        raise kind(f"The gallery {path} {text} SQLite says: {str(error).rstrip('.')}.") from error
-
-
-@contextmanager
-def locked(path: Path, timeout: float, leaves: Callable[[], bool] = lambda: True) -> Iterator[None]:
-    """Holds the lock of the gallery at `path`; no other process or thread holds it meanwhile.
-
-    Args:
-        path: The gallery's file.
-        timeout: Seconds to wait for others.
-        leaves: Whether the file of the lock stays in the end: not where there is no gallery.
-
-    Raises:
-        GalleryBusyError: If another one holds it for longer than `timeout` seconds.
-        GalleryFileError: If the file of the lock cannot be opened.
-    """
-    file, deadline = path.with_name(f"{path.name}-lock"), time.monotonic() + timeout
-    while (descriptor := _locked_file(file, path)) is None:
-        if time.monotonic() >= deadline:
-            raise GalleryBusyError(
-                f"Another process has been writing to the gallery {path} for more than {timeout:g} s. Try again."
-            )
-        # At random, so that two who wait do not stay in step with one who comes and goes.
-        time.sleep(random.uniform(0.0005, 0.005))
-    try:
-        yield
-    finally:
-        if not leaves():
-            with suppress(OSError):  # Windows keeps what is open
-                file.unlink()
-        os.close(descriptor)
-
-
-def _locked_file(file: Path, path: Path) -> int | None:
-    """Opens and locks the file of a lock; `None` where another process has it, or has just removed it."""
-    try:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise GalleryFileError(
-            f"The gallery {path} cannot be written: {error.strerror}: {error.filename}. Its folder must be writable."
-        ) from error
-    try:
-        if try_lock(descriptor) and stands(descriptor, file):
-            return descriptor
-    except BaseException:
-        os.close(descriptor)
-        raise
-    os.close(descriptor)
-    return None

@@ -26,7 +26,7 @@ _HEADER_BYTES = 100
 #   own_points thresholds of one's own, at most one row, sealed for the change that kept or dropped (null) them
 #   seals      which rows must be there: of each person, and as person 0 of the whole; see `sealing.manifest`
 # What is not sealed is there to be found by, and decides nothing: `rows.Rows` compares it with what is. Version 2 also
-# seals refusals for their persons, and into every person its id and its refusals (`opening.seal_anew`).
+# seals refusals for their persons, and into every person its id and its refusals (`changes.unlocking.seal_anew`).
 MIGRATIONS = (
     (
         """CREATE TABLE gallery (

@@ -16,7 +16,6 @@ from kerasface.gallery.store import GalleryDamagedError, GalleryFileError
 
 _TABLE = "CREATE TABLE IF NOT EXISTS photos (tag BLOB PRIMARY KEY, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID"
 _SETTINGS = ("PRAGMA secure_delete = ON", "PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
-_AT_ONCE = 500  # tags in a question
 FORGET = "`kerasface people photos --forget` removes it; the photos are then looked at again."
 
 
@@ -51,14 +50,10 @@ class SeenPhotos:
         tags = {self._tag(source_hash, by): source_hash for source_hash in hashes}
         if not self.path.exists():
             return {}
-        found, wanted = {}, list(tags)
+        question = f"SELECT tag, sealed FROM photos WHERE tag IN ({','.join('?' * len(tags))})"
         with self._opened() as connection:
-            for start in range(0, len(wanted), _AT_ONCE):
-                part = wanted[start : start + _AT_ONCE]
-                marks = ",".join("?" * len(part))
-                for tag, sealed in connection.execute(f"SELECT tag, sealed FROM photos WHERE tag IN ({marks})", part):
-                    found[tags[tag]] = self._open(tag, sealed)["seen"]
-        return found
+            rows = connection.execute(question, list(tags)).fetchall()
+        return {tags[tag]: self._open(tag, sealed)["seen"] for tag, sealed in rows}
 
     def all(self) -> Iterator[tuple[str, str, dict]]:
         """Gives hash, what looked at it, and record of every remembered photo; errors as in `find`."""

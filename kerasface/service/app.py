@@ -13,8 +13,7 @@ from starlette.exceptions import HTTPException
 
 from kerasface import __version__
 from kerasface.faces.analyzer import FaceAnalyzer
-from kerasface.faces.embedders import Embedder, load_embedder, load_embedder_of
-from kerasface.gallery.opening import recorded_embedder
+from kerasface.faces.embedders import load_embedder_for
 from kerasface.gallery.store import (
     GalleryBusyError,
     GalleryDamagedError,
@@ -79,7 +78,7 @@ def create_app(settings: Settings, analyzer: FaceAnalyzer | None = None) -> Fast
         settings: What to serve.
         analyzer: The face front end, if it is not to be made of `settings`.
     """
-    desk = Desk(analyzer or FaceAnalyzer(embedder=_embedder(settings)))
+    desk = Desk(analyzer or FaceAnalyzer(embedder=load_embedder_for(settings.gallery, settings.embedder)))
     work = Work(desk, settings.gallery, settings.runs, settings.workers)
     gatekeeper, metrics = Gatekeeper(), Metrics(lambda: desk.num_waiting)
     app = FastAPI(
@@ -101,13 +100,6 @@ def create_app(settings: Settings, analyzer: FaceAnalyzer | None = None) -> Fast
     app.include_router(people_routes(work))
     app.include_router(compreface_routes(work))
     return app
-
-
-def _embedder(settings: Settings) -> Embedder:
-    recorded = recorded_embedder(settings.gallery)
-    if settings.embedder is None and recorded is not None:
-        return load_embedder_of(recorded[0])
-    return load_embedder(settings.embedder)
 
 
 def _watch(app: FastAPI, most_waiting: int, gatekeeper: Gatekeeper, metrics: Metrics) -> None:

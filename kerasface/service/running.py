@@ -27,8 +27,8 @@ def run(settings: Settings, host: str, port: int, on_start: Callable[[str], None
         on_start: Called with the address when photos can be sent.
 
     Raises:
-        ServiceStartError: If the port cannot be had, or nobody has a key.
-        ApiKeyError: If the keys' file is damaged.
+        ServiceStartError: If the port cannot be had.
+        ApiKeyError: If nobody has a key, or their file is damaged.
     """
     if not read_keys():
         raise ApiKeyError("Nobody has a key, so nobody could ask. Make one first: kerasface keys add NAME")

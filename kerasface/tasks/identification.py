@@ -209,11 +209,11 @@ class Identifier:
         check_embedder(self.gallery, photos)
         self.refresh()
         hashes = source_hashes or [None] * len(photos)
-        embeddings = [entry.embedding for faces in photos for entry in faces]
-        if not embeddings:
+        if not any(photos):
             return [[] for _ in photos]
+        embeddings = np.stack([entry.embedding for faces in photos for entry in faces])
         # Of all faces at once: one by one, statistics take ten times as long.
-        found = zip(self.search(np.stack(embeddings)), self._statistics_of(np.stack(embeddings)), strict=True)
+        found = zip(self.search(embeddings), self._statistics_of(embeddings), strict=True)
         return [
             self._decide(faces, [next(found) for _ in faces], self._refused(source_hash, faces)) if faces else []
             for faces, source_hash in zip(photos, hashes, strict=True)

@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from kerasface.files.parsing import json_of
 from kerasface.files.writing import sync_path, write_atomically
-from kerasface.gallery.database import locked
 from kerasface.gallery.keys import key_path, load_key
+from kerasface.gallery.locking import locked
 from kerasface.gallery.store import GalleryError
 from kerasface.unlock.states import State
 

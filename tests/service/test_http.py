@@ -228,8 +228,8 @@ def test_faces_are_compared_by_what_the_gallery_was_made_with(tmp_path, monkeypa
         asked.append(name)
         raise ChosenError
 
-    monkeypatch.setattr("kerasface.service.app.load_embedder_of", chosen)
-    monkeypatch.setattr("kerasface.service.app.load_embedder", chosen)
+    monkeypatch.setattr("kerasface.faces.embedders.load_embedder_of", chosen)
+    monkeypatch.setattr("kerasface.faces.embedders.load_embedder", chosen)
     with open_gallery(tmp_path / "people.gallery", embedder="other-1", embedding_dim=4):
         pass
     for settings in (("people.gallery",), ("people.gallery", "mine"), ("nothing.gallery",)):

@@ -7,12 +7,14 @@ from xml.sax.saxutils import escape, quoteattr
 MAX_BYTES = 4 * 2**20  # a packet in a JPEG has 64 kB; sidecars of retouched photos some hundred
 _MAX_DEPTH = 100
 X, RDF = "adobe:ns:meta/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+RS = "http://www.metadataworkinggroup.com/schemas/regions/"
+AREA, DIM = "http://ns.adobe.com/xmp/sType/Area#", "http://ns.adobe.com/xap/1.0/sType/Dimensions#"
 PREFIXES = {
     X: "x",
     RDF: "rdf",
-    "http://www.metadataworkinggroup.com/schemas/regions/": "mwg-rs",
-    "http://ns.adobe.com/xmp/sType/Area#": "stArea",
-    "http://ns.adobe.com/xap/1.0/sType/Dimensions#": "stDim",
+    RS: "mwg-rs",
+    AREA: "stArea",
+    DIM: "stDim",
     "http://www.w3.org/XML/1998/namespace": "xml",
 }
 _WRAPPER = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n{}\n<?xpacket end="w"?>'

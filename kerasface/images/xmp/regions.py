@@ -10,13 +10,8 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from xml.etree.ElementTree import Element, SubElement
 
-from kerasface.images.xmp.packet import RDF, Packet
+from kerasface.images.xmp.packet import AREA, DIM, RDF, RS, Packet
 
-_RS, _AREA, _DIM = (
-    "http://www.metadataworkinggroup.com/schemas/regions/",
-    "http://ns.adobe.com/xmp/sType/Area#",
-    "http://ns.adobe.com/xap/1.0/sType/Dimensions#",
-)
 _SAME = 0.4  # of the union of two areas: detectors draw faces more or less tightly
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Where (x, y) of the upright picture lies in the stored one, by EXIF orientation; both in parts of the sides.
@@ -97,7 +92,7 @@ def add_regions(packet: Packet, regions: Sequence[Region], size: tuple[int, int]
             others.append((name, known[1].name))
             continue
         else:
-            _set(known[0], f"{{{_RS}}}Name", name)
+            _set(known[0], f"{{{RS}}}Name", name)
         added += 1
     return added, others
 
@@ -105,19 +100,19 @@ def add_regions(packet: Packet, regions: Sequence[Region], size: tuple[int, int]
 def _listed(packet: Packet) -> Iterator[tuple[Element, Region]]:
     for item in _items(packet.rdf):
         fields = _fields(item)
-        if _text(fields.get(f"{{{_RS}}}Type", "Face")) != "Face":
+        if _text(fields.get(f"{{{RS}}}Type", "Face")) != "Face":
             continue
-        area = fields.get(f"{{{_RS}}}Area")
+        area = fields.get(f"{{{RS}}}Area")
         if area is None or isinstance(area, str):
             continue
         box = _numbers(_fields(area))
         if box is not None:
-            yield item, Region(_text(fields.get(f"{{{_RS}}}Name", "")), box)
+            yield item, Region(_text(fields.get(f"{{{RS}}}Name", "")), box)
 
 
 def _items(rdf: Element) -> Iterator[Element]:
-    for regions in rdf.iter(f"{{{_RS}}}Regions"):
-        for listed in regions.iter(f"{{{_RS}}}RegionList"):
+    for regions in rdf.iter(f"{{{RS}}}Regions"):
+        for listed in regions.iter(f"{{{RS}}}RegionList"):
             for bag in listed:
                 yield from bag.findall(f"{{{RDF}}}li")
 
@@ -137,10 +132,10 @@ def _text(value: Element | str) -> str:
 
 def _numbers(fields: dict[str, Element | str]) -> tuple[float, float, float, float] | None:
     """An area, or `None` where it is no part of a picture."""
-    if _text(fields.get(f"{{{_AREA}}}unit", "normalized")) != "normalized":
+    if _text(fields.get(f"{{{AREA}}}unit", "normalized")) != "normalized":
         return None
     try:
-        x, y, width, height = (float(_text(fields[f"{{{_AREA}}}{name}"])) for name in "xywh")
+        x, y, width, height = (float(_text(fields[f"{{{AREA}}}{name}"])) for name in "xywh")
     except (KeyError, ValueError):
         return None
     usable = all(map(isfinite, (x, y, width, height))) and 0 <= x <= 1 and 0 <= y <= 1
@@ -150,33 +145,33 @@ def _numbers(fields: dict[str, Element | str]) -> tuple[float, float, float, flo
 def _list_of(packet: Packet, size: tuple[int, int]) -> Element:
     """The list of regions of a packet, made where there is none."""
     rdf, resource = packet.rdf, {f"{{{RDF}}}parseType": "Resource"}
-    for listed in rdf.iter(f"{{{_RS}}}RegionList"):
+    for listed in rdf.iter(f"{{{RS}}}RegionList"):
         if len(listed):
             return listed[0]
         return SubElement(listed, f"{{{RDF}}}Bag")
     description = rdf.find(f"{{{RDF}}}Description")
     if description is None:
         description = SubElement(rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": ""})
-    regions = next(rdf.iter(f"{{{_RS}}}Regions"), None)
+    regions = next(rdf.iter(f"{{{RS}}}Regions"), None)
     if regions is None:
-        regions = SubElement(description, f"{{{_RS}}}Regions", resource)
+        regions = SubElement(description, f"{{{RS}}}Regions", resource)
         width, height = size
-        dimensions = SubElement(regions, f"{{{_RS}}}AppliedToDimensions", resource)
+        dimensions = SubElement(regions, f"{{{RS}}}AppliedToDimensions", resource)
         for name, value in (("w", width), ("h", height), ("unit", "pixel")):
-            SubElement(dimensions, f"{{{_DIM}}}{name}").text = str(value)
+            SubElement(dimensions, f"{{{DIM}}}{name}").text = str(value)
     elif (inner := regions.find(f"{{{RDF}}}Description")) is not None:
         regions = inner
-    return SubElement(SubElement(regions, f"{{{_RS}}}RegionList"), f"{{{RDF}}}Bag")
+    return SubElement(SubElement(regions, f"{{{RS}}}RegionList"), f"{{{RDF}}}Bag")
 
 
 def _append(bag: Element, region: Region) -> None:
     item = SubElement(bag, f"{{{RDF}}}li", {f"{{{RDF}}}parseType": "Resource"})
-    SubElement(item, f"{{{_RS}}}Name").text = region.name
-    SubElement(item, f"{{{_RS}}}Type").text = "Face"
-    area = SubElement(item, f"{{{_RS}}}Area", {f"{{{RDF}}}parseType": "Resource"})
+    SubElement(item, f"{{{RS}}}Name").text = region.name
+    SubElement(item, f"{{{RS}}}Type").text = "Face"
+    area = SubElement(item, f"{{{RS}}}Area", {f"{{{RDF}}}parseType": "Resource"})
     for name, value in zip("xywh", region.box, strict=True):
-        SubElement(area, f"{{{_AREA}}}{name}").text = f"{value:.6f}"
-    SubElement(area, f"{{{_AREA}}}unit").text = "normalized"
+        SubElement(area, f"{{{AREA}}}{name}").text = f"{value:.6f}"
+    SubElement(area, f"{{{AREA}}}unit").text = "normalized"
 
 
 def _set(item: Element, tag: str, text: str) -> None:

@@ -1,7 +1,7 @@
 """The faces of many photos, each photo looked at once: what is remembered of it is not computed again."""
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,15 +54,16 @@ def look_at_photos(
     Raises:
         GalleryError: If the memory is damaged or cannot be written.
     """
-    by = seen_by(analyzer) if seen else ""
-    for start in range(0, len(paths), _AT_ONCE) if seen else (0,):
-        part = paths[start : start + _AT_ONCE] if seen else paths
-        known = _known(part, seen, by) if seen else {}
-        fresh = _looked_at([path for path in part if path not in known], analyzer)
-        if known:
-            yield from _in_order(part, known, _remembered(fresh, seen, by))
-        else:
-            yield from _remembered(fresh, seen, by) if seen else fresh
+    if seen is None:
+        yield from _looked_at(paths, analyzer)
+        return
+    by = seen_by(analyzer)
+    for start in range(0, len(paths), _AT_ONCE):
+        part = paths[start : start + _AT_ONCE]
+        hashes = dict(zip(part, content_keys(part)[0], strict=True))
+        known = _known(hashes, seen, by)
+        fresh = _remembered(_looked_at([path for path in part if path not in known], analyzer, hashes), seen, by)
+        yield from _in_order(part, known, fresh) if known else fresh
 
 
 def seen_by(analyzer: FaceAnalyzer) -> str:
@@ -83,12 +84,11 @@ def remembered_photos(gallery: ReadableGallery) -> list[LookedAt]:
     ]
 
 
-def _known(paths: Sequence[Path], seen: SeenPhotos, by: str) -> dict[Path, LookedAt]:
+def _known(hashes: Mapping[Path, str | None], seen: SeenPhotos, by: str) -> dict[Path, LookedAt]:
     """Those of the photos that are remembered; where one was moved, its new path is remembered."""
-    hashes, _ = content_keys(paths)
-    found = seen.find((one for one in hashes if one), by)
+    found = seen.find((one for one in hashes.values() if one), by)
     known, moved = {}, {}
-    for path, source_hash in zip(paths, hashes, strict=True):
+    for path, source_hash in hashes.items():
         if (record := found.get(source_hash)) is None:
             continue
         known[path] = _opened(path, source_hash, record, by)
@@ -99,13 +99,17 @@ def _known(paths: Sequence[Path], seen: SeenPhotos, by: str) -> dict[Path, Looke
     return known
 
 
-def _looked_at(paths: Sequence[Path], analyzer: FaceAnalyzer) -> Iterator[list[LookedAt]]:
+def _looked_at(
+    paths: Sequence[Path], analyzer: FaceAnalyzer, hashes: Mapping[Path, str | None] | None = None
+) -> Iterator[list[LookedAt]]:
+    """Looks at photos; `hashes` of their files are computed where they are not given."""
+
     def look(photos: list[Photo]) -> list[LookedAt]:
         readable = [photo for photo in photos if photo.problem is None]
         faces = iter(analyzer.analyze([photo.image for photo in readable]))
-        hashes = iter(content_keys([photo.path for photo in readable])[0])
+        known = hashes or dict(zip(files := [photo.path for photo in readable], content_keys(files)[0], strict=True))
         return [
-            LookedAt(photo.path, next(hashes), next(faces), date_taken(photo.path), None, photo.notes)
+            LookedAt(photo.path, known[photo.path], next(faces), date_taken(photo.path), None, photo.notes)
             if photo.problem is None
             else LookedAt(photo.path, None, [], None, photo.problem)
             for photo in photos
