@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -38,17 +39,8 @@ async def read_files(request: Request) -> Files:
     kind = request.headers.get("content-type", "")
     if not kind.startswith("multipart/form-data"):
         raise UploadError(415, f"Send photos as multipart/form-data. Received: {kind or 'no content type'}.")
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            form = await _InMemory(Headers(raw=request.headers.raw), _limited(request), max_files=_MOST_FILES).parse()
-    except TimeoutError:
-        raise UploadError(408, f"The request was not there within {_PATIENCE:.0f} seconds.") from None
-    except ClientDisconnect as error:
-        raise UploadError(400, "The client went away.") from error
-    except (MultiPartException, KeyError, ValueError) as error:
-        if isinstance(error, UploadError):
-            raise
-        raise UploadError(422, f"This is no form of type multipart/form-data ({error}).") from error
+    async with _arriving(422, "This is no form of type multipart/form-data"):
+        form = await _InMemory(Headers(raw=request.headers.raw), _limited(request), max_files=_MOST_FILES).parse()
     found: Files = {field: [] for field in form}
     try:
         for field, entry in form.multi_items():
@@ -65,18 +57,24 @@ async def read_json(request: Request) -> object:
     Raises:
         UploadError: If it is none, longer than `_MOST_JSON`, or not there in time.
     """
+    async with _arriving(400, "This is no JSON"):
+        return json_of(b"".join([chunk async for chunk in _limited(request, _MOST_JSON)]))
+
+
+@asynccontextmanager
+async def _arriving(status: int, problem: str) -> AsyncIterator[None]:
+    """Gives what is sent in the block a time to arrive in, and says what is wrong with it."""
     try:
         async with asyncio.timeout(_PATIENCE):
-            content = b"".join([chunk async for chunk in _limited(request, _MOST_JSON)])
-        return json_of(content)
+            yield
+    except UploadError:
+        raise
     except TimeoutError:
         raise UploadError(408, f"The request was not there within {_PATIENCE:.0f} seconds.") from None
     except ClientDisconnect as error:
         raise UploadError(400, "The client went away.") from error
-    except ValueError as error:
-        if isinstance(error, UploadError):
-            raise
-        raise UploadError(400, "This is no JSON.") from error
+    except (MultiPartException, KeyError, ValueError) as error:
+        raise UploadError(status, f"{problem} ({error}).") from error
 
 
 async def _limited(request: Request, most: int = MOST_BYTES) -> AsyncIterator[bytes]:

@@ -4,7 +4,7 @@ import hashlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +16,7 @@ from anyio.to_thread import run_sync
 from kerasface.gallery.checks import checked_name
 from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.sqlite import SqliteGallery
-from kerasface.gallery.store import NameTakenError, Person
+from kerasface.gallery.store import NameTakenError, NoSuchPersonError, Person
 from kerasface.images.decoding import ImageError, decode
 from kerasface.models.runtime import engines_in_use
 from kerasface.runs.store import load_run
@@ -163,8 +163,10 @@ class Work:
 
     def named(self, name: str) -> Person | None:
         """The person of a name, however its letters are composed; `None` if there is none."""
-        name = checked_name(name)
-        return next((person for person in self.gallery.people() if person.name == name), None)
+        name = checked_name(name)  # which is nobody's id
+        with suppress(NoSuchPersonError):
+            return self.gallery.person(name)
+        return None
 
     def classifier(self, model: str):
         """A trained classifier of faces or pictures.
