@@ -40,7 +40,10 @@ def check_number(exercise: Number, text: str) -> Verdict:
     for wrong, sentence in exercise.traps:
         if any(math.isclose(value, wrong, rel_tol=1e-3) for value in readings):
             return Verdict(False, sentence)
-    return Verdict(False, f"{' or '.join(map(shown, readings))} is not it. {_help(readings[0], answer)}")
+    hints = {_help(value, answer) for value in readings}  # of a text that can be read in two ways, none that misleads
+    return Verdict(
+        False, " ".join([f"{' or '.join(map(shown, readings))} is not it.", *(hints if len(hints) == 1 else ())])
+    )
 
 
 def check_choice(exercise: Choice, chosen: str) -> Verdict:
@@ -67,4 +70,4 @@ def _help(value: float, answer: float) -> str:
             return "The digits are right: count the zeros, or look at the point."
     if answer and math.isclose(value, answer, rel_tol=0.1):
         return "It is close: compute it to one more digit, or count again."
-    return "It is larger." if value < answer else "It is smaller."
+    return "The answer is larger." if value < answer else "The answer is smaller."

@@ -12,6 +12,7 @@ CSS = """
 .kf-table th { text-align: left; font-weight: 600; }
 .kf-table th, .kf-table td { padding: 0.35rem 0.6rem; border-bottom: 1px solid rgba(128, 140, 138, 0.35); }
 .kf-table .number { text-align: right; overflow-wrap: normal; }
+.kf-table th { overflow-wrap: normal; }
 @media (max-width: 640px) {
   .kf-table thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
   .kf-table tr { display: block; padding: 0.3rem 0; border-bottom: 1px solid rgba(128, 140, 138, 0.35); }

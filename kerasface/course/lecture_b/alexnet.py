@@ -70,7 +70,7 @@ ALEXNET = Chapter(
             "Convolution and cross-correlation",
             "Mathematics turns the kernel by 180 degrees before it lays it down: that is a convolution. Networks do "
             "not turn it: that is cross-correlation. As the kernel is learned, it makes no difference to them, and "
-            "everybody says convolution. For a symmetric kernel both are the same.",
+            "everybody says convolution. For a kernel that half a turn leaves as it is both are the same.",
             (page("playground", "Kernels on a digit; edit them", topic="convolution"),),
             Number(
                 "Picture 1 2 / 3 4, kernel 1 0 / 0 -1. What does the *true* convolution give, with the kernel turned?",

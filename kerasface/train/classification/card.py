@@ -102,7 +102,7 @@ def _of_strangers(card: ModelCard) -> list[str]:
     """What is to be said of what the model was not trained on."""
     notes = [unknown_note(card)]
     if card.open_set is None or card.open_set.default:
-        outsiders = "strangers" if card.input.of_faces else "such pictures"
+        outsiders = "strangers" if card.input.of_faces else "pictures of something else, by which it can learn to doubt"
         notes.append(f"Classes with too few images, or a folder given as `unknown`, serve as {outsiders}.")
     if shown := [as_name(name) for name in card.labels if as_name(name) != name]:
         count = "A class is named" if len(shown) == 1 else "Classes are named"

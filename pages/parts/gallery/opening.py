@@ -202,6 +202,8 @@ def notice(kind: str, text: str):
 
 
 def show_notices():
-    for kind, text in st.session_state.pop("gallery_notices", []):
-        show, icon = NOTICES[kind]
-        show(plain(text), icon=icon)
+    """Says what the last press did; in a box that is always there, or what stands below would be made anew."""
+    with st.container():
+        for kind, text in st.session_state.pop("gallery_notices", []):
+            show, icon = NOTICES[kind]
+            show(plain(text), icon=icon)

@@ -172,7 +172,8 @@ def _ask_for(kind: PageKind, entry: Field, value, key: str):
         if value is None:
             options.insert(0, None)
         words = {None: "chosen for you", True: "yes", False: "no"}
-        st.selectbox(label, options, format_func=lambda one: words.get(one, str(one)), **keep)
+        placeholder = words[None]  # what Streamlit shows where None is chosen
+        st.selectbox(label, options, format_func=lambda one: words.get(one, str(one)), placeholder=placeholder, **keep)
         return
     empty = "chosen for you" if value is None else f"{value}"
     if "int" in type_name:
@@ -180,7 +181,8 @@ def _ask_for(kind: PageKind, entry: Field, value, key: str):
     elif "float" in type_name:
         st.number_input(label, 0.0, None, None, step=0.01, format="%g", placeholder=empty, **keep)
     else:
-        st.text_input(label, placeholder="none", **keep)
+        is_none = entry.metadata["help"].endswith("[none]")
+        st.text_input(label, placeholder="none" if is_none else "chosen for you", **keep)
 
 
 def _networks(kind: PageKind, chosen: str | None) -> list[str]:

@@ -35,7 +35,8 @@ def _show_photos_of(opened: OpenGallery, person: Person):
         return
     state = (str(opened.gallery.path), opened.gallery.version, count, person.person_id)
     st.button(
-        f"Find {person.name} in {count:,} photos",
+        f"Find {person.name} in {count:,} remembered photos",
+        help="Files of the same content count once.",
         icon=":material/photo_library:",
         key="person_photos",
         on_click=st.session_state.update,
@@ -61,6 +62,8 @@ def show_found(found: list[PhotoOf]):
             with st.container(width=CARD, border=True, gap="small"):
                 if picture := thumbnail(Path(one.photo), one.source_hash):
                     st.image(picture, width="stretch", alt=Path(one.photo).name)
+                else:
+                    st.caption("No picture is kept.")
                 st.caption(plain(" ".join([Path(one.photo).name, (one.date or "")[:10], *one.others])))
     if len(found) > SHOWN:
         st.caption(f"The first {SHOWN} by date are shown; `kerasface people photos` lists all.")
