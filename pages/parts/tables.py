@@ -9,12 +9,12 @@ SHOWN = 200  # rows
 # On a phone each row becomes a few lines, each with the name of its column.
 CSS = """
 .kf-table { width: 100%; border-collapse: collapse; font-size: 0.875rem; overflow-wrap: anywhere; }
-.kf-table th { text-align: left; font-weight: 600; }
+.kf-table th { text-align: left; font-weight: 600; overflow-wrap: normal; }
 .kf-table th, .kf-table td { padding: 0.35rem 0.6rem; border-bottom: 1px solid rgba(128, 140, 138, 0.35); }
 .kf-table .number { text-align: right; overflow-wrap: normal; }
-.kf-table th { overflow-wrap: normal; }
 @media (max-width: 640px) {
-  .kf-table thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
+  .kf-table thead, .kf-table th { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
+  .kf-table th { padding: 0; }
   .kf-table tr { display: block; padding: 0.3rem 0; border-bottom: 1px solid rgba(128, 140, 138, 0.35); }
   .kf-table td, .kf-table .number { display: grid; grid-template-columns: 7.5rem 1fr; text-align: left; border: 0; }
   .kf-table td { padding: 0.1rem 0; }

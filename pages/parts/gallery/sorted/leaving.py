@@ -19,7 +19,8 @@ from pages.parts.gallery.sorted.job import SortJob
 
 def show_leaving(job: SortJob, answers: Sequence[Answer]):
     """Buttons that let all photos with a name, or their names, leave; each says what was made, and how to undo it."""
-    with st.expander("Table, copies, links, names in photos", icon=":material/output:"):
+    title, is_open = "Table, copies, links, names in photos", bool(job.manifests)  # where the way back is to be seen
+    with st.expander(title, is_open, icon=":material/output:", key="sort_leaving"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.download_button(
                 "Table (CSV)",
