@@ -6,6 +6,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 MAX_BYTES = 4 * 2**20  # a packet in a JPEG has 64 kB; sidecars of retouched photos some hundred
 _MAX_DEPTH = 100
+_MAX_PARTS = 100_000  # elements and attributes; a photo with a long history has some thousands
+_MAX_NAMESPACES, _MAX_URI = 500, 500  # of some 20 and 50; each name is as long as its namespace's
 X, RDF = "adobe:ns:meta/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 RS = "http://www.metadataworkinggroup.com/schemas/regions/"
 AREA, DIM = "http://ns.adobe.com/xmp/sType/Area#", "http://ns.adobe.com/xap/1.0/sType/Dimensions#"
@@ -61,7 +63,7 @@ class Packet:
         used = dict.fromkeys(name[1:].partition("}")[0] for name in names if name.startswith("{"))
         found: dict[str, str] = {}
         for uri in used:
-            wish = PREFIXES.get(uri) or self.prefixes.get(uri) or "ns"
+            wish = PREFIXES.get(uri) or self.prefixes.get(uri, "ns")
             prefix, number = wish, 1
             while prefix in found.values():
                 prefix, number = f"{wish}{number}", number + 1
@@ -73,26 +75,33 @@ def parse_packet(content: bytes) -> Packet:
     """Parses a packet, or a file of it.
 
     Raises:
-        XmpError: If it is larger than `MAX_BYTES`, declares a document type or entities, is nested too deeply, or is no
-            XML.
+        XmpError: If it is larger than `MAX_BYTES`, declares a document type or entities, is nested too deeply, has too
+            many parts or namespaces, or is no XML.
     """
     if len(content) > MAX_BYTES:
         raise XmpError(f"XMP has at most {MAX_BYTES:,} bytes here. Received: more.")
-    builder, prefixes, depth = TreeBuilder(), {}, 0
+    builder, prefixes, depth, count = TreeBuilder(), {}, 0, 0
     parser = expat.ParserCreate(namespace_separator="}")
     parser.buffer_text = True
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
+        nonlocal depth, count
+        depth, count = depth + 1, count + 1 + len(attributes)
         if depth > _MAX_DEPTH:
             raise XmpError(f"XMP has at most {_MAX_DEPTH} elements in one another here. Received: more.")
+        if count > _MAX_PARTS:
+            raise XmpError(f"XMP has at most {_MAX_PARTS:,} elements and attributes here. Received: more.")
         builder.start(_qualified(name), {_qualified(key): value for key, value in attributes.items()})
 
     def end(name: str) -> None:
         nonlocal depth
         depth -= 1
         builder.end(_qualified(name))
+
+    def declare(prefix: str | None, uri: str | None) -> None:
+        prefixes.setdefault(uri or "", prefix or "ns")
+        if len(prefixes) > _MAX_NAMESPACES or len(uri or "") > _MAX_URI:
+            raise XmpError(f"XMP has {_MAX_NAMESPACES} namespaces of {_MAX_URI} letters here at most. Received: more.")
 
     def refuse(*_) -> None:
         raise XmpError(
@@ -101,7 +110,7 @@ def parse_packet(content: bytes) -> Packet:
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = builder.data
-    parser.StartNamespaceDeclHandler = lambda prefix, uri: prefix and prefixes.setdefault(uri, prefix)
+    parser.StartNamespaceDeclHandler = declare
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = parser.ExternalEntityRefHandler = refuse
     try:
         if not content.startswith((b"\xff\xfe", b"\xfe\xff")):  # of UTF-16, where a zero may be half of a letter

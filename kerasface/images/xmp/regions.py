@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from xml.etree.ElementTree import Element, SubElement
 
-from kerasface.images.xmp.packet import AREA, DIM, RDF, RS, Packet
+from kerasface.images.xmp.packet import AREA, DIM, RDF, RS, Packet, XmpError
 
 _SAME = 0.4  # of the union of two areas: detectors draw faces more or less tightly
+_MOST = 500  # areas of one photo; each is compared with every other
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Where (x, y) of the upright picture lies in the stored one, by EXIF orientation; both in parts of the sides.
 _STORED = {
@@ -65,7 +66,11 @@ class Region:
 
 
 def read_regions(packet: Packet) -> list[Region]:
-    """Returns the faces of a packet, areas of the stored picture; those without a usable area are left out."""
+    """Returns the faces of a packet, areas of the stored picture; those without a usable area are left out.
+
+    Raises:
+        XmpError: If it has no descriptions, or more areas than a photo has faces.
+    """
     return [region for _, region in _listed(packet)]
 
 
@@ -79,6 +84,9 @@ def add_regions(packet: Packet, regions: Sequence[Region], size: tuple[int, int]
 
     Returns:
         How many names are new, and `(name, name there)` for each face that has another name there, which stays.
+
+    Raises:
+        XmpError: As `read_regions`.
     """
     there, added, others = list(_listed(packet)), 0, []
     for region in regions:
@@ -98,7 +106,9 @@ def add_regions(packet: Packet, regions: Sequence[Region], size: tuple[int, int]
 
 
 def _listed(packet: Packet) -> Iterator[tuple[Element, Region]]:
-    for item in _items(packet.rdf):
+    for number, item in enumerate(_items(packet.rdf)):
+        if number == _MOST:
+            raise XmpError(f"XMP has at most {_MOST} areas of one photo here. Received: more.")
         fields = _fields(item)
         if _text(fields.get(f"{{{RS}}}Type", "Face")) != "Face":
             continue
@@ -111,10 +121,9 @@ def _listed(packet: Packet) -> Iterator[tuple[Element, Region]]:
 
 
 def _items(rdf: Element) -> Iterator[Element]:
-    for regions in rdf.iter(f"{{{RS}}}Regions"):
-        for listed in regions.iter(f"{{{RS}}}RegionList"):
-            for bag in listed:
-                yield from bag.findall(f"{{{RDF}}}li")
+    for listed in rdf.iter(f"{{{RS}}}RegionList"):
+        for bag in listed:
+            yield from bag.findall(f"{{{RDF}}}li")
 
 
 def _fields(element: Element) -> dict[str, Element | str]:

@@ -6,10 +6,12 @@ Nothing that was there is ever lost: what takes the place of something keeps it 
 import errno
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from kerasface.files.parsing import json_of
 from kerasface.files.paths import WriteError
@@ -25,7 +27,15 @@ NO_LINKS = (  # another disk, or one that knows no second names: exFAT, some net
 _FORMAT = 1
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _CHANGED = "it was changed since, or something else is in its place"
-_KINDS = ("folder", "copy", "link", "sidecar", "changed")
+_LEADS_OUT = "a link leads from there out of the folder"
+# What can be made, and what is written down of it beside its place, to take it back.
+_KINDS = {
+    "folder": (),
+    "copy": ("sha256",),
+    "link": ("photo", "sha256"),
+    "sidecar": ("sha256",),
+    "changed": ("original", "was", "sha256"),
+}
 
 
 class ManifestError(ValueError):
@@ -71,19 +81,10 @@ def undo(manifest: Path) -> Undone:
     (head, *entries), folder = _read_manifest(manifest), manifest.parent
     removed, kept = [], []
     for entry in reversed(entries):
-        place = folder / entry["place"]
-        if entry["kind"] == "folder":
-            _remove_if_empty(place)
-            continue
-        part_of(place).unlink(missing_ok=True)
-        if entry["kind"] == "changed":
-            _put_back(place, folder / entry["original"], entry, removed, kept)
-        elif os.path.lexists(place):
-            if _is_as_made(place, entry):
-                place.unlink()
-                removed.append(place)
-            else:
-                kept.append((place, _CHANGED))
+        try:
+            _take_back(folder, entry, removed, kept)
+        except OSError as error:
+            kept.append((folder / entry["place"], error.strerror or str(error)))
     if not kept:
         manifest.unlink()
         if head["is_new"]:
@@ -165,7 +166,12 @@ class Manifest:
             place: The file, below the folder.
             write: Makes it.
             about: What is to be known to take it back, such as its `sha256`.
+
+        Raises:
+            OSError: If it cannot be made, or a link leads from its folder out of the folder of all.
         """
+        if _leads_out(self._folder, place):
+            raise OSError(_LEADS_OUT)
         if not place.parent.exists():
             self._note({"kind": "folder", "place": place.parent.relative_to(self._folder).as_posix()})
             place.parent.mkdir()
@@ -181,6 +187,21 @@ class Manifest:
 def part_of(place: Path) -> Path:
     """Returns where a file is until it is whole."""
     return place.with_name(f".{place.name}.part")
+
+
+@contextmanager
+def new_part(place: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """Gives the part of a file and its content to write; put it in its place in the block, or it is gone after.
+
+    It is made anew: what has its name already, such as a link that leads elsewhere, is not written to.
+    """
+    part = part_of(place)
+    part.unlink(missing_ok=True)
+    try:
+        with part.open("xb") as content:
+            yield part, content
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def put_new(part: Path, place: Path) -> None:
@@ -203,16 +224,15 @@ def put_new(part: Path, place: Path) -> None:
 def _read_manifest(path: Path) -> list[dict]:
     """The first line and what was made, in order; the last line may be cut, where a kill came in between."""
     try:
+        if path.exists() and not path.is_file():  # to read from a pipe would wait for ever
+            raise ValueError
         lines = path.read_text(encoding="utf-8").splitlines()
         head, *entries = [json_of(line) for line in lines[:-1]] + [_last(lines[-1])]
         if (head["kind"], head["format"], type(head["is_new"])) != ("manifest", _FORMAT, bool):
             raise ValueError
         entries = [entry for entry in entries if entry is not None]
-        for entry in entries:
-            place = Path(entry["place"])
-            places = [place, Path(entry["original"])] if entry["kind"] == "changed" else [place]
-            if entry["kind"] not in _KINDS or any(one.is_absolute() or ".." in one.parts for one in places):
-                raise ValueError
+        if not all(map(_is_entry, entries)):
+            raise ValueError
     except OSError as error:
         raise ManifestError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, IndexError, TypeError) as error:
@@ -222,11 +242,44 @@ def _read_manifest(path: Path) -> list[dict]:
     return [head, *entries]
 
 
+def _is_entry(entry: dict) -> bool:
+    """Whether a line says all that is needed to take something back, of places below the folder."""
+    texts = [entry["place"], *(entry[name] for name in _KINDS[entry["kind"]])]
+    if not all(isinstance(text, str) and "\0" not in text for text in texts):
+        return False
+    places = [Path(entry[name]) for name in ("place", "original") if name in entry]
+    return all(place.parts and not place.anchor and ".." not in place.parts for place in places)
+
+
 def _last(line: str) -> dict | None:
     try:
         return json_of(line)
     except ValueError:
         return None
+
+
+def _take_back(folder: Path, entry: dict, removed: list, kept: list) -> None:
+    place = folder / entry["place"]
+    original = folder / entry["original"] if entry["kind"] == "changed" else None
+    if _leads_out(folder, place) or (original and _leads_out(folder, original)):
+        kept.append((place, _LEADS_OUT))
+    elif entry["kind"] == "folder":
+        _remove_if_empty(place)
+    else:
+        part_of(place).unlink(missing_ok=True)
+        if original:
+            _put_back(place, original, entry, removed, kept)
+        elif os.path.lexists(place):
+            if _is_as_made(place, entry):
+                place.unlink()
+                removed.append(place)
+            else:
+                kept.append((place, _CHANGED))
+
+
+def _leads_out(folder: Path, place: Path) -> bool:
+    """Whether links lead from the folder of a place to somewhere that is not below the folder of all."""
+    return not place.parent.resolve().is_relative_to(folder.resolve())
 
 
 def _put_back(place: Path, original: Path, entry: dict, removed: list, kept: list) -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
-from kerasface.files.writing import sync_path
 from kerasface.images.stored import StoredForm, stored_form
 from kerasface.images.xmp.files import read_embedded, read_sidecar, sidecar_of, with_packet
 from kerasface.images.xmp.packet import Packet, XmpError
 from kerasface.images.xmp.regions import Region, add_regions
-from kerasface.tasks.sorting.manifest import Manifest, Placed, make_all, part_of, put_new
+from kerasface.tasks.sorting.manifest import Manifest, Placed, make_all, new_part, put_new
 from kerasface.terminal.streams import printable
 
 Box = tuple[float, float, float, float]
@@ -66,7 +66,7 @@ def name_photos(
     taken: dict[Path, Path] = {}
     for photo, faces in photos.items():
         try:
-            change, is_new, said = _change_of(photo.absolute(), faces, into_photos)
+            change, is_new, said = _change_of(_real(photo), faces, into_photos)
             if (other := taken.setdefault(change.file, photo)) != photo:
                 if into_photos and list(photos[other]) == list(faces):
                     continue  # one photo by two names, such as a symbolic link to it
@@ -88,10 +88,17 @@ def name_photos(
     return Named(placed, tuple(others), tuple(problems))
 
 
+def _real(photo: Path) -> Path:
+    """A photo in the folder that links lead to, so that what is made lies below one folder, and is found to undo it."""
+    return photo.parent.resolve() / photo.name
+
+
 def _change_of(photo: Path, faces: Sequence[tuple[str, Box]], into_photo: bool) -> tuple[_Change, bool, list[str]]:
     """The change of a photo's file or sidecar, whether it changes anything, and what is called otherwise there."""
     form, file = stored_form(photo), photo if into_photo else sidecar_of(photo)
     if file.is_symlink():  # the file itself is changed; a new one in place of the link would leave it without names
+        if not file.exists():
+            raise XmpError(f"{file.name} is a link that leads to nothing; it was left as it is.")
         file = file.resolve()
     is_there = file.is_file()
     if is_there and not os.stat(file).st_mode & stat.S_IWUSR:
@@ -128,29 +135,28 @@ def _write(change: _Change, folder: Path, manifest: Manifest) -> None:
 
 def _write_new(file: Path, content: bytes) -> None:
     """Writes a file, whole or not at all, and in place of no other that has come meanwhile."""
-    part = part_of(file)
-    try:
-        part.write_bytes(content)
-        sync_path(part)
+    with new_part(file) as (part, new):
+        _fill(new, content)
         put_new(part, file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _replace(file: Path, content: bytes, original: Path) -> None:
     """Puts new content in the place of a file, which stays beside it; at every moment one of both is there."""
-    part = part_of(file)
-    try:
-        part.write_bytes(content)
+    with new_part(file) as (part, new):
+        _fill(new, content)
         shutil.copymode(file, part)
-        sync_path(part)
         try:
             os.link(file, original)
         except OSError:  # a disk that knows no second names
             shutil.copy2(file, original)
         os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
+
+
+def _fill(file: BinaryIO, content: bytes) -> None:
+    """Writes a new file, and waits until it is on the disk."""
+    file.write(content)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _originals(file: Path) -> Iterator[Path]:
@@ -166,4 +172,4 @@ def _reason(error: Exception, photo: Path) -> str:
     """What is wrong with a photo, without its name."""
     if isinstance(error, OSError):
         return f"{error.strerror}."
-    return str(error).removeprefix(f"{printable(photo.absolute())}: ")
+    return str(error).removeprefix(f"{printable(_real(photo))}: ")

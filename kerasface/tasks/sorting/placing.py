@@ -9,11 +9,12 @@ from pathlib import Path
 
 from kerasface.files.paths import FORBIDDEN_IN_NAMES, RESERVED_NAMES
 from kerasface.files.writing import sha256
-from kerasface.tasks.sorting.manifest import NO_LINKS, Manifest, Placed, make_all, part_of, put_new
+from kerasface.tasks.sorting.manifest import NO_LINKS, Manifest, Placed, make_all, new_part, put_new
 from kerasface.terminal.streams import is_shown
 
 COPY, LINK = "copy", "link"
 _LONGEST = 120  # characters of a folder's name
+_BLOCK = 2**20  # bytes copied at a time
 
 
 def plan_places(photos: Mapping[Path, Sequence[str]], folder: Path) -> list[tuple[Path, Path, bool]]:
@@ -85,12 +86,12 @@ def _link(photo: Path, place: Path) -> None:
 
 def _copy(photo: Path, place: Path) -> None:
     """Copies a file with its times, whole or not at all, and in place of no other."""
-    part = part_of(place)
-    try:
-        shutil.copy2(photo, part)
+    with new_part(place) as (part, content):
+        with photo.open("rb") as source:
+            shutil.copyfileobj(source, content, _BLOCK)
+        content.flush()  # before the times are set
+        shutil.copystat(photo, part)
         put_new(part, place)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _is_same(photo: Path, other: Path) -> bool:

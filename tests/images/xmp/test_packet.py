@@ -84,6 +84,11 @@ HOSTILE = {
     "in UTF-16": ('<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'.encode("utf-16"), "no entities of its own"),
     "deep": (b"<x>" * 5000 + b"</x>" * 5000, "at most 100 elements in one another"),
     "large": (b"<x>" + b" " * MAX_BYTES + b"</x>", "at most 4,194,304 bytes"),
+    "many": (b"<x>" + b"<y/>" * 100_001 + b"</x>", "at most 100,000 elements and attributes"),
+    "many of one": (b"<x " + b" ".join(b'a%x=""' % n for n in range(100_001)) + b"/>", "at most 100,000 elements"),
+    "many names": (b"<x>" + b"".join(b'<p:y xmlns:p="%x"/>' % n for n in range(501)) + b"</x>", "500 namespaces of"),
+    # Each element would have the whole of it in its name: 280 kB took 11 s.
+    "a long name": (b'<x xmlns="' + b"u" * 501 + b'">' + b"<y/>" * 9 + b"</x>", "namespaces of 500 letters"),
     "cut": (b"<x><y>", "no XML that can be read"),
     "nothing": (b"", "no XML that can be read"),
     "picture": (bytes(range(256)), "no XML that can be read"),
@@ -96,6 +101,15 @@ def test_what_would_do_harm_is_refused_with_the_reason(kind):
     content, reason = HOSTILE[kind]
     with pytest.raises(XmpError, match=reason):
         parse_packet(content)
+
+
+def test_a_photo_has_500_areas_and_no_more():
+    items = ITEMS["attributes of the item"] * 500
+    assert len(read_regions(parse_packet(packet(items)))) == 500
+    crowd = parse_packet(packet(items + USELESS["no area"]))
+    for use in (lambda: read_regions(crowd), lambda: add_regions(crowd, [ADA], (9, 9))):
+        with pytest.raises(XmpError, match="at most 500 areas"):
+            use()
 
 
 def test_xmp_without_descriptions_is_named():

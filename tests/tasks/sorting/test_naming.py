@@ -189,6 +189,42 @@ def test_of_a_symbolic_link_the_photo_itself_gets_the_names(photo, tmp_path):
     assert (photo.read_bytes(), link.is_symlink(), list((tmp_path / "album").iterdir())) == (before, True, [link])
 
 
+@pytest.mark.parametrize("into", [False, True])
+def test_a_link_of_the_name_of_what_is_being_written_leads_nowhere(photo, tmp_path, into):
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / ".bashrc").write_text("mine")
+    for name in (".photo.jpg.part", ".photo.jpg.xmp.part"):
+        (tmp_path / name).symlink_to(own / ".bashrc")
+    named = name_photos({photo: FACES}, into_photos=into)
+    assert len(named.placed.made) == 1
+    assert files(own) == {".bashrc": b"mine"}
+    assert undo(named.placed.manifest).kept == ()
+    assert files(own) == {".bashrc": b"mine"}
+
+
+def test_a_sidecar_that_is_a_link_to_nothing_is_named_and_makes_nothing(photo, tmp_path):
+    (tmp_path / "photo.jpg.xmp").symlink_to(tmp_path / "elsewhere")
+    named = name_photos({photo: FACES})
+    assert named.placed.made == ()
+    assert named.problems == (
+        f"{photo}: no names were written: photo.jpg.xmp is a link that leads to nothing; it was left as it is.",
+    )
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_in_a_folder_that_is_a_link_all_is_taken_back(photo, tmp_path):
+    real, album = tmp_path / "real", tmp_path / "album"
+    real.mkdir()
+    photo.rename(real / "photo.jpg")
+    album.symlink_to(real)
+    before = files(real)
+    named = name_photos({album / "photo.jpg": FACES})
+    assert (named.placed.made, named.placed.manifest.parent) == ((real / "photo.jpg.xmp",), real)
+    assert undo(album / named.placed.manifest.name).kept == ()
+    assert files(real) == before
+
+
 def test_after_a_kill_before_the_change_the_second_name_of_the_photo_is_taken_back(photo, tmp_path):
     before = files(tmp_path)
     named = name_photos({photo: FACES}, into_photos=True)

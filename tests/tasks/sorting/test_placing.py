@@ -1,6 +1,7 @@
 """Photos in a folder per person: nothing is replaced, and all of it can be taken back, byte for byte."""
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -136,7 +137,9 @@ def test_a_full_disk_leaves_what_can_be_taken_back(photos, tmp_path, monkeypatch
 
         return at_the_third
 
-    monkeypatch.setattr(*((shutil, "copy2", full(shutil.copy2)) if how == COPY else (os, "link", full(os.link))))
+    monkeypatch.setattr(
+        *((shutil, "copyfileobj", full(shutil.copyfileobj)) if how == COPY else (os, "link", full(os.link)))
+    )
     with pytest.raises(
         WriteError, match=r"2 of 4 files were made, and `kerasface identify --undo (.*)` takes them back"
     ):
@@ -181,6 +184,104 @@ def test_what_is_no_manifest_removes_nothing(kind, photos, tmp_path):
     assert tree(tmp_path) == before
     with pytest.raises(ManifestError, match="cannot be read"):
         undo(tmp_path / "none.jsonl")
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A folder of the user's, with a file that nobody may touch."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".bashrc").write_text("mine")
+    return home
+
+
+def test_a_link_of_the_name_of_what_is_being_copied_leads_nowhere(photos, tmp_path, home):
+    (tmp_path / "sorted" / "Ada" / ".1.jpg.part").symlink_to(home / ".bashrc")
+    placed = place_photos(photos, tmp_path / "sorted", COPY)
+    assert (len(placed.made), placed.failed) == (4, ())
+    assert tree(home) == {".bashrc": b"mine"}
+
+
+@pytest.mark.parametrize("how", [COPY, LINK])
+def test_nothing_is_made_where_a_link_leads_out_of_the_folder(photos, tmp_path, home, how):
+    (tmp_path / "sorted" / "Bob").symlink_to(home)
+    placed = place_photos(photos, tmp_path / "sorted", how)
+    assert {place.parent.name for place in placed.made} == {"Ada"}
+    assert {reason for _, reason in placed.failed} == {"a link leads from there out of the folder"}
+    assert tree(home) == {".bashrc": b"mine"}
+
+
+def test_a_folder_that_is_a_link_itself_is_that_folder(photos, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "sorted")
+    before = tree(tmp_path / "sorted")
+    placed = place_photos(photos, tmp_path / "link", COPY)
+    assert tree(tmp_path / "sorted") == WANTED
+    assert undo(placed.manifest).kept == ()
+    assert tree(tmp_path / "sorted") == before
+
+
+def digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+OUT = {
+    "deletes": {"kind": "copy", "place": "link/.bashrc", "sha256": digest(b"mine")},
+    "deletes a part": {"kind": "copy", "place": "link/profile", "sha256": "x"},
+    "makes": {"kind": "changed", "place": "link/keys", "original": "bad", "was": digest(b"bad"), "sha256": "x"},
+    "takes": {"kind": "changed", "place": "mine", "original": "link/.bashrc", "was": digest(b"mine"), "sha256": "x"},
+    "removes a folder": {"kind": "folder", "place": "link/empty"},
+}
+
+
+@pytest.mark.parametrize("kind", OUT)
+def test_a_manifest_of_somebody_else_takes_back_nothing_through_a_link(kind, tmp_path, home):
+    folder = tmp_path / "received"
+    folder.mkdir()
+    (home / "empty").mkdir()
+    (home / ".profile.part").write_text("mine")
+    (folder / "link").symlink_to(home)
+    (folder / "bad").write_text("bad")
+    manifest = folder / "kerasface-1.jsonl"
+    manifest.write_text(f"{json.dumps(MANIFEST)}\n{json.dumps(OUT[kind])}\n")
+    before = tree(home)
+    undone = undo(manifest)
+    assert undone.removed == ()
+    assert [reason for _, reason in undone.kept] == ["a link leads from there out of the folder"]
+    assert tree(home) == before
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *({"kind": "copy", "place": "a"}, {"kind": "changed", "place": "a", "sha256": "x", "was": "x"}, [1], 5),
+        *(
+            {"kind": kind, "place": place, "sha256": "x"}
+            for kind in ("copy", ["copy"])
+            for place in ("", ".", "a\0b", 1)
+        ),
+        {"kind": "changed", "place": "a", "original": "../b", "sha256": "x", "was": "x"},
+    ],
+)
+def test_a_line_that_does_not_say_all_that_is_needed_ends_in_a_sentence(entry, tmp_path):
+    manifest = tmp_path / "kerasface-1.jsonl"
+    manifest.write_text(f"{json.dumps(MANIFEST)}\n{json.dumps(entry)}\n")
+    with pytest.raises(ManifestError, match="does not say what was copied"):
+        undo(manifest)
+
+
+def test_a_manifest_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "kerasface-1.jsonl")
+    with pytest.raises(ManifestError, match="does not say what was copied"):
+        undo(tmp_path / "kerasface-1.jsonl")
+
+
+def test_what_the_disk_refuses_is_named_and_the_rest_taken_back(photos, tmp_path):
+    placed = place_photos(photos, tmp_path / "sorted", COPY)
+    with placed.manifest.open("a") as file:
+        file.write(json.dumps({"kind": "copy", "place": "x" * 300, "sha256": "x"}) + "\n")
+    undone = undo(placed.manifest)
+    assert len(undone.removed) == 4
+    assert [reason for _, reason in undone.kept] == ["File name too long"]
 
 
 def test_names_of_people_become_folders_on_every_system(tmp_path):
