@@ -31,7 +31,7 @@ from kerasface.service.keys import Gatekeeper
 from kerasface.service.metrics import Metrics
 from kerasface.service.people import people_routes
 from kerasface.service.photos import photo_routes
-from kerasface.service.uploads import UploadError
+from kerasface.service.uploads import UploadError, let_go
 from kerasface.service.work import Work
 
 _STATUS = {
@@ -89,7 +89,7 @@ def create_app(settings: Settings, analyzer: FaceAnalyzer | None = None) -> Fast
         description="Faces found, compared and recognized on this machine. Every decision comes with the error rate it "
         "stands on. Send a key as `x-api-key`; `kerasface keys add NAME` makes one.",
     )
-    app.state.work = work
+    app.state.work, app.state.held = work, 0
     _watch(app, settings.most_waiting, gatekeeper, metrics)
     for kind, status in _STATUS.items():
         app.add_exception_handler(kind, _handler(status))
@@ -121,6 +121,7 @@ def _watch(app: FastAPI, most_waiting: int, gatekeeper: Gatekeeper, metrics: Met
             response = _error(500, "The service failed at this, which is a fault of its own; its log says more.")
         finally:
             under_way -= 1
+            let_go(request)
         route = request.scope.get("route")
         metrics.count(getattr(route, "path", "other"), response.status_code, time.perf_counter() - started)
         response.headers["cache-control"] = "no-store"

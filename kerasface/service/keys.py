@@ -136,6 +136,7 @@ class Gatekeeper:
             if self._clock() - self._looked >= 1:
                 self._looked = self._clock()
                 if (stamp := _stamp()) != self._stamp:
+                    self._keys, self._stamp = {}, None  # where the file cannot be read, nobody has a key
                     self._keys, self._stamp = {entry.digest: entry for entry in read_keys()}, stamp
             return self._keys.get(_digest(key)) if key else None
 

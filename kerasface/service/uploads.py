@@ -11,8 +11,10 @@ from starlette.requests import ClientDisconnect, Request
 from kerasface.files.parsing import json_of
 
 MOST_BYTES = 40 * 2**20  # of a whole request
+MOST_TOGETHER = 8 * MOST_BYTES  # of all that are under way: whoever has a key could fill the memory with them
 _MOST_JSON = 2**16  # bytes
 _MOST_FILES = 64
+_LONGEST_NAME = 255  # letters of a file's name, as disks have them
 _PATIENCE = 30.0  # seconds in which a request has to be there
 
 Files = dict[str, list[tuple[str, bytes]]]  # of each field of a form, the names and contents of its files
@@ -34,7 +36,8 @@ async def read_files(request: Request) -> Files:
     """Reads the files of a form; each field of the form with its files.
 
     Raises:
-        UploadError: If it is none, larger than `MOST_BYTES`, or not there in time.
+        UploadError: If it is none, larger than `MOST_BYTES`, with others larger than `MOST_TOGETHER`, or not there in
+            time.
     """
     kind = request.headers.get("content-type", "")
     if not kind.startswith("multipart/form-data"):
@@ -45,7 +48,7 @@ async def read_files(request: Request) -> Files:
     try:
         for field, entry in form.multi_items():
             if isinstance(entry, UploadFile):
-                found[field].append((entry.filename or field, await entry.read()))
+                found[field].append(((entry.filename or field)[:_LONGEST_NAME], await entry.read()))
     finally:
         await form.close()
     return found
@@ -88,7 +91,22 @@ async def _limited(request: Request, most: int = MOST_BYTES) -> AsyncIterator[by
     async for chunk in request.stream():
         if (total := total + len(chunk)) > most:
             raise too_large
+        _keep(request, len(chunk))
         yield chunk
+
+
+def _keep(request: Request, size: int) -> None:
+    """Counts bytes of a request that are in memory, until `let_go`."""
+    everybody, own = request.app.state, request.state
+    if everybody.held + size > MOST_TOGETHER:
+        raise UploadError(503, f"Requests of {MOST_TOGETHER // 2**20} MiB are under way. Try again in a moment.")
+    everybody.held += size
+    own.held = getattr(own, "held", 0) + size
+
+
+def let_go(request: Request) -> None:
+    """Counts what was sent with a request as no more in memory; once it is answered."""
+    request.app.state.held -= getattr(request.state, "held", 0)
 
 
 def files_of(files: Files, field: str) -> list[tuple[str, bytes]]:

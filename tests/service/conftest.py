@@ -6,7 +6,9 @@ import time
 import pytest
 
 pytest.importorskip("fastapi")
-uvicorn = pytest.importorskip("uvicorn")
+pytest.importorskip("uvicorn")
+
+from kerasface.service.running import server_of
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +22,7 @@ def serve(tmp_path):
     running = []
 
     def start(app):
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=5))
+        server = server_of(app, port=0, log_level="critical", timeout_graceful_shutdown=5)
         thread = threading.Thread(target=server.run)
         thread.start()
         running.append((server, thread))

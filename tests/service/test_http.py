@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import struct
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -165,6 +166,26 @@ def test_a_request_may_have_so_many_bytes_and_no_more(ask, url, key):
         assert b" 413 " in connection.recv(1000).partition(b"\r\n")[0] + b" "
 
 
+def test_requests_that_are_under_way_have_an_end_together(ask, url, key, app, monkeypatch):
+    monkeypatch.setattr("kerasface.service.uploads.MOST_TOGETHER", 5000)
+    head = f"POST /v1/detect HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\ncontent-length: 9000\r\n"
+    form = "content-type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as connection:
+        connection.sendall(
+            (head + form).encode() + b'Content-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        )
+        connection.sendall(bytes(4000))
+        while app.state.held < 4000:
+            time.sleep(0.01)
+        crowded = ask("POST", "/v1/detect", files={"file": bytes(2000)})
+        assert (crowded.status_code, "retry-after" in crowded.headers) == (503, True)
+        assert ask("GET", "/v1/people").status_code == 200
+    while app.state.held:  # until it is noticed that the client went away
+        time.sleep(0.01)
+    assert ask("POST", "/v1/detect", files={"file": bytes(2000)}).status_code == 422
+    assert app.state.held == 0
+
+
 def test_a_bomb_costs_an_answer_and_no_more(ask):
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -242,6 +263,27 @@ def test_who_has_no_key_is_not_told_where_the_keys_lie(url, key):
     keys_path().write_text("{")
     answer = httpx.get(f"{url}/v1/people", headers={"x-api-key": key})
     assert (answer.status_code, str(keys_path()) in answer.text) == (500, False)
+
+
+def test_where_the_keys_cannot_be_read_nobody_has_one(url, key):
+    own = {"x-api-key": key}
+    assert httpx.get(f"{url}/v1/people", headers=own).status_code == 200
+    keys_path().write_text("{")
+    deadline = time.monotonic() + 20
+    while httpx.get(f"{url}/v1/people", headers=own).status_code == 200:  # for a second they are not looked at anew
+        assert time.monotonic() < deadline
+    assert httpx.get(f"{url}/v1/people", headers=own).status_code in (401, 500)
+
+
+def test_a_file_has_a_name_of_255_letters_and_no_more(url, key, portrait):
+    with Client(url, key) as client:
+        files = [("files", ("n\x1b[2J" * 100, png(portrait)))]
+        own = {"x-api-key": key}
+        answer = httpx.post(f"{url}/v1/people", params={"name": "Ada"}, files=files, headers=own)
+        person = answer.json()["person"]["id"]
+        (sample,) = httpx.get(f"{url}/v1/people/{person}", headers=own).json()["samples"]
+        assert len(client.people()) == 1
+    assert len(sample["source"]) == 255
 
 
 def test_more_than_may_be_under_way_are_turned_away(serve, tmp_path, analyzer, key):
