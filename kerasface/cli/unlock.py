@@ -10,7 +10,7 @@ from kerasface.cli.output import EMBEDDER, ENGINE, JSON, engine_used, print_json
 from kerasface.cli.people.commands import GALLERY, opened_gallery
 from kerasface.files.paths import user_path
 from kerasface.terminal.errors import is_answer, one_line, show_traceback
-from kerasface.terminal.progress import turned_away
+from kerasface.terminal.progress import drawing_console, turned_away
 from kerasface.train.__main__ import UserPath
 
 _ERROR = 2
@@ -113,14 +113,13 @@ def _watch(session, source, keep: Path | None, quiet: bool) -> tuple[float, int]
 @contextmanager
 def _live_line(quiet: bool):
     """Gives a function that shows a status in one line of the terminal, on stderr."""
-    from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
     if quiet:
         yield lambda status: None
         return
-    with Live(console=Console(stderr=True), transient=True, refresh_per_second=15) as live:
+    with Live(console=drawing_console(), transient=True, refresh_per_second=15) as live:
 
         def tell(status) -> None:
             bar = "#" * round(20 * status.progress)

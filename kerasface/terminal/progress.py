@@ -1,14 +1,19 @@
 """What the command lines share: progress bars, and a backend and converters that are fast and keep quiet."""
 
 import os
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from typing import TYPE_CHECKING
 
 from kerasface.terminal.errors import is_answer
-from kerasface.terminal.streams import flush_streams, open_closed_streams
+from kerasface.terminal.streams import drawing_stream, flush_streams, open_closed_streams
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 THREADS = "KERASFACE_THREADS"  # how many threads compute, on every engine; one on each core if not set
 _starting = threading.Lock()
@@ -75,14 +80,20 @@ def turned_away(*descriptors: int) -> Iterator[None]:
                 os.write(2, messages)
 
 
+def drawing_console() -> "Console":
+    """Returns what draws on stderr, where plain words may not."""
+    from rich.console import Console
+
+    return Console(file=drawing_stream(sys.stderr))
+
+
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Gives a function of stage, done and total that draws one bar per stage, with the time left, on stderr."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    tasks, bars = {}, Progress(*columns, console=Console(stderr=True))
+    tasks, bars = {}, Progress(*columns, console=drawing_console())
 
     def report(stage: str, done: int, total: int) -> None:
         bars.start()  # not before: where nothing was begun, an error stands alone

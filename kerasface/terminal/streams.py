@@ -13,6 +13,8 @@ from contextlib import suppress
 
 READER_GONE = 141  # 128 + SIGPIPE, as the shells report a program that a closed pipe has ended
 NOT_TEXT = "kerasface.not_text"  # for `errors=` of whatever writes text: as `printable` has it
+# What a terminal obeys instead of showing it, all but tab and line feed; and what turns the order of letters around.
+_ORDERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _SURROGATES = re.compile("[\ud800-\udfff]+")
 
 
@@ -21,7 +23,8 @@ def use_standard_streams() -> None:
 
     One that is closed reads and writes nothing, so that no file that is opened later gets its number. What cannot be
     written to stdout ends the process: without a word where the reader has gone away, with a sentence on a full disk.
-    Words on stderr that nobody can have are lost, and the work goes on.
+    Words on stderr that nobody can have are lost, and the work goes on. What a terminal would obey, in the name of a
+    file for example, it shows: `\\x1b`.
     """
     open_closed_streams()
     if sys.stdin is None:
@@ -36,7 +39,7 @@ def use_standard_streams() -> None:
         if codecs.lookup(encoding).name == "ascii":  # a locale that nobody has set; Click and Python 3.15 do the same
             encoding = "utf-8"
         file = raw(1 if name == "stdout" else 2, "w", closefd=False)
-        text = io.TextIOWrapper(io.BufferedWriter(file), encoding, NOT_TEXT, line_buffering=True)
+        text = _Text(io.BufferedWriter(file), encoding, NOT_TEXT, line_buffering=True)
         setattr(sys, name, text)
         setattr(sys, f"__{name}__", text)
 
@@ -48,6 +51,13 @@ def open_closed_streams() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+
+
+def drawing_stream(stream: io.TextIOBase) -> io.TextIOBase:
+    """Returns a stream of `use_standard_streams` as one that a terminal obeys, for what draws, such as a bar."""
+    if not isinstance(stream, _Text):
+        return stream
+    return io.TextIOWrapper(_Kept(stream), stream.encoding, NOT_TEXT, write_through=True)
 
 
 def flush_streams() -> None:
@@ -77,7 +87,11 @@ def to_json(content: object, *, indent: int | None = None) -> str:
 
 
 def in_json(text: str) -> str:
-    """Returns JSON as `printable` has it: what is no text stands inside of strings, where a backslash is doubled."""
+    """Returns JSON as `printable` has it: what is no text stands inside of strings, where a backslash is doubled.
+
+    What terminals obey is escaped as JSON has it, which says the same.
+    """
+    text = _ORDERS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
     return _SURROGATES.sub(lambda found: _escaped(found.group()).replace("\\", "\\\\"), text)
 
 
@@ -113,6 +127,37 @@ class _Words(io.FileIO):
         with suppress(OSError):
             return super().write(content)
         return len(content)
+
+
+class _Text(io.TextIOWrapper):
+    """What a terminal would obey is shown there; in files and pipes names stay as they are."""
+
+    def write(self, text: str) -> int:
+        orders = self.isatty() and _ORDERS.search(text)
+        super().write(_ORDERS.sub(lambda found: repr(found.group())[1:-1], text) if orders else text)
+        return len(text)
+
+
+class _Kept(io.RawIOBase):
+    """The bytes of a text stream, for another one that may go without closing it."""
+
+    def __init__(self, stream: io.TextIOWrapper):
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content) -> int:
+        self._stream.flush()
+        written = self._stream.buffer.write(content)
+        self._stream.flush()
+        return written
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
 
 
 def _escaped(surrogates: str) -> str:

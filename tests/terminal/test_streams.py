@@ -1,5 +1,6 @@
 """The standard streams of the command line: closed, full, unread or not in UTF-8, and names that are no text."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -73,6 +74,59 @@ def test_text_is_written_for_any_name_in_any_locale(locale):
     assert lines[:2] == SHOWN[:2]
     assert lines[3] == SHOWN[3]
     assert lines[2] == (SHOWN[2] if encoding != "latin-1" else r"\u65e5\u672c.jpg")
+
+
+ORDERS = ["a\x1b]52;c;ZXZpbA==\x07.jpg", "b\x1b[2J\x9b31m\r.jpg", "c\u202egpj.exe", "日本\u200d é\tx.jpg"]
+
+
+def on_a_terminal(command, *words):
+    """What a program writes to a terminal that is all of its streams."""
+    ours, its = os.openpty()
+    with subprocess.Popen([*command, *words], cwd=ROOT, stdin=its, stdout=its, stderr=its) as process:
+        os.close(its)
+        heard = b""
+        with contextlib.suppress(OSError):  # the end, as Linux has it
+            while part := os.read(ours, 65536):
+                heard += part
+        os.close(ours)
+    return heard.decode(), process.returncode
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="There are no pseudo-terminals here.")
+@pytest.mark.parametrize("kind", ["text", "json"])
+def test_a_terminal_shows_what_it_would_obey_in_a_name(kind):
+    heard, code = on_a_terminal([sys.executable, "-c", SAY, kind], *ORDERS)
+    assert code == 0
+    assert not set(heard) & set("\x1b\x07\x9b\u202e")
+    if kind == "json":
+        assert json.loads(heard.splitlines()[0])["names"] == ORDERS
+    else:
+        shown = [r"a\x1b]52;c;ZXZpbA==\x07.jpg", r"b\x1b[2J\x9b31m\r.jpg", r"c\u202egpj.exe", ORDERS[3]]
+        assert [line.expandtabs() for line in heard.splitlines()] == [line.expandtabs() for line in [*shown, shown[0]]]
+
+
+def test_in_a_pipe_names_stay_as_they_are():
+    names = [ORDERS[0], *ORDERS[2:]]  # of the other one Click takes away what would clear a screen
+    assert say("text", *names).stdout.decode().split("\n")[:-1] == names
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="There are no pseudo-terminals here.")
+def test_a_bar_is_drawn_all_the_same():
+    draw = """
+from kerasface.terminal.progress import progress_bars
+from kerasface.terminal.streams import use_standard_streams
+import sys
+use_standard_streams()
+with progress_bars() as report:
+    report("reading", 1, 2)
+    report("reading", 2, 2)
+print("done\\x1b[2J", file=sys.stderr)
+"""
+    heard, code = on_a_terminal([sys.executable, "-c", draw])
+    assert code == 0
+    assert "\x1b[" in heard
+    assert "reading" in heard
+    assert heard.endswith("done\\x1b[2J\r\n")
 
 
 def test_two_names_that_are_no_text_stay_two():
