@@ -61,7 +61,7 @@ def read_number(text: str) -> tuple[float, ...]:
         sides = itertools.zip_longest(pieces, values, fillvalue="")
         try:
             value = _computed("".join(itertools.chain.from_iterable(sides))) * factor
-        except (SyntaxError, TypeError, KeyError, RecursionError) as error:
+        except (SyntaxError, TypeError, KeyError) as error:
             raise ValueError(
                 f"{text.strip()!r} cannot be read. Write one number, such as 0.7, 70 % or 7/10."
             ) from error

@@ -145,10 +145,10 @@ class ReadableGallery:
                     "The gallery is older than what was read before, so another one is in its place: read all of it. "
                     f"Received: since={since}, version {current}."
                 )
-            searched, removed, valid_until = {}, [], None
-            for number, person_id, expires in self._rows.searched(connection):
+            searched, names, removed, valid_until = {}, {}, [], None
+            for number, person_id, expires, name in self._rows.searched(connection):
                 if person_id is not None and (expires is None or expires > now):
-                    searched[number] = person_id
+                    searched[number], names[person_id] = person_id, name
                     valid_until = min((time for time in (valid_until, expires) if time is not None), default=None)
                 elif since is not None:
                     removed += sample_ids_of(connection, number)
@@ -156,7 +156,7 @@ class ReadableGallery:
                 rows = connection.execute("SELECT sample_id FROM removed WHERE change > ?", (after,))
                 removed += [sample_id for (sample_id,) in rows]
             found = self._rows.templates(connection, after, searched)
-        return Templates(*found, np.array(removed, dtype=np.int64), current, valid_until)
+        return Templates(*found, np.array(removed, dtype=np.int64), current, valid_until, names)
 
     def refuse_put_back(self) -> None:
         """Refuses, as `templates` does, a gallery in which all rows of somebody may have been put back.

@@ -168,6 +168,7 @@ class Templates:
         version: Of the gallery when it was read.
         valid_until: Seconds since 1970 at which the next consent expires, or `None`: what changes then is no change of
             the gallery, so read again even if its version is the same.
+        names: Of everybody who is searched for, by person.
     """
 
     embeddings: np.ndarray
@@ -176,6 +177,7 @@ class Templates:
     removed: np.ndarray
     version: int
     valid_until: float | None
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,7 @@ class Identifier:
         if self.gallery.version == self._version and not expired:
             return
         with self.gallery.snapshot():
-            changed, people = self.gallery.templates(since=self._version), self.gallery.people()
+            changed = self.gallery.templates(since=self._version)
             refusals, self.points = self.gallery.refusals(), points_of(self.gallery)
         if self._version is None:
             self._index = SearchIndex.from_templates(changed.embeddings, changed.sample_ids, changed.person_ids)
@@ -186,7 +186,7 @@ class Identifier:
             self._index.add(changed.embeddings, changed.sample_ids, changed.person_ids)
         self._version, self._valid_until = changed.version, changed.valid_until
         self._statistics, self._points_at = {}, {}
-        self._names = {person.person_id: person.name for person in people}
+        self._names = changed.names
         self._refusals = {}
         for refusal in refusals:
             self._refusals.setdefault(refusal.source_hash, []).append(refusal)

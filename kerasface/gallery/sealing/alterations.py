@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 from kerasface.gallery.keys import GalleryKeys
-from kerasface.gallery.sealing.manifest import opened_manifest, sum_of
+from kerasface.gallery.sealing.manifest import Sum, sum_of
 from kerasface.gallery.store import Consent
 from kerasface.terminal.words import counted
 
 
-def alterations(keys: GalleryKeys, row: tuple, record: dict, consent: Consent | None) -> Iterator[str]:
+def alterations(
+    keys: GalleryKeys, row: tuple, record: dict, consent: Consent | None, wanted: dict[str, Sum]
+) -> Iterator[str]:
     """Gives what the file says of a person and its record does not.
 
     Args:
@@ -16,8 +18,9 @@ def alterations(keys: GalleryKeys, row: tuple, record: dict, consent: Consent | 
         row: What `rows.PERSONS` selects.
         record: What is sealed.
         consent: The one in the record.
+        wanted: The person's manifest.
     """
-    number, person_id, tag, expires, sealed, num_samples, refusals, manifest = row
+    number, person_id, tag, expires, sealed, num_samples, refusals, _ = row
     is_told = False
     for is_altered, sentence in (
         (tag != keys.tag("name", record["name"]), "The person of row {} is not found by its name."),
@@ -31,7 +34,6 @@ def alterations(keys: GalleryKeys, row: tuple, record: dict, consent: Consent | 
         if is_altered:
             is_told = True
             yield sentence.format(number)
-    wanted = opened_manifest(keys, manifest, number)
     found = sum_of(keys, "persons", [(number, person_id, tag, expires, sealed[-16:])])
     if found != wanted["persons"] and not is_told:
         yield f"The person of row {number} is not as it was last: an older record was put back."

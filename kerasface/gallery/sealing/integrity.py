@@ -120,12 +120,14 @@ def _other_people(connection: sqlite3.Connection, keys: GalleryKeys) -> Iterator
 
 def _wrong_person(rows: Rows, row: tuple) -> Iterator[str]:
     number, sealed = row[0], row[4]
-    if problems := list(_unopened(rows, sealed, "person", number)):
-        yield from problems
+    try:
+        record = rows.keys.open(sealed, "person", number)
+    except GalleryError as error:
+        yield str(error)
         return
-    record = rows.keys.open(sealed, "person", number)
     with suppress(GalleryError):  # of its manifest, which is told of with the others
-        yield from alterations(rows.keys, row, record, record["consent"] and Consent(**record["consent"]))
+        wanted = opened_manifest(rows.keys, row[-1], number)
+        yield from alterations(rows.keys, row, record, record["consent"] and Consent(**record["consent"]), wanted)
 
 
 def _wrong_sample(rows: Rows, sample_id: int, person: int, tag: bytes, template: bytes, sealed: bytes) -> Iterator[str]:
@@ -135,17 +137,19 @@ def _wrong_sample(rows: Rows, sample_id: int, person: int, tag: bytes, template:
             yield f"The template of sample {sample_id} is no embedding of length 1."
     except GalleryError as error:
         yield str(error)
-    if problems := list(_unopened(rows, sealed, "sample", sample_id)):
-        yield from problems
-    elif rows.keys.tag("source", rows.keys.open(sealed, "sample", sample_id)["source_hash"]) != tag:
-        yield f"Sample {sample_id} is not found by its source."
+    try:
+        if rows.keys.tag("source", rows.keys.open(sealed, "sample", sample_id)["source_hash"]) != tag:
+            yield f"Sample {sample_id} is not found by its source."
+    except GalleryError as error:
+        yield str(error)
 
 
 def _wrong_refusal(rows: Rows, row: int, person: int, tag: bytes, sealed: bytes) -> Iterator[str]:
-    if problems := list(_unopened(rows, sealed, refusal_of(person), row)):
-        yield from problems
-    elif rows.keys.tag("source", rows.keys.open(sealed, refusal_of(person), row)[0]) != tag:
-        yield f"Refusal {row} is not found by its source."
+    try:
+        if rows.keys.tag("source", rows.keys.open(sealed, refusal_of(person), row)[0]) != tag:
+            yield f"Refusal {row} is not found by its source."
+    except GalleryError as error:
+        yield str(error)
 
 
 def _unopened(rows: Rows, sealed: bytes, kind: str, number: int) -> Iterator[str]:

@@ -110,7 +110,7 @@ def read_graph(content: bytes, name: str) -> Graph:
 
     try:
         model = onnx.load_model_from_string(content)
-    except (DecodeError, ValueError, RecursionError) as error:
+    except (DecodeError, ValueError) as error:
         raise ModelFileError(f"{name} is no ONNX file: {_shortened(error)}") from error
     try:
         _check_model(model)

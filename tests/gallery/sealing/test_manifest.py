@@ -183,9 +183,19 @@ def test_a_person_whose_old_rows_are_all_put_back_is_noticed(people, path, open_
     assert any(named in problem for problem in people.check())
     refuses_to_search(people)
     refuses_to_search(open_at(path))
+    assert {person.is_altered for person in people.people()} == {True}  # of whom it is, nobody knows
     with people.transaction():
         people.rename("Cy", "Cyd")
         refuses_to_search(people)
+
+
+def test_who_is_searched_for_comes_with_the_name(people):
+    by_id = {person.person_id: person.name for person in people.people()}
+    people.rename("Ada", "Ida")
+    assert sorted(by_id.values()) == ["Ada", "Bob", "Cy"]
+    assert sorted(people.templates().names.values()) == ["Bob", "Cy", "Ida"]
+    people.set_consent("Bob", Consent("2020-01-01T00:00:00+00:00", "tests", "2020-01-02T00:00:00+00:00"))
+    assert sorted(people.templates().names.values()) == ["Cy", "Ida"]
 
 
 def test_within_a_change_people_are_searched(people, new_sample):
