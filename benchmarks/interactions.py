@@ -44,32 +44,42 @@ VIEWS = {
     **{f"Playground: {topic}": f"playground?topic={topic}" for topic in sorted(TOPICS)},
 }
 START = """
-window.kf = {sent: 0, began: 0};
+window.kf = {sent: 0, began: 0, heard: 0};
 const send = WebSocket.prototype.send;
 WebSocket.prototype.send = function (data) { window.kf.sent = performance.now(); return send.call(this, data); };
+window.WebSocket = new Proxy(WebSocket, {construct(kind, words) {
+  const socket = new kind(...words);
+  socket.addEventListener("message", () => { window.kf.heard = performance.now(); });
+  return socket;
+}});
 for (const kind of ["keydown", "pointerdown"])
   window.addEventListener(kind, () => { window.kf.began = performance.now(); }, true);
 """
-# The answer is there when the page has stopped running and the browser has drawn it.
-WATCH = """patience => {
+# The answer is there when all of it has come, the page has stopped running, and the browser has drawn its last change:
+# nothing was heard and nothing changed for STILL milliseconds since, which are not counted. Of an answer that comes and
+# is drawn at once the page never says that it runs.
+STILL = 250
+WATCH = """([patience, still]) => {
   const app = document.querySelector("[data-testid=stApp]");
-  window.kf.sent = 0;
+  const start = performance.now();
+  let drawn = 0;
+  window.kf.sent = window.kf.heard = 0;
   window.kf.done = new Promise(resolve => {
-    let ran = false;
     const observer = new MutationObserver(() => {
-      const state = app.dataset.testScriptState;
-      ran ||= state !== "notRunning";
-      if (ran && state === "notRunning") finish(true);
+      requestAnimationFrame(() => setTimeout(() => { drawn = performance.now(); }));
     });
-    const late = setTimeout(() => finish(false), patience);
-    function finish(answered) {
+    const look = setInterval(() => {
+      const now = performance.now(), last = Math.max(window.kf.heard, drawn);
+      const late = now - start > patience;
+      const done = window.kf.sent && window.kf.heard > window.kf.sent && now - last > still &&
+        app.dataset.testScriptState === "notRunning";
+      if (!done && !late) return;
       observer.disconnect();
-      clearTimeout(late);
-      requestAnimationFrame(() => setTimeout(() => {
-        resolve(answered ? performance.now() - window.kf.began : null);
-      }));
-    }
-    observer.observe(app, {attributes: true});
+      clearInterval(look);
+      resolve(done ? last - window.kf.began : null);
+    }, 20);
+    const main = document.querySelector("[data-testid=stMain]");
+    observer.observe(main, {attributes: true, childList: true, characterData: true, subtree: true});
   });
 }"""
 QUIET = """() => {
@@ -146,7 +156,7 @@ def settle(page: Page) -> None:
 
 def timed(page: Page, move: Move, server: int) -> tuple[float, float] | None:
     """Milliseconds from the hand to the answer, and of the server's processor; nothing where it was not asked."""
-    page.evaluate(WATCH, 30_000)
+    page.evaluate(WATCH, [30_000, STILL])
     before = processor_ms(server)
     try:
         move.act()

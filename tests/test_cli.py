@@ -359,6 +359,7 @@ def test_predict_tells_a_class_named_unknown_from_a_stranger(run, photos, save_m
         assert [line["label"] for line in entry["top"]] == ["unknown", "-- unknown --", "Ada"]
 
 
+@pytest.mark.slow
 def test_predict_says_that_faces_are_in_a_photo_that_a_model_of_pictures_judges(run, photos, save_model):
     save_model("shapes", kind="image")
     words = ("predict", photos / "wall.png", photos / "face.png", "--model", "shapes", "--top", "2")
@@ -704,6 +705,7 @@ def colours(tmp_path):
 IMAGES_OF_16 = ("--no-faces", "--image-size", "16", "--backbone", "linear", "--epochs", "1", "--augment", "none")
 
 
+@pytest.mark.slow
 def test_more_classes_than_images_in_a_batch_can_be_trained_on(run, colours):
     """Two pictures of each class are one on each side, however small a share is held out."""
     words = (*IMAGES_OF_16, "--batch-size", "4", "--holdout", "0.01", "--cache", "cache", "--json")

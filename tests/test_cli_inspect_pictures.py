@@ -285,6 +285,7 @@ def lit(runs, tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_a_channel_has_the_photos_that_excite_it_and_what_in_them_does(run, lit):
     words = ("channel", lit, "--model", "lit", "--layer", "on", "--channel", 1, "--channel", 2, "--count", 2)
     told = run(*words, "--json")

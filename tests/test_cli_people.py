@@ -260,6 +260,7 @@ def test_the_answer_says_whose_probability_it_is(run, path, photos, sees, people
     assert face["probability_text"].endswith(f" % that this is {who}")
 
 
+@pytest.mark.slow
 def test_a_photo_that_is_not_there_is_said_once(run, people, sees):
     sees()
     said = run("identify", "nowhere.png", code=1)

@@ -1,4 +1,4 @@
-"""Draws the playground: shares and pulls of classes, a loss with its minimum, a convolution's numbers, a live training.
+"""Draws the playground: shares and pulls of classes, a loss with its minimum, a live training.
 
 Text keeps the colour of the theme around the figure.
 """
@@ -9,12 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from kerasface.plotting.style import ACCEPT, BAR, QUIET, REJECT, TRACK, anchor, escaped, short
+from kerasface.plotting.style import ACCEPT, BAR, QUIET, REJECT, TRACK, anchor, short
 
 _HEIGHT = 260  # pixels
 _MARGIN = {"l": 50, "r": 12, "t": 12, "b": 40}
-_POSITIVE, _NEGATIVE = "rgba(42, 157, 143, {})", "rgba(217, 119, 87, {})"
-_STRONGEST = 0.7  # opacity of the largest number of a grid, on which the page's ink still reads
 _MAX_WRITTEN = 6  # bars below which their values have room
 _ROOM = 0.15  # of the axis of steps, for the text of one learning rate
 _LEAST_PULL = 0.1  # at which the axis of a gradient ends; else one of nearly 0 would look large
@@ -104,47 +102,6 @@ def share_density(shares: np.ndarray, density: np.ndarray, drawn: float) -> go.F
     # Near 0 and 1 the density has no bound where alpha is below 1.
     figure.update_yaxes(visible=False, range=[0, 1.1 * float(np.quantile(density, 0.97))])
     return figure.update_layout(height=150, margin=_MARGIN | {"l": 12, "t": 6}, showlegend=False)
-
-
-def number_grid(
-    values: np.ndarray,
-    *,
-    framed: tuple[int, int, int, int] | None = None,
-    hover: Sequence[Sequence[str]] | None = None,
-    cell: int | None = None,
-) -> go.Figure:
-    """Draws a grid of numbers on their colours: green above 0, orange below, the stronger the further from it.
-
-    Args:
-        values: Finite, `(rows, cols)`.
-        framed: Row, column, height and width of the cells that get a frame.
-        hover: What the pointer reads at each cell, such as where its number comes from; the number if not given.
-        cell: Height of a cell in pixels; else the figure has one height for all grids.
-    """
-    rows, cols = values.shape
-    most = float(np.abs(values).max()) or 1.0
-    scale = [[0, _NEGATIVE.format(_STRONGEST)], [0.5, _NEGATIVE.format(0)]]
-    scale += [[0.5, _POSITIVE.format(0)], [1, _POSITIVE.format(_STRONGEST)]]
-    figure = go.Figure(go.Heatmap(z=values, zmin=-most, zmax=most, colorscale=scale, showscale=False, xgap=1, ygap=1))
-    figure.update_traces(hovertemplate="row %{y}, column %{x}: %{z:.4g}<extra></extra>", x0=1, y0=1)
-    if hover is not None:
-        told = [[escaped(text) for text in row] for row in hover]
-        figure.update_traces(text=told, hovertemplate="row %{y}, column %{x}: %{text}<extra></extra>")
-    down, across = np.indices(values.shape).reshape(2, -1)
-    labels = [f"{value:.3g}".replace("-", "\N{MINUS SIGN}") for value in values.ravel()]
-    figure.add_trace(go.Scatter(x=across + 1, y=down + 1, text=labels, mode="text", hoverinfo="skip"))
-    if framed is not None:
-        top, left, tall, wide = framed
-        frame = {"x0": left + 0.5, "x1": left + wide + 0.5, "y0": top + 0.5, "y1": top + tall + 0.5}
-        figure.add_shape(type="rect", line={"color": REJECT, "width": 3}, **frame)
-    figure.update_xaxes(visible=False, range=[0.4, cols + 0.6], constrain="domain")
-    figure.update_yaxes(visible=False, range=[rows + 0.6, 0.4], constrain="domain", scaleanchor="x")
-    return figure.update_layout(
-        height=cell * rows if cell else 320,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        showlegend=False,
-        plot_bgcolor="rgba(0, 0, 0, 0)",
-    )
 
 
 def live_curves(history: Sequence[dict], rates: Sequence[tuple[int, float]]) -> go.Figure:

@@ -20,6 +20,7 @@ _HOVER_CELLS = 240  # along its longer side; each carries the name of its class
 _MAX_COUNTED = 20  # classes whose numbers have room in a heatmap, and whose names below it
 _EDGE = {"width": 1, "color": QUIET}  # keeps white bars visible on white, and dark ones on near-black
 _ROW = 34  # pixels
+_BGRA = (2, 1, 0, 3)  # as OpenCV writes channels
 
 
 def iou_bars(result: SegmentationResult, colors: Sequence[Color]) -> go.Figure:
@@ -147,9 +148,12 @@ def segmentation_curves(history: Sequence[dict]) -> go.Figure:
 
 
 def data_url(picture: np.ndarray, *, lossless: bool = False) -> str:
-    """Returns a picture, RGB uint8, `(height, width, 3)`, as a `data:` address: JPEG, or PNG where lossless."""
+    """Returns a picture, RGB uint8, `(height, width, 3)`, as a `data:` address: JPEG, or PNG where lossless.
+
+    A PNG may have a fourth channel, its opacity.
+    """
     kind, options = ("png", []) if lossless else ("jpeg", [cv2.IMWRITE_JPEG_QUALITY, 88])
-    _, content = cv2.imencode(f".{kind}", np.ascontiguousarray(picture[..., ::-1]), options)
+    _, content = cv2.imencode(f".{kind}", np.ascontiguousarray(picture[..., _BGRA[: picture.shape[2]]]), options)
     return f"data:image/{kind};base64,{base64.b64encode(content.tobytes()).decode('ascii')}"
 
 

@@ -13,9 +13,9 @@ CSS = """
 .kf-table th, .kf-table td { padding: 0.35rem 0.6rem; border-bottom: 1px solid rgba(128, 140, 138, 0.35); }
 .kf-table .number { text-align: right; overflow-wrap: normal; }
 @media (max-width: 640px) {
-  .kf-table thead, .kf-table th { position: absolute; clip-path: inset(50%); width: 1px; height: 1px;
-    overflow: hidden; }
-  .kf-table th { padding: 0; }
+  .kf-table thead, .kf-table th {
+    position: absolute; clip-path: inset(50%); width: 1px; height: 1px; padding: 0; overflow: hidden;
+  }
   .kf-table tr { display: block; padding: 0.3rem 0; border-bottom: 1px solid rgba(128, 140, 138, 0.35); }
   .kf-table td, .kf-table .number { display: grid; grid-template-columns: 7.5rem 1fr; text-align: left; border: 0; }
   .kf-table td { padding: 0.1rem 0; }

@@ -88,6 +88,7 @@ def test_more_pairs_of_the_same_people_make_nothing_more_certain():
     assert often.mcnemar.p_value < once.mcnemar.p_value
 
 
+@pytest.mark.slow
 def test_models_of_one_quality_are_seldom_told_apart():
     same, people = labeled_pairs()
     found = [

@@ -12,6 +12,7 @@ def noise(count, shape, seed=3):
     return np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["flat_model", "nested_model"])
 def test_stitched_is_predict(name, request):
     model = request.getfixturevalue(name)

@@ -295,6 +295,7 @@ def test_only_face_resnet_averages_over_mirror_images(name):
         build_backbone(name, (32, 32), weights=None, mirror=True)
 
 
+@pytest.mark.slow
 def test_face_resnet_averages_over_mirror_images():
     """Whatever its weights: an image and its mirror image get the same vector, and only if asked."""
     crops = np.random.default_rng(0).integers(0, 256, (1, 150, 150, 3), dtype=np.uint8)

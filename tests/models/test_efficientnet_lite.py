@@ -81,6 +81,7 @@ def test_its_weights_by_arithmetic(network):
     assert network.count_params() == total == 4_694_024
 
 
+@pytest.mark.slow
 def test_it_is_a_backbone_in_blocks_with_a_licence():
     backbone = build_backbone("efficientnet_lite0", (96, 80))
     assert backbone.licence == "Apache-2.0"
@@ -90,6 +91,7 @@ def test_it_is_a_backbone_in_blocks_with_a_licence():
     assert build_backbone("efficientnet_lite0", (32, 32), weights=None).licence is None
 
 
+@pytest.mark.slow
 def test_it_is_an_encoder_that_is_tapped_at_every_halving():
     encoder = build_encoder("efficientnet_lite0", (64, 64), weights="pretrained")
     sides = [encoder.backbone.model.get_layer(name).output.shape[1] for name in encoder.skips]

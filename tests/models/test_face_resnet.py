@@ -63,6 +63,7 @@ def test_embeddings_have_length_one(face_resnet, portrait_crop):
     np.testing.assert_allclose(lengths, 1, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_mirrored_is_the_mean_over_both_images(face_resnet, portrait_crop):
     crops = variants(portrait_crop)
     both = np.asarray(face_resnet(crops)) + np.asarray(face_resnet(np.ascontiguousarray(crops[:, :, ::-1])))

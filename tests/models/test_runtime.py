@@ -121,6 +121,7 @@ def test_the_model_is_left_as_it_was():
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.slow
 def test_bfloat16_keeps_embeddings(portrait_crop):
     """Cosine to float32 of at least 0.9999, in float32 numbers."""
     model = build_face_resnet()

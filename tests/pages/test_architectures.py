@@ -72,6 +72,7 @@ def test_every_architecture_says_what_it_brought():
     assert idea_of("something of the user's") is None
 
 
+@pytest.mark.slow
 def test_layers_of_a_linear_classifier(open_view):
     """On 32 x 32 the slide's 3072 inputs, with 1,000 classes and their biases."""
     page = open_view(architecture="linear")

@@ -262,6 +262,7 @@ def test_a_folder_without_strangers_cannot_be_searched(open_at, tmp_path):
     assert "3 with two or more, 0 with one" in page.error[0].value
 
 
+@pytest.mark.slow
 def test_a_difference_is_shown_with_enough_people_only(open_at):
     page = open_at(question="Compare")
     assert "B (Model B) makes fewer errors" in page.success[0].value

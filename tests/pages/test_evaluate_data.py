@@ -38,6 +38,7 @@ def test_the_sample_is_the_same_each_time_and_model_b_sees_more_clearly():
     assert {photo: picture.shape for photo, picture in pictures.items()} == {0: (150, 150, 3), 5: (150, 150, 3)}
 
 
+@pytest.mark.slow
 def test_photos_are_embedded_once_and_failures_named(tmp_path, analyzer, portrait, portrait_crop, monkeypatch):
     monkeypatch.setenv("KERASFACE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(evaluate_models, "analyzer_or_stop", lambda: analyzer)

@@ -36,6 +36,7 @@ def test_without_a_model_it_says_how_to_make_one(open_names):
     assert not [one for one in page.text_input if one.key == "names_model"]
 
 
+@pytest.mark.slow
 def test_a_folder_is_measured_and_its_mistakes_are_shown(open_names, pictures, tmp_path):
     save_classifier(tmp_path / "saved_models", "one")
     page = measure(typed(open_names(), class_folder=pictures))

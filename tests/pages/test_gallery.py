@@ -163,6 +163,7 @@ def names_of(gallery):
     return {person.name: person.num_samples for person in gallery.people()}
 
 
+@pytest.mark.slow
 def test_nothing_is_made_before_it_is_asked_for(open_view, tmp_path):
     page = open_view()
     assert "There is no gallery at" in page.info[0].value
@@ -762,6 +763,7 @@ def test_a_chance_is_told_of_an_unknown_face_only_where_the_score_is_why(normali
     assert bool(chance_text(face)) == told
 
 
+@pytest.mark.slow
 def test_thresholds_of_ones_own_are_named_above_every_view(people, open_view):
     assert "of one's own" not in said(open_view())
     people.keep_own_points(own_points({0.01: 0.5}).to_dict(), "43 people")

@@ -77,6 +77,7 @@ def test_a_broken_model_is_listed_and_breaks_nothing(open_page, tmp_path):
     assert page.metric  # what stands below the list is still there
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_cached_models")
 def test_missing_weights_are_a_sentence(open_page, monkeypatch):
     report = environment.report()

@@ -81,6 +81,7 @@ def layer_key(page, name):
     return f"layer_{card['model_sha256'][:16]}"
 
 
+@pytest.mark.slow
 def test_first_start_asks_for_a_photo_and_offers_a_sample(open_page):
     page = open_page("inspect")
     assert not page.exception
@@ -101,6 +102,7 @@ def test_the_address_names_the_view(open_page):
     assert [text.label for text in page.segmented_control if text.key.endswith("_source")] == ["Photo A", "Photo B"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("asked", "shown"), [("answer", "answer"), ("nonsense", "layers")])
 def test_an_address_opens_its_view(open_page, asked, shown):
     page = open_page("home")
@@ -110,6 +112,7 @@ def test_an_address_opens_its_view(open_page, asked, shown):
     assert page.segmented_control(key="inspect_view").value == shown
 
 
+@pytest.mark.slow
 def test_layers_show_what_they_answer(open_page, save_model):
     """Channel 0 has the largest mean; channel 1 is 0 everywhere: silent, and drawn last."""
     save_model()

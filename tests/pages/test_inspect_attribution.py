@@ -107,6 +107,7 @@ def test_a_model_of_faces_goes_before_one_of_other_things(open_page, save_model,
     assert page.selectbox(key="inspect_answer_model").value == "parts"
 
 
+@pytest.mark.slow
 def test_every_method_is_explained_and_its_pictures_are_counted(save_model):
     """A progress bar ends at 1 if the number of pictures is right."""
     assert set(inspect_attribution.EXPLAINED) == set(METHODS)
@@ -197,6 +198,7 @@ def test_the_parts_of_a_face_are_audited(open_page, tmp_path):
     assert not page.warning
 
 
+@pytest.mark.slow
 def test_a_background_that_dominates_is_warned_of():
     """Three quarters of the map lie on class 0."""
 
@@ -222,6 +224,7 @@ def test_without_the_model_of_parts_the_map_is_still_there(open_page):
     assert any("no model 'face-parts'" in caption.value.replace("\\", "") for caption in page.caption)
 
 
+@pytest.mark.slow
 def test_pixels_of_a_class_can_be_asked_about(open_page, tmp_path):
     """The model calls every pixel skin, so only that can be asked about; no layer lies before its last one."""
     save_segmenter(tmp_path / "saved_models")
@@ -235,6 +238,7 @@ def test_pixels_of_a_class_can_be_asked_about(open_page, tmp_path):
     assert len(page.image) == 1
 
 
+@pytest.mark.slow
 def test_a_model_with_several_outputs_is_a_sentence(open_page, tmp_path):
     import keras
 

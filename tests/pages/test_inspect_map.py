@@ -279,6 +279,7 @@ def test_lasso_and_hover_in_a_browser(page, app_server):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.slow
 def test_by_a_model_of_ones_own(open_map, tmp_path):
     import keras
 

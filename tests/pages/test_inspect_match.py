@@ -55,6 +55,7 @@ def test_the_sample_is_a_match_with_a_map_on_each_face(open_page, counted):
     assert counted == ["grad-cam", "layer-cam"]
 
 
+@pytest.mark.slow
 def test_parts_of_both_faces_are_audited(open_page, tmp_path):
     """The model of parts calls everything skin: all of what makes alike lies on it, and all of what makes different."""
     save_segmenter(tmp_path / "saved_models")

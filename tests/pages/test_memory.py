@@ -2,6 +2,8 @@
 
 import weakref
 
+import pytest
+
 from pages.parts.server.memory import settle
 
 
@@ -12,6 +14,7 @@ class Model:
         self.layer = self
 
 
+@pytest.mark.slow
 def test_a_model_that_a_cache_dropped_is_gone_with_the_next_that_comes():
     model = Model()
     gone = weakref.ref(model)

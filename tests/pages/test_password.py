@@ -72,6 +72,7 @@ def test_another_password_is_asked_for_where_the_earlier_one_was_given(browser):
     assert is_inside(give(page, "battery staple"))
 
 
+@pytest.mark.slow
 def test_wrong_passwords_take_ever_longer_in_all_browsers(browser, protected):
     for _ in range(7):
         give(browser(), "wrong password")

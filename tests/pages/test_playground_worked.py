@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pages.parts.playground.experiments import depth as depth_topic
-from tests.pages.test_playground import MINUS, charts, go_to, metric, open_topic  # noqa: F401
+from tests.pages.test_playground import MINUS, go_to, grids, metric, open_topic  # noqa: F401
 
 
 def written(page):
@@ -27,7 +27,7 @@ def test_the_four_pixels_of_the_lectures(open_topic):  # noqa: F811
 
 def test_the_transposed_convolution_of_the_lecture(open_topic):  # noqa: F811
     page = open_topic("transposed-convolution")
-    (drawn,) = [spec["data"][1]["text"] for spec in charts(page) if len(spec["data"][1].get("text", [])) == 16]
+    (drawn,) = [grid for grid in grids(page) if len(grid) == 16]
     assert drawn[8:] == ["15", "22", "15", "35", "4", "22", "11", "5"]
     assert "23, 24 and 12" in page.info[0].value
     page.slider(key="transposed_padding").set_value(2).run()
@@ -38,8 +38,7 @@ def test_the_transposed_convolution_of_the_lecture(open_topic):  # noqa: F811
 
 def test_a_kernel_of_one_by_one(open_topic):  # noqa: F811
     page = open_topic("one-by-one")
-    drawn = [spec["data"][1]["text"] for spec in charts(page)]
-    assert drawn[-1] == ["6", "0", "2", "2", "10", "16", "4", "14", "4"]
+    assert grids(page)[-1] == ["6", "0", "2", "2", "10", "16", "4", "14", "4"]
 
 
 def test_a_stride_that_does_not_fit_is_helped_on(open_topic):  # noqa: F811
@@ -70,6 +69,7 @@ def test_steps_lower_the_loss_and_reset_begins_anew(open_topic):  # noqa: F811
     assert not page.exception
 
 
+@pytest.mark.slow
 def test_triplets_are_pulled_step_by_step(open_topic):  # noqa: F811
     page = open_topic("triplets")
     first = float(metric(page, "Loss"))
@@ -130,9 +130,9 @@ def test_strangers_tighten_the_boundary(open_topic, count, named):  # noqa: F811
 
 def test_a_turned_kernel_changes_the_signs_of_edges(open_topic):  # noqa: F811
     page = open_topic("convolution")
-    before = charts(page)[1]["data"][1]["text"]
+    before = grids(page)[1]
     page.toggle(key="flip").set_value(True).run()
-    after = charts(page)[1]["data"][1]["text"]
+    after = grids(page)[1]
     assert [text.replace(MINUS, "-") for text in after] == [
         f"{-float(text.replace(MINUS, '-')) + 0.0:.3g}" for text in before
     ]
@@ -149,7 +149,7 @@ def test_an_edited_number_is_followed_and_kept_and_an_empty_cell_is_a_sentence(o
     edit(page, "unpooling_picture", 0, "1", 7.0)
 
     def largest():
-        return charts(page)[0]["data"][1]["text"]
+        return grids(page)[0]
 
     assert largest() == ["9", "2", "6", "3"]
     edit(page, "unpooling_picture", 1, "2", 0.0)  # the 9 is gone

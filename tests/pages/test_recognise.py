@@ -85,6 +85,7 @@ def test_first_start_says_how_to_make_a_model(open_page):
     assert "No model is trained yet" in page.info[0].value
 
 
+@pytest.mark.slow
 def test_without_a_model_the_sample_still_shows_its_face(open_page):
     page = open_page("recognise")
     page.segmented_control(key="photos_source").set_value("Sample").run()
@@ -110,6 +111,7 @@ def test_every_face_of_every_photo_has_its_bars(open_page, portrait_files):
     assert "Unknown" not in said(page)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("trained")
 def test_what_was_looked_at_is_not_looked_at_again_and_stop_keeps_it(open_page, portrait_files, monkeypatch):
     looked = []
@@ -137,6 +139,7 @@ def test_what_was_looked_at_is_not_looked_at_again_and_stop_keeps_it(open_page, 
     assert not [button for button in page.button if button.key == "recognise_go_on"]
 
 
+@pytest.mark.slow
 def test_an_unknown_face_is_called_so_with_the_error_rate(open_page, save_model):
     save_model("strict", threshold=0.75)
     page = open_sample(open_page)

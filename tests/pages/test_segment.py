@@ -161,6 +161,7 @@ def test_a_class_that_is_not_chosen_is_not_drawn(open_page, portrait_face):
     assert areas_shown(page)[1] == [["100.0 %", "0.0 %"]]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("trained")
 def test_every_view_shows_photo_and_overlay(open_page):
     page = open_sample(open_page)
@@ -259,6 +260,7 @@ def test_a_card_without_colours_is_a_sentence(open_page, save_model):
     assert "colours" in page.error[0].value
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_cached_models", "trained")
 def test_missing_weights_of_the_detector_are_a_sentence(open_page, monkeypatch):
     def missing():

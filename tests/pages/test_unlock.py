@@ -132,6 +132,7 @@ def test_first_use_without_a_gallery(open_page, tmp_path):
     assert page.text_input(key="unlock_enrol_name").value == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trouble", "cause", "said"),
     [
@@ -156,6 +157,7 @@ def test_without_a_camera_the_page_says_why(open_page, scripted, ada, tmp_path, 
     assert (line["people"], line["state"], line["cause"]) == ([ada], "refused", cause)
 
 
+@pytest.mark.slow
 def test_the_note_opens_can_be_written_and_is_locked_again(open_page, scripted, ada, tmp_path):
     scripted.script = (Status(State.UNLOCKED, reason="The face was recognised.", person="Ada"),)
     page = open_page("unlock")
@@ -193,6 +195,7 @@ def test_a_refusal_names_its_reason_and_keeps_the_note_shut(open_page, scripted,
     assert not page.text_area
 
 
+@pytest.mark.slow
 def test_an_attempt_that_is_left_or_stopped_ends(open_page, scripted, ada, tmp_path):
     page = open_page("unlock")
     attempt_begun(page)

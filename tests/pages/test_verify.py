@@ -126,6 +126,7 @@ def test_every_decision_has_its_words(open_page, monkeypatch, decision, word):
     )  # a score that decides nothing is not drawn
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_cached_models")
 def test_missing_weights_are_a_sentence(open_page, monkeypatch):
     def missing(*_):

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from kerasface.plotting.basics import gap_curves, live_curves, number_grid, pull_bars, share_bars, share_density
+from kerasface.plotting.basics import gap_curves, live_curves, pull_bars, share_bars, share_density
 from kerasface.plotting.style import ACCEPT, REJECT
 
 
@@ -44,18 +44,6 @@ def test_the_density_is_cut_where_it_has_no_bound():
     figure = share_density(np.linspace(0.005, 0.995, 100), density, 0.3)
     assert figure.layout.yaxis.range[1] < 10
     assert figure.layout.shapes[0].x0 == 0.3
-
-
-def test_a_grid_writes_its_numbers_and_frames_cells():
-    values = np.array([[0, -2.5, 1], [1 / 3, 4, 100]])
-    figure = number_grid(values, framed=(1, 0, 1, 2))
-    heat, text = figure.data
-    assert (heat.zmin, heat.zmax) == (-100, 100)  # 0 is in the middle
-    assert list(text.text) == ["0", "\N{MINUS SIGN}2.5", "1", "0.333", "4", "100"]
-    assert list(zip(text.x, text.y, strict=True)) == [(1, 1), (2, 1), (3, 1), (1, 2), (2, 2), (3, 2)]
-    frame = figure.layout.shapes[0]
-    assert (frame.x0, frame.x1, frame.y0, frame.y1) == (0.5, 2.5, 1.5, 2.5)
-    assert number_grid(np.zeros((2, 2))).data[0].zmax > 0
 
 
 def points(*steps):

@@ -82,6 +82,7 @@ def use_writer(monkeypatch, format, write):
     monkeypatch.setitem(FORMATS, format, replace(FORMATS[format], write=write))
 
 
+@pytest.mark.slow
 def test_the_file_answers_like_keras_and_its_certificate_says_so(root, format, tmp_path):
     """Asked again here, for numbers of images other than those it was checked with."""
     run = load_run(root, "small")

@@ -1,10 +1,12 @@
 """What a machine can train, measured by training."""
 
 import numpy as np
+import pytest
 
 from kerasface.train.throughput import Throughput, measure_throughput
 
 
+@pytest.mark.slow
 def test_each_network_is_trained_for_a_few_steps():
     reports = []
     (found,) = measure_throughput("float32", (("linear", 16),), on_progress=lambda *counts: reports.append(counts))

@@ -102,6 +102,7 @@ def killer(at):
     return report
 
 
+@pytest.mark.slow
 def test_a_run_has_everything_that_was_promised(whole):
     trained, runs, events, progress = whole
     files = {path.name for path in trained.folder.iterdir()}
@@ -277,6 +278,7 @@ def two_stages(small_pretrained, pictures, cache, tmp_path_factory):
     return trained, events
 
 
+@pytest.mark.slow
 def test_fine_tuning_moves_the_last_block_and_nothing_else(two_stages, pictures, cache, tmp_path, monkeypatch):
     """The freeze map says which; against the random weights that the backbone began with."""
     _, events = two_stages
@@ -328,6 +330,7 @@ def test_killed_in_the_second_stage_the_first_is_not_repeated(two_stages, pictur
     assert_equal_weights(tmp_path, two_stages[0].folder.parent)
 
 
+@pytest.mark.slow
 def test_persons_are_held_out_as_a_whole(pictures, cache, tmp_path):
     """The pictures p0_*, p1_*, p2_*, p3_* are of four persons: one of them is a quarter of all, more than a fifth."""
     recipe = ClassifyRecipe(

@@ -4,11 +4,16 @@ from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
+from skimage.measure import find_contours
 
-from kerasface.plotting.style import QUIET, TRACK
+from kerasface.plotting.segmentation import data_url
+from kerasface.plotting.style import QUIET
 from kerasface.plotting.teaching.planes import CLASS_COLORS, SYMBOLS
 
 _MARGIN = {"l": 45, "r": 10, "t": 10, "b": 40}
+_LEVELS = 16  # of contours
+_DEEP = (42, 157, 143)  # color of the floor
+_STRONGEST = 0.45  # its opacity
 
 
 def descent_figure(losses: np.ndarray, axis: np.ndarray, paths: Mapping[str, np.ndarray]) -> go.Figure:
@@ -21,18 +26,8 @@ def descent_figure(losses: np.ndarray, axis: np.ndarray, paths: Mapping[str, np.
     """
     low = float(losses.min())
     depth = np.log10(losses - low + 0.02)  # so that the floor has contours, too
-    contours = go.Contour(
-        x=axis,
-        y=axis,
-        z=depth,
-        colorscale=[[0, "rgba(42, 157, 143, 0.45)"], [1, TRACK]],
-        ncontours=16,
-        showscale=False,
-        hoverinfo="skip",
-        line={"width": 0.8, "color": QUIET},
-        contours={"coloring": "heatmap"},  # filled contours would lie on each other
-    )
-    figure = go.Figure(contours)
+    figure = go.Figure(_contours(depth, axis))
+    figure.add_layout_image(_background(depth, axis))
     for place, (name, points) in enumerate(paths.items()):
         color = CLASS_COLORS[(place + 1) % len(CLASS_COLORS)]
         marker = {"size": 6, "symbol": SYMBOLS[place % len(SYMBOLS)]}
@@ -48,3 +43,25 @@ def descent_figure(losses: np.ndarray, axis: np.ndarray, paths: Mapping[str, np.
     figure.update_xaxes(title="first weight", range=ends, showgrid=False, zeroline=False)
     figure.update_yaxes(title="second weight", range=ends, showgrid=False, zeroline=False)
     return figure.update_layout(height=440, margin=_MARGIN, legend={"orientation": "h", "y": 1, "yanchor": "bottom"})
+
+
+def _contours(depth: np.ndarray, axis: np.ndarray) -> go.Scatter:
+    """All contours as one line with gaps: a browser draws it in a tenth of the time of Plotly's own."""
+    step = axis[1] - axis[0]
+    lines = []
+    for level in np.linspace(depth.min(), depth.max(), _LEVELS + 2)[1:-1]:
+        for line in find_contours(depth, level):
+            lines += [axis[0] + step * line[:, ::-1], [[np.nan, np.nan]]]
+    points = np.round(np.concatenate(lines), 3) if lines else np.empty((0, 2))
+    quiet = {"mode": "lines", "hoverinfo": "skip", "showlegend": False}
+    return go.Scatter(x=points[:, 0], y=points[:, 1], line={"width": 0.8, "color": QUIET}, **quiet)
+
+
+def _background(depth: np.ndarray, axis: np.ndarray) -> dict:
+    """The deeper, the stronger the color; as a picture, of which the browser makes nothing anew."""
+    pixels = np.empty((*depth.shape, 4), np.uint8)
+    pixels[..., :3] = _DEEP
+    pixels[..., 3] = np.rint(255 * _STRONGEST * (depth.max() - depth) / (np.ptp(depth) or 1.0))
+    side = float(axis[-1] - axis[0])
+    place = {"x": float(axis[0]), "y": float(axis[-1]), "sizex": side, "sizey": side, "xref": "x", "yref": "y"}
+    return {"source": data_url(pixels[::-1], lossless=True), "sizing": "stretch", "layer": "below", **place}

@@ -15,12 +15,15 @@ class Topic:
         group: Of the menu.
         show: Draws it.
         code: The lines of the library that compute it, to be shown; they run as they stand.
+        draws_page: Whether each move draws the whole page: where something can be stopped, goes on by itself, or
+            photos are given.
     """
 
     title: str
     group: str
     show: Callable[[], None]
     code: str = ""
+    draws_page: bool = False
 
 
 def slug_of(address: str) -> str:

@@ -13,11 +13,11 @@ from kerasface.inspection.teaching.basics import KERNELS, convolve
 from kerasface.inspection.teaching.dropped_maps import DroppedMaps, drop_blocks, drop_singles, dropped_pictures
 from kerasface.models.face_resnet import build_face_resnet_map
 from kerasface.models.pretrained import ModelFileError
-from kerasface.plotting.basics import number_grid
+from kerasface.plotting.segmentation import data_url
 from kerasface.runs.store import DEFAULT_ROOT, RunError, list_runs, load_run
 from kerasface.terminal.errors import told
-from pages.parts.charts import show_chart
 from pages.parts.photos import plain, sample_portrait
+from pages.parts.playground.grids import show_grid
 from pages.parts.playground.mixup import FACE_PLACE
 from pages.parts.playground.numbers import products
 
@@ -79,7 +79,7 @@ def show_dropblock():
     for column, title, dropped in zip(pictures.columns(3), titles, (None, blocks, singles), strict=True):
         with column:
             drawn = mosaic(dropped_pictures(maps, dropped, channels), side=MAP_SIDE, columns=2)
-            st.image(drawn, caption=title, width="stretch", alt=f"Four channels: {title}")
+            st.image(data_url(drawn, lossless=True), caption=title, width="stretch", alt=f"Four channels: {title}")
             st.caption(
                 _told(dropped) if dropped else "The four most active of {2} channels, {0} x {1}.".format(*maps.shape)
             )
@@ -152,18 +152,16 @@ def show_convolution():
         col = st.slider("Column of the answer", 1, found.shape[1], 3, key="answer_col", persist_state="session")
     window = picture[row - 1 : row + 2, col - 1 : col + 2]
     with left:
-        st.markdown("**Picture** :small[ink from 0 to 16]")
-        show_chart(
-            number_grid(picture, framed=(row - 1, col - 1, 3, 3)),
-            key="picture_grid",
-            alt="The numbers of the picture, what the kernel covers framed",
-        )
+        title = "**Picture** :small[ink from 0 to 16]"
+        covered = (row - 1, col - 1, 3, 3)
+        show_grid(title, picture, "The numbers of the picture, what the kernel covers framed", framed=covered)
     with right:
-        st.markdown("**Answer** :small[8 - 3 + 1 = 6 places a side]")
-        show_chart(
-            number_grid(found, framed=(row - 1, col - 1, 1, 1), hover=_sums(picture, laid, found)),
-            key="answer_grid",
-            alt="The numbers of the answer, the one worked out framed",
+        show_grid(
+            "**Answer** :small[8 - 3 + 1 = 6 places a side]",
+            found,
+            "The numbers of the answer, the one worked out framed",
+            framed=(row - 1, col - 1, 1, 1),
+            hover=_sums(picture, laid, found),
         )
     _show_cell(window, laid, (row, col), found[row - 1, col - 1])
     _show_turned(picture, kernel)

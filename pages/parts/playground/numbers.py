@@ -1,16 +1,11 @@
-"""Numbers on the playground: grids of them to read and to edit, and sums spelled out."""
+"""Numbers on the playground: grids of them to edit, and sums spelled out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import ArrayLike
-
-from kerasface.plotting.basics import number_grid
-from pages.parts.charts import show_chart
-
-CELL = 40  # pixels of a cell's height
 
 
 def written(value: float) -> str:
@@ -26,27 +21,6 @@ def factor(value: float) -> str:
 def products(pairs: Iterable[tuple[float, float]]) -> str:
     """A sum of products, such as `3·2 + 1·(-1)`."""
     return " + ".join(f"{factor(left)}·{factor(right)}" for left, right in pairs)
-
-
-def show_grid(
-    title: str,
-    values: ArrayLike,
-    key: str,
-    alt: str,
-    *,
-    framed: tuple[int, int, int, int] | None = None,
-    hover: Sequence[Sequence[str]] | None = None,
-):
-    """Shows a grid of numbers under its title; the pointer reads where each comes from, where `hover` says so.
-
-    Args:
-        alt: What a screen reader says in its place; the numbers follow, if there are few.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    st.markdown(title)
-    if values.size <= 36:
-        alt += ": " + "; ".join(" ".join(written(value) for value in row) for row in values)
-    show_chart(number_grid(values, framed=framed, hover=hover, cell=CELL), key=key, alt=alt)
 
 
 def edit_numbers(title: str, start: ArrayLike, key: str, alt: str) -> np.ndarray:

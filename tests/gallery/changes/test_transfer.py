@@ -107,6 +107,7 @@ def test_another_embedders_export_is_refused(open_at, exported, tmp_path):
     assert third.people() == []
 
 
+@pytest.mark.slow
 def test_a_passphrase_is_wanted_where_there_is_one_and_only_there(gallery, other, exported, tmp_path):
     gallery.export(tmp_path / "sealed", passphrase="correct horse")
     with pytest.raises(GalleryError, match="is encrypted: give its passphrase"):

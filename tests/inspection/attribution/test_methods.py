@@ -34,6 +34,7 @@ def explained(flat_model):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["class", "pixels", "match"])
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_explains_every_target(explained, method, kind):

@@ -25,6 +25,7 @@ def test_thresholds_hold_for_others_of_the_same_kind(measured):
     assert 0.005 <= np.mean(matched[labels[first] != labels[second]]) <= 0.015
 
 
+@pytest.mark.slow
 def test_of_every_kind_what_the_people_carry(measured):
     """640 photos are 204,160 impostor pairs, for rates from 0.0015 %; 320 people, for searches from 1 %."""
     rates = measured.rates
@@ -65,6 +66,7 @@ def test_a_cohort_is_kept_where_it_helps():
     assert measured.rates["calibration"]["score"] == "normalized"
 
 
+@pytest.mark.slow
 def test_a_list_of_pairs_is_measured_in_the_place_of_all():
     rows = np.array([(2 * person, 2 * person + 1) for person in range(100)] + [(2 * k, 2 * k + 7) for k in range(100)])
     same = np.arange(200) < 100

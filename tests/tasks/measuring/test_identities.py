@@ -29,6 +29,7 @@ def people(portrait, tmp_path):
     return root
 
 
+@pytest.mark.slow
 def test_the_first_photo_is_enrolled_and_single_ones_are_strangers(people, analyzer):
     read = people_of_folder(people)
     (embedded,) = embed_people(read, analyzer)

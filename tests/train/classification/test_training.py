@@ -222,6 +222,7 @@ def test_data_that_cannot_be_trained_on_says_why(people, tmp_path):
         run_training("classify", people, "friends", recipe=ClassifyRecipe(min_images=6), runs=tmp_path, cache=tmp_path)
 
 
+@pytest.mark.slow
 def test_people_whose_photos_show_no_face_do_not_count(people, tmp_path):
     """By their files both have two photos; by their faces Wall has none."""
     for name in ("0.png", "1.png"):

@@ -51,6 +51,7 @@ def test_a_training_at_the_suggestion_learns_and_the_model_is_as_before(model, b
     assert np.mean(losses[-7:]) < 0.5 * np.mean(losses[:7])
 
 
+@pytest.mark.slow
 def test_each_loss_is_that_of_its_batch_before_the_update(model, batches):
     """At a rate of nearly nothing the weights stay, so the untouched model gives the same losses."""
     model.get_layer(index=2).rate = 0.0

@@ -57,6 +57,7 @@ def test_it_learns():
     assert abs(training.filters - training.first_filters).max() > 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_slices_make_no_difference(optimizer):
     sliced, whole = (LiveTraining(*SMALL, optimizer=optimizer, learning_rate=0.01, **FEW) for _ in range(2))

@@ -62,6 +62,7 @@ def test_the_better_embeddings_are_those_that_miss_fewer():
     assert not is_better(clear, clear)
 
 
+@pytest.mark.slow
 def test_embeddings_that_harm_the_normalised_search_are_not_better():
     before, after = judged(0.8), judged(0.2)
     found = before.identification.fnir_at_fpir["0.01"]

@@ -151,6 +151,7 @@ def test_where_training_does_harm_the_embedder_is_kept_as_it_was(people, cache, 
     np.testing.assert_allclose(np.asarray(run.model(images)), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", FIRST_QUICK)
 def test_every_loss_trains_the_head(loss, people, cache, tmp_path):
     recipe = MetricRecipe(**SMALL | {"loss": loss, "head_epochs": 6, "head_learning_rate": 3e-3, "pull": 0.0})

@@ -57,24 +57,33 @@ def show_depth():
         "variance of the activations or the gradient fades or explodes, the first layers learn nothing. Plain "
         "networks fail beyond some 15 to 30 layers; shortcuts made 152 possible."
     )
+    chosen = st.pills(
+        "Networks",
+        list(KINDS),
+        selection_mode="multi",
+        default=list(KINDS),
+        key="depth_kinds",
+        persist_state="session",
+        wrap=True,
+    )
+    chosen = [kind for kind in KINDS if kind in chosen]
+    if not chosen:
+        st.info("Choose at least one kind of network.", icon=":material/layers:")
+        return
+    _show_signals(chosen)
+    st.markdown("  \n".join(f"**{kind}**: {TEXTS[kind]}" for kind in chosen))
+    st.divider()
+    _show_trainings(chosen)
+
+
+@st.fragment
+def _show_signals(chosen: list[str]):
+    """Of networks that have learned nothing. A fragment: another depth draws these two charts alone."""
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         depth = st.select_slider(
             "Layers", (5, 10, 15, 20, 30, 40, 60), 40, key="depth", persist_state="session", width=240
         )
         seed = st.number_input("Draw of the weights", 0, 99, 0, key="depth_seed", persist_state="session", width=160)
-        chosen = st.pills(
-            "Networks",
-            list(KINDS),
-            selection_mode="multi",
-            default=list(KINDS),
-            key="depth_kinds",
-            persist_state="session",
-            wrap=True,
-        )
-    chosen = [kind for kind in KINDS if kind in chosen]
-    if not chosen:
-        st.info("Choose at least one kind of network.", icon=":material/layers:")
-        return
     signals = {kind: _signals(kind, depth, seed) for kind in chosen}
     left, right = st.columns(2, gap="large")
     with left:
@@ -83,9 +92,6 @@ def show_depth():
     with right:
         st.markdown("**Back**: size of the gradient at each layer")
         _show_signal("gradient", {kind: found.gradients for kind, found in signals.items()})
-    st.markdown("  \n".join(f"**{kind}**: {TEXTS[kind]}" for kind in chosen))
-    st.divider()
-    _show_trainings(chosen)
 
 
 def _show_signal(name: str, values: dict[str, np.ndarray]):

@@ -1,14 +1,16 @@
 """A topic of the playground: a picture that is moved, and what moves with it."""
 
+import cv2
 import streamlit as st
 
 from kerasface.inspection.teaching.basics import KERNELS
 from kerasface.inspection.teaching.experiments.moved_picture import MOST, accuracies_by_move, move_picture
-from kerasface.plotting.basics import number_grid
+from kerasface.plotting.segmentation import data_url
 from kerasface.plotting.style import percent
 from kerasface.plotting.teaching.curves import line_curves
 from pages.parts.charts import show_chart
 from pages.parts.playground.experiments.moved_face import show_moved_face
+from pages.parts.playground.grids import grid_picture
 from pages.parts.playground.numbers import written
 
 CODE = """
@@ -19,6 +21,7 @@ print(found.difference)  # 0: the map of the moved picture is the moved map
 print(found.alike_flattened, found.means)
 print(accuracies_by_move())
 """
+SIDE = 240  # pixels at which a map is drawn
 
 
 @st.cache_data(show_spinner="Training two classifiers")
@@ -47,12 +50,12 @@ def show_moved_picture():
         ("After max pooling", found.pooled, found.moved_pooled),
     )
     for column, (title, before, after) in zip(st.columns(3, gap="medium"), rows, strict=True):
-        for place, (name, values) in enumerate((("as it was", before), ("moved", after))):
+        for name, values in (("as it was", before), ("moved", after)):
             with column:
                 st.markdown(f"**{title}** :small[{name}]")
-                figure = number_grid(values).update_layout(height=250)
-                figure.data = figure.data[:1]  # colors alone: so many numbers could not be read
-                show_chart(figure, key=f"moved_{title}_{place}", alt=f"{title}, {name}, {len(values)} x {len(values)}")
+                drawn = cv2.resize(grid_picture(values), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+                alt = f"{title}, {name}, {len(values)} x {len(values)}"
+                st.image(data_url(drawn, lossless=True), alt=alt)
     with st.container(horizontal=True, gap="large"):
         st.metric("Map of the moved picture and moved map differ by", written(found.difference), width="content")
         st.metric("Alike as flat rows", f"{found.alike_flattened:.2f}", width="content", help="Cosine, 1 for the same.")

@@ -9,6 +9,7 @@ from kerasface.inspection.layers.mosaics import mosaic, strongest_channels
 from kerasface.inspection.teaching.dropped_maps import dropped_pictures
 from kerasface.inspection.teaching.experiments.moved_picture import map_difference
 from kerasface.models.pretrained import ModelFileError
+from kerasface.plotting.segmentation import data_url
 from kerasface.plotting.style import percent
 from kerasface.terminal.errors import told
 from pages.parts.photos import plain, sample_portrait
@@ -42,11 +43,11 @@ def show_moved_face():
         st.columns(2, gap="medium"), (("as it was", 0, before), ("moved", shift, after)), strict=True
     ):
         with column, st.container(horizontal=True):
-            st.image(
-                strip[:, start : start + FACE_SIDE], caption=f"The face, {name}", width=160, alt=f"The face, {name}"
-            )
+            face = data_url(strip[:, start : start + FACE_SIDE])
+            st.image(face, caption=f"The face, {name}", width=160, alt=f"The face, {name}")
             drawn = mosaic(dropped_pictures(maps, None, channels), side=80, columns=2)
-            st.image(drawn, caption=f"Four of {maps.shape[2]} maps, {name}", alt=f"Four maps of the face, {name}")
+            caption = f"Four of {maps.shape[2]} maps, {name}"
+            st.image(data_url(drawn, lossless=True), caption=caption, alt=f"Four maps of the face, {name}")
     st.metric(
         "Moved maps and maps of the moved face differ by",
         percent(difference) if difference > 1e-6 else "0",

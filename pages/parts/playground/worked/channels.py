@@ -7,8 +7,9 @@ from kerasface.images.squares import fit_square
 from kerasface.inspection.teaching.worked.maps import ONE_CHANNEL, ConvolvedMaps, convolve_maps
 from kerasface.terminal.words import counted
 from pages.parts.photos import sample_portrait
+from pages.parts.playground.grids import show_grid
 from pages.parts.playground.mixup import FACE_PLACE
-from pages.parts.playground.numbers import edit_numbers, factor, products, show_grid, written
+from pages.parts.playground.numbers import edit_numbers, factor, products, written
 
 CHANNELS_CODE = """
 import numpy as np
@@ -97,12 +98,11 @@ def _show(key: str, maps: np.ndarray, start: np.ndarray, bias: float):
     for place, name in enumerate(names):
         with rows[place][0]:
             shown = found.padded[..., place]
-            show_grid(f"**Picture, {name}**", shown, f"{key}_in_{place}", f"The numbers of {name}", framed=frame)
+            show_grid(f"**Picture, {name}**", shown, f"The numbers of {name}", framed=frame)
         with rows[place][2]:
             part = found.parts[..., place, 0]
-            show_grid(
-                f"**What {name} gives**", part, f"{key}_part_{place}", f"Map of {name}", framed=(row - 1, col - 1, 1, 1)
-            )
+            cell = (row - 1, col - 1, 1, 1)
+            show_grid(f"**What {name} gives**", part, f"Map of {name}", framed=cell)
     _show_sum(key, found, (row, col), frame, bias)
 
 
@@ -147,7 +147,7 @@ def _show_sum(key: str, found: ConvolvedMaps, place: tuple[int, int], frame: tup
     with left:
         title = f"**Answer** :small[{answer.shape[0]} x {answer.shape[1]}, the maps and the bias added up]"
         cell = (row - 1, col - 1, 1, 1)
-        show_grid(title, answer, f"{key}_out", "The answer", framed=cell, hover=hover)
+        show_grid(title, answer, "The answer", framed=cell, hover=hover)
     top, start, tall, wide = frame
     window = found.padded[top : top + tall, start : start + wide]
     lines = [

@@ -18,7 +18,8 @@ from kerasface.inspection.teaching.worked.linear import (
 )
 from kerasface.plotting.teaching.planes import plane_figure
 from pages.parts.charts import show_chart
-from pages.parts.playground.numbers import edit_numbers, factor, products, show_grid, written
+from pages.parts.playground.grids import show_grid
+from pages.parts.playground.numbers import edit_numbers, factor, products, written
 
 CODE = """
 from kerasface.inspection.teaching.worked.linear import BIASES, PIXELS, WEIGHTS, boundary_between, linear_scores
@@ -48,7 +49,7 @@ def show_linear_classifier():
             st.slider(name, 0, 255, value, key=f"pixel_{place}", persist_state="session")
             for place, (name, value) in enumerate(zip(NAMES, PIXELS, strict=True))
         ]
-        show_grid("**The picture**", np.reshape(pixels, (2, 2)), "linear_picture", "The four pixels")
+        show_grid("**The picture**", np.reshape(pixels, (2, 2)), "The four pixels")
     with right:
         start = np.column_stack([WEIGHTS, BIASES])
         table = edit_numbers(

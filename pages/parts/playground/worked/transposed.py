@@ -10,7 +10,8 @@ from kerasface.inspection.teaching.worked.transposed import (
     TransposedConvolution,
     transpose_convolve,
 )
-from pages.parts.playground.numbers import edit_numbers, factor, show_grid, written
+from pages.parts.playground.grids import show_grid
+from pages.parts.playground.numbers import edit_numbers, factor, written
 
 CODE = """
 from kerasface.inspection.teaching.worked.transposed import KERNEL, PICTURE, transpose_convolve
@@ -45,7 +46,7 @@ def show_transposed():
         _show_canvas(found, picture, steps, overlaps, padding)
         if padding and steps == 4:
             title = f"**Result** :small[{found.output.shape[0]} x {found.output.shape[1]}]"
-            show_grid(title, found.output, "transposed_out", "The result")
+            show_grid(title, found.output, "The result")
         _show_size(picture, kernel, stride, padding, found)
     if np.array_equal(picture, PICTURE) and np.array_equal(kernel, KERNEL) and (stride, padding) == (1, 0):
         st.info(
@@ -69,7 +70,7 @@ def _show_canvas(found: TransposedConvolution, picture: np.ndarray, steps: int, 
         [_cell(found, down, across, steps, overlaps) for across in range(shown.shape[1])] for down in range(len(shown))
     ]
     title = f"**All stamps, {overlaps}**" if whole else f"**After {steps} of {picture.size} stamps**"
-    show_grid(f"{title} :small[point at a cell]", shown, "transposed_canvas", title, framed=frame, hover=hover)
+    show_grid(f"{title} :small[point at a cell]", shown, title, framed=frame, hover=hover)
     if steps and not whole:
         number = written(picture.ravel()[steps - 1])
         st.caption(f"Framed: the kernel times {number}, added to what lay there.")

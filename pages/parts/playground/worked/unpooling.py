@@ -3,7 +3,8 @@
 import streamlit as st
 
 from kerasface.inspection.teaching.worked.unpooling import PICTURE, WAYS, max_pool, unpool
-from pages.parts.playground.numbers import edit_numbers, show_grid
+from pages.parts.playground.grids import show_grid
+from pages.parts.playground.numbers import edit_numbers
 
 CODE = """
 from kerasface.inspection.teaching.worked.unpooling import PICTURE, WAYS, max_pool, unpool
@@ -35,16 +36,16 @@ def show_unpooling():
     ]
     with middle:
         title = "**Max pooling, 2 x 2** :small[point at a number for its place]"
-        show_grid(title, pooled.values, "max_pooled", "The largest of each window", hover=places)
+        show_grid(title, pooled.values, "The largest of each window", hover=places)
     with right:
-        show_grid("**Average pooling**", pooled.averages, "mean_pooled", "The mean of each window")
+        show_grid("**Average pooling**", pooled.averages, "The mean of each window")
     st.subheader("Three ways back")
     with middle:
         st.caption("What comes back in a network was changed by the layers in between: edit it.")
         values = edit_numbers("**To be made large**", pooled.values, "unpooling_values", "The numbers to unpool")
     for column, way in zip(st.columns(3, gap="large"), WAYS, strict=True):
         with column:
-            show_grid(f"**{way.capitalize()}**", unpool(values, pooled, way), f"unpooled_{way}", f"Unpooled, {way}")
+            show_grid(f"**{way.capitalize()}**", unpool(values, pooled, way), f"Unpooled, {way}")
             st.markdown(TEXTS[way])  # in captions code is too pale to be read
     st.markdown(
         "Each is a decoder of the U-Net, too: `kerasface train segment --decoder copied`, `placed`, `unpooled`."
