@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from unittest.mock import ANY
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -101,6 +102,32 @@ def test_answers_leave_as_a_table_and_as_folders_and_come_back(run, photos, tmp_
     (manifest,) = photos.glob("*.jsonl")
     CliRunner().invoke(main, ["identify", "--undo", str(manifest)])
     assert len(list(photos.iterdir())) == 5
+
+
+@pytest.mark.slow
+def test_videos_in_a_folder_are_followed_with_the_photos(run, photos, portrait, tmp_path):
+    (tmp_path / "film").mkdir()
+    writer = cv2.VideoWriter(str(tmp_path / "film" / "a.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 5, (640, 480))
+    for number in range(15):  # comes into a grey room after a second, and moves
+        frame = np.full((480, 640, 3), 110, np.uint8)
+        if number >= 5:
+            frame[40:370, 9 * number : 9 * number + 400] = portrait[:330, :400, ::-1]
+        writer.write(frame)
+    writer.release()
+    (tmp_path / "film" / "b.mp4").write_text("no film")
+    Image.fromarray(portrait).save(tmp_path / "film" / "c.jpg")
+    run("enroll", "Eileen", photos / "front.png")
+    film, broken, photo = run("identify", tmp_path / "film", code=1)
+    (face,) = film["faces"]
+    assert (face["name"], face["from"], face["to"], film["seconds"]) == ("Eileen", 1.0, 2.8, 3.0)
+    assert "Not a video" in broken["error"]
+    assert photo["faces"][0]["name"] == "Eileen"
+    told = run("identify", tmp_path / "film" / "a.avi", "--xmp", "--copy", tmp_path / "out", as_json=False)
+    assert "1 face in 0:03.0\n  face 1 at" in told.stdout
+    assert " from 0:01.0 to 0:02.8: MATCH: Eileen" in told.stdout
+    assert "Videos get no names" in told.stderr
+    assert (tmp_path / "out" / "Eileen" / "a.avi").is_file()
+    assert not list((tmp_path / "film").glob("*.xmp"))
 
 
 @pytest.mark.slow

@@ -10,6 +10,8 @@ from kerasface.cli.gallery import opened_search
 from kerasface.cli.output import EMBEDDER, ENGINE, JSON, errors, face_lines, print_photos
 from kerasface.cli.people.commands import GALLERY
 from kerasface.cli.sorting import Wishes, check_usage, sorting_options, undo_sorting, write_sorted
+from kerasface.terminal.progress import progress_bars
+from kerasface.terminal.streams import is_shown
 from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
 
@@ -44,6 +46,8 @@ _REMEMBER = click.option(
 def identify(images, fpir, remember, embedder, gallery, as_json, **where) -> None:
     """Say for every face in IMAGES (files, or folders of them) who of the gallery it is, or that it is nobody known.
 
+    In a video a face is followed as long as it is to be seen, decided on once by its best pictures, and has times.
+
     In one photo nobody is found twice. Scores are in units of what strangers reach, and the one needed rises with the
     number of people, so that strangers are taken for somebody no more often in a large gallery than in a small one.
 
@@ -59,7 +63,7 @@ def identify(images, fpir, remember, embedder, gallery, as_json, **where) -> Non
     with errors():
         from kerasface.data.cache.embeddings import photo_files
 
-        files = photo_files(images)
+        files = photo_files(images, videos=True)
         with opened_search(gallery, fpir, embedder) as (identifier, analyzer):
             point = identifier.operating_point()
             print_photos(
@@ -74,23 +78,36 @@ def identify(images, fpir, remember, embedder, gallery, as_json, **where) -> Non
 def _answers(
     files: Sequence[Path], identifier: "Identifier", analyzer: "FaceAnalyzer", remember: bool
 ) -> "Iterator[tuple[LookedAt, dict]]":
+    from kerasface.tasks.sorting.answers import decide_all
     from kerasface.tasks.sorting.looking import look_at_photos
 
-    point = identifier.operating_point()
-    for looks in look_at_photos(files, analyzer, identifier.gallery.seen if remember else None):
-        found = identifier.decide([look.faces for look in looks], source_hashes=[look.source_hash for look in looks])
-        for look, faces in zip(looks, found, strict=True):
-            decision = {} if faces else {"decision": "no_face"}
-            rows = [face.to_dict() for face in faces]
-            yield look, {**decision, "date": look.date, "faces": rows, "gallery": point and point.to_dict()}
+    point, memory = identifier.operating_point(), identifier.gallery.seen if remember else None
+    with progress_bars() as report:
+
+        def tell(video: Path, done: float, total: float) -> None:
+            report("".join(filter(is_shown, video.name)), round(done), round(total))
+
+        for looks in look_at_photos(files, analyzer, memory, on_video=tell):
+            for answer in decide_all(identifier, looks):
+                decision = {} if answer.faces else {"decision": "no_face"}
+                yield answer.look, {**answer.to_dict(), **decision, "gallery": point and point.to_dict()}
 
 
 def _identified_lines(photo: dict) -> list[str]:
     def behind(face: dict) -> str:
+        times = f" from {_clock(face['from'])} to {_clock(face['to'])}" if "from" in face else ""
         chance = f" ({face['probability_text']})" if face["probability_text"] else ""
-        return f": {face['decision'].upper().replace('_', ' ')}: {face['reason']}{chance}"
+        return f"{times}: {face['decision'].upper().replace('_', ' ')}: {face['reason']}{chance}"
 
-    return face_lines(photo["faces"], behind)
+    first, *faces = face_lines(photo["faces"], behind)
+    return [f"{first} in {_clock(photo['seconds'])}" if "seconds" in photo else first, *faces]
+
+
+def _clock(seconds: float) -> str:
+    """A time in a video, such as 1:02.4 or 1:00:02.4."""
+    tenths = round(10 * seconds)
+    hours, minutes = f"{tenths // 36000}:" if tenths >= 36000 else "", tenths // 600 % 60
+    return f"{hours}{minutes:0{2 if hours else 1}}:{tenths // 10 % 60:02}.{tenths % 10}"
 
 
 def _search_note(point) -> str:

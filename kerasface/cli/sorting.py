@@ -83,7 +83,11 @@ def write_sorted(results: list[dict], wishes: Wishes) -> None:
     named = {photo: faces for photo, faces in named.items() if faces}
     is_whole = True
     if wishes.xmp:
-        is_whole = _write_names(named, wishes.into_photos, wishes.dry_run)
+        videos = {Path(one["image"]) for one in results if "seconds" in one}
+        if videos & named.keys():
+            click.echo("Note: Videos get no names: XMP face regions are for photos.", err=True)
+        photos = {photo: faces for photo, faces in named.items() if photo not in videos}
+        is_whole = _write_names(photos, wishes.into_photos, wishes.dry_run)
     if wishes.copy or wishes.link:
         is_whole = _place(named, wishes) and is_whole
     if not is_whole:

@@ -14,8 +14,9 @@ from kerasface.images.decoding import ImageError, decode
 # Pixels of one batch: 12 megapixels are 36 MB of RGB.
 _BATCH_PIXELS = 12_000_000
 _AHEAD = 4  # photos decoded before they are asked for
-_LOOKERS = 2  # batches looked at side by side
+_LOOKERS = 2  # batches or frames looked at side by side
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -61,10 +62,15 @@ def looked_at(paths: Sequence[Path], look: Callable[[list[Photo]], Result]) -> I
         paths: The files.
         look: Takes a batch; it is called in threads of their own.
     """
+    yield from side_by_side(read_photos(paths), look)
+
+
+def side_by_side(items: Iterable[Item], work: Callable[[Item], Result]) -> Iterator[tuple[Item, Result]]:
+    """Yields items in order, each with what `work` makes of it in threads of their own, two at a time."""
     with ThreadPoolExecutor(_LOOKERS) as pool:
-        waiting: deque[tuple[list[Photo], Future[Result]]] = deque()
-        for batch in read_photos(paths):
-            waiting.append((batch, pool.submit(look, batch)))
+        waiting: deque[tuple[Item, Future[Result]]] = deque()
+        for item in items:
+            waiting.append((item, pool.submit(work, item)))
             if len(waiting) == _LOOKERS:
                 first, future = waiting.popleft()
                 yield first, future.result()

@@ -4,6 +4,8 @@ A row begins with left, top, right, bottom in pixels of the photo, the borders o
 with a probability and whatever belongs to it.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -111,6 +113,14 @@ def overlapping(rows: np.ndarray, others: np.ndarray, max_overlap: float, by_sma
     areas = areas[:, None]
     whole = np.minimum(areas, other_areas) if by_smaller else areas + other_areas - shared
     return shared > max_overlap * whole
+
+
+def shared_part(box: Sequence[float], other: Sequence[float]) -> float:
+    """Returns what two boxes x, y, width, height have in common, as a part of their union, in [0, 1]."""
+    across = max(0.0, min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0]))
+    down = max(0.0, min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1]))
+    shared = across * down
+    return shared / (box[2] * box[3] + other[2] * other[3] - shared) if shared else 0.0
 
 
 def averaged(rows: np.ndarray) -> np.ndarray:

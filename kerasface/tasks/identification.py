@@ -17,6 +17,7 @@ from kerasface.faces.detection import Face
 from kerasface.faces.quality import FaceQuality, problems
 from kerasface.faces.rates.operating_points import NotCalibratedError, SearchPoint, search_calibration
 from kerasface.faces.rates.own_points import Points, points_of
+from kerasface.faces.windows import shared_part
 from kerasface.gallery.assignment import assign
 from kerasface.gallery.search import Candidate, SearchIndex
 from kerasface.gallery.store import Refusal
@@ -390,7 +391,4 @@ def check_embedder(gallery: "SqliteGallery", photos: Sequence[Sequence[AnalyzedF
 
 def _is_face_of(refusal: Refusal, face: Face) -> bool:
     """Whether a refusal was said of this face: the boxes overlap by half of their union; detectors differ a little."""
-    (x, y, width, height), (left, top, wide, high) = refusal.box, face.box
-    across = max(0.0, min(x + width, left + wide) - max(x, left))
-    down = max(0.0, min(y + height, top + high) - max(y, top))
-    return across * down >= 0.5 * (width * height + wide * high - across * down)
+    return shared_part(refusal.box, face.box) >= 0.5

@@ -90,13 +90,13 @@ def drawing_console() -> "Console":
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Gives a function of stage, done and total that draws one bar per stage, with the time left, on stderr."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    tasks, bars = {}, Progress(*columns, console=drawing_console())
+    tasks, bars = {}, None
 
     def report(stage: str, done: int, total: int) -> None:
-        bars.start()  # not before: where nothing was begun, an error stands alone
+        nonlocal bars
+        if bars is None:  # not before: where nothing was begun, an error stands alone
+            bars = _bars()
+            bars.start()
         if stage not in tasks:
             tasks[stage] = bars.add_task(stage, total=total)
         bars.update(tasks[stage], completed=done, total=total)
@@ -104,5 +104,13 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     try:
         yield report
     finally:
-        if tasks:
+        if bars is not None:
             bars.stop()
+
+
+def _bars():
+    # Imported where they are wanted: a command that draws none need not wait 0.1 s.
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    name = TextColumn("{task.description}", markup=False)  # of a file, which may hold brackets
+    return Progress(name, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=drawing_console())

@@ -11,6 +11,8 @@ from kerasface.data.photos import Photo, looked_at
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.faces.detection import central_face
 from kerasface.images.decoding import FORMATS, is_left_behind, reason_against
+from kerasface.images.video import FORMATS as VIDEO_FORMATS
+from kerasface.images.video import is_video
 
 Progress = Callable[[int, int], None]
 
@@ -32,8 +34,12 @@ class EmbeddedFaces:
     rejected: list[tuple[Path, str]]
 
 
-def image_files(folder: str | os.PathLike) -> list[Path]:
+def image_files(folder: str | os.PathLike, *, videos: bool = False) -> list[Path]:
     """Returns all files under `folder` that may be images by suffix or content, sorted; hidden ones left out.
+
+    Args:
+        folder: Where they are, or in folders in it.
+        videos: Whether files that are videos are returned, too.
 
     Raises:
         ValueError: If `folder` is no folder or holds no image file.
@@ -46,20 +52,21 @@ def image_files(folder: str | os.PathLike) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file()
         and not any(map(is_left_behind, path.relative_to(folder).parts))
-        and reason_against(path) is None
+        and (reason_against(path) is None or (videos and is_video(path)))
     )
     if not files:
-        raise ValueError(f"{folder} holds no image file. Supported are {', '.join(FORMATS)}.")
+        also = f", and videos: {VIDEO_FORMATS}" if videos else ""
+        raise ValueError(f"{folder} holds no image file. Supported are {', '.join(FORMATS)}{also}.")
     return files
 
 
-def photo_files(given: Iterable[Path]) -> list[Path]:
-    """Returns files as they are given, and instead of a folder all files under it that may be images.
+def photo_files(given: Iterable[Path], *, videos: bool = False) -> list[Path]:
+    """Returns files as they are given, and instead of a folder all files under it that may be images, or `videos`.
 
     Raises:
-        ValueError: If a folder holds no image file.
+        ValueError: If a folder holds none.
     """
-    return [file for path in given for file in (image_files(path) if path.is_dir() else [path])]
+    return [file for path in given for file in (image_files(path, videos=videos) if path.is_dir() else [path])]
 
 
 def embed_photos(

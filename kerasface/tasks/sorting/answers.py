@@ -1,10 +1,10 @@
 """Photos with who is on them: chosen by person, and put in order by person, decision, date or doubt."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from kerasface.tasks.identification import IdentifiedFace
+from kerasface.tasks.identification import IdentifiedFace, Identifier
 from kerasface.tasks.sorting.looking import LookedAt
 
 
@@ -41,7 +41,61 @@ class Answer:
         if self.look.problem is not None:
             return {"image": str(self.look.path), "error": self.look.problem}
         faces = [face.to_dict() for face in self.faces]
-        return {"image": str(self.look.path), "date": self.look.date, "faces": faces}
+        found = {"image": str(self.look.path), "date": self.look.date, "faces": faces}
+        if self.look.seconds is None:
+            return found
+        times = [{"from": round(start, 2), "to": round(end, 2)} for start, end in self.look.times]
+        return found | {
+            "seconds": round(self.look.seconds, 2),
+            "faces": [face | seen for face, seen in zip(faces, times, strict=True)],
+        }
+
+
+def decide_all(identifier: Identifier, looks: Sequence[LookedAt]) -> list[Answer]:
+    """Decides who is on photos and in videos: in a photo nobody is twice, and in a video nobody at one moment.
+
+    Raises:
+        ValueError: If the faces were embedded by another embedder than the gallery's.
+    """
+    alone = [look if look.seconds is None else replace(look, faces=[face]) for look in looks for face in _parts(look)]
+    decided = iter(_decide(identifier, alone))
+    answers = []
+    for look in looks:
+        faces = [face for _ in _parts(look) for face in next(decided)]
+        answers.append(Answer(look, faces if look.seconds is None else _once_at_a_time(identifier, look, faces)))
+    return answers
+
+
+def _parts(look: LookedAt) -> Sequence[object]:
+    """What is decided on together: the photo, or each face of a video alone."""
+    return (None,) if look.seconds is None else look.faces
+
+
+def _decide(identifier: Identifier, looks: Sequence[LookedAt]) -> list[list[IdentifiedFace]]:
+    return identifier.decide([look.faces for look in looks], source_hashes=[look.source_hash for look in looks])
+
+
+def _once_at_a_time(identifier: Identifier, look: LookedAt, faces: list[IdentifiedFace]) -> list[IdentifiedFace]:
+    """Takes a name from faces that are seen while another face is, which is more alike the person."""
+    decided, kept = list(faces), []
+    named = [number for number, face in enumerate(faces) if face.name]
+    for number in sorted(named, key=lambda one: faces[one].normalized_score, reverse=True):
+        rival = next(
+            (
+                other
+                for other in kept
+                if faces[other].person_id == faces[number].person_id
+                and look.times[other][0] < look.times[number][1]
+                and look.times[number][0] < look.times[other][1]
+            ),
+            None,
+        )
+        if rival is None:
+            kept.append(number)
+        else:
+            both = replace(look, faces=[look.faces[rival], look.faces[number]])
+            decided[number] = _decide(identifier, [both])[0][1]
+    return decided
 
 
 def _by_person(answer: Answer) -> tuple:

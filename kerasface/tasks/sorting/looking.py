@@ -1,8 +1,10 @@
-"""The faces of many photos, each photo looked at once: what is remembered of it is not computed again."""
+"""The faces of many photos and videos, each file looked at once: what is remembered of it is not computed again."""
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +17,28 @@ from kerasface.faces.quality import FaceQuality
 from kerasface.gallery.reading import ReadableGallery
 from kerasface.gallery.seen import SeenPhotos
 from kerasface.images.dates import date_taken
+from kerasface.images.decoding import ImageError
+from kerasface.images.video import is_video
+from kerasface.tasks.sorting.videos import look_at_video
 
+VideoProgress = Callable[[Path, float, float], object]
 _AT_ONCE = 256  # photos asked for in the memory at a time
 
 
 @dataclass(frozen=True, eq=False)
 class LookedAt:
-    """One photo file and its faces.
+    """One photo or video file and its faces.
 
     Attributes:
         path: The file.
         source_hash: SHA-256 of it, hexadecimal; `None` where it cannot be read.
-        faces: Its faces, largest first; the `crop` of a remembered one is `None`.
+        faces: Its faces, largest first, those of a video by when they are seen first; the `crop` of a remembered one,
+            and of one in a video, is `None`.
         date: When it was taken, as `images.dates.date_taken` has it.
         problem: Why it could not be looked at, a sentence that names the file; else `None`.
         notes: What is to be known of the file, each a sentence that names it.
+        seconds: How long a video is; `None` of a photo.
+        times: From when to when each face of a video is seen, in seconds; empty of a photo.
     """
 
     path: Path
@@ -38,31 +47,39 @@ class LookedAt:
     date: str | None
     problem: str | None = None
     notes: tuple[str, ...] = ()
+    seconds: float | None = None
+    times: tuple[tuple[float, float], ...] = ()
 
 
 def look_at_photos(
-    paths: Sequence[Path], analyzer: FaceAnalyzer, seen: SeenPhotos | None = None
+    paths: Sequence[Path],
+    analyzer: FaceAnalyzer,
+    seen: SeenPhotos | None = None,
+    *,
+    on_video: VideoProgress = lambda path, done, total: None,
 ) -> Iterator[list[LookedAt]]:
     """Yields photos in order, in batches, with their faces.
 
     Args:
-        paths: The files.
+        paths: The files; those that are videos are followed through, one at a time.
         analyzer: The face front end.
         seen: Where photos are remembered: those that are there are not looked at again, the others are added as they
             are looked at, so that an interrupted run goes on where it was. Nothing is kept if not given.
+        on_video: Called with a video, its seconds that are done, and their total.
 
     Raises:
         GalleryError: If the memory is damaged or cannot be written.
     """
     if seen is None:
-        yield from _looked_at(paths, analyzer)
+        yield from _looked_at(paths, analyzer, on_video)
         return
     by = seen_by(analyzer)
     for start in range(0, len(paths), _AT_ONCE):
         part = paths[start : start + _AT_ONCE]
         hashes = dict(zip(part, content_keys(part)[0], strict=True))
         known = _known(hashes, seen, by)
-        fresh = _remembered(_looked_at([path for path in part if path not in known], analyzer, hashes), seen, by)
+        waiting = [path for path in part if path not in known]
+        fresh = _remembered(_looked_at(waiting, analyzer, on_video, hashes), seen, by)
         yield from _in_order(part, known, fresh) if known else fresh
 
 
@@ -100,10 +117,22 @@ def _known(hashes: Mapping[Path, str | None], seen: SeenPhotos, by: str) -> dict
 
 
 def _looked_at(
-    paths: Sequence[Path], analyzer: FaceAnalyzer, hashes: Mapping[Path, str | None] | None = None
+    paths: Sequence[Path],
+    analyzer: FaceAnalyzer,
+    on_video: VideoProgress,
+    hashes: Mapping[Path, str | None] | None = None,
 ) -> Iterator[list[LookedAt]]:
-    """Looks at photos; `hashes` of their files are computed where they are not given."""
+    """Looks at files; `hashes` of them are computed where they are not given."""
+    for are_videos, some in groupby(paths, is_video):
+        if are_videos:
+            yield from ([_video(path, analyzer, on_video, hashes)] for path in some)
+        else:
+            yield from _photos(list(some), analyzer, hashes)
 
+
+def _photos(
+    paths: Sequence[Path], analyzer: FaceAnalyzer, hashes: Mapping[Path, str | None] | None
+) -> Iterator[list[LookedAt]]:
     def look(photos: list[Photo]) -> list[LookedAt]:
         readable = [photo for photo in photos if photo.problem is None]
         faces = iter(analyzer.analyze([photo.image for photo in readable]))
@@ -117,6 +146,20 @@ def _looked_at(
 
     for _, looks in looked_at(paths, look):
         yield looks
+
+
+def _video(
+    path: Path, analyzer: FaceAnalyzer, on_video: VideoProgress, hashes: Mapping[Path, str | None] | None
+) -> LookedAt:
+    try:
+        found = look_at_video(path, analyzer, on_progress=partial(on_video, path))
+    except ImageError as error:
+        return LookedAt(path, None, [], None, str(error))
+    source_hash = hashes[path] if hashes else content_keys([path])[0][0]
+    times = tuple((track.start, track.end) for track in found.tracks)
+    return LookedAt(
+        path, source_hash, [track.face for track in found.tracks], None, None, found.notes, found.seconds, times
+    )
 
 
 def _remembered(batches: Iterator[list[LookedAt]], seen: SeenPhotos, by: str) -> Iterator[list[LookedAt]]:
@@ -158,7 +201,8 @@ def _record(look: LookedAt) -> dict:
         for entry in look.faces
     ]
     notes = [_kept(note) for note in look.notes]
-    return {"path": _kept(str(look.path.absolute())), "date": look.date, "notes": notes, "faces": faces}
+    record = {"path": _kept(str(look.path.absolute())), "date": look.date, "notes": notes, "faces": faces}
+    return record if look.seconds is None else record | {"seconds": look.seconds, "times": look.times}
 
 
 def _kept(text: str) -> str:
@@ -182,4 +226,5 @@ def _opened(path: Path, source_hash: str, record: dict, by: str) -> LookedAt:
         )
         for box, landmarks, score, turned, quality, embedding in record["faces"]
     ]
-    return LookedAt(path, source_hash, faces, record["date"], None, tuple(map(_given_back, record["notes"])))
+    notes, times = tuple(map(_given_back, record["notes"])), tuple(map(tuple, record.get("times", ())))
+    return LookedAt(path, source_hash, faces, record["date"], None, notes, record.get("seconds"), times)

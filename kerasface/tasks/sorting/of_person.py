@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerasface.tasks.identification import Identifier
+from kerasface.tasks.sorting.answers import decide_all
 from kerasface.tasks.sorting.looking import remembered_photos
 
 
@@ -43,12 +44,11 @@ def photos_of(identifier: Identifier, person_id: str) -> list[PhotoOf]:
     """
     samples = {sample.source_hash: sample for sample in identifier.gallery.samples(person_id)}
     looks = remembered_photos(identifier.gallery)
-    decided = identifier.decide([look.faces for look in looks], source_hashes=[look.source_hash for look in looks])
     found = []
-    for look, faces in zip(looks, decided, strict=True):
-        sample = samples.pop(look.source_hash, None)
-        if sample is not None or any(face.person_id == person_id for face in faces):
-            others = {face.name for face in faces if face.name and face.person_id != person_id}
+    for answer in decide_all(identifier, looks):
+        look, sample = answer.look, samples.pop(answer.look.source_hash, None)
+        if sample is not None or any(face.person_id == person_id for face in answer.faces):
+            others = {face.name for face in answer.faces if face.name and face.person_id != person_id}
             found.append(
                 PhotoOf(str(look.path), look.source_hash, look.date, tuple(sorted(others)), sample is not None)
             )

@@ -36,7 +36,7 @@ def test_every_face_has_a_row_and_every_photo_one_at_least(dated, tmp_path):
     assert rows[0] | {"photo": ""} == {
         **{"photo": "", "face": "1", "x": "10.0", "y": "20.0", "width": "30.0", "height": "40.0", "decision": "match"},
         **{"name": "'=Ada", "score": "0.912346", "normalized_score": "7.5", "threshold": "5.25"},
-        **{"probability": "0.999", "date": "2024-05-17T18:30:05", "problem": ""},
+        **{"probability": "0.999", "date": "2024-05-17T18:30:05", "from": "", "to": "", "problem": ""},
     }
     assert (rows[1]["name"], rows[1]["date"], rows[2]["date"]) == ("", "2024-05-17T18:30:05", "")
     assert rows[3]["problem"] == "gone.jpg cannot be read."

@@ -9,7 +9,7 @@ import streamlit as st
 
 from kerasface.data.cache.embeddings import image_files
 from kerasface.files.paths import user_path
-from kerasface.tasks.sorting.answers import Answer
+from kerasface.tasks.sorting.answers import Answer, decide_all
 from kerasface.tasks.sorting.looking import LookedAt, look_at_photos
 from kerasface.terminal.errors import told
 from pages.parts.gallery.opening import FAILURES, OpenGallery, analyzer_of_gallery_or_stop
@@ -49,8 +49,9 @@ class SortJob:
         """Who is on the photos, decided anew where the gallery, the rate or the photos have changed."""
         state = (opened.gallery.version, fpir, len(self.looks))
         if self._decided[0] != state:
-            found = opened.identify(self.looks, fpir)
-            self._decided = (state, [Answer(look, faces) for look, faces in zip(self.looks, found, strict=True)])
+            with opened.turn:
+                opened.identifier.fpir = fpir
+                self._decided = (state, decide_all(opened.identifier, self.looks))
         return self._decided[1]
 
 
