@@ -45,3 +45,21 @@ def test_the_colors_of_a_grid_alone():
     assert picture[1, 1, :3].tolist() == list(POSITIVE)
     assert picture[..., 3].tolist() == [[178, FAINTEST], [89, 178]]  # 255 times the opacity, rounded to even
     assert (grid_picture(np.zeros((2, 2)))[..., 3] == FAINTEST).all()
+
+
+def sets():
+    import numpy as np
+
+    from pages.parts.playground.grids import show_sets
+
+    values = np.arange(16.0).reshape(2, 2, 2, 2)  # images, rows, columns, channels
+    show_sets(values, np.broadcast_to(np.arange(2), values.shape), chosen=1, alt="Two channels of two images")
+
+
+def test_maps_stand_image_below_image_and_the_chosen_set_is_framed():
+    (part,) = AppTest.from_function(sets).run().get("html")
+    maps = re.findall(r'aria-label="set (\d)" style="(.*?)">(.*?)</table>', part.proto.body)
+    assert [int(number) for number, _, _ in maps] == [1, 2, 1, 2]
+    assert ["3px solid" in style for _, style, _ in maps] == [False, True, False, True]
+    written = [re.findall(r"<td>(.*?)</td>", body) for _, _, body in maps]
+    assert written == [["0", "2", "4", "6"], ["1", "3", "5", "7"], ["8", "10", "12", "14"], ["9", "11", "13", "15"]]

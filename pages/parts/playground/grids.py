@@ -6,7 +6,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike
 
-from kerasface.plotting.style import REJECT, escaped
+from kerasface.plotting.style import QUIET, REJECT, escaped
+from kerasface.plotting.teaching.planes import CLASS_COLORS
 
 CELL = 40  # pixels
 CHARACTER = 7  # pixels that one of a number takes
@@ -25,6 +26,13 @@ CSS = f"""
   background: #26322f; color: #fff; pointer-events: none;
 }}
 .kf-grid td.kf-late[data-told]:hover::after {{ left: auto; right: 0; }}
+.kf-sets {{
+  width: 100%; max-width: 400px; table-layout: fixed; border-collapse: separate; border-spacing: 6px; font-size: 0.8rem;
+}}
+.kf-sets thead td {{ width: 1.2rem; }}
+.kf-sets th {{ font-weight: 400; text-align: center; }}
+.kf-sets tbody th {{ writing-mode: vertical-rl; transform: rotate(180deg); }}
+.kf-sets .kf-grid {{ width: 100%; border-spacing: 0; }}
 """
 
 
@@ -62,6 +70,36 @@ def show_grid(
     st.markdown(title)
     table = f'<table class="kf-grid" aria-label="{escaped(alt)}" style="width: {width}px; max-width: 100%">'
     st.html(f"<style>{CSS}</style>{table}<tbody>{''.join(rows)}</tbody></table>")
+
+
+def show_sets(values: np.ndarray, sets: np.ndarray, chosen: int, alt: str):
+    """Shows the numbers of maps, image below image and channel next to channel, in the colors of their sets.
+
+    Args:
+        values: `(images, rows, cols, channels)`.
+        sets: Index of the set of each, of the same shape; a channel of an image lies within one.
+        chosen: The set that gets frames.
+        alt: What it is, for those who cannot see it.
+    """
+    images, _, _, channels = values.shape
+    names = "".join(f'<th scope="col">channel {channel + 1}</th>' for channel in range(channels))
+    rows = []
+    for image in range(images):
+        maps = [
+            _map_of_set(values[image, ..., channel], sets[image, 0, 0, channel], chosen) for channel in range(channels)
+        ]
+        rows.append(f'<tr><th scope="row">image {image + 1}</th>{"".join(f"<td>{one}</td>" for one in maps)}</tr>')
+    head = f'<table class="kf-sets" aria-label="{escaped(alt)}"><thead><tr><td></td>{names}</tr></thead>'
+    st.html(f"<style>{CSS}</style>{head}<tbody>{''.join(rows)}</tbody></table>")
+
+
+def _map_of_set(values: np.ndarray, own: int, chosen: int) -> str:
+    color = CLASS_COLORS[own % len(CLASS_COLORS)]
+    edge = f"3px solid {color}" if own == chosen else f"1px solid {QUIET}"
+    cells = [[f"{value:.2g}".replace("-", "\N{MINUS SIGN}") for value in row] for row in values]
+    body = "".join(f"<tr>{''.join(f'<td>{text}</td>' for text in row)}</tr>" for row in cells)
+    style = f"background: {color}52; border: {edge}"  # 52: an opacity of 0.32
+    return f'<table class="kf-grid" aria-label="set {own + 1}" style="{style}"><tbody>{body}</tbody></table>'
 
 
 def grid_picture(values: np.ndarray) -> np.ndarray:

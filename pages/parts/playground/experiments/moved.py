@@ -36,6 +36,14 @@ def show_moved_picture():
         "Pooling lets small moves pass, and an average over the whole map all of them; a layer that flattens the map "
         "has a weight for each place, and to it a moved face is another face."
     )
+    _show_moved_digit()
+    _show_classifiers()
+    show_moved_face()
+
+
+@st.fragment
+def _show_moved_digit():
+    """A digit and its move. A fragment, as what is below does not hang on it."""
     with st.container(horizontal=True, gap="medium"):
         digit = st.pills(
             "Digit", range(10), default=3, required=True, key="moved_digit", persist_state="session", wrap=True
@@ -63,6 +71,10 @@ def show_moved_picture():
         st.metric(
             "Mean of the map, before and after", " and ".join(f"{mean:.3f}" for mean in found.means), width="content"
         )
+
+
+def _show_classifiers():
+    """What a move does to two of them."""
     st.subheader("What that does to a classifier")
     accuracies = _accuracies()
     moves = list(range(MOST + 1))
@@ -85,4 +97,3 @@ def show_moved_picture():
         f"{percent(accuracies['flattened'][2])} of other digits; the one that averages still "
         f"{percent(accuracies['averaged'][2])}."
     )
-    show_moved_face()

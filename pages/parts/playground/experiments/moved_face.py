@@ -21,6 +21,7 @@ BORDER = 9  # cells: so far the network sees the edge of the picture
 STRIP = (slice(20, 240), slice(110, 352))  # of the portrait: the face, and what comes into sight at the right
 
 
+@st.fragment
 def show_moved_face():
     """A face, moved by some pixels, and its four strongest channels before and after."""
     st.subheader("On a face, by the network that ships")

@@ -4,8 +4,7 @@ import numpy as np
 import streamlit as st
 
 from kerasface.inspection.teaching.worked.normalization import KINDS, divisors, normalize
-from kerasface.plotting.teaching.grids import set_grid
-from pages.parts.charts import show_chart
+from pages.parts.playground.grids import show_sets
 from pages.parts.playground.numbers import factor, written
 
 CODE = """
@@ -59,16 +58,11 @@ def show_normalization():
     own = maps[found.sets == chosen]
     with before:
         st.markdown("**Before**")
-        show_chart(
-            set_grid(maps, found.sets, chosen=chosen),
-            key="norm_before",
-            alt=f"{images} images of {CHANNELS} channels in {count} sets; set {chosen + 1} has {own.size} numbers",
-        )
+        told = f"{images} images of {CHANNELS} channels in {count} sets; set {chosen + 1} has {own.size} numbers"
+        show_sets(maps, found.sets, chosen, told)
     with after:
         st.markdown("**After**")
-        show_chart(
-            set_grid(found.output, found.sets, chosen=chosen), key="norm_after", alt="The same numbers, normalized"
-        )
+        show_sets(found.output, found.sets, chosen, "The same numbers, normalized")
     st.markdown(TEXTS[kind])
     mean, variance = found.means[chosen], found.variances[chosen]
     squares = written(own.size * variance)
