@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 from machine import print_columns, print_header, print_row
 
+from kerasface.gallery.gallery import Gallery
 from kerasface.gallery.opening import open_gallery
-from kerasface.gallery.sqlite import SqliteGallery
 from kerasface.gallery.store import NewSample
 
 EMBEDDING_DIM = 128
@@ -40,9 +40,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--gallery", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker is not None:
-        work(arguments.folder, arguments.worker)
+        work(arguments.folder, arguments.worker, arguments.gallery)
         return
     print_header()
     print_columns("kills", "acknowledged", "interrupted, done", "interrupted, undone", "lost", "half done", "problems")
@@ -55,12 +56,20 @@ def main() -> None:
         raise SystemExit("Changes were lost or half done, or the check found problems.")
 
 
-def run(folder: Path, kills: int, seed: int) -> Counter:
-    """Kills workers in an empty folder and returns how often what was found."""
+def run(folder: Path, kills: int, seed: int, place: str | None = None) -> Counter:
+    """Kills workers in an empty folder and returns how often what was found.
+
+    Args:
+        folder: For logs, and for the gallery where no place is given.
+        kills: How often.
+        seed: Of the moments.
+        place: Address of the gallery.
+    """
     generator = random.Random(seed)
+    place = place or str(folder / "gallery")
     counts = Counter(dict.fromkeys(("kills", "acknowledged", "done", "undone", "lost", "half done", "problems"), 0))
-    open_as_worker(folder).close()
-    workers = [Worker(folder, number) for number in range(WORKERS)]
+    open_as_worker(place).close()
+    workers = [Worker(folder, number, place) for number in range(WORKERS)]
     try:
         for worker in workers:
             worker.start()
@@ -68,11 +77,7 @@ def run(folder: Path, kills: int, seed: int) -> Counter:
             worker = generator.choice(workers)
             worker.kill_at_work(generator.uniform(0, 0.3))
             counts["kills"] += 1
-            with open_as_worker(folder) as gallery:
-                problems = gallery.check()
-                print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
-                counts["problems"] += len(problems)
-                counts.update(worker.judge(contents(gallery, worker.number)))
+            judge(place, [worker], counts)
             worker.start()
     finally:
         for worker in workers:
@@ -80,11 +85,46 @@ def run(folder: Path, kills: int, seed: int) -> Counter:
     return counts
 
 
+def run_server_kills(folder: Path, kills: int, seed: int, place: str, server) -> Counter:
+    """As `run`, but kills the server with all its processes while everybody works, and starts it anew."""
+    generator = random.Random(seed)
+    counts = Counter(dict.fromkeys(("kills", "acknowledged", "done", "undone", "lost", "half done", "problems"), 0))
+    open_as_worker(place).close()
+    workers = [Worker(folder, number, place) for number in range(WORKERS)]
+    try:
+        for _ in range(kills):
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.wait_until_at_work()
+            time.sleep(generator.uniform(0, 0.3))
+            server.kill()
+            counts["kills"] += 1
+            server.start()
+            for worker in workers:  # those that did not end by the lost connection go on
+                worker.kill()
+            judge(place, workers, counts)
+    finally:
+        for worker in workers:
+            worker.kill()
+    return counts
+
+
+def judge(place: str, workers: list["Worker"], counts: Counter) -> None:
+    """Checks the gallery, and whether it holds what workers who were killed have been told."""
+    with open_as_worker(place) as gallery:
+        problems = gallery.check()
+        print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
+        counts["problems"] += len(problems)
+        for worker in workers:
+            counts.update(worker.judge(contents(gallery, worker.number)))
+
+
 class Worker:
     """A process that changes the gallery, and what its log says that its part of the gallery must hold."""
 
-    def __init__(self, folder: Path, number: int):
-        self.folder, self.number = folder, number
+    def __init__(self, folder: Path, number: int, place: str):
+        self.folder, self.number, self.place = folder, number, place
         self.log = folder / f"log{number}.jsonl"
         self.log.touch()
         self.num_lines = 0  # of the log, judged so far
@@ -94,6 +134,7 @@ class Worker:
     def start(self) -> None:
         """Starts the process."""
         command = [sys.executable, __file__, "--worker", str(self.number), "--folder", str(self.folder)]
+        command += ["--gallery", self.place]
         self.process = subprocess.Popen(command, cwd=Path(__file__).parent)
 
     def kill(self) -> None:
@@ -104,13 +145,17 @@ class Worker:
 
     def kill_at_work(self, seconds: float) -> None:
         """Kills the process `seconds` after it began to make changes."""
-        size = self.log.stat().st_size
-        while self.log.stat().st_size == size and self.process.poll() is None:
-            time.sleep(0.005)
+        self.wait_until_at_work()
         time.sleep(seconds)
         if self.process.poll() is not None:
             raise SystemExit(f"Worker {self.number} ended by itself: exit code {self.process.returncode}.")
         self.kill()
+
+    def wait_until_at_work(self) -> None:
+        """Waits until the process, which has just been started, has begun to make changes."""
+        size = self.log.stat().st_size
+        while self.log.stat().st_size == size and self.process.poll() is None:
+            time.sleep(0.005)
 
     def judge(self, found: dict[str, set[str]]) -> Counter:
         """Compares what the gallery holds of this worker with what the log says, and goes on from what it holds."""
@@ -136,11 +181,11 @@ class Worker:
         return counts
 
 
-def work(folder: Path, worker: int) -> None:
+def work(folder: Path, worker: int, place: str) -> None:
     """Enrols, merges and deletes at random until it is killed."""
     path = folder / f"log{worker}.jsonl"
     number = max((change["number"] for change in read_log(path)), default=0)
-    with open_as_worker(folder) as gallery, path.open("ab", buffering=0) as log:
+    with open_as_worker(place) as gallery, path.open("ab", buffering=0) as log:
         names = list(contents(gallery, worker))
         while True:
             number += 1
@@ -157,7 +202,7 @@ def work(folder: Path, worker: int) -> None:
             append(log, change | {"done": True})
 
 
-def carry_out(gallery: SqliteGallery, worker: int, change: dict) -> None:
+def carry_out(gallery: Gallery, worker: int, change: dict) -> None:
     """Makes a change in the gallery."""
     if change["action"] == "enroll":
         gallery.enroll(change["name"], [sample_of(source) for source in sources_of(worker, change)])
@@ -177,7 +222,7 @@ def apply(state: dict[str, set[str]], worker: int, change: dict) -> None:
         del state[change["name"]]
 
 
-def contents(gallery: SqliteGallery, worker: int) -> dict[str, set[str]]:
+def contents(gallery: Gallery, worker: int) -> dict[str, set[str]]:
     """Returns name and sources of a worker's persons; a sample whose embedding is not its source's is left out."""
     found = {}
     with gallery.snapshot():
@@ -205,9 +250,9 @@ def sample_of(source: str) -> NewSample:
     return NewSample(embedding / np.linalg.norm(embedding), source, digest.hexdigest(), {"width": 90.0})
 
 
-def open_as_worker(folder: Path) -> SqliteGallery:
+def open_as_worker(place: str) -> Gallery:
     """Opens the gallery under test."""
-    return open_gallery(folder / "gallery", embedder="benchmark", embedding_dim=EMBEDDING_DIM, key=KEY)
+    return open_gallery(place, embedder="benchmark", embedding_dim=EMBEDDING_DIM, key=KEY)
 
 
 def append(log: FileIO, line: dict) -> None:

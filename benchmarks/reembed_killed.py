@@ -25,8 +25,8 @@ from machine import print_columns, print_header, print_row
 from PIL import Image
 
 from kerasface.faces.detection import Face
+from kerasface.gallery.gallery import Gallery
 from kerasface.gallery.opening import open_gallery
-from kerasface.gallery.sqlite import SqliteGallery
 from kerasface.gallery.store import NewSample
 from kerasface.tasks.reembedding import reembed_gallery
 
@@ -53,7 +53,7 @@ class Pixels:
         return values / np.linalg.norm(values, axis=1, keepdims=True)
 
 
-def opened(path: Path) -> SqliteGallery:
+def opened(path: Path) -> Gallery:
     return open_gallery(path, key=KEY)
 
 
@@ -78,7 +78,7 @@ def make_gallery(folder: Path, samples: int) -> Path:
     return path
 
 
-def content(gallery: SqliteGallery) -> dict[int, bytes]:
+def content(gallery: Gallery) -> dict[int, bytes]:
     """The template of every sample, by its number."""
     people = [person.person_id for person in gallery.people()]
     return {

@@ -3,7 +3,6 @@
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 
 import click
 
@@ -231,7 +230,7 @@ def _print_clusters(found, chosen: dict[int, str], results: list, as_json: bool)
 
 
 @contextmanager
-def opened_search(path: Path, fpir: float, embedder: str | None, *, create: bool | str = False):
+def opened_search(path, fpir: float, embedder: str | None, *, create: bool | str = False):
     """What searches a gallery, and the face front end that its templates come from."""
     from kerasface.tasks.identification import Identifier
 
@@ -240,7 +239,7 @@ def opened_search(path: Path, fpir: float, embedder: str | None, *, create: bool
 
 
 @contextmanager
-def opened_file(path: Path, embedder: str | None, *, create: bool | str = False, min_face_size: float | None = None):
+def opened_file(path, embedder: str | None, *, create: bool | str = False, min_face_size: float | None = None):
     """A gallery, and the face front end that its templates come from."""
     from kerasface.faces.analyzer import FaceAnalyzer
     from kerasface.faces.detection import FaceDetector

@@ -23,12 +23,17 @@ def checked_name(name: str) -> str:
         ValueError: If it is empty, too long, has control characters, or looks like a person's id.
     """
     normal = normal_name(name)
-    if not 0 < len(normal) <= _MAX_NAME_LENGTH or not normal.isprintable() or _PERSON_ID.fullmatch(normal):
+    if not 0 < len(normal) <= _MAX_NAME_LENGTH or not normal.isprintable() or is_person_id(normal):
         raise ValueError(
             f"A name must have 1 to {_MAX_NAME_LENGTH} printable characters and not be 16 hexadecimal digits, as "
             f"persons' ids are. Received: name={name!r}."
         )
     return normal
+
+
+def is_person_id(text: str) -> bool:
+    """Whether a text is a person's id: no name is."""
+    return _PERSON_ID.fullmatch(text) is not None
 
 
 def checked_hash(source_hash: str) -> str:

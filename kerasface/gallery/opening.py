@@ -1,15 +1,14 @@
 """From where a gallery is to the gallery, open."""
 
 import os
-from pathlib import Path
 from typing import Literal
 
-from kerasface.gallery.database import Database
-from kerasface.gallery.sqlite import SqliteGallery
+from kerasface.gallery.gallery import Gallery
+from kerasface.gallery.places import Address, place_of
 from kerasface.gallery.store import TIMEOUT, GalleryDamagedError, GalleryError
 
 
-def recorded_embedder(path: str | os.PathLike) -> tuple[str, int] | None:
+def recorded_embedder(path: str | os.PathLike | Address) -> tuple[str, int] | None:
     """Returns fingerprint and length of the embeddings that a gallery holds, for which no key is needed.
 
     Returns:
@@ -18,22 +17,22 @@ def recorded_embedder(path: str | os.PathLike) -> tuple[str, int] | None:
     Raises:
         GalleryError: If it is none, or damaged.
     """
-    file = Path(path).resolve()
-    if not file.exists():
+    place = place_of(path)
+    if not place.exists(TIMEOUT):
         return None
-    database = Database(file, TIMEOUT)
+    database = place.open(TIMEOUT)
     try:
         with database.read() as connection:
             row = connection.execute("SELECT embedder, embedding_dim FROM gallery").fetchone()
     finally:
         database.close()
     if row is None:
-        raise GalleryDamagedError(f"The gallery {file} has lost its own row. Restore a copy.")
+        raise GalleryDamagedError(f"The gallery {place.path} has lost its own row. Restore a copy.")
     return row[0], row[1]
 
 
 def open_gallery(
-    path: str | os.PathLike,
+    path: str | os.PathLike | Address,
     *,
     embedder: str | None = None,
     embedding_dim: int | None = None,
@@ -41,11 +40,12 @@ def open_gallery(
     create: bool | Literal["late"] = True,
     timeout: float = TIMEOUT,
     noted: bool = True,
-) -> SqliteGallery:
+) -> Gallery:
     """Opens a gallery, or makes an empty one. Close it, or use it in a `with` statement.
 
     Args:
-        path: The gallery's file. Beside it may lie `-wal`, `-shm` and `-lock`, which belong to it.
+        path: The gallery's file. Beside it may lie `-wal`, `-shm` and `-lock`, which belong to it. Or the address of
+            one on a server, `postgresql://...`; see docs/postgres.md.
         embedder: Fingerprint of the embedder whose embeddings it holds; whatever an existing one records if not given.
         embedding_dim: Length of an embedding; given with `embedder`.
         key: 32 bytes; if not given, the key of `keys.load_key`, which is made when the first gallery is.
@@ -68,9 +68,9 @@ def open_gallery(
     """
     if embedder is None:
         if (recorded := recorded_embedder(path)) is None:
-            raise GalleryError(f"There is no gallery at {os.fspath(path)}. Enrol somebody to make one.")
+            raise GalleryError(f"There is no gallery at {place_of(path).path}. Enrol somebody to make one.")
         embedder, embedding_dim = recorded
-    return SqliteGallery(
+    return Gallery(
         path,
         embedder=embedder,
         embedding_dim=embedding_dim,

@@ -1,9 +1,8 @@
-"""What can be read of the embedded gallery: people, samples, templates, refusals, history."""
+"""What can be read of a gallery: people, samples, templates, refusals, history."""
 
 import os
-import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -14,6 +13,8 @@ from kerasface.gallery.changes.merging import merges_of
 from kerasface.gallery.changes.transfer import export_gallery
 from kerasface.gallery.changes.unlocking import open_rows, unlocked
 from kerasface.gallery.checks import checked_hash
+from kerasface.gallery.connections import Connection
+from kerasface.gallery.places import Address, place_of
 from kerasface.gallery.refusals import find_refusals
 from kerasface.gallery.rows import sample_ids_of, version
 from kerasface.gallery.sealing.integrity import find_problems
@@ -34,11 +35,11 @@ from kerasface.gallery.store import (
 
 
 class ReadableGallery:
-    """What can be read of the gallery in one SQLite file; `sqlite.SqliteGallery` changes it as well."""
+    """What can be read of a gallery; `gallery.Gallery` changes it as well."""
 
     def __init__(
         self,
-        path: str | os.PathLike,
+        path: str | os.PathLike | Address,
         *,
         embedder: str,
         embedding_dim: int,
@@ -47,8 +48,9 @@ class ReadableGallery:
         timeout: float,
         noted: bool,
     ):
-        self.path, self._key = Path(path).resolve(), key
-        self._database, self._rows = open_rows(self.path, embedder, embedding_dim, key, create, timeout, noted)
+        place = place_of(path)
+        self.path, self._key = place.path, key
+        self._database, self._rows = open_rows(place, embedder, embedding_dim, key, create, timeout, noted)
 
     @property
     def embedder(self) -> str:
@@ -69,10 +71,36 @@ class ReadableGallery:
         with self.snapshot() as connection:
             return version(connection)
 
+    @contextmanager
+    def following(self) -> Iterator[Callable[[int, float], bool]]:
+        """Gives what waits for a change: called with the version that is known and with seconds to wait at most.
+
+        It returns whether the gallery has another version. A server tells of changes; a file is looked at.
+
+        Example:
+            ```python
+            with gallery.following() as wait:
+                while wait(version, 60.0):
+                    changed = gallery.templates(version)
+                    version = changed.version
+            ```
+        """
+
+        def wait_for(since: int, timeout: float) -> bool:
+            deadline = time.monotonic() + timeout
+            while self.version == since:
+                if (left := deadline - time.monotonic()) <= 0:
+                    return False
+                wait(left)
+            return True
+
+        with self._database.waiting() as wait:
+            yield wait_for
+
     @property
     def seen(self) -> SeenPhotos:
         """What is remembered of photos beside the gallery, where somebody asked for that."""
-        return SeenPhotos(self.path, self._rows.keys, self._database.timeout)
+        return self._database.seen(self._rows.keys)
 
     def __enter__(self) -> Self:
         return self
@@ -81,11 +109,11 @@ class ReadableGallery:
         self.close()
 
     def close(self) -> None:
-        """Closes the file; calling it again does nothing."""
+        """Closes the connection; calling it again does nothing."""
         self._database.close()
 
     @contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
+    def snapshot(self) -> Iterator[Connection]:
         """Makes all that is read inside a `with` statement belong to one moment, whatever others change meanwhile."""
         with self._database.read() as connection:
             self._check_embedder(connection)
@@ -225,7 +253,7 @@ class ReadableGallery:
             problems.append(str(error))
         with self._database.read(even_older=True) as connection:
             self._check_embedder(connection)
-            problems += find_problems(connection, self._rows)
+            problems += find_problems(self._database, connection, self._rows)
         if not self._database.note_seen():
             problems.append(
                 f"{self._database.latest.path} cannot be written: on this machine no older copy is noticed."
@@ -234,11 +262,15 @@ class ReadableGallery:
             problems.append("Traces of something deleted are left: open the gallery while nobody else uses it.")
         return problems
 
+    def what_stays(self) -> str:
+        """Returns in a sentence what still holds, encrypted, what was deleted; empty where nothing is known to."""
+        return self._database.what_stays()
+
     def export(self, path: str | os.PathLike, *, passphrase: str | None = None) -> int:
         """Writes everybody to a file that another gallery with another key can import; see `transfer`."""
         return export_gallery(self, Path(path), passphrase)
 
-    def _check_embedder(self, connection: sqlite3.Connection) -> None:
+    def _check_embedder(self, connection: Connection) -> None:
         gallery_id, embedder = connection.execute("SELECT gallery_id, embedder FROM gallery").fetchone()
         if gallery_id != self._rows.keys.gallery_id:  # another process has made the gallery before this one did
             self._rows = unlocked(self._database, self.embedder, self.embedding_dim, self._key)

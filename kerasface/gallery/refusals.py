@@ -1,13 +1,13 @@
 """Rows of "not this person", each sealed for its person, whose record names it: none comes or goes unseen."""
 
-import sqlite3
 from collections.abc import Callable, Iterable
 
+from kerasface.gallery.connections import Connection
 from kerasface.gallery.rows import Rows, next_number
 from kerasface.gallery.store import Refusal
 
 
-def add_refusal(connection: sqlite3.Connection, rows: Rows, number: int, refusal: Refusal) -> None:
+def add_refusal(connection: Connection, rows: Rows, number: int, refusal: Refusal) -> None:
     """Records that a face is not the person of a number."""
     row, tag = next_number(connection, "refusals"), rows.keys.tag("source", refusal.source_hash)
     sealed = rows.keys.seal([refusal.source_hash, refusal.box], refusal_of(number), row)
@@ -15,14 +15,14 @@ def add_refusal(connection: sqlite3.Connection, rows: Rows, number: int, refusal
     _change(connection, rows, number, lambda known: [*known, row])
 
 
-def delete_refusals(connection: sqlite3.Connection, rows: Rows, number: int, refusals: Iterable[int]) -> None:
+def delete_refusals(connection: Connection, rows: Rows, number: int, refusals: Iterable[int]) -> None:
     """Deletes some refusals of a person."""
     gone = set(refusals)
     connection.executemany("DELETE FROM refusals WHERE refusal = ?", [(row,) for row in gone])
     _change(connection, rows, number, lambda known: [row for row in known if row not in gone])
 
 
-def move_refusals(connection: sqlite3.Connection, rows: Rows, refusals: Iterable[int], old: int, new: int) -> None:
+def move_refusals(connection: Connection, rows: Rows, refusals: Iterable[int], old: int, new: int) -> None:
     """Gives refusals of one person to another; they are sealed anew for it."""
     moved = list(refusals)
     for row in moved:
@@ -33,14 +33,14 @@ def move_refusals(connection: sqlite3.Connection, rows: Rows, refusals: Iterable
     _change(connection, rows, new, lambda known: [*known, *moved])
 
 
-def refusal_numbers(connection: sqlite3.Connection, number: int) -> list[int]:
+def refusal_numbers(connection: Connection, number: int) -> list[int]:
     """Returns the numbers of a person's refusals, oldest first."""
     found = connection.execute("SELECT refusal FROM refusals WHERE person = ? ORDER BY refusal", (number,))
     return [row for (row,) in found]
 
 
 def find_refusals(
-    connection: sqlite3.Connection, rows: Rows, column: str | None = None, value=None
+    connection: Connection, rows: Rows, column: str | None = None, value=None
 ) -> list[tuple[int, Refusal]]:
     """Returns number and record of the refusals whose `column` has a value, oldest first; all without a column."""
     where = "" if column is None else f"WHERE {column} = ?"
@@ -50,14 +50,14 @@ def find_refusals(
     return [(row, _opened(connection, rows, row, number)) for row, number in found.fetchall()]
 
 
-def same_refusals(connection: sqlite3.Connection, rows: Rows, number: int, refusal: Refusal) -> list[int]:
+def same_refusals(connection: Connection, rows: Rows, number: int, refusal: Refusal) -> list[int]:
     """Returns the numbers of a person's refusals of the same face of the same file."""
     wanted = (refusal.source_hash, refusal.box)
     found = find_refusals(connection, rows, "person", number)
     return [row for row, known in found if (known.source_hash, known.box) == wanted]
 
 
-def accept_refusals(connection: sqlite3.Connection, rows: Rows, number: int) -> None:
+def accept_refusals(connection: Connection, rows: Rows, number: int) -> None:
     """Takes the refusals that there are of a person for all there should be, whoever altered them."""
     present = refusal_numbers(connection, number)
     for row in present:
@@ -70,14 +70,14 @@ def refusal_of(person: int) -> str:
     return f"refusal of person {person}"
 
 
-def _change(connection: sqlite3.Connection, rows: Rows, number: int, change: Callable[[list[int]], list[int]]) -> None:
+def _change(connection: Connection, rows: Rows, number: int, change: Callable[[list[int]], list[int]]) -> None:
     record = rows.record_of(connection, number)
     record["refusals"] = sorted(change(record["refusals"]))
     sealed = rows.keys.seal(record, "person", number)
     connection.execute("UPDATE persons SET sealed = ? WHERE person = ?", (sealed, number))
 
 
-def _opened(connection: sqlite3.Connection, rows: Rows, row: int, number: int) -> Refusal:
+def _opened(connection: Connection, rows: Rows, row: int, number: int) -> Refusal:
     (sealed,) = connection.execute("SELECT sealed FROM refusals WHERE refusal = ?", (row,)).fetchone()
     source_hash, box = rows.keys.open(sealed, refusal_of(number), row)
     return Refusal(source_hash, tuple(box), rows.record_of(connection, number)["person_id"])

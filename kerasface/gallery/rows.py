@@ -3,14 +3,14 @@
 import hashlib
 import marshal
 import secrets
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 
 import numpy as np
 from cryptography.exceptions import InvalidTag
 
-from kerasface.gallery.checks import normal_name
+from kerasface.gallery.checks import is_person_id, normal_name
+from kerasface.gallery.connections import Connection
 from kerasface.gallery.keys import NONCE_BYTES, GalleryKeys, damaged_template, template_place
 from kerasface.gallery.sealing.alterations import alterations
 from kerasface.gallery.sealing.manifest import NONE, NOTHING, Manifest, Sum, opened_manifest, sums_by_person
@@ -54,14 +54,16 @@ class Rows:
         # consent and name. Nothing else may write here: all of an entry follows from the one row that its digest is of.
         self._seen: dict[int, tuple[bytes, Sum, str | None, float | None, str]] = {}
 
-    def number(self, connection: sqlite3.Connection, person: str) -> int:
+    def number(self, connection: Connection, person: str) -> int:
         """Returns the number of the person with this id or name.
 
         Raises:
             NoSuchPersonError: If there is none.
             GalleryDamagedError: If the file says so of somebody else.
         """
-        row = connection.execute("SELECT person FROM persons WHERE person_id = ?", (person,)).fetchone()
+        row = None
+        if is_person_id(person):  # a name never goes to a database as it is
+            row = connection.execute("SELECT person FROM persons WHERE person_id = ?", (person,)).fetchone()
         if row is None:
             if (number := self.named(connection, person)) is None:
                 raise NoSuchPersonError(f"Nobody in the gallery has this name or id. Received: {person!r}.")
@@ -70,7 +72,7 @@ class Rows:
             raise _altered_person(row[0], "id")
         return row[0]
 
-    def named(self, connection: sqlite3.Connection, name: str) -> int | None:
+    def named(self, connection: Connection, name: str) -> int | None:
         """Returns the number of the person with this name, or `None`.
 
         Raises:
@@ -84,7 +86,7 @@ class Rows:
             raise _altered_person(row[0], "name")
         return row[0] if row else None
 
-    def refuse_taken(self, connection: sqlite3.Connection, name: str, but: int | None = None) -> None:
+    def refuse_taken(self, connection: Connection, name: str, but: int | None = None) -> None:
         """Refuses a name that somebody else has.
 
         Raises:
@@ -96,12 +98,12 @@ class Rows:
                 "Choose another one, or merge the two if they are one person."
             )
 
-    def person(self, connection: sqlite3.Connection, number: int) -> Person:
+    def person(self, connection: Connection, number: int) -> Person:
         """Returns one person."""
         self.manifest.settle(connection)
         return self._person(connection.execute(f"{PERSONS} WHERE p.person = ?", (number,)).fetchone())[0]
 
-    def people(self, connection: sqlite3.Connection) -> list[Person]:
+    def people(self, connection: Connection) -> list[Person]:
         """Returns all persons, unsorted; all as altered where rows of one of them may have been put back.
 
         Of whom is not known, and nobody is searched for then: `Manifest.refuse_put_back`.
@@ -114,7 +116,7 @@ class Rows:
             return [replace(person, is_altered=True) for person in found]
         return found
 
-    def searched(self, connection: sqlite3.Connection) -> Iterator[tuple[int, str | None, float | None, str]]:
+    def searched(self, connection: Connection) -> Iterator[tuple[int, str | None, float | None, str]]:
         """Gives number, id, end of the consent and name of all persons; no id where the person was altered.
 
         Rows that are, byte for byte, what they were the last time are not opened again, which takes 40 us each.
@@ -134,7 +136,7 @@ class Rows:
             self._seen[number] = entry
             yield number, *entry[2:]
 
-    def add_person(self, connection: sqlite3.Connection, name: str, consent: Consent | None) -> int:
+    def add_person(self, connection: Connection, name: str, consent: Consent | None) -> int:
         """Adds a person without samples and returns its number."""
         number = next_number(connection, "persons")
         self.put_back_person(connection, number, secrets.token_hex(8), name, now_text(), consent)
@@ -142,7 +144,7 @@ class Rows:
 
     def put_back_person(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         number: int,
         person_id: str,
         name: str,
@@ -151,24 +153,24 @@ class Rows:
     ) -> None:
         """Adds a person without samples and refusals under a number and an id that it had before."""
         connection.execute(
-            "INSERT INTO persons (person, person_id, name_tag, sealed) VALUES (?, ?, ?, x'')",
-            (number, person_id, self.keys.tag("name", name)),
+            "INSERT INTO persons (person, person_id, name_tag, sealed) VALUES (?, ?, ?, ?)",
+            (number, person_id, self.keys.tag("name", name), b""),
         )
         record = {"person_id": person_id, "name": name, "created": created, "refusals": []}
         self._write_person(connection, number, record, consent)
 
-    def update_person(self, connection: sqlite3.Connection, number: int, name: str, consent: Consent | None) -> None:
+    def update_person(self, connection: Connection, number: int, name: str, consent: Consent | None) -> None:
         """Changes name and consent."""
         self._write_person(connection, number, self.record_of(connection, number) | {"name": name}, consent)
 
-    def record_consent(self, connection: sqlite3.Connection, number: int, consent: Consent | None) -> None:
+    def record_consent(self, connection: Connection, number: int, consent: Consent | None) -> None:
         """Adds a consent to the history, and lets search indexes read the person anew."""
         detail = "none" if consent is None else f"for {consent.purpose!r}, until {consent.expires or 'withdrawn'}"
         change = self.record(connection, "consent", number, detail)
         # Who was left out of searches may be in them again.
         connection.execute("UPDATE samples SET changed = ? WHERE person = ?", (change, number))
 
-    def record(self, connection: sqlite3.Connection, action: str, number: int | None, detail: str) -> int:
+    def record(self, connection: Connection, action: str, number: int | None, detail: str) -> int:
         """Adds a change to the history and returns its number.
 
         The details of a person's changes may name that person and no other: they go when the person does.
@@ -178,23 +180,23 @@ class Rows:
         connection.execute("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", (change, now_text(), action, number, sealed))
         return change
 
-    def rewrite_change(self, connection: sqlite3.Connection, number: int, detail: str) -> None:
+    def rewrite_change(self, connection: Connection, number: int, detail: str) -> None:
         """Changes what the history says of a change."""
         sealed = self.keys.seal(detail, "change", number)
         connection.execute("UPDATE changes SET sealed = ? WHERE number = ?", (sealed, number))
 
-    def move_changes(self, connection: sqlite3.Connection, numbers: Iterable[int], old: int, new: int) -> None:
+    def move_changes(self, connection: Connection, numbers: Iterable[int], old: int, new: int) -> None:
         """Gives changes of one person's history to another's."""
         connection.executemany(
             "UPDATE changes SET person = ? WHERE number = ? AND person = ?", [(new, number, old) for number in numbers]
         )
 
-    def history(self, connection: sqlite3.Connection, limit: int | None) -> list[Change]:
+    def history(self, connection: Connection, limit: int | None) -> list[Change]:
         """Returns the latest changes, latest first; all if `limit` is `None`."""
         rows = connection.execute(
             """SELECT c.number, c.time, c.action, p.person_id, c.sealed FROM changes AS c
             LEFT JOIN persons AS p USING (person) ORDER BY c.number DESC LIMIT ?""",
-            (-1 if limit is None else limit,),
+            (2**63 - 1 if limit is None else limit,),
         )
         return [
             Change(number, time, action, person_id, "" if sealed is None else self.keys.open(sealed, "change", number))
@@ -202,7 +204,7 @@ class Rows:
         ]
 
     def add_samples(
-        self, connection: sqlite3.Connection, number: int, change: int, samples: Iterable[tuple[np.ndarray, dict]]
+        self, connection: Connection, number: int, change: int, samples: Iterable[tuple[np.ndarray, dict]]
     ) -> None:
         """Adds samples, each an embedding and the details of `details_of`, to a person."""
         first = next_number(connection, "samples")
@@ -221,19 +223,17 @@ class Rows:
             ),
         )
 
-    def samples(self, connection: sqlite3.Connection, column: str, value) -> list[Sample]:
+    def samples(self, connection: Connection, column: str, value) -> list[Sample]:
         """Returns the samples whose `column` has a value, oldest first."""
         rows = connection.execute(f"{_SAMPLES} WHERE s.{column} = ? ORDER BY s.sample_id", (value,))
         return [self._sample(row) for row in rows]
 
-    def samples_after(self, connection: sqlite3.Connection, sample_id: int, limit: int) -> list[Sample]:
+    def samples_after(self, connection: Connection, sample_id: int, limit: int) -> list[Sample]:
         """Returns the next `limit` samples of anybody after a sample."""
         rows = connection.execute(f"{_SAMPLES} WHERE s.sample_id > ? ORDER BY s.sample_id LIMIT ?", (sample_id, limit))
         return [self._sample(row) for row in rows]
 
-    def move_samples(
-        self, connection: sqlite3.Connection, sample_ids: Iterable[int], old: int, new: int, change: int
-    ) -> None:
+    def move_samples(self, connection: Connection, sample_ids: Iterable[int], old: int, new: int, change: int) -> None:
         """Gives samples of one person to another; their templates are sealed anew for it."""
         for sample_id in sample_ids:
             sealed = connection.execute("SELECT template FROM samples WHERE sample_id = ?", (sample_id,)).fetchone()[0]
@@ -243,12 +243,12 @@ class Rows:
                 (new, change, self.keys.seal_template(embedding, sample_id, new), sample_id),
             )
 
-    def delete_samples(self, connection: sqlite3.Connection, column: str, value: int, change: int) -> None:
+    def delete_samples(self, connection: Connection, column: str, value: int, change: int) -> None:
         """Deletes the samples whose `column` has a value; only their ids stay, for search indexes to follow."""
         connection.execute(f"INSERT INTO removed SELECT sample_id, ? FROM samples WHERE {column} = ?", (change, value))
         connection.execute(f"DELETE FROM samples WHERE {column} = ?", (value,))
 
-    def own_points(self, connection: sqlite3.Connection) -> dict | None:
+    def own_points(self, connection: Connection) -> dict | None:
         """Returns the thresholds of one's own that are kept, or `None`.
 
         Raises:
@@ -268,7 +268,7 @@ class Rows:
                 "`kerasface people thresholds --forget` drops them."
             ) from error
 
-    def keep_own_points(self, connection: sqlite3.Connection, record: dict | None, detail: str) -> None:
+    def keep_own_points(self, connection: Connection, record: dict | None, detail: str) -> None:
         """Keeps thresholds of one's own in place of earlier ones; `None` drops them."""
         change = self.record(connection, FORGET_POINTS if record is None else KEEP_POINTS, None, detail)
         connection.execute("DELETE FROM own_points")
@@ -276,7 +276,7 @@ class Rows:
             "INSERT INTO own_points VALUES (?, ?)", (change, self.keys.seal(record, _OWN_POINTS, change))
         )
 
-    def embeddings(self, connection: sqlite3.Connection, number: int) -> np.ndarray:
+    def embeddings(self, connection: Connection, number: int) -> np.ndarray:
         """Returns a person's embeddings, oldest first, float32, shape `(num_samples, embedding_dim)`."""
         rows = connection.execute(
             "SELECT template, sample_id, person FROM samples WHERE person = ? ORDER BY sample_id", (number,)
@@ -284,7 +284,7 @@ class Rows:
         return self._as_embeddings(b"".join(self.keys.open_template(*row) for row in rows))
 
     def templates(
-        self, connection: sqlite3.Connection, after: int, persons: dict[int, str]
+        self, connection: Connection, after: int, persons: dict[int, str]
     ) -> tuple[np.ndarray, np.ndarray, list[str]]:
         """Returns embeddings, sample ids and person ids of what changed after a change, of the given persons only.
 
@@ -321,12 +321,12 @@ class Rows:
             start += width
         return self._as_embeddings(buffer)[: len(person_ids)], sample_ids[: len(person_ids)], person_ids
 
-    def _without_all_samples(self, connection: sqlite3.Connection, persons: Iterable[int]) -> set[int]:
+    def _without_all_samples(self, connection: Connection, persons: Iterable[int]) -> set[int]:
         """Returns those of the persons whose samples are not the ones that their manifests say."""
         found = sums_by_person(self.keys, connection, ("samples",))
         return {number for number in persons if found.get(number, NOTHING)["samples"] != self._seen[number][1]}
 
-    def record_of(self, connection: sqlite3.Connection, number: int) -> dict:
+    def record_of(self, connection: Connection, number: int) -> dict:
         """Returns what is sealed of a person."""
         (sealed,) = connection.execute("SELECT sealed FROM persons WHERE person = ?", (number,)).fetchone()
         record = self.keys.open(sealed, "person", number)
@@ -348,7 +348,7 @@ class Rows:
         person_id = record.get("person_id", row[1])
         return Person(person_id, record["name"], num_samples, record["created"], consent, is_altered), samples
 
-    def _write_person(self, connection: sqlite3.Connection, number: int, record: dict, consent: Consent | None) -> None:
+    def _write_person(self, connection: Connection, number: int, record: dict, consent: Consent | None) -> None:
         """Seals a person's record with a consent, and writes beside it what it is found by."""
         connection.execute(
             "UPDATE persons SET person_id = ?, name_tag = ?, sealed = ?, expires = ? WHERE person = ?",
@@ -370,12 +370,12 @@ class Rows:
         return np.frombuffer(content, dtype="<f4").reshape(-1, self.embedding_dim).astype(np.float32, copy=False)
 
 
-def version(connection: sqlite3.Connection) -> int:
+def version(connection: Connection) -> int:
     """Returns the number of the last change, 0 if there was none."""
     return connection.execute("SELECT coalesce(max(number), 0) FROM changes").fetchone()[0]
 
 
-def sample_ids_of(connection: sqlite3.Connection, number: int) -> list[int]:
+def sample_ids_of(connection: Connection, number: int) -> list[int]:
     """Returns the ids of a person's samples, oldest first."""
     rows = connection.execute("SELECT sample_id FROM samples WHERE person = ? ORDER BY sample_id", (number,))
     return [sample_id for (sample_id,) in rows]
@@ -388,7 +388,7 @@ def _altered_person(number: int, what: str) -> GalleryDamagedError:
     )
 
 
-def next_number(connection: sqlite3.Connection, table: str) -> int:
+def next_number(connection: Connection, table: str) -> int:
     """Returns the number that the next row of a table gets: never one that a row had before."""
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
     return row[0] + 1 if row else 1

@@ -46,6 +46,10 @@ class GalleryFileError(GalleryError):
     """The file, its folder or the disk refuses: unreadable, read-only, full, or failing."""
 
 
+class GalleryServerError(GalleryFileError):
+    """The server of a gallery cannot be reached, refuses the role or what it asks, or the connection was lost."""
+
+
 @dataclass(frozen=True)
 class Consent:
     """That a person agreed to be recognised.
@@ -93,7 +97,7 @@ class Person:
         created: When the person was enrolled, ISO 8601 in UTC.
         consent: The consent, or `None` where none was recorded.
         is_altered: Whether the file says something else of the person than what is sealed: somebody without the key
-            has changed it. `SqliteGallery.check` tells what; recording a consent anew puts it right.
+            has changed it. `Gallery.check` tells what; recording a consent anew puts it right.
     """
 
     person_id: str

@@ -8,11 +8,11 @@ from kerasface.gallery.changes.transfer import export_gallery
 from kerasface.gallery.store import Person
 
 if TYPE_CHECKING:
-    from kerasface.gallery.sqlite import SqliteGallery
+    from kerasface.gallery.gallery import Gallery
 
 
 def export_person(
-    gallery: "SqliteGallery", person_id: str, path: str | os.PathLike, *, passphrase: str | None = None
+    gallery: "Gallery", person_id: str, path: str | os.PathLike, *, passphrase: str | None = None
 ) -> None:
     """Writes one person to a file that another gallery can import; see `transfer`.
 
@@ -33,7 +33,7 @@ def export_person(
 class _Alone:
     """A gallery of whose people only one is seen."""
 
-    def __init__(self, gallery: "SqliteGallery", person_id: str):
+    def __init__(self, gallery: "Gallery", person_id: str):
         self._gallery, self._person_id = gallery, person_id
 
     def __getattr__(self, name: str):

@@ -14,8 +14,8 @@ import numpy as np
 from anyio.to_thread import run_sync
 
 from kerasface.gallery.checks import checked_name
+from kerasface.gallery.gallery import Gallery
 from kerasface.gallery.opening import open_gallery
-from kerasface.gallery.sqlite import SqliteGallery
 from kerasface.gallery.store import NameTakenError, NoSuchPersonError, Person
 from kerasface.images.decoding import ImageError, decode
 from kerasface.models.runtime import engines_in_use
@@ -51,7 +51,7 @@ class Work:
         self._limits: dict[str, anyio.CapacityLimiter] = {}
         self._opening, self._building, self._asking = threading.Lock(), threading.Lock(), threading.Lock()
         self._turn = threading.RLock()  # of who searches or changes the gallery
-        self._gallery: SqliteGallery | None = None
+        self._gallery: Gallery | None = None
         self._searches: dict[float, Identifier] = {}
         self._models: dict[tuple[str, str], object] = {}
         self._asked, self._problem = float("-inf"), None
@@ -107,7 +107,7 @@ class Work:
             return self._problem
 
     @property
-    def gallery(self) -> SqliteGallery:
+    def gallery(self) -> Gallery:
         """The people; a file that is not there is made with the first of them.
 
         Raises:

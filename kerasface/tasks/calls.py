@@ -21,6 +21,7 @@ from kerasface.faces.run_embedder import RunEmbedder
 from kerasface.files.paths import user_path
 from kerasface.files.writing import sha256
 from kerasface.gallery.opening import open_gallery, recorded_embedder
+from kerasface.gallery.postgres.address import Address, is_address
 from kerasface.gallery.store import Consent, Person
 from kerasface.images.decoding import as_image
 from kerasface.runs.card import ModelCard
@@ -203,7 +204,8 @@ class Gallery:
     """People whom you know, in one encrypted file: enroll them, and find them in photos. Use it in a `with` statement.
 
     Args:
-        path: The file; made when the first person is enrolled.
+        path: The file, or the address of a gallery on a server, `postgresql://...`; made when the first person is
+            enrolled.
         fpir: False positive identification rate of `identify`: the share of strangers who may be taken for somebody.
         embedder: As for `embed`; the one that an existing gallery was made with if not given.
 
@@ -223,8 +225,10 @@ class Gallery:
         ```
     """
 
-    def __init__(self, path: str | os.PathLike, *, fpir: float = DEFAULT_FPIR, embedder: str | Embedder | None = None):
-        path = user_path(path)
+    def __init__(
+        self, path: str | os.PathLike | Address, *, fpir: float = DEFAULT_FPIR, embedder: str | Embedder | None = None
+    ):
+        path = path if is_address(path) else user_path(path)
         if embedder is None and (recorded := recorded_embedder(path)) is not None:
             embedder = load_embedder_of(recorded[0])
         self._analyzer = _analyzer(embedder)

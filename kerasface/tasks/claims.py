@@ -14,7 +14,7 @@ from kerasface.tasks.identification import NOT_CALIBRATED
 from kerasface.tasks.verification import DEFAULT_FMR, flaws_of, picked_face, problem_with, unusual_note
 
 if TYPE_CHECKING:
-    from kerasface.gallery.sqlite import SqliteGallery
+    from kerasface.gallery.gallery import Gallery
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Claim:
 def verify_claim(
     image: np.ndarray,
     person: str,
-    gallery: "SqliteGallery",
+    gallery: "Gallery",
     analyzer: FaceAnalyzer,
     *,
     fmr: float = DEFAULT_FMR,

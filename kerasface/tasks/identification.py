@@ -24,7 +24,7 @@ from kerasface.gallery.store import Refusal
 from kerasface.plotting.style import percent
 
 if TYPE_CHECKING:
-    from kerasface.gallery.sqlite import SqliteGallery
+    from kerasface.gallery.gallery import Gallery
 
 DEFAULT_FPIR = 0.01
 # Two people nearer to a face than this, in cosine, leave open which one it is; benchmarks/open_set_lfw.py counts how
@@ -143,7 +143,7 @@ class Identifier:
         ValueError: If nothing was measured for `fpir`.
     """
 
-    def __init__(self, gallery: "SqliteGallery", *, fpir: float = DEFAULT_FPIR):
+    def __init__(self, gallery: "Gallery", *, fpir: float = DEFAULT_FPIR):
         self.gallery = gallery
         self.fpir = fpir
         self.points: Points = points_of(gallery)
@@ -369,7 +369,7 @@ class Identifier:
         return float(self.calibration.probability(best.normalized - self._point_at(DEFAULT_FPIR).threshold))
 
 
-def check_embedder(gallery: "SqliteGallery", photos: Sequence[Sequence[AnalyzedFace]]) -> None:
+def check_embedder(gallery: "Gallery", photos: Sequence[Sequence[AnalyzedFace]]) -> None:
     """Refuses faces of another embedder than a gallery's, and what are no faces.
 
     Raises:

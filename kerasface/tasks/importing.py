@@ -9,7 +9,7 @@ from kerasface.tasks.enrollment import CONFLICT_FPIR
 from kerasface.tasks.identification import Identifier
 
 if TYPE_CHECKING:
-    from kerasface.gallery.sqlite import SqliteGallery
+    from kerasface.gallery.gallery import Gallery
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Imported:
 
 
 def import_file(
-    gallery: "SqliteGallery", file: str | os.PathLike, *, passphrase: str | None = None, merge: bool = False
+    gallery: "Gallery", file: str | os.PathLike, *, passphrase: str | None = None, merge: bool = False
 ) -> Imported:
     """Adds everybody of an exported file to a gallery, or nobody, and says who looks like somebody it had before.
 
@@ -61,7 +61,7 @@ def import_file(
 
     Args:
         gallery: Of the same embedder.
-        file: As `SqliteGallery.export` wrote it.
+        file: As `Gallery.export` wrote it.
         passphrase: The one it was encrypted with.
         merge: Whether samples of a person whose name the gallery has already go to the person there.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from kerasface.faces.rates.own_points import points_of
 
 if TYPE_CHECKING:
-    from kerasface.gallery.sqlite import SqliteGallery
+    from kerasface.gallery.gallery import Gallery
 
 # That of `kerasface.tasks.verification`, which needs TensorFlow.
 _FMR = 0.001
@@ -57,7 +57,7 @@ class Likeness:
         return asdict(self) | {"names": list(self.names)}
 
 
-def likeness(gallery: "SqliteGallery", first: str, second: str) -> Likeness:
+def likeness(gallery: "Gallery", first: str, second: str) -> Likeness:
     """Compares two people of a gallery.
 
     Args:

@@ -18,7 +18,7 @@ from kerasface.terminal.errors import told
 from kerasface.terminal.words import counted
 
 if TYPE_CHECKING:
-    from kerasface.gallery.sqlite import SqliteGallery
+    from kerasface.gallery.gallery import Gallery
 
 Progress = Callable[[int, int], None]
 _SAME_FACE = 0.99  # cosine to the template by the former embedder, from which on a face is the sample's
@@ -60,7 +60,7 @@ class _LostError(GalleryError):
 
 
 def reembed_gallery(
-    gallery: "SqliteGallery",
+    gallery: "Gallery",
     embedder: Embedder,
     *,
     folders: Iterable[Path] = (),
@@ -160,7 +160,7 @@ class _Places:
         return source.read_bytes()
 
 
-def _face_of(sample: Sample, image: np.ndarray, gallery: "SqliteGallery", former: FaceAnalyzer | None) -> Face:
+def _face_of(sample: Sample, image: np.ndarray, gallery: "Gallery", former: FaceAnalyzer | None) -> Face:
     """Returns the face of a photo that a sample is.
 
     Raises:

@@ -12,7 +12,7 @@ from kerasface.faces.rates.own_points import Points, points_of, shipped_points
 from kerasface.gallery.store import GalleryError
 
 if TYPE_CHECKING:
-    from kerasface.gallery.sqlite import SqliteGallery
+    from kerasface.gallery.gallery import Gallery
 
 # NIST SP 800-63B asks of biometrics for at most this false match rate.
 FMR = 1e-4
@@ -51,7 +51,7 @@ class EnrolledPeople:
             raise ValueError("Somebody must be enrolled to unlock. Received: no template.")
 
 
-def enrolled_people(gallery: "SqliteGallery", name: str | None = None) -> EnrolledPeople:
+def enrolled_people(gallery: "Gallery", name: str | None = None) -> EnrolledPeople:
     """Reads from a gallery who may unlock.
 
     Args:

@@ -27,12 +27,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from kerasface.files.parsing import json_of
 from kerasface.files.writing import sync_path, write_atomically
 from kerasface.gallery.keys import key_path, load_key
-from kerasface.gallery.locking import locked
+from kerasface.gallery.sqlite.locking import locked
 from kerasface.gallery.store import GalleryError
 from kerasface.unlock.states import State
 
 if TYPE_CHECKING:
-    from kerasface.gallery.sqlite import SqliteGallery
+    from kerasface.gallery.gallery import Gallery
 
 FREE_FAILURES = 5
 FIRST_WAIT = 30.0  # seconds
@@ -97,7 +97,7 @@ class Lockout:
         *,
         key: bytes | None = None,
         clock: Callable[[], float] = time.monotonic,
-        gallery: "SqliteGallery | None" = None,
+        gallery: "Gallery | None" = None,
     ):
         self.path = path or state_path()
         self._key, self._clock, self._gallery = key, clock, gallery

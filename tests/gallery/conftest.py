@@ -1,14 +1,24 @@
-"""Galleries for tests: small embeddings, a fixed key, and no look at the user's own key."""
+"""Galleries for tests: small embeddings, a fixed key, and no look at the user's own key.
+
+What uses `gallery` or `path` runs twice: on a file, and on a PostgreSQL server, which these tests start.
+"""
 
 import hashlib
+import importlib.util
+import itertools
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.store import NewSample
+from tests.gallery.tables import ServerPlace
 
 EMBEDDING_DIM = 16
+ROOT = Path(__file__).resolve().parents[2]
+_NUMBERS = itertools.count(1)  # of the schemas
 
 
 @pytest.fixture(autouse=True)
@@ -18,17 +28,19 @@ def _own_configuration(tmp_path, monkeypatch):
     monkeypatch.delenv("KERASFACE_KEY", raising=False)
 
 
+def sample_of(source, **changes):
+    """The sample of a source: its embedding, a random direction, and its hash follow from the source's name."""
+    digest = hashlib.sha256(source.encode())
+    embedding = np.random.default_rng(list(digest.digest())).normal(size=EMBEDDING_DIM).astype(np.float32)
+    parts = {"quality": {"width": 90.5}, **changes}
+    return NewSample(embedding / np.linalg.norm(embedding), source, digest.hexdigest(), **parts)
+
+
 @pytest.fixture
 def new_sample():
     """Makes the sample of a source: its embedding, a random direction, and its hash follow from the source's name."""
 
-    def make(source, **changes):
-        digest = hashlib.sha256(source.encode())
-        embedding = np.random.default_rng(list(digest.digest())).normal(size=EMBEDDING_DIM).astype(np.float32)
-        parts = {"quality": {"width": 90.5}, **changes}
-        return NewSample(embedding / np.linalg.norm(embedding), source, digest.hexdigest(), **parts)
-
-    return make
+    return sample_of
 
 
 @pytest.fixture
@@ -51,10 +63,37 @@ def open_at():
         gallery.close()
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def kind(request):
+    """What keeps the gallery of a test."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A PostgreSQL server of these tests, in a temporary folder, that writes every statement into its log."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "benchmarks")
+        from postgres_server import Server, programs
+    missing = [] if programs() else ["PostgreSQL (apt install postgresql)"]
+    missing += [] if importlib.util.find_spec("psycopg") else ["psycopg (pip install psycopg[binary])"]
+    if missing:
+        told = pytest.fail if os.environ.get("KERASFACE_REQUIRE_POSTGRES") == "1" else pytest.skip
+        told(f"needs {' and '.join(missing)}")
+    server = Server(fsync="off", log_statement="all")  # nothing is killed here that the disk must survive
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
 @pytest.fixture
-def path(tmp_path):
-    """Where the gallery of a test lies; its folder is the gallery's own."""
-    return tmp_path / "gallery" / "friends"
+def path(kind, tmp_path, request):
+    """Where the gallery of a test is: a file in a folder of its own, or the address of a schema of its own."""
+    if kind == "sqlite":
+        return tmp_path / "gallery" / "friends"
+    return ServerPlace(request.getfixturevalue("server"), f"friends{next(_NUMBERS)}")
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasface.gallery import schema
-from kerasface.gallery.database import locked
+from kerasface.gallery.sqlite import schema
+from kerasface.gallery.sqlite.database import locked
 from kerasface.gallery.store import (
     GalleryBusyError,
     GalleryDamagedError,
@@ -31,6 +31,12 @@ FORK = multiprocessing.get_context("fork") if hasattr(os, "fork") else None
 needs_unix = pytest.mark.skipif(FORK is None, reason="needs fork, permission bits and resource limits of Unix")
 # Later Pythons warn of it where other threads are about; the child here uses none of what they hold.
 quiet_fork = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+
+
+@pytest.fixture
+def kind():
+    """These are of files alone; those of servers are in `postgres/`."""
+    return "sqlite"
 
 
 @pytest.fixture
@@ -416,12 +422,12 @@ ALTERATIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ALTERATIONS)
-def test_the_check_notices_what_was_altered_past_kerasface(gallery, ada, path, new_sample, kind):
+@pytest.mark.parametrize("what", ALTERATIONS)
+def test_the_check_notices_what_was_altered_past_kerasface(gallery, ada, path, new_sample, what):
     gallery.enroll("Bob", [new_sample("bob")])
     gallery.refuse_match("0" * 64, (1, 2, 3, 4), "Bob")
     assert gallery.check() == []
-    alter(path, ALTERATIONS[kind])
+    alter(path, ALTERATIONS[what])
     assert gallery.check() != []
 
 
@@ -447,7 +453,7 @@ def test_kills_lose_nothing_that_was_acknowledged(benchmark, tmp_path, kills):
 
 def test_the_judge_of_the_kills_sees_losses(benchmark, tmp_path):
     """One of two acknowledged persons is missing, and one has half of its samples."""
-    worker = benchmark.Worker(tmp_path, 0)
+    worker = benchmark.Worker(tmp_path, 0, str(tmp_path / "gallery"))
     with worker.log.open("ab", buffering=0) as log:
         for number in (1, 2):
             change = {"number": number, "action": "enroll", "name": f"0/{number}", "num_samples": 2}

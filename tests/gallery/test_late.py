@@ -15,6 +15,12 @@ FORK = multiprocessing.get_context("fork") if hasattr(os, "fork") else None
 
 
 @pytest.fixture
+def kind():
+    """These are of files alone; those of servers are in `postgres/`."""
+    return "sqlite"
+
+
+@pytest.fixture
 def late(open_at, path):
     """A gallery that is not there yet; nor is its folder."""
     return open_at(path, create="late")

@@ -5,7 +5,7 @@ import pytest
 
 from kerasface.gallery.changes import transfer
 from kerasface.gallery.store import GalleryDamagedError
-from tests.gallery.test_sealing import alter
+from tests.gallery.tables import alter
 
 POINTS = {"name": "crew", "rates": {"0.01": {"threshold": 2.5}}, "part": "AAEC"}
 

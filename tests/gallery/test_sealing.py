@@ -6,9 +6,10 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from kerasface.gallery import schema
 from kerasface.gallery.keys import GalleryKeys
+from kerasface.gallery.sqlite import schema
 from kerasface.gallery.store import Consent, GalleryDamagedError, GalleryError, GalleryKeyError
+from tests.gallery.tables import alter, only_files, opened
 
 EXPIRED = Consent("2020-01-01T00:00:00+00:00", "door", "2020-02-01T00:00:00+00:00")
 VALID = Consent("2020-01-01T00:00:00+00:00", "door", "9000-01-01T00:00:00+00:00")
@@ -24,13 +25,6 @@ def people(gallery, new_sample):
     gallery.refuse_match("1" * 64, BOX, "Bob")
     gallery.set_consent("Ada", EXPIRED)
     return gallery
-
-
-def alter(path, *statements):
-    """Changes the file, past KerasFace and without the key."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        for statement in statements:
-            assert connection.execute(statement).rowcount > 0
 
 
 @pytest.mark.parametrize("expires", ["NULL", "1e12", "253402300799.0"])
@@ -57,10 +51,10 @@ ALTERATIONS = {
 }
 
 
-@pytest.mark.parametrize("kind", ALTERATIONS)
-def test_who_was_altered_is_left_out_of_searches_and_reported(people, path, kind):
+@pytest.mark.parametrize("what", ALTERATIONS)
+def test_who_was_altered_is_left_out_of_searches_and_reported(people, path, what):
     version = people.version
-    alter(path, ALTERATIONS[kind])
+    alter(path, ALTERATIONS[what])
     assert people.templates().person_ids == []
     assert set(people.templates(version).removed.tolist()) >= {3}
     assert [person.is_altered for person in people.people() if person.name == "Bob"] == [True]
@@ -91,7 +85,7 @@ def test_whose_names_or_ids_were_exchanged_is_nobody_and_nobody_is_deleted(peopl
 
 
 def exchange(path, column, blank):
-    with closing(sqlite3.connect(path)) as connection, connection:
+    with opened(path) as connection:
         first, second = (row[0] for row in connection.execute(f"SELECT {column} FROM persons ORDER BY person"))
         connection.execute(f"UPDATE persons SET {column} = {blank} WHERE person = 1")
         connection.execute(f"UPDATE persons SET {column} = ? WHERE person = 2", (first,))
@@ -148,6 +142,7 @@ def old_file(path, new_sample):
     return path
 
 
+@only_files
 def test_a_gallery_of_an_earlier_version_is_opened_and_sealed_anew(old_file, open_at, new_sample):
     gallery = open_at(old_file, create=False)
     assert gallery.check() == []
@@ -165,6 +160,7 @@ def test_a_gallery_of_an_earlier_version_is_opened_and_sealed_anew(old_file, ope
     assert open_at(old_file, create=False).templates().person_ids == []
 
 
+@only_files
 def test_a_wrong_key_leaves_an_earlier_version_as_it_is(old_file, open_at):
     before = old_file.read_bytes()
     with pytest.raises(GalleryKeyError):
@@ -172,6 +168,7 @@ def test_a_wrong_key_leaves_an_earlier_version_as_it_is(old_file, open_at):
     assert old_file.read_bytes() == before
 
 
+@only_files
 def test_an_earlier_version_is_brought_up_to_date_whole_or_not_at_all(old_file, open_at):
     alter(old_file, "UPDATE persons SET sealed = zeroblob(60) WHERE person = 2")
     with pytest.raises(GalleryDamagedError, match="person of row 2"):
@@ -191,13 +188,14 @@ FOREIGN = {
 }
 
 
-@pytest.mark.parametrize("kind", FOREIGN)
-def test_what_kerasface_did_not_make_in_a_gallery_is_refused(kind, gallery, path, open_at, new_sample):
+@only_files
+@pytest.mark.parametrize("what", FOREIGN)
+def test_what_kerasface_did_not_make_in_a_gallery_is_refused(what, gallery, path, open_at, new_sample):
     gallery.enroll("Ada", [new_sample("ada/1")])
-    statement, named = FOREIGN[kind]
+    statement, named = FOREIGN[what]
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(statement)
-    if kind != "an earlier version":  # of a file that is open already it was looked at when that was opened
+    if what != "an earlier version":  # of a file that is open already it was looked at when that was opened
         with pytest.raises(GalleryDamagedError, match=named):
             gallery.enroll("Bob", [new_sample("bob/1")])
         assert [person.name for person in gallery.people()] == ["Ada"]

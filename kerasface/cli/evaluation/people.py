@@ -10,7 +10,7 @@ import click
 
 from kerasface.cli.evaluation.commands import REPORT, write_report
 from kerasface.cli.output import EMBEDDER, ENGINE, JSON, VIEWS, engine_used, errors, print_json, stopwatch
-from kerasface.cli.people.commands import public_points
+from kerasface.cli.people.commands import GalleryPlace, public_points
 from kerasface.terminal.errors import is_answer, one_line
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.words import counted
@@ -84,7 +84,7 @@ def identification(images, embedder, views, report_file, as_json) -> None:
 @click.option(
     "--keep",
     "gallery",
-    type=UserPath(dir_okay=False),
+    type=GalleryPlace(),
     help="Keep thresholds of these people in this gallery, which decides by them from then on; with --extend the part "
     "too. `people thresholds` shows them and takes them back.",
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from kerasface.cli.output import EMBEDDER, JSON, RUNS, errors, print_json
-from kerasface.cli.people.commands import opened_gallery
+from kerasface.cli.people.commands import GalleryPlace, opened_gallery
 from kerasface.terminal.progress import progress_bars
 from kerasface.terminal.streams import NOT_TEXT
 from kerasface.terminal.words import counted
@@ -18,7 +18,7 @@ _METHODS = ("tsne", "pca")  # those of inspection.embedding_map
 
 @click.command("map")
 @click.argument("source", required=False, metavar="[FOLDER|FILE.npz]", type=UserPath())
-@click.option("--gallery", type=UserPath(dir_okay=False), help="Draw the people of this gallery instead.")
+@click.option("--gallery", type=GalleryPlace(), help="Draw the people of this gallery instead.")
 @click.option(
     "--method",
     type=click.Choice(_METHODS),

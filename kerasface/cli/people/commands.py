@@ -10,14 +10,35 @@ from kerasface.cli.output import ENGINE, JSON, box_text, engine_used, errors, pr
 from kerasface.terminal.words import counted
 from kerasface.train.__main__ import UserPath
 
+
+class GalleryPlace(UserPath):
+    """The file of a gallery, as a `Path`, or the address of one on a server, as an `Address`."""
+
+    name = "file or address"
+
+    def __init__(self):
+        super().__init__(dir_okay=False)
+
+    def convert(self, value, param, context):
+        if isinstance(value, str) and "://" in value:
+            from kerasface.gallery.postgres.address import Address
+            from kerasface.gallery.store import GalleryError
+
+            try:
+                return Address.parse(value)
+            except GalleryError as error:
+                self.fail(str(error), param, context)
+        return super().convert(value, param, context)
+
+
 GALLERY = click.option(
     "--gallery",
-    type=UserPath(dir_okay=False),
+    type=GalleryPlace(),
     default=Path("kerasface.gallery"),
     show_default=True,
     envvar="KERASFACE_GALLERY",
     show_envvar=True,
-    help="The gallery's file.",
+    help="The gallery's file, or its address on a server: postgresql://...",
 )
 PURPOSE = click.option("--purpose", help="What the person agreed to be recognised for: records a consent.")
 EXPIRES = click.option("--expires", help="Until when, such as 2027-12-31 or 2027-12-31T18:00:00+00:00; with --purpose.")
@@ -197,8 +218,8 @@ def not_this_person(name, image, face, lift, gallery, as_json) -> None:
 
 
 @contextmanager
-def opened_gallery(path: Path, *, create: bool | str = False, named: str | None = None):
-    """The gallery at `path`, for what needs no network; see `gallery.opening.open_gallery` for `create`.
+def opened_gallery(path, *, create: bool | str = False, named: str | None = None):
+    """The gallery at a path or an address, for what needs no network; see `gallery.opening.open_gallery` for `create`.
 
     Where an embedder is named, a gallery of another one is refused.
     """

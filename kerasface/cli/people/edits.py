@@ -107,7 +107,10 @@ def delete(name, sample, yes, gallery, as_json) -> None:
             opened.delete_sample(sample)
         else:
             opened.delete_person(person.person_id)
+        stays = opened.what_stays()
     if as_json:
-        print_json({"deleted": told, "person_id": person.person_id})
-    else:
-        click.echo(f"{told}: deleted")
+        print_json({"deleted": told, "person_id": person.person_id, "stays": stays or None})
+        return
+    click.echo(f"{told}: deleted")
+    if stays:
+        click.echo(stays)

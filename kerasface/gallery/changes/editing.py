@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kerasface.gallery.store import GalleryError, NoSuchPersonError
 
 if TYPE_CHECKING:
-    from kerasface.gallery.sqlite import SqliteGallery
+    from kerasface.gallery.gallery import Gallery
 
 
 class ChangedMeanwhileError(GalleryError):
@@ -32,7 +32,7 @@ class LastChange:
     time: str
 
 
-def last_changes(gallery: "SqliteGallery") -> dict[str, LastChange]:
+def last_changes(gallery: "Gallery") -> dict[str, LastChange]:
     """Returns the latest change of everybody in a gallery, by `person_id`; nothing is decrypted for it.
 
     Example:
@@ -44,15 +44,15 @@ def last_changes(gallery: "SqliteGallery") -> dict[str, LastChange]:
         ```
     """
     with gallery.snapshot() as connection:
-        # Beside max(), SQLite takes the other columns from the row that has the maximum.
         rows = connection.execute(
-            "SELECT person_id, max(number), time FROM persons JOIN changes USING (person) GROUP BY person"
+            """SELECT p.person_id, c.number, c.time FROM persons AS p JOIN changes AS c ON c.number =
+            (SELECT max(d.number) FROM changes AS d WHERE d.person = p.person)"""
         ).fetchall()
     return {person_id: LastChange(number, time) for person_id, number, time in rows}
 
 
 @contextmanager
-def unchanged_since(gallery: "SqliteGallery", seen: Mapping[str, int]) -> Iterator[None]:
+def unchanged_since(gallery: "Gallery", seen: Mapping[str, int]) -> Iterator[None]:
     """Makes all changes inside a `with` statement one, if persons are still what they were.
 
     Args:
@@ -81,7 +81,7 @@ def unchanged_since(gallery: "SqliteGallery", seen: Mapping[str, int]) -> Iterat
         yield
 
 
-def _told(gallery: "SqliteGallery", person_id: str, number: int) -> str:
+def _told(gallery: "Gallery", person_id: str, number: int) -> str:
     """What has been done with a person since a change, oldest first."""
     since = [change for change in gallery.history() if change.person_id == person_id and change.number > number]
     return "; ".join(f"{change.action} {change.detail}".strip() for change in reversed(since))

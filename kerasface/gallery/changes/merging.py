@@ -1,15 +1,15 @@
 """Two persons made one, and taken apart again as they were: what is needed for that is sealed in the gallery."""
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from kerasface.gallery.connections import Connection
 from kerasface.gallery.refusals import move_refusals, refusal_numbers
 from kerasface.gallery.rows import Rows, sample_ids_of
 from kerasface.gallery.store import Consent, GalleryError, Merge, NameTakenError, Person
 
 
-def merge(connection: sqlite3.Connection, rows: Rows, into: int, other: int) -> None:
+def merge(connection: Connection, rows: Rows, into: int, other: int) -> None:
     """Gives everything of a person to another one, whose name and consent stay, and keeps what undoes it.
 
     Args:
@@ -49,7 +49,7 @@ def merge(connection: sqlite3.Connection, rows: Rows, into: int, other: int) -> 
         rows.record_consent(connection, into, consent)
 
 
-def merges_of(connection: sqlite3.Connection, rows: Rows, person: int) -> list[Merge]:
+def merges_of(connection: Connection, rows: Rows, person: int) -> list[Merge]:
     """Returns what can be taken out of a person again, latest first."""
     records = _records(connection, rows, person)
     # Whoever went into somebody who went into this person comes out of that one.
@@ -63,7 +63,7 @@ def merges_of(connection: sqlite3.Connection, rows: Rows, person: int) -> list[M
     ]
 
 
-def unmerge(connection: sqlite3.Connection, rows: Rows, into: int, number: int | None) -> int:
+def unmerge(connection: Connection, rows: Rows, into: int, number: int | None) -> int:
     """Takes a person out of another one again, both as they were but for what was changed since.
 
     Args:
@@ -130,13 +130,13 @@ def merge_into(person: int) -> str:
     return f"merge into person {person}"
 
 
-def _records(connection: sqlite3.Connection, rows: Rows, person: int) -> dict[int, dict]:
+def _records(connection: Connection, rows: Rows, person: int) -> dict[int, dict]:
     """What undoes the merges into a person, by number."""
     found = connection.execute("SELECT merge, sealed FROM merges WHERE person = ?", (person,)).fetchall()
     return {number: rows.keys.open(sealed, merge_into(person), number) for number, sealed in found}
 
 
-def _move(connection: sqlite3.Connection, rows: Rows, merges: Iterable[int], old: int, new: int) -> None:
+def _move(connection: Connection, rows: Rows, merges: Iterable[int], old: int, new: int) -> None:
     """Gives merges of one person to another; they are sealed anew for it."""
     records = _records(connection, rows, old)
     for number in merges:
@@ -144,6 +144,6 @@ def _move(connection: sqlite3.Connection, rows: Rows, merges: Iterable[int], old
         connection.execute("UPDATE merges SET person = ?, sealed = ? WHERE merge = ?", (new, sealed, number))
 
 
-def _numbers(connection: sqlite3.Connection, table: str, column: str, person: int) -> list[int]:
+def _numbers(connection: Connection, table: str, column: str, person: int) -> list[int]:
     rows = connection.execute(f"SELECT {column} FROM {table} WHERE person = ? ORDER BY {column}", (person,))
     return [number for (number,) in rows]

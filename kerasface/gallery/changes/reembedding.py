@@ -1,17 +1,17 @@
 """All templates of a gallery made anew by another embedder, and that taken back."""
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 
 import numpy as np
 
 from kerasface.gallery.checks import checked_embeddings
-from kerasface.gallery.database import Database
+from kerasface.gallery.connections import Connection
 from kerasface.gallery.rows import FORGET_POINTS, Rows, version
+from kerasface.gallery.sqlite.database import Database
 from kerasface.gallery.store import GalleryError, Sample
 
-Transaction = Callable[[], AbstractContextManager[sqlite3.Connection]]
+Transaction = Callable[[], AbstractContextManager[Connection]]
 
 _ACTION, _UNDONE = "reembed", "reembed_undone"
 
@@ -26,7 +26,7 @@ def reembed(
     left_out: Collection[int],
     batch_size: int,
 ) -> Rows:
-    """Replaces all templates at once; see `SqliteGallery.reembed`.
+    """Replaces all templates at once; see `Gallery.reembed`.
 
     Returns:
         What reads the new templates.
@@ -56,28 +56,32 @@ def reembed(
             new_rows = _replace(connection, rows, embedder, embedding_dim, computed)
     except BaseException:
         # The transaction undid everything: the gallery itself is what the copy is.
-        database.copy_path.unlink(missing_ok=True)
+        database.drop_copy()
         raise
     return new_rows
 
 
 def undo(database: Database, rows: Rows, transaction: Transaction) -> Rows:
-    """Puts the templates back that the last re-embedding replaced; see `SqliteGallery.undo_reembed`.
+    """Puts the templates back that the last re-embedding replaced; see `Gallery.undo_reembed`.
 
     Returns:
         What reads them.
     """
-    copy = database.copy_path
-    if not copy.is_file():
-        raise GalleryError(
-            f"No copy from before a re-embedding lies next to {database.path}: none was made, or a deletion has "
-            "removed it since. Nothing was changed."
-        )
-    with closing(sqlite3.connect(f"{copy.as_uri()}?mode=ro", uri=True)) as former, transaction() as connection:
+    with database.copy() as former:
+        if former is None:
+            raise GalleryError(
+                f"No copy from before a re-embedding lies next to {database.path}: none was made, or a deletion has "
+                "removed it since. Nothing was changed."
+            )
         gallery_id, embedder, embedding_dim = former.execute(
             "SELECT gallery_id, embedder, embedding_dim FROM gallery"
         ).fetchone()
-        since = connection.execute("SELECT action FROM changes WHERE number > ?", (version(former),)).fetchall()
+        former_rows = Rows(rows.keys.for_embedder(embedder), embedder, embedding_dim, rows.manifest)
+        last = version(former)
+        samples = former.execute("SELECT sample_id, person, source_tag, template, sealed FROM samples").fetchall()
+        points = former_rows.own_points(former) if gallery_id == rows.keys.gallery_id else None
+    with transaction() as connection:
+        since = connection.execute("SELECT action FROM changes WHERE number > ?", (last,)).fetchall()
         others = {action for (action,) in since} - {_ACTION, FORGET_POINTS}
         if gallery_id != rows.keys.gallery_id or not since or others:
             raise GalleryError(
@@ -85,15 +89,13 @@ def undo(database: Database, rows: Rows, transaction: Transaction) -> Rows:
                 "the changes. Nothing was changed. Re-embed it with the former embedder instead."
             )
         change = rows.record(connection, _UNDONE, None, f"back to {embedder}")
-        samples = former.execute("SELECT sample_id, person, source_tag, template, sealed FROM samples").fetchall()
         connection.execute("DELETE FROM samples")
         connection.executemany("DELETE FROM removed WHERE sample_id = ?", [(row[0],) for row in samples])
         connection.executemany(
             "INSERT INTO samples (sample_id, person, changed, source_tag, template, sealed) VALUES (?, ?, ?, ?, ?, ?)",
             [(sample_id, person, change, *rest) for sample_id, person, *rest in samples],
         )
-        former_rows = Rows(rows.keys.for_embedder(embedder), embedder, embedding_dim, rows.manifest)
-        if (points := former_rows.own_points(former)) is not None:
+        if points is not None:
             former_rows.keep_own_points(connection, points, "put back")
         connection.execute("UPDATE gallery SET embedder = ?, embedding_dim = ?", (embedder, embedding_dim))
         database.leave_no_traces()  # of the other templates; the copy goes with them
@@ -101,7 +103,7 @@ def undo(database: Database, rows: Rows, transaction: Transaction) -> Rows:
 
 
 def _replace(
-    connection: sqlite3.Connection, rows: Rows, embedder: str, embedding_dim: int, embeddings: Mapping[int, np.ndarray]
+    connection: Connection, rows: Rows, embedder: str, embedding_dim: int, embeddings: Mapping[int, np.ndarray]
 ) -> Rows:
     """Replaces all templates; samples without an embedding are removed."""
     change = rows.record(connection, _ACTION, None, f"from {rows.embedder} to {embedder}")

@@ -35,7 +35,7 @@ from kerasface.gallery.store import (
 )
 
 if TYPE_CHECKING:
-    from kerasface.gallery.sqlite import SqliteGallery
+    from kerasface.gallery.gallery import Gallery
 
 _FORMAT, _FORMAT_VERSION = "kerasface-gallery", 1
 # 128 MiB and about half a second for each guess of the passphrase.
@@ -43,7 +43,7 @@ _SCRYPT = {"kdf": "scrypt", "n": 2**17, "r": 8, "p": 1}
 _MAX_LINE_BYTES = 2**30
 
 
-def export_gallery(gallery: "SqliteGallery", path: Path, passphrase: str | None) -> int:
+def export_gallery(gallery: "Gallery", path: Path, passphrase: str | None) -> int:
     """Writes everybody of a gallery to a file, whole or not at all.
 
     Args:
@@ -90,7 +90,7 @@ def export_gallery(gallery: "SqliteGallery", path: Path, passphrase: str | None)
     return len(people)
 
 
-def import_gallery(gallery: "SqliteGallery", path: Path, passphrase: str | None, merge: bool) -> int:
+def import_gallery(gallery: "Gallery", path: Path, passphrase: str | None, merge: bool) -> int:
     """Adds everybody of an exported file to a gallery, all or nobody.
 
     Thresholds of one's own come with them where the gallery keeps none.
@@ -143,7 +143,7 @@ def is_encrypted(path: Path) -> bool:
         raise GalleryFileError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _person_record(gallery: "SqliteGallery", person_id: str) -> dict:
+def _person_record(gallery: "Gallery", person_id: str) -> dict:
     person, samples = gallery.person(person_id), gallery.samples(person_id)
     embeddings = gallery.embeddings(person_id).astype("<f4")
     return {
@@ -166,7 +166,7 @@ def _person_record(gallery: "SqliteGallery", person_id: str) -> dict:
     }
 
 
-def _add(gallery: "SqliteGallery", record: dict, merge: bool) -> None:
+def _add(gallery: "Gallery", record: dict, merge: bool) -> None:
     if "own_points" in record:
         if gallery.own_points() is None:
             gallery.keep_own_points(dict(record["own_points"]), "imported")

@@ -1,26 +1,25 @@
-"""From a path to an open, unlocked gallery: made where it may be, refused where it is not the one that is wanted."""
+"""From a place to an open, unlocked gallery: made where it may be, refused where it is not the one that is wanted."""
 
 import hmac
 import os
 import secrets
-import sqlite3
 from functools import partial
-from pathlib import Path
 
-from kerasface.gallery.database import Database, create_database
+from kerasface.gallery.connections import Connection
+from kerasface.gallery.database import Database
 from kerasface.gallery.keys import KEY_BYTES, GalleryKeys, keep_key, key_path, load_key
+from kerasface.gallery.places import Place
 from kerasface.gallery.refusals import refusal_numbers, refusal_of
 from kerasface.gallery.rows import Rows
-from kerasface.gallery.schema import is_outdated, migrate
 from kerasface.gallery.store import GalleryDamagedError, GalleryError, GalleryKeyError, OtherEmbedderError
 
 _ID_BYTES = 16
 
 
 def open_rows(
-    path: Path, embedder: str, embedding_dim: int, key: bytes | None, create: bool | str, timeout: float, noted: bool
+    place: Place, embedder: str, embedding_dim: int, key: bytes | None, create: bool | str, timeout: float, noted: bool
 ) -> tuple[Database, Rows]:
-    """Opens the gallery at `path`, links resolved; see `opening.open_gallery` for arguments and errors."""
+    """Opens the gallery at a place; see `opening.open_gallery` for arguments and errors."""
     if not embedder or embedding_dim < 1 or timeout < 0:
         raise ValueError(
             "A gallery needs the fingerprint of an embedder, embedding_dim >= 1 and timeout >= 0. "
@@ -28,19 +27,18 @@ def open_rows(
         )
     if create not in (True, False, "late"):
         raise ValueError(f"create must be True, False or 'late'. Received: create={create!r}.")
-    if not create and not path.exists():
-        raise GalleryError(f"There is no gallery at {path}. Enrol somebody to make one.")
-
-    if create == "late" and not path.exists():
-        return _opened_late(path, embedder, embedding_dim, key, timeout)
+    if create is not True and not place.exists(timeout):
+        if create == "late":
+            return _opened_late(place, embedder, embedding_dim, key, timeout)
+        raise GalleryError(f"There is no gallery at {place.path}. Enrol somebody to make one.")
 
     def empty() -> tuple[bytes, bytes, str, int]:
         own_key = load_key(create=True) if key is None else key
         return _empty(GalleryKeys(own_key, secrets.token_bytes(_ID_BYTES), embedder), embedder, embedding_dim)
 
     if create:
-        create_database(path, timeout, empty)
-    database = Database(path, timeout)
+        place.make(timeout, empty)
+    database = place.open(timeout)
     database.is_noted = noted
     try:
         rows = unlocked(database, embedder, embedding_dim, key)
@@ -53,14 +51,14 @@ def open_rows(
 
 
 def _opened_late(
-    path: Path, embedder: str, embedding_dim: int, key: bytes | None, timeout: float
+    place: Place, embedder: str, embedding_dim: int, key: bytes | None, timeout: float
 ) -> tuple[Database, Rows]:
     """Opens a gallery that is in memory as long as nothing is in it; nor is a new key written before."""
     is_new = key is None and not os.environ.get("KERASFACE_KEY") and not key_path().exists()
     own_key = os.urandom(KEY_BYTES) if is_new else load_key(create=False) if key is None else key
     keys = GalleryKeys(own_key, secrets.token_bytes(_ID_BYTES), embedder)
-    before_file = partial(keep_key, own_key) if is_new else lambda: None
-    database = Database(path, timeout, _empty(keys, embedder, embedding_dim), before_file)
+    before_made = partial(keep_key, own_key) if is_new else lambda: None
+    database = place.open(timeout, _empty(keys, embedder, embedding_dim), before_made)
     database.manifest.keys = keys
     return database, Rows(keys, embedder, embedding_dim, database.manifest)
 
@@ -72,17 +70,17 @@ def _empty(keys: GalleryKeys, embedder: str, embedding_dim: int) -> tuple[bytes,
 
 def _bring_up_to_date(database: Database, rows: Rows) -> None:
     """Runs what an older file lacks, once it is known that the key is the right one: all of it, or nothing."""
-    with database.read(even_older=True) as connection:
-        if not is_outdated(connection):
+    with database.read(even_older=True):
+        if not database.is_outdated():
             return
     # One that is older than this machine has seen is refused afterwards: only `accept` makes it the latest.
     with database.write(even_older=True) as connection:
-        if migrate(connection) < 2:
+        if database.migrate() < database.SEALED_SINCE:
             seal_anew(connection, rows)
         database.manifest.accept(connection)
 
 
-def seal_anew(connection: sqlite3.Connection, rows: Rows) -> None:
+def seal_anew(connection: Connection, rows: Rows) -> None:
     """Seals what version 1 of the schema left to be believed: whose a refusal is; ids and refusals of persons."""
     refusals = connection.execute("SELECT refusal, person, sealed FROM refusals").fetchall()
     for row, number, sealed in refusals:

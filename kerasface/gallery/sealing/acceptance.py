@@ -1,15 +1,16 @@
 """A gallery taken as it was found, by who has the key: what is sealed is believed, the rest written anew by it."""
 
-import sqlite3
+import secrets
 from contextlib import suppress
 
+from kerasface.gallery.connections import Connection
 from kerasface.gallery.refusals import accept_refusals, refusal_of
 from kerasface.gallery.rows import PERSONS, Rows
 from kerasface.gallery.sealing.manifest import numbers_of
 from kerasface.gallery.store import Consent, GalleryDamagedError
 
 
-def put_right(connection: sqlite3.Connection, rows: Rows, change: int) -> None:
+def put_right(connection: Connection, rows: Rows, change: int) -> None:
     """Writes anew whatever is not sealed; rows that do not open stay as they are.
 
     Args:
@@ -32,14 +33,14 @@ def put_right(connection: sqlite3.Connection, rows: Rows, change: int) -> None:
     connection.executemany("INSERT INTO removed VALUES (?, ?)", gone)
 
 
-def gone_samples(connection: sqlite3.Connection, numbers: dict[str, int]) -> list[int]:
+def gone_samples(connection: Connection, numbers: dict[str, int]) -> list[int]:
     """Returns the samples that are neither there nor deleted, though their numbers were given."""
     known = {sample_id for (sample_id,) in connection.execute("SELECT sample_id FROM samples NOT INDEXED")}
     known |= {sample_id for (sample_id,) in connection.execute("SELECT sample_id FROM removed")}
     return [sample_id for sample_id in range(1, numbers.get("samples", 0) + 1) if sample_id not in known]
 
 
-def _put_people_right(connection: sqlite3.Connection, rows: Rows) -> None:
+def _put_people_right(connection: Connection, rows: Rows) -> None:
     people = {}
     for row in connection.execute(PERSONS).fetchall():
         with suppress(GalleryDamagedError):
@@ -51,7 +52,8 @@ def _put_people_right(connection: sqlite3.Connection, rows: Rows) -> None:
     # Two of them may have one another's names.
     for number in people:
         connection.execute(
-            "UPDATE persons SET person_id = hex(randomblob(8)), name_tag = randomblob(16) WHERE person = ?", (number,)
+            "UPDATE persons SET person_id = ?, name_tag = ? WHERE person = ?",
+            (secrets.token_hex(8), secrets.token_bytes(16), number),
         )
     for number, (name, consent) in people.items():
         rows.update_person(connection, number, name, consent)

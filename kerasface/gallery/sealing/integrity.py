@@ -1,6 +1,5 @@
 """What is wrong with a gallery's file, if anything."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -8,6 +7,8 @@ import numpy as np
 
 from kerasface.arrays import UNIT_TOLERANCE
 from kerasface.gallery.changes.merging import merge_into
+from kerasface.gallery.connections import Connection
+from kerasface.gallery.database import Database
 from kerasface.gallery.keys import GalleryKeys
 from kerasface.gallery.refusals import refusal_of
 from kerasface.gallery.rows import PERSONS, Rows
@@ -28,37 +29,32 @@ from kerasface.gallery.store import Consent, GalleryError
 from kerasface.terminal.words import some_names
 
 
-def find_problems(connection: sqlite3.Connection, rows: Rows) -> Iterator[str]:
+def find_problems(database: Database, connection: Connection, rows: Rows) -> Iterator[str]:
     """Yields a sentence for everything that is not as it must be, inside the transaction of `connection`."""
     try:
-        yield from _broken_structure(connection)
-        yield from _other_rows(connection, rows.keys)
-        for row in connection.execute(PERSONS):
-            yield from _wrong_person(rows, row)
-        for row in connection.execute("SELECT sample_id, person, source_tag, template, sealed FROM samples"):
-            yield from _wrong_sample(rows, *row)
-        for row in connection.execute("SELECT refusal, person, source_tag, sealed FROM refusals"):
-            yield from _wrong_refusal(rows, *row)
-        for number, person, sealed in connection.execute("SELECT merge, person, sealed FROM merges"):
-            yield from _unopened(rows, sealed, merge_into(person), number)
-        try:
-            rows.own_points(connection)
-        except GalleryError as error:
-            yield str(error)
-        for number, sealed in connection.execute("SELECT number, sealed FROM changes WHERE sealed IS NOT NULL"):
-            yield from _unopened(rows, sealed, "change", number)
-    except sqlite3.DatabaseError as error:
-        yield f"The file is damaged: {error}."
+        with database.errors():
+            yield from database.broken_structure()
+            yield from _broken_tables(connection)
+            yield from _other_rows(connection, rows.keys)
+            for row in connection.execute(PERSONS):
+                yield from _wrong_person(rows, row)
+            for row in connection.execute("SELECT sample_id, person, source_tag, template, sealed FROM samples"):
+                yield from _wrong_sample(rows, *row)
+            for row in connection.execute("SELECT refusal, person, source_tag, sealed FROM refusals"):
+                yield from _wrong_refusal(rows, *row)
+            for number, person, sealed in connection.execute("SELECT merge, person, sealed FROM merges"):
+                yield from _unopened(rows, sealed, merge_into(person), number)
+            try:
+                rows.own_points(connection)
+            except GalleryError as error:
+                yield str(error)
+            for number, sealed in connection.execute("SELECT number, sealed FROM changes WHERE sealed IS NOT NULL"):
+                yield from _unopened(rows, sealed, "change", number)
     except GalleryError as error:
         yield str(error)
 
 
-def _broken_structure(connection: sqlite3.Connection) -> Iterator[str]:
-    for (text,) in connection.execute("PRAGMA integrity_check"):
-        if text != "ok":
-            yield f"SQLite finds: {text}."
-    for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
-        yield f"Row {row} of {table} belongs to nothing in {parent}."
+def _broken_tables(connection: Connection) -> Iterator[str]:
     if (count := connection.execute("SELECT count(*) FROM gallery").fetchone()[0]) != 1:
         yield f"The gallery's own row stands there {count} times."
     query = "SELECT count(*) FROM samples WHERE sample_id IN (SELECT sample_id FROM removed)"
@@ -69,7 +65,7 @@ def _broken_structure(connection: sqlite3.Connection) -> Iterator[str]:
         yield f"{count} samples come from a change that the history does not have."
 
 
-def _other_rows(connection: sqlite3.Connection, keys: GalleryKeys) -> Iterator[str]:
+def _other_rows(connection: Connection, keys: GalleryKeys) -> Iterator[str]:
     """What is not as the manifests say: rows that were deleted, put back, or altered where nothing else seals them."""
     try:
         whole = whole_manifest(keys, connection)
@@ -95,7 +91,7 @@ def _other_rows(connection: sqlite3.Connection, keys: GalleryKeys) -> Iterator[s
         yield "Which numbers were given to rows was altered."
 
 
-def _other_people(connection: sqlite3.Connection, keys: GalleryKeys) -> Iterator[str]:
+def _other_people(connection: Connection, keys: GalleryKeys) -> Iterator[str]:
     found = sums_by_person(keys, connection)
     seals = dict(connection.execute("SELECT person, sealed FROM seals WHERE person != ?", (WHOLE,)))
     for number in sorted(found.keys() | seals.keys()):

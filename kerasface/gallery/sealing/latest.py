@@ -10,9 +10,13 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kerasface.gallery.keys import GalleryKeys, key_path
 from kerasface.gallery.store import GalleryDamagedError
+
+if TYPE_CHECKING:
+    from kerasface.gallery.postgres.address import Address
 
 _LINE = "{beat:020d} {state} {tag}\n"  # always as long as it was
 _NUM_READS = 5  # at most: another process may be just writing it, and the file is empty until the first line is in it
@@ -27,13 +31,13 @@ class Latest:
     """The latest state of the gallery at `path` that this machine has seen.
 
     Args:
-        path: The gallery's file, links resolved.
+        path: The gallery's file, links resolved, or its address.
         keys: The gallery's.
     """
 
-    def __init__(self, path: Path, keys: GalleryKeys):
+    def __init__(self, path: "Path | Address", keys: GalleryKeys):
         self._gallery, self._keys = path, keys
-        self._place = os.fsencode(path).hex()
+        self._place = os.fsencode(str(path)).hex()
         self.path = key_path().with_name("galleries") / keys.tag("seen at", self._place).hex()
 
     def recall(self) -> tuple[int, str] | None:

@@ -5,18 +5,18 @@ fingerprint, 16 bytes that only the key can make of it, and a manifest holds the
 from every other, and a change costs what it changes, however large the gallery is. A sum never comes right by itself:
 what was deleted or put back without the key stays wrong through all later changes, until `accept`.
 
-Triggers of the connection, which are not in the file, tell of every row that comes or goes, so nothing that changes the
-gallery can forget to.
+The connection itself tells of every row that comes or goes (`sqlite.watching`, `postgres.connection`), so nothing that
+changes the gallery can forget to.
 
 Reference:
     Clarke et al., "Incremental Multiset Hash Functions and Their Application to Memory Integrity Checking", ASIACRYPT
     2003 (MSet-Add-Hash, with a secret key and sums that nobody else sees).
 """
 
-import sqlite3
 import struct
 from collections.abc import Iterable
 
+from kerasface.gallery.connections import Connection
 from kerasface.gallery.keys import FINGERPRINTS, GalleryKeys
 from kerasface.gallery.store import GalleryDamagedError
 from kerasface.terminal.words import some_names
@@ -29,6 +29,8 @@ WHOLE = 0  # as whose manifest the one of the whole gallery stands there
 PERSONAL = ("persons", "samples", "refusals", "merges")
 # Thresholds of one's own are sealed for their change, which must be the last of the history that has any.
 COMMON = ("removed", "changes", "gallery", "seals")
+WATCHED = (*PERSONAL, *COMMON[:-1])  # of whose rows the connection tells
+_SEAL = "INSERT INTO seals VALUES (?, ?) ON CONFLICT (person) DO UPDATE SET sealed = excluded.sealed"
 _PACKED = struct.Struct(f">{len(PERSONAL) * 'q16s'}")  # a person's manifest, in that order
 NOTHING = dict.fromkeys(PERSONAL, NONE)  # the manifest of a person who is not there
 # What of a row is in its fingerprint. The last 16 bytes of a sealed column authenticate the rest of it.
@@ -48,7 +50,7 @@ _VIRGIN = {"beat": 0, "numbers": {}, "unlock": 0} | dict.fromkeys(COMMON, NONE)
 
 
 class Manifest:
-    """Keeps the manifests of one gallery's file.
+    """Keeps the manifests of one gallery.
 
     Attributes:
         keys: The gallery's keys; nothing is kept without them.
@@ -56,32 +58,13 @@ class Manifest:
 
     def __init__(self):
         self.keys: GalleryKeys | None = None
-        self._watched: sqlite3.Connection | None = None
         self._sums: dict[tuple[str, int], Sum] = {}  # table and person to what changed since `finish`
-
-    def watch(self, connection: sqlite3.Connection) -> None:
-        """Lets every change of a row through this connection be known; call it outside of a transaction."""
-        if self._watched is connection:
-            return
-        connection.create_function("noted_row", -1, self._note)
-        for table in (*PERSONAL, *COMMON[:-1]):
-            # Of the gallery's own row all but `traces`, which says nothing of what it holds.
-            of = f" OF {', '.join(_COLUMNS[table])}" if table == "gallery" else ""
-            for event, sides in {"INSERT": ("NEW",), "DELETE": ("OLD",), f"UPDATE{of}": ("OLD", "NEW")}.items():
-                notes = "; ".join(
-                    f"SELECT noted_row('{table}', {1 if side == 'NEW' else -1}, {columns_of(table, side + '.')})"
-                    for side in sides
-                )
-                connection.execute(
-                    f"CREATE TEMP TRIGGER {event[:6].lower()}_{table} AFTER {event} ON main.{table} BEGIN {notes}; END"
-                )
-        self._watched = connection
 
     def forget(self) -> None:
         """Forgets what was noted: it is undone, or done."""
         self._sums.clear()
 
-    def finish(self, connection: sqlite3.Connection) -> None:
+    def finish(self, connection: Connection) -> None:
         """Takes what was noted into the manifests: at the end of a transaction, and before a part of it that may be
         undone alone.
         """
@@ -95,7 +78,7 @@ class Manifest:
             changed["gallery"] = sum_in(self.keys, connection, "gallery")
         self._write_whole(connection, whole | changed)
 
-    def settle(self, connection: sqlite3.Connection) -> None:
+    def settle(self, connection: Connection) -> None:
         """Takes what was noted of people into theirs, before anything is compared with them."""
         noted = {person for table, person in self._sums if table in PERSONAL}
         for person in noted:
@@ -106,13 +89,13 @@ class Manifest:
             change = _added(self._seal_row(connection, person), before, -1)
             self._sums["seals", WHOLE] = _added(self._sums.get(("seals", WHOLE), NONE), change)
 
-    def turn_unlock(self, connection: sqlite3.Connection) -> int:
+    def turn_unlock(self, connection: Connection) -> int:
         """Counts a change of the file that counts attempts to unlock; returns the number."""
         whole = self.whole(connection)
         self._write_whole(connection, whole | {"unlock": whole["unlock"] + 1})
         return whole["unlock"] + 1
 
-    def whole(self, connection: sqlite3.Connection) -> dict:
+    def whole(self, connection: Connection) -> dict:
         """Returns the manifest of the whole gallery.
 
         Raises:
@@ -120,17 +103,17 @@ class Manifest:
         """
         return whole_manifest(self.keys, connection)
 
-    def stamp(self, connection: sqlite3.Connection) -> tuple[int, str]:
+    def stamp(self, connection: Connection) -> tuple[int, str]:
         """Returns how often the whole gallery was sealed, and by what this time is told from another such."""
         row = connection.execute("SELECT sealed FROM seals WHERE person = ?", (WHOLE,)).fetchone()
         return (0, "") if row is None else (self.keys.open(row[0], "manifest", WHOLE)["beat"], row[0][-16:].hex())
 
-    def of_person(self, connection: sqlite3.Connection, number: int) -> dict[str, Sum]:
+    def of_person(self, connection: Connection, number: int) -> dict[str, Sum]:
         """Returns a person's manifest; see `opened_manifest`."""
         row = connection.execute("SELECT sealed FROM seals WHERE person = ?", (number,)).fetchone()
         return opened_manifest(self.keys, row and row[0], number)
 
-    def refuse_put_back(self, connection: sqlite3.Connection) -> None:
+    def refuse_put_back(self, connection: Connection) -> None:
         """Refuses people whose manifests are not, all together, the ones that were sealed last.
 
         Rows of a person that are put back with their manifest agree with it: only the manifest of the whole tells, and
@@ -149,7 +132,7 @@ class Manifest:
                 "`kerasface people check --accept`."
             )
 
-    def accept_person(self, connection: sqlite3.Connection, number: int) -> None:
+    def accept_person(self, connection: Connection, number: int) -> None:
         """Takes the rows that there are of a person for all there should be."""
         self.settle(connection)
         was = self.of_person(connection, number)
@@ -158,7 +141,7 @@ class Manifest:
             present = sum_of(self.keys, table, connection.execute(query, (number,)))
             self._sums[table, number] = _added(present, was[table], -1)
 
-    def accept(self, connection: sqlite3.Connection, beat: int = 0) -> None:
+    def accept(self, connection: Connection, beat: int = 0) -> None:
         """Takes all rows that there are for all there should be.
 
         Args:
@@ -176,24 +159,25 @@ class Manifest:
         whole |= {table: sum_in(self.keys, connection, table) for table in COMMON}
         self._write_whole(connection, whole | {"beat": max(whole["beat"], beat)})
 
-    def _seal_row(self, connection: sqlite3.Connection, person: int) -> Sum:
+    def _seal_row(self, connection: Connection, person: int) -> Sum:
         query = f"SELECT {columns_of('seals')} FROM seals WHERE person = ?"
         return sum_of(self.keys, "seals", connection.execute(query, (person,)))
 
-    def _write_person(self, connection: sqlite3.Connection, person: int, sums: dict[str, Sum]) -> None:
+    def _write_person(self, connection: Connection, person: int, sums: dict[str, Sum]) -> None:
         if all(total == NONE for total in sums.values()):
             connection.execute("DELETE FROM seals WHERE person = ?", (person,))
             return
         parts = [part for table in PERSONAL for part in (sums[table][0], sums[table][1].to_bytes(16, "big"))]
         sealed = self.keys.seal_bytes(_PACKED.pack(*parts), "manifest", person)
-        connection.execute("INSERT OR REPLACE INTO seals VALUES (?, ?)", (person, sealed))
+        connection.execute(_SEAL, (person, sealed))
 
-    def _write_whole(self, connection: sqlite3.Connection, record: dict) -> None:
+    def _write_whole(self, connection: Connection, record: dict) -> None:
         record |= {"beat": record["beat"] + 1, "numbers": numbers_of(connection)}
         sealed = self.keys.seal(record, "manifest", WHOLE)
-        connection.execute("INSERT OR REPLACE INTO seals VALUES (?, ?)", (WHOLE, sealed))
+        connection.execute(_SEAL, (WHOLE, sealed))
 
-    def _note(self, table: str, sign: int, *row) -> None:
+    def note(self, table: str, sign: int, *row) -> None:
+        """Notes a row that came (sign 1) or went (-1), of each what `columns_of` selects."""
         if self.keys is None:
             return
         person = row[_COLUMNS[table].index("person")] if table in PERSONAL else WHOLE
@@ -201,7 +185,7 @@ class Manifest:
         self._sums[table, person] = _added(self._sums.get((table, person), NONE), change)
 
 
-def whole_manifest(keys: GalleryKeys, connection: sqlite3.Connection) -> dict:
+def whole_manifest(keys: GalleryKeys, connection: Connection) -> dict:
     """Returns the manifest of the whole gallery; see `_VIRGIN`.
 
     Raises:
@@ -211,7 +195,7 @@ def whole_manifest(keys: GalleryKeys, connection: sqlite3.Connection) -> dict:
     return dict(_VIRGIN) if row is None else keys.open(row[0], "manifest", WHOLE)
 
 
-def altered_history(keys: GalleryKeys, connection: sqlite3.Connection) -> str:
+def altered_history(keys: GalleryKeys, connection: Connection) -> str:
     """Returns a sentence if the history is not as it was sealed, empty if it is."""
     whole = whole_manifest(keys, connection)
     if sum_in(keys, connection, "changes") == tuple(whole["changes"]):
@@ -236,6 +220,11 @@ def opened_manifest(keys: GalleryKeys, sealed: bytes | None, person: int) -> dic
     }
 
 
+def column_names(table: str) -> list[str]:
+    """Returns the columns of a table that are in the fingerprints of its rows."""
+    return [name.lstrip("-") for name in _COLUMNS[table]]
+
+
 def columns_of(table: str, prefix: str = "") -> str:
     """Returns what is selected of a table for the fingerprints of its rows."""
     names = [(name.lstrip("-"), name[0] == "-") for name in _COLUMNS[table]]
@@ -248,14 +237,14 @@ def sum_of(keys: GalleryKeys, table: str, rows: Iterable[tuple]) -> Sum:
     return len(fingerprints), sum(fingerprints) % FINGERPRINTS
 
 
-def sum_in(keys: GalleryKeys, connection: sqlite3.Connection, table: str) -> Sum:
+def sum_in(keys: GalleryKeys, connection: Connection, table: str) -> Sum:
     """Returns number and sum of all rows of a table that is in the manifest of the whole."""
     where = f"WHERE person != {WHOLE}" if table == "seals" else ""
     return sum_of(keys, table, connection.execute(f"SELECT {columns_of(table)} FROM {table} {where}"))
 
 
 def sums_by_person(
-    keys: GalleryKeys, connection: sqlite3.Connection, tables: Iterable[str] = PERSONAL
+    keys: GalleryKeys, connection: Connection, tables: Iterable[str] = PERSONAL
 ) -> dict[int, dict[str, Sum]]:
     """Returns what everybody's manifest would be of the rows that there are in some tables, by the person's number."""
     sums: dict[int, dict[str, Sum]] = {}
@@ -270,7 +259,7 @@ def sums_by_person(
     return sums
 
 
-def numbers_of(connection: sqlite3.Connection) -> dict[str, int]:
+def numbers_of(connection: Connection) -> dict[str, int]:
     """Returns the last number that each table gave: none is given again."""
     return dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
 

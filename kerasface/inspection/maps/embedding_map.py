@@ -15,7 +15,7 @@ import numpy as np
 
 from kerasface.data.photos import read_photos
 from kerasface.faces.regions import cut_square, inside, square_around
-from kerasface.gallery.sqlite import SqliteGallery
+from kerasface.gallery.gallery import Gallery
 from kerasface.images.squares import fit_square
 from kerasface.inspection.maps.label_errors import unit_embeddings
 from kerasface.inspection.threads import OneThread
@@ -125,7 +125,7 @@ def file_points(file: str | os.PathLike) -> MapPoints:
     return MapPoints(embeddings.astype(np.float32), _names(paths), paths, boxes.astype(np.float32))
 
 
-def gallery_points(gallery: SqliteGallery) -> MapPoints:
+def gallery_points(gallery: Gallery) -> MapPoints:
     """Takes all samples of a gallery; nobody whose consent has expired is among them.
 
     Raises:

@@ -40,7 +40,7 @@ def show_export(opened: OpenGallery, person: Person | None = None):
             answered(f"export_{key}_make")
             st.error(plain(told(error)), icon=":material/error:")
             return
-        name = f"{person.person_id if person else opened.gallery.path.stem}{SUFFIX}"
+        name = f"{person.person_id if person else Path(opened.gallery.path.name).stem}{SUFFIX}"
         st.download_button(
             "Download", content, name, icon=":material/download:", on_click="ignore", key=f"export_{key}_file"
         )

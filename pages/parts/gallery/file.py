@@ -7,6 +7,7 @@ import streamlit as st
 from kerasface.faces.embedders import find_embedder
 from kerasface.faces.rates.own_points import points_of
 from kerasface.gallery.keys import key_path
+from kerasface.gallery.store import GalleryError
 from pages.parts.gallery.enrol import counted
 from pages.parts.gallery.export import show_export, show_import
 from pages.parts.gallery.opening import (
@@ -34,16 +35,21 @@ def show_place():
             )
             st.button("Leave the demonstration", icon=":material/logout:", on_click=leave_demo, key="demo_leave")
         return
-    with st.popover(plain(chosen_path().name), icon=":material/database:", key="gallery_place"):
+    try:
+        path = chosen_path()
+        name, place = path.name, str(path)
+    except GalleryError as error:  # which the field below can mend
+        name, place = "?", str(error)
+    with st.popover(plain(name), icon=":material/database:", key="gallery_place"):
         st.text_input(
-            "The gallery's file",
+            "The gallery's file, or its address on a server",
             key="gallery_path",
             placeholder=default_path(),
             persist_state="session",
             help="As `--gallery` of the command line; KERASFACE_GALLERY sets another default.",
             on_change=leave_persons_page,
         )
-        st.caption(plain(str(chosen_path())))
+        st.caption(plain(place))
         st.button("Look at a demonstration", icon=":material/science:", on_click=enter_demo, key="demo_visit")
 
 
@@ -64,7 +70,7 @@ def show_first_use():
     path = chosen_path()
     st.info(plain(f"There is no gallery at {path} yet."), icon=":material/groups:")
     st.markdown(
-        "A gallery is one file on this machine that knows people by their faces. "
+        "A gallery is one file on this machine, or a part of a database on a server, that knows people by their faces. "
         "From one photo of a person on, it says who is in other photos, and that somebody is unknown."
     )
     with st.grid(min_column_width=260, border=True):

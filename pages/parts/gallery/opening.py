@@ -20,9 +20,10 @@ from kerasface.faces.embedders import find_embedder
 from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.files.paths import user_path
 from kerasface.gallery.changes.editing import ChangedMeanwhileError
+from kerasface.gallery.gallery import Gallery
 from kerasface.gallery.keys import KEY_BYTES, key_path, load_key
 from kerasface.gallery.opening import open_gallery, recorded_embedder
-from kerasface.gallery.sqlite import SqliteGallery
+from kerasface.gallery.postgres.address import Address, is_address
 from kerasface.gallery.store import Consent, GalleryError, GalleryKeyError
 from kerasface.models.pretrained import ModelFileError
 from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, SourcePhoto
@@ -51,7 +52,7 @@ class OpenGallery:
         turn: Held by whoever searches.
     """
 
-    gallery: SqliteGallery
+    gallery: Gallery
     identifier: Identifier
     turn: threading.RLock = field(default_factory=threading.RLock)
 
@@ -69,9 +70,11 @@ def _release(opened: OpenGallery):
 
 
 @st.cache_resource(show_spinner="Opening the gallery", max_entries=4, on_release=_release)
-def _opened(path: str, identity: tuple[int, int], key_digest: str, _key: bytes | None) -> OpenGallery:
+def _opened(
+    path: str, identity: tuple[int, int] | None, key_digest: str, _key: bytes | None, _place: Path | Address
+) -> OpenGallery:
     """Opens a gallery once for all sessions: while it is open, no other file can have its device and inode."""
-    gallery = open_gallery(path, key=_key, create=False, timeout=TIMEOUT)
+    gallery = open_gallery(_place, key=_key, create=False, timeout=TIMEOUT)
     find_embedder(gallery.embedder)  # makes known what was measured of it
     return OpenGallery(gallery, Identifier(gallery))
 
@@ -109,9 +112,18 @@ def default_path() -> str:
     return os.environ.get("KERASFACE_GALLERY") or "kerasface.gallery"
 
 
-def chosen_path() -> Path:
-    """The file that the user chose; a `~` is the user's home."""
-    return user_path((st.session_state.get("gallery_path") or "").strip() or default_path()).absolute()
+def chosen_path() -> Path | Address:
+    """The gallery that the user chose."""
+    return place_at((st.session_state.get("gallery_path") or "").strip() or default_path())
+
+
+def place_at(text: str) -> Path | Address:
+    """The file of a gallery, in which a `~` is the user's home, or the address of one on a server.
+
+    Raises:
+        GalleryError: If it begins like an address and is none.
+    """
+    return Address.parse(text) if is_address(text) else user_path(text).absolute()
 
 
 def is_demo() -> bool:
@@ -122,12 +134,16 @@ def opened_or_stop() -> OpenGallery | None:
     """The gallery; None where there is none yet. Where it cannot be opened, the page says why and ends here."""
     if is_demo():
         return _demo(analyzer_or_stop(embedder_fingerprint()))
-    path, key = chosen_path(), None
+    key = None
     with suppress(GalleryKeyError):  # which is said below, unless the file is worse than its key
         key = load_key(create=False)
     try:
-        status = path.stat()
-        return _opened(str(path), (status.st_dev, status.st_ino), hashlib.sha256(key or b"").hexdigest(), key)
+        path, identity = chosen_path(), None
+        if isinstance(path, Path):
+            identity = (status := path.stat()).st_dev, status.st_ino
+        elif recorded_embedder(path) is None:
+            return None
+        return _opened(str(path), identity, hashlib.sha256(key or b"").hexdigest(), key, path)
     except FileNotFoundError:
         return None
     except (OSError, *FAILURES) as error:

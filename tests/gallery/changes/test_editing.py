@@ -2,6 +2,7 @@ import pytest
 
 from kerasface.gallery.changes.editing import ChangedMeanwhileError, last_changes, unchanged_since
 from kerasface.gallery.store import Consent, NameTakenError
+from tests.gallery.tables import only_files
 
 CONSENT = Consent("2026-01-01T00:00:00+00:00", "the door")
 
@@ -76,6 +77,7 @@ def test_a_deleted_person_stops_the_edit(gallery, new_sample):
     assert gallery.person("Ada").num_samples == 1
 
 
+@only_files
 def test_a_deletion_inside_leaves_no_traces(gallery, path, new_sample):
     ada, bob = gallery.enroll("Ada", [new_sample("a")]), gallery.enroll("Bob", [new_sample("b")])
     with unchanged_since(gallery, seen(gallery, ada)):

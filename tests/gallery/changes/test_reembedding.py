@@ -35,7 +35,7 @@ def test_it_is_taken_back_whole(people, path, open_at):
     people.reembed("embedder-b", 3, axes)
     people.undo_reembed()
     assert (people.embedder, content(people), people.check()) == ("embedder-a", before, [])
-    assert not path.with_name("friends.before-reembed").exists()
+    assert not path.with_name(f"{path.name}.before-reembed").exists()
     assert content(open_at(path)) == before
     with pytest.raises(GalleryError, match="No copy from before"):
         people.undo_reembed()
@@ -66,20 +66,20 @@ def test_after_another_change_it_is_not_taken_back(people):
 def test_who_is_deleted_is_not_in_the_copy_either(people, path):
     people.reembed("embedder-b", 3, axes)
     people.delete_person("Bob")
-    assert not path.with_name("friends.before-reembed").exists()
+    assert not path.with_name(f"{path.name}.before-reembed").exists()
     with pytest.raises(GalleryError, match="No copy from before"):
         people.undo_reembed()
 
 
-def test_a_face_is_kept_with_its_sample_and_travels(people, new_sample, open_at, path):
+def test_a_face_is_kept_with_its_sample_and_travels(people, new_sample, open_at, path, tmp_path):
     place = {"box": [1.0, 2.0, 3.0, 4.0], "landmarks": [[1.5, 2.5]] * 5}
     people.enroll("Cyd", [new_sample("cyd", face={**place, "turned": 0})])
     (sample,) = people.samples("Cyd")
     assert sample.face == place
     assert people.samples("Ada")[0].face is None
-    people.export(path.with_name("all.export"))
-    other = open_at(path.with_name("other"))
-    other.import_(path.with_name("all.export"))
+    people.export(tmp_path / "all.export")
+    other = open_at(path.with_name(f"{path.name}_other"))
+    other.import_(tmp_path / "all.export")
     assert [other.samples(name)[0].face for name in ("Cyd", "Ada")] == [place, None]
 
 

@@ -1,16 +1,16 @@
 """An older copy of a gallery's file is noticed on the machine that has seen a later one."""
 
 import os
-import shutil
 import sqlite3
 from contextlib import closing
 
 import pytest
 
-from kerasface.gallery import schema
 from kerasface.gallery.sealing import latest
 from kerasface.gallery.sealing.latest import GalleryOlderError
+from kerasface.gallery.sqlite import schema
 from kerasface.gallery.store import Consent
+from tests.gallery.tables import copied, only_files
 
 
 @pytest.fixture
@@ -18,15 +18,15 @@ def older(open_at, path, new_sample):
     """A gallery's file from before Ada's consent was withdrawn; the gallery has gone on since."""
     with open_at(path) as gallery:
         gallery.enroll("Ada", [new_sample("ada")])
-    copy = path.with_name("copy")
-    shutil.copy(path, copy)
+    copy = path.with_name(f"{path.name}_copy")
+    copied(path, copy)
     with open_at(path) as gallery:
         gallery.set_consent("Ada", Consent("2020-01-01T00:00:00+00:00", "door", "2020-02-01T00:00:00+00:00"))
     return copy
 
 
 def test_an_older_copy_is_refused_until_it_is_accepted(older, path, open_at, new_sample):
-    shutil.copy(older, path)
+    copied(older, path)
     gallery = open_at(path)
     for action in (gallery.people, gallery.templates, gallery.history, lambda: gallery.enroll("Bob", [])):
         with pytest.raises(GalleryOlderError, match=r"older copy of itself.*people check --accept"):
@@ -36,34 +36,35 @@ def test_an_older_copy_is_refused_until_it_is_accepted(older, path, open_at, new
     assert gallery.check() == []
     assert gallery.person("Ada").is_searched
     gallery.enroll("Bob", [new_sample("bob")])
-    shutil.copy(older, path.with_name("elsewhere"))
-    assert open_at(path.with_name("elsewhere")).person("Ada").is_searched  # never seen there
+    copied(older, path.with_name(f"{path.name}_elsewhere"))
+    assert open_at(path.with_name(f"{path.name}_elsewhere")).person("Ada").is_searched  # never seen there
 
 
 def test_a_copy_that_went_its_own_way_is_refused(older, path, open_at, new_sample):
     """Two changes of the same number are not the same change."""
-    elsewhere = path.with_name("elsewhere")
-    shutil.copy(older, elsewhere)
+    elsewhere = path.with_name(f"{path.name}_elsewhere")
+    copied(older, elsewhere)
     with open_at(elsewhere) as gallery:
         gallery.set_consent("Ada", None)
-    shutil.copy(elsewhere, path)
+    copied(elsewhere, path)
     with pytest.raises(GalleryOlderError, match="another copy of itself"):
         open_at(path).people()
 
 
 def test_a_later_copy_from_elsewhere_is_taken_and_remembered(older, path, open_at, new_sample, monkeypatch, tmp_path):
-    latest = path.read_bytes()
+    latest = copied(path, path.with_name(f"{path.name}_latest"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "other machine"))
     with open_at(path) as gallery:
         gallery.enroll("Bob", [new_sample("bob")])
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     with open_at(path) as gallery:
         assert len(gallery.people()) == 2
-    path.write_bytes(latest)
+    copied(latest, path)
     with pytest.raises(GalleryOlderError, match="older copy"):
         open_at(path).people()
 
 
+@only_files
 def test_a_file_of_an_earlier_version_in_place_of_a_sealed_one_is_refused(older, path, open_at):
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TABLE seals")

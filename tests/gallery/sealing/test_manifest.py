@@ -1,13 +1,12 @@
 """Whoever has no key deletes nothing, puts nothing back and gives nothing to another without its being named."""
 
 import random
-import sqlite3
-from contextlib import closing
 
 import pytest
 
 from kerasface.gallery.store import Consent, GalleryDamagedError, GalleryError
-from tests.gallery.test_sealing import BOX, VALID, alter
+from tests.gallery.tables import alter, only_files, opened, put_back, rows_of
+from tests.gallery.test_sealing import BOX, VALID
 
 PERSON_TABLES = ("persons", "samples", "refusals", "merges", "seals")
 
@@ -24,17 +23,6 @@ def people(gallery, new_sample):
     gallery.delete_sample(5)
     assert gallery.check() == []
     return gallery
-
-
-def rows_of(path, table, where="1"):
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(f"SELECT * FROM {table} WHERE {where}").fetchall()
-
-
-def put_back(path, table, rows):
-    with closing(sqlite3.connect(path)) as connection, connection:
-        for row in rows:
-            connection.execute(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
 
 
 # What is done to the file, and what the check then says.
@@ -72,9 +60,9 @@ CHANGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", CHANGES)
-def test_what_is_done_without_the_key_is_named(people, path, kind, new_sample):
-    statements, named = CHANGES[kind]
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_is_done_without_the_key_is_named(people, path, what, new_sample):
+    statements, named = CHANGES[what]
     alter(path, *statements)
     for problems in (people.check(), later_check(people, new_sample)):
         for words in named:
@@ -89,9 +77,9 @@ UNTIL_THE_NEXT = {
 }
 
 
-@pytest.mark.parametrize("kind", UNTIL_THE_NEXT)
-def test_what_the_next_change_would_meet_is_named_too(people, path, kind):
-    statement, named = UNTIL_THE_NEXT[kind]
+@pytest.mark.parametrize("what", UNTIL_THE_NEXT)
+def test_what_the_next_change_would_meet_is_named_too(people, path, what):
+    statement, named = UNTIL_THE_NEXT[what]
     alter(path, statement)
     problems = people.check()
     assert any(named in problem for problem in problems), problems
@@ -115,13 +103,13 @@ def test_whose_rows_are_not_those_that_were_sealed_is_not_searched(people, path)
     assert not people.person("Bob").is_altered
 
 
-@pytest.mark.parametrize("kind", ["a person's manifest taken away", "a manifest of another", "a person deleted whole"])
-def test_where_manifests_are_not_those_that_were_sealed_nobody_is_searched(people, path, kind, new_sample):
+@pytest.mark.parametrize("what", ["a person's manifest taken away", "a manifest of another", "a person deleted whole"])
+def test_where_manifests_are_not_those_that_were_sealed_nobody_is_searched(people, path, what, new_sample):
     """Nor after other changes, until somebody with the key has taken the gallery as it is."""
     people.templates()
-    alter(path, *CHANGES[kind][0])
+    alter(path, *CHANGES[what][0])
     refuses_to_search(people)
-    assert people.person("Ada").is_altered == (kind != "a person deleted whole")
+    assert people.person("Ada").is_altered == (what != "a person deleted whole")
     people.enroll("Eve", [new_sample("eve")])
     refuses_to_search(people)
     people.accept()
@@ -167,16 +155,16 @@ PUT_BACK = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", PUT_BACK)
-def test_a_person_whose_old_rows_are_all_put_back_is_noticed(people, path, open_at, kind):
+@pytest.mark.parametrize("what", PUT_BACK)
+def test_a_person_whose_old_rows_are_all_put_back_is_noticed(people, path, open_at, what):
     """All that is there of the person agrees; the whole tells, and nobody is looked for from then on."""
-    number, change, named = PUT_BACK[kind]
+    number, change, named = PUT_BACK[what]
     people.templates()
     kept = {table: rows_of(path, table, f"person = {number}") for table in PERSON_TABLES}
     change(people)
     people.templates()
-    with closing(sqlite3.connect(path)) as connection, connection:
-        for table in PERSON_TABLES:
+    with opened(path) as connection:
+        for table in reversed(PERSON_TABLES):
             connection.execute(f"DELETE FROM {table} WHERE person = ?", (number,))
     for table, rows in kept.items():
         put_back(path, table, rows)
@@ -253,6 +241,7 @@ def answers_of(gallery):
 
 
 @pytest.mark.slow
+@only_files
 def test_no_flipped_byte_changes_an_answer(people, path, open_at):
     """600 flips anywhere in the file: an error with a name, somebody left out and named, or what was said before."""
     right = answers_of(people)

@@ -1,7 +1,6 @@
 """The embedded gallery: one SQLite file whose names, sources and templates are encrypted."""
 
 import os
-import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from kerasface.gallery.changes.merging import merge, unmerge
 from kerasface.gallery.changes.reembedding import reembed, undo
 from kerasface.gallery.changes.transfer import import_gallery
 from kerasface.gallery.checks import checked_embeddings, checked_name, checked_refusal, details_of
+from kerasface.gallery.connections import Connection
 from kerasface.gallery.reading import ReadableGallery
 from kerasface.gallery.refusals import accept_refusals, add_refusal, delete_refusals, same_refusals
 from kerasface.gallery.rows import sample_ids_of
@@ -25,7 +25,7 @@ from kerasface.gallery.store import (
 )
 
 
-class SqliteGallery(ReadableGallery):
+class Gallery(ReadableGallery):
     """A gallery in one SQLite file. `opening.open_gallery` makes or opens it, and says what each argument is.
 
     Threads and processes may use one gallery at once. Threads that share this object take turns; a process opens its
@@ -40,7 +40,7 @@ class SqliteGallery(ReadableGallery):
     """
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[Connection]:
         """Makes all changes inside a `with` statement one: durable together at its end, or undone together.
 
         Many changes are faster this way. Whoever else wants to write waits meanwhile.

@@ -1,6 +1,7 @@
-"""The embedded gallery: persons, samples, what searches get, what is refused, and what is forgotten."""
+"""A gallery, whatever keeps it: persons, samples, what searches get, what is refused, and what is forgotten."""
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from kerasface.gallery.store import (
     NoSuchPersonError,
     OtherEmbedderError,
 )
+from tests.gallery.tables import copied
 
 GIVEN = "2020-01-01T00:00:00+00:00"
 EXPIRED = Consent(GIVEN, "door", "2020-02-01T00:00:00+00:00")
@@ -338,6 +340,16 @@ def test_two_who_have_it_open_see_each_other(gallery, ada, open_at, path, new_sa
     assert len(gallery.templates(version).sample_ids) == 1
 
 
+def test_who_follows_is_woken_by_the_change_of_another(gallery, ada, open_at, path, new_sample):
+    other, version = open_at(path), gallery.version
+    with gallery.following() as wait:
+        assert not wait(version, 0.01)
+        timer = threading.Timer(0.05, lambda: other.enroll("Bob", [new_sample("1")]))
+        timer.start()
+        assert wait(version, 60)
+        timer.join()
+
+
 def test_threads_may_share_it(gallery, new_sample):
     def enroll(thread):
         for number in range(10):
@@ -367,8 +379,8 @@ def test_reembedding_replaces_every_template(gallery, ada, bob, open_at, path):
     templates = gallery.templates()
     np.testing.assert_array_equal(templates.embeddings, np.eye(3)[templates.sample_ids % 3])
     assert gallery.check() == []
-    copy = path.with_name("friends.before-reembed")
-    assert copy.stat().st_mode & 0o077 == 0
+    copy = path.with_name(f"{path.name}.before-reembed")
+    assert not isinstance(copy, Path) or copy.stat().st_mode & 0o077 == 0
     assert open_at(copy, create=False).people() == [ada, bob]
     with pytest.raises(OtherEmbedderError, match="re-embedded since it was opened"):
         stale.people()
@@ -398,19 +410,19 @@ def test_reembedding_that_fails_changes_nothing(gallery, ada, path, embeddings_o
         gallery.reembed("embedder-b", 3, embeddings_of)
     assert gallery.embedder == "embedder-a"
     np.testing.assert_array_equal(gallery.embeddings("Ada"), before)
-    assert not list(path.parent.glob("*before-reembed*"))
+    assert not path.with_name(f"{path.name}.before-reembed").exists()
 
 
 def test_there_is_a_copy_while_templates_are_replaced(gallery, ada, open_at, path, monkeypatch):
-    copied = path.with_name("friends.before-reembed")
+    copy, kept = path.with_name(f"{path.name}.before-reembed"), path.with_name(f"{path.name}_kept")
 
     def killed(*_):
-        (path.parent / "kept").write_bytes(copied.read_bytes())
+        copied(copy, kept)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(reembedding, "_replace", killed)
     with pytest.raises(KeyboardInterrupt):
         gallery.reembed("embedder-b", 3, lambda samples: np.eye(3)[[0] * len(samples)])
-    copy = open_at(path.parent / "kept", create=False)
-    assert copy.people() == [ada]
-    assert copy.check() == []
+    former = open_at(kept, create=False)
+    assert former.people() == [ada]
+    assert former.check() == []
