@@ -10,6 +10,7 @@ from pages.parts.evaluate.compare import show_comparison
 from pages.parts.evaluate.names import show_names
 from pages.parts.evaluate.open_set import show_open_set
 from pages.parts.evaluate.pairs import show_pairs
+from pages.parts.server.address import asked_for
 
 VIEWS = {
     "Pairs": (show_pairs, "Two photos: one person or not? Move the threshold and see which error you buy with which."),
@@ -19,6 +20,7 @@ VIEWS = {
 }
 
 st.title("How often is it wrong?")
+asked_for("question", VIEWS, "question")
 view = st.segmented_control(
     "Question",
     list(VIEWS),

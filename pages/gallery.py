@@ -17,7 +17,7 @@ from pages.parts.gallery.person import show_person
 from pages.parts.gallery.sorted.view import show_sort
 from pages.parts.gallery.unknown import show_unknown_faces
 from pages.parts.gallery.who import show_who_is_who
-from pages.parts.server.navigation import choose_view
+from pages.parts.server.address import choose_view
 
 VIEWS = {
     "people": ("People", show_people),

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.parts.inspect.attribution import show_attribution
 from pages.parts.inspect.layers import show_layers
 from pages.parts.inspect.match import show_match
-from pages.parts.server.navigation import choose_view
+from pages.parts.server.address import choose_view
 
 VIEWS = {
     "layers": "Layers",

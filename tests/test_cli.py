@@ -395,6 +395,10 @@ def test_predict_writes_a_submission_and_says_what_has_no_answer(run, photos, sa
     assert "truncated" in result.stderr
     assert result.stdout.splitlines()[0] == "out/answers.csv: 2 photos, 1 label each; without a label: 1 row"
     (tmp_path / "test" / "cut.jpg").unlink()
+    refused = run("predict", "nowhere", "--model", "shapes", "--csv", "out/answers.csv")
+    assert refused.exit_code == 1
+    assert "out/answers.csv was not written" in refused.stderr
+    assert (tmp_path / "out" / "answers.csv").read_text().split()[-1] == "wall.png,Ada"
     summary = json.loads(run("predict", "test", "--model", "shapes", "--csv", "answers.csv", "--json").stdout)
     assert (summary["num_photos"], summary["failed"]) == (1, [])
     assert (tmp_path / "answers.csv").read_text().splitlines()[1].startswith("wall.png,Ada,0.333333,Bea,")
@@ -761,9 +765,9 @@ def test_other_data_or_nothing_cannot_be_resumed(run, colours, tmp_path):
 @pytest.mark.parametrize(
     ("removed", "options", "message"),
     [
-        (["*"], [], "has no identity"),
-        (["colour[1-5]"], [], "only one identity, 'colour0'"),
-        (["*/1.png"], [], "with 2+ images. Add photos or lower min_images: 6 identities have fewer images."),
+        (["*"], [], "has none"),
+        (["colour[1-5]"], [], "only one, 'colour0'"),
+        (["*/1.png"], [], "with 2+ images. Add photos or lower min_images: 6 folders have fewer images."),
         (["*/1.png"], ["--min-images", "1"], "No image can be held out"),
         ([], ["--unknown", "absent"], "absent does not exist"),
         ([], ["--unknown", "colours"], "cannot be the people trained on"),

@@ -283,7 +283,7 @@ def test_a_gallery_of_another_embedder_is_refused_before_the_work(run, people, m
 @pytest.mark.parametrize(
     ("colors", "words", "sentence"),
     [
-        ({"Ann": of(1, 1, 2)}, (), "has only one identity"),
+        ({"Ann": of(1, 1, 2)}, (), "has only one"),
         ({"Ann": of(1, 1, 2), "Bob": [(0, 0, 0)]}, (), "of two people or more. Received: 2 such photos of 1."),
         ({"Ann": of(1, 1), "Bob": of(2, 1)}, ("--extend", "crew.npz"), "NAME.cohort.npz. Received: crew.npz"),
     ],
@@ -299,7 +299,7 @@ def test_a_folder_that_is_none_is_named(run):
     result = run("verification", "--images", "absent", "--pairs", "all")
     assert (result.exit_code, result.output) == (
         1,
-        "Error: absent does not exist. Give a folder that holds one folder of photos per person.\n",
+        "Error: absent does not exist. Give a folder that holds one folder of photos per class or person.\n",
     )
 
 

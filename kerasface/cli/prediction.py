@@ -78,10 +78,12 @@ def _write_table(table: Path, given: Sequence[Path], classifier, top: int, note:
         rows = answer_pictures(
             pictures, classifier, top=top, on_progress=lambda done, total: report("photos", done, total)
         )
-    write_atomically(table, submission_csv(rows, top).encode("utf-8", NOT_TEXT))
     failed = [row for row in rows if row.problem]
     for row in failed:
         click.echo(f"Error: {row.problem}", err=True)
+    if len(failed) == len(rows):
+        raise click.ClickException(f"No photo has a label: {table} was not written, and is as it was if it is there.")
+    write_atomically(table, submission_csv(rows, top).encode("utf-8", NOT_TEXT))
     if as_json:
         problems = [{"id": row.id, "error": row.problem} for row in failed]
         print_json({"csv": str(table), "num_photos": len(rows), "failed": problems, **engine_used()})

@@ -84,7 +84,7 @@ def read_identity_folders(root: str | os.PathLike, *, min_images: int = 1, min_i
         raise ValueError(f"min_images must be at least 1. Received: min_images={min_images}.")
     if not root.is_dir():
         problem = "is not a folder" if root.exists() else "does not exist"
-        raise ValueError(f"{root} {problem}. Give a folder that holds one folder of photos per person.")
+        raise ValueError(f"{root} {problem}. Give a folder that holds one folder of photos per class or person.")
     images, rejected = _images_by_identity(root)
     check_names(root, images)
     identities = tuple(name for name, found in images.items() if len(found) >= min_images)
@@ -181,7 +181,7 @@ def _images_by_identity(root: Path) -> tuple[dict[str, list[Path]], list[tuple[P
     images, rejected = {}, []
     for entry in _visible_entries(root):
         if not entry.is_dir():
-            where = "Not inside the folder of an identity: move it into the folder of whom it shows."
+            where = "Not inside the folder of a class or person: move it into that of what it shows."
             rejected.append((entry, reason_against(entry) or f"{entry}: {where}"))
             continue
         try:
@@ -203,7 +203,7 @@ def _reason_against(path: Path) -> str | None:
     if path.is_dir():
         number = num_images(path)
         held = f"{number:,} photos are" if number > 1 else f"{'photo' if number else 'content'} is"
-        return f"{path}: A folder inside the folder of an identity: its {held} not used. Move its photos one folder up."
+        return f"{path}: A folder inside that of a class or person: its {held} not used. Move its photos one folder up."
     return reason_against(path)
 
 
@@ -224,7 +224,7 @@ def check_names(root: Path, images: Iterable[str]) -> None:
         if key in seen:
             raise ValueError(
                 f"{root} has two names that differ in upper and lower case or in the code of a letter alone. "
-                f"Received: {seen[key]!r} and {name!r}. Put one person's photos under one name."
+                f"Received: {seen[key]!r} and {name!r}. Put photos of one class or person under one name."
             )
         seen[key] = name
 
@@ -234,12 +234,16 @@ def _check_enough_identities(
 ) -> None:
     if len(identities) >= min_identities:
         return
-    wanted = "At least two identities are needed" if min_identities == 2 else "An identity with a photo is needed"
-    found = "no identity" if not identities else f"only one identity, {identities[0]!r},"
+    wanted = (
+        "At least two classes or people are needed"
+        if min_identities == 2
+        else "A class or person with a photo is needed"
+    )
+    found = "none" if not identities else f"only one, {identities[0]!r},"
     if any(left_out.values()):
-        remedy = f"Add photos or lower min_images: {len(left_out)} identities have fewer images."
+        remedy = f"Add photos or lower min_images: {counted(len(left_out), 'folder has', 'folders have')} fewer images."
     else:
-        remedy = _other_layout(root, left_out) or "Give a folder that holds one folder of photos per person."
+        remedy = _other_layout(root, left_out) or "Give a folder that holds one folder of photos per class or person."
     images = f"{min_images}+ images" if min_images > 1 else "images"
     raise ValueError(f"{wanted}; {root} has {found} with {images}. {remedy}")
 
@@ -260,7 +264,7 @@ def _other_layout(root: Path, left_out: dict[str, int]) -> str | None:
     loose = sum(reason_against(path) is None for path in _visible_entries(root) if not path.is_dir())
     if loose:
         lying = f"{counted(loose, 'photo')} lie{'s' * (loose == 1)} loose in it"
-        return f"{lying}: make a folder for each person, named like the person, and move them."
+        return f"{lying}: make a folder for each class or person, of that name, and move them."
     return None
 
 

@@ -78,7 +78,7 @@ def read_listing(file: str | os.PathLike, *, min_images: int = 1, min_identities
     left_out = {label: len(found) for label, found in images.items() if len(found) < min_images}
     if len(identities) < min_identities:
         raise ValueError(
-            f"{file} must list images of {counted(min_identities, 'identity', 'identities')} or more, {min_images}+ "
+            f"{file} must list images of {counted(min_identities, 'label')} or more, {min_images}+ "
             f"images each. Received: {len(identities)} of them, and {len(left_out)} with fewer images."
         )
     samples = tuple((path, label) for label, name in enumerate(identities) for path in images[name])

@@ -8,6 +8,7 @@ raised does.
 
 import dis
 import os
+import re
 import sys
 import traceback
 from types import TracebackType
@@ -16,6 +17,10 @@ ANSWER, FAULT, INTERRUPTED = 1, 70, 130  # exit codes: ours, EX_SOFTWARE of syse
 DEBUG = "KERASFACE_DEBUG"
 _OURS = (__name__.partition(".")[0], "pages")
 _RAISE = dis.opmap["RAISE_VARARGS"]
+_RECEIVED = re.compile(r"Received: .*?(?=\. |\.?$)", re.DOTALL)
+_ARGUMENT = re.compile(r"(?<=[ (])([a-z][a-z0-9_]*)=(None\b|True\b|False\b)?")
+_WORDS = {"None": "none", "True": "yes", "False": "no"}
+_SIZE = re.compile(r"(images of |pictures of |size[ =])\((\d+), (\d+)(?:, \d+)?\)")
 
 
 def is_answer(error: BaseException) -> bool:
@@ -68,12 +73,22 @@ def tell(error: BaseException | None) -> int:
 def told(error: Exception) -> str:
     """Returns the words of an answer, for a page to show; a fault is raised once more, and Streamlit shows where it is.
 
+    What was received stands there as a reader of the page knows it: `image_size=(112, 112)` as image size 112 x 112.
     With `KERASFACE_DEBUG` the traceback of an answer is printed, too.
     """
     if not is_answer(error):
         raise error
     show_traceback(error)
-    return str(error)
+    return _in_words(str(error))
+
+
+def _in_words(text: str) -> str:
+    text = _SIZE.sub(r"\1\2 x \3", text)
+    return _RECEIVED.sub(lambda received: _ARGUMENT.sub(_argument_in_words, received[0]), text)
+
+
+def _argument_in_words(found: re.Match) -> str:
+    return f"{found[1].replace('_', ' ')} {_WORDS.get(found[2], '')}"
 
 
 def is_debugging() -> bool:

@@ -39,7 +39,7 @@ FIRST_WAIT = 30.0  # seconds
 LONGEST_WAIT = 3600.0
 MAX_FAILURES = 50
 _LOCK_SECONDS = 10.0
-_ENABLE = "Turn it on: kerasface unlock --enable NAME"
+ENABLE = "Turn it on: kerasface unlock --enable NAME"
 
 
 class LockoutError(RuntimeError):
@@ -165,9 +165,9 @@ class Lockout:
     def _admit(self, people: dict, person_id: str) -> None:
         entry = people.get(person_id)
         if entry is None:
-            raise NotEnabledError(f"Unlocking is not turned on for this person. {_ENABLE}")
+            raise NotEnabledError(f"Unlocking is not turned on for this person. {ENABLE}")
         if entry["failures"] >= MAX_FAILURES:
-            raise LockedOutError(f"{MAX_FAILURES} attempts failed in a row: unlocking is off. {_ENABLE}", math.inf)
+            raise LockedOutError(f"{MAX_FAILURES} attempts failed in a row: unlocking is off. {ENABLE}", math.inf)
         passed = self._clock() - entry["since"]
         # Below zero: the machine was started since then, and nothing is known but the time since its start.
         left = entry["wait"] - (passed if passed >= 0 else max(self._clock(), 0.0))
@@ -202,9 +202,7 @@ class Lockout:
         try:
             content = self.path.read_bytes()
         except FileNotFoundError as error:
-            raise NotEnabledError(
-                f"Unlocking is turned on for nobody: {self.path} does not exist. {_ENABLE}"
-            ) from error
+            raise NotEnabledError(f"Unlocking is turned on for nobody: {self.path} does not exist. {ENABLE}") from error
         except OSError as error:
             raise LockoutError(
                 f"The file that counts attempts cannot be read: {self.path}: {error.strerror}."
@@ -212,7 +210,7 @@ class Lockout:
         state = _opened(content, key)
         if state is None:
             raise NotEnabledError(
-                f"The file that counts attempts was altered, or belongs to another gallery key: {self.path}. {_ENABLE}"
+                f"The file that counts attempts was altered, or belongs to another gallery key: {self.path}. {ENABLE}"
             )
         if "turns" not in state:  # as versions before wrote it
             state = {"people": state, "turns": {}}
@@ -228,7 +226,7 @@ class Lockout:
             raise LockoutError(f"Whether attempts were counted cannot be read from the gallery: {error}") from error
         if turns.get(self._gallery.gallery_id, 0) < turn:
             raise NotEnabledError(
-                f"The file that counts attempts is an older copy, or one of another folder: {self.path}. {_ENABLE}"
+                f"The file that counts attempts is an older copy, or one of another folder: {self.path}. {ENABLE}"
             )
 
     def _signing_key(self) -> bytes:

@@ -55,8 +55,8 @@ def test_other_files_are_rejected_with_a_reason(tmp_path):
     told = {
         "A/notes.txt": "Not an image. Supported are JPEG",
         "A/README": "Not an image. Supported are JPEG",
-        "A/more": "A folder inside the folder of an identity: its photo is not used. Move its photos one folder up.",
-        "loose.jpg": "Not inside the folder of an identity: move it into the folder of whom it shows.",
+        "A/more": "A folder inside that of a class or person: its photo is not used. Move its photos one folder up.",
+        "loose.jpg": "Not inside the folder of a class or person: move it into that of what it shows.",
     }
     assert reasons.keys() == told.keys()
     assert all(reason.startswith(f"{tmp_path / name}: {told[name]}") for name, reason in reasons.items())
@@ -76,13 +76,13 @@ def test_folders_that_cannot_be_used(tmp_path):
     make(tmp_path, "file.jpg")
     with pytest.raises(ValueError, match=r"file\.jpg is not a folder"):
         read_identity_folders(tmp_path / "file.jpg")
-    with pytest.raises(ValueError, match="has no identity"):
+    with pytest.raises(ValueError, match="has none"):
         read_identity_folders(tmp_path)
     make(tmp_path, "Ada/1.jpg", "Ada/2.jpg")
-    with pytest.raises(ValueError, match="only one identity, 'Ada',"):
+    with pytest.raises(ValueError, match="only one, 'Ada',"):
         read_identity_folders(tmp_path)
     make(tmp_path, "Bob/1.jpg")
-    with pytest.raises(ValueError, match=r"only one identity, 'Ada', with 2\+ images.*lower min_images"):
+    with pytest.raises(ValueError, match=r"only one, 'Ada', with 2\+ images.*lower min_images"):
         read_identity_folders(tmp_path, min_images=2)
     with pytest.raises(ValueError, match="Received: min_images=0"):
         read_identity_folders(tmp_path, min_images=0)
@@ -240,7 +240,7 @@ def test_a_folder_around_the_folders_of_people_is_called_so(tmp_path):
 def test_loose_photos_are_counted(tmp_path):
     for number in range(3):
         photo(tmp_path / f"{number}.png")
-    with pytest.raises(ValueError, match="3 photos lie loose in it: make a folder for each person"):
+    with pytest.raises(ValueError, match="3 photos lie loose in it: make a folder for each class or person"):
         read_identity_folders(tmp_path)
 
 

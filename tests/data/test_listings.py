@@ -94,7 +94,7 @@ def test_what_is_not_there_is_named_with_its_line_and_the_rest_is_used(folder):
         ("path,label\nimages/1.png,\n", "line 2: A listing has a line.*'images/1.png' and ''"),
         ("images/1.png,Ada\nimages/2.png,Bea\nimages/1.png,Bea\n", "line 3: An image has one label.*'Ada' on line 1"),
         ("images/1.png,Ada\nimages/2.png,ada\n", "differ in upper and lower case"),
-        ("images/1.png,Ada\nimages/2.png,Ada\n", r"2 identities or more, 1\+ images each. Received: 1 of them"),
+        ("images/1.png,Ada\nimages/2.png,Ada\n", r"2 labels or more, 1\+ images each. Received: 1 of them"),
         ("pictures/1.png,Ada\npictures/2.png,Bea\n", "None of the 2 images.*on line 1.*give whole paths"),
         (f"{'x' * 5000},Ada\n", "line 1: A listing has a line"),
     ],

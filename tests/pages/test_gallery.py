@@ -546,6 +546,16 @@ def test_a_person_is_put_right(open_view, people):
     assert people.person(ada.person_id).num_samples == 2
 
 
+def test_the_history_names_photos_and_no_bare_hash(open_view, people, tables):
+    """A photo that the person was enrolled with by its file, another one by the beginning of its hash."""
+    ada = people.person("Ada")
+    known, unknown = people.samples(ada.person_id)[0], "5" * 64
+    for source_hash in (known.source_hash, unknown):
+        people.refuse_match(source_hash, (1, 2, 3, 4), ada.person_id)
+    details = [row["detail"] for row in tables(open_view(person=ada.person_id))[-1]]
+    assert details[:2] == ["a face of the file with SHA-256 55555555…", f"a face of the file {known.source}"]
+
+
 def test_a_merge_says_how_alike_they_are_asks_and_can_be_undone(open_view, people):
     ada, other = people.person("Ada"), people.person(HOSTILE)
     page = open_view(person=ada.person_id)

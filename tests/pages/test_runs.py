@@ -71,6 +71,17 @@ def test_one_model_shows_its_curves_and_two_their_difference(opened):
     assert opened.query_params["runs"] == ["ada", "<cleo>"]
 
 
+def test_weights_are_how_many_there_are_and_what_a_training_began_with_is_called_otherwise(root, open_page):
+    """The first table counts them; in the second they are a setting, called as on the page Train."""
+    make_run(root, "dora", recipe=RECIPE | {"weights": "pretrained"})
+    page = open_page("runs", runs=["ada", "dora"])
+    labels = [
+        {name: column.get("label") for name, column in json.loads(table.proto.columns).items()}
+        for table in page.dataframe
+    ]
+    assert [label["weights"] for label in labels] == ["weights", "initial weights"]
+
+
 def test_a_link_is_followed_in_the_middle_of_a_session(opened):
     choose(opened, "ada")
     opened.query_params["runs"] = ["bea", "nobody"]

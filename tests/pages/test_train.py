@@ -193,7 +193,7 @@ def test_first_start_asks_for_pictures(open_page):
     assert not page.button
 
 
-@pytest.mark.parametrize(("name", "message"), [("nowhere", "does not exist"), ("empty", "no identity")])
+@pytest.mark.parametrize(("name", "message"), [("nowhere", "does not exist"), ("empty", "has none")])
 def test_a_folder_without_pictures_is_a_sentence(open_page, tmp_path, name, message):
     (tmp_path / "empty").mkdir()
     page = open_page("train")
@@ -318,6 +318,42 @@ def test_what_cannot_be_started_is_said_when_start_is_pressed(open_page, picture
     page.button(key="new_start").click().run()
     assert "trains nothing" in texts(page)
     assert not started
+
+
+def test_what_is_given_to_judge_on_and_does_not_fit_is_said_below_its_box(
+    open_page, pictures, tmp_path, started, monkeypatch
+):
+    """A path that is not there and a class that is not trained on; then pictures that fit, in the user's home."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    page = open_page("train")
+    choose_folder(page, pictures)
+    choose_linear(page)
+    for classes, said in (({}, "does not exist"), ({"Dora": 1}, "Received: Dora")):
+        fill_classes(tmp_path / "dev", **classes)
+        page.text_input(key="train_Folder_validation").set_value("~/dev").run()
+        (error,) = page.error
+        assert said in error.value.replace("\\", "")
+        assert not any(button.key == "new_start" for button in page.button)
+    fill_classes(tmp_path / "dev2", Ada=1)
+    page.text_input(key="train_Folder_validation").set_value("~/dev2").run()
+    assert not page.error
+    page.text_input(key="train_Folder_validation").set_value("~/dev")
+    page.button(key="new_start").click().run()
+    assert "Received: Dora" in page.error[0].value.replace("\\", "")
+    assert not started
+    page.text_input(key="train_Folder_validation").set_value("~/dev2").run()
+    page.button(key="new_start").click().run()
+    assert started[0][started[0].index("--validation") + 1] == str(tmp_path / "dev2")
+
+
+def test_the_models_that_are_here_are_offered_to_go_on_from(open_page, pictures, tmp_path):
+    """Each kind of training offers those that it can go on from, as models."""
+    save_classifier(tmp_path / "saved_models", name="first")
+    page = open_page("train")
+    choose_folder(page, pictures)
+    box = page.selectbox(key="train_Folder_backbone")
+    assert "first (model)" in box.options
+    assert "simple_cnn" in box.options
 
 
 def test_another_recipe_leaves_what_the_user_set_and_brings_the_rest(open_page, pictures, started):

@@ -3,11 +3,15 @@
 import re
 import shlex
 
+import keras
 import pytest
 from PIL import Image
 
 from kerasface.data.drawn.folders import write_drawn
-from kerasface.runs.store import load_run
+from kerasface.models.backbones import build_backbone
+from kerasface.models.heads import to_probabilities, to_vector
+from kerasface.runs.card import ModelCard
+from kerasface.runs.store import load_run, write_run
 from kerasface.train.process import background
 from pages.parts.train import data
 from pages.parts.train.plan import plan_html
@@ -55,6 +59,29 @@ def test_pictures_and_masks_are_shown_and_become_a_command(open_page, scenes, st
     page.button(key="new_start").click().run()
     words = ["kerasface", "train", "segment", "street/train", "--name", "street", "--recipe", "configs/scenes.toml"]
     assert started == [[*words, "--epochs", "3"]]
+
+
+@pytest.mark.slow
+def test_a_segmentation_goes_on_from_a_model_that_is_here(open_page, scenes, started, tmp_path):
+    """Models whose network a U-Net can take maps from are offered, the network is shown, and the command has it."""
+    features = build_backbone("simple_cnn", (32, 32), weights=None).model
+    model = keras.Model(features.input, to_probabilities(to_vector(features.output), 2))
+    card = {"task": "classify", "input": {"kind": "image", "image_size": [32, 32]}, "labels": ["a", "b"]}
+    for name, backbone in (("first", "simple_cnn"), ("templates", "linear")):
+        made = ModelCard.from_dict({**card, "backbone": backbone})
+        write_run(tmp_path / "saved_models", name, model=model, card=made, metrics={}, history=[])
+    page = open_page("train")
+    learn(page, "segment")
+    page.text_input(key="train_folder_segment").set_value(str(scenes)).run()
+    page.selectbox(key="train_segment_recipe_Folder").set_value("scenes").run()
+    box = page.selectbox(key="train_segment_Folder_encoder")
+    assert [option for option in box.options if "model" in option] == ["first (model)"]
+    box.set_value("first").run()
+    assert not page.exception
+    assert not page.error
+    assert any("kf-plan" in part.proto.body for part in page.get("html"))
+    page.button(key="new_start").click().run()
+    assert started[0][started[0].index("--encoder") + 1] == "first"
 
 
 @pytest.mark.slow
@@ -134,7 +161,8 @@ def test_with_other_people_to_judge_on_the_pictures_are_checked_anew(open_page, 
     page.button(key="train_check").click().run()
     assert not page.exception
     assert not any(button.key == "train_check" for button in page.button)
-    page.text_input(key="train_metric_Folder_validation").set_value(str(tmp_path / "others")).run()
+    others = fill_classes(tmp_path / "others", **dict.fromkeys("efgh", 2))
+    page.text_input(key="train_metric_Folder_validation").set_value(str(others)).run()
     assert any(button.key == "train_check" for button in page.button)
 
 

@@ -211,6 +211,7 @@ def test_whoever_did_not_turn_it_on_is_told_how(open_page, tmp_path):
     make_gallery(tmp_path / "kerasface.gallery", ("Ada L.", np.eye(1, EMBEDDING_DIM, dtype=np.float32)[0]))
     page = open_page("unlock")
     assert "turned on for nobody" in page.warning[0].value
+    assert "kerasface unlock" not in page.warning[0].value  # the command stands below, once
     assert page.code[0].value == "kerasface unlock --enable 'Ada L.'"
     assert page.button(key="unlock_begin").disabled
 

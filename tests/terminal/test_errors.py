@@ -16,8 +16,32 @@ from kerasface.faces.fingerprint import EMBEDDING_DIM, embedder_fingerprint
 from kerasface.gallery.opening import open_gallery
 from kerasface.gallery.store import NewSample
 from kerasface.images.decoding import decode
+from kerasface.runs.store import RunError
 from kerasface.terminal.errors import is_answer, told
 from kerasface.train.__main__ import Program, train
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "The model takes images of (112, 112). Received: image_size=(150, 150).",
+            "112 x 112. Received: image size 150 x 150.",
+        ),
+        (
+            "Received: name='a_b', mirror=None, flip=True. Set a_b=3.",
+            "Received: name 'a_b', mirror none, flip yes. Set a_b=3.",
+        ),
+        ("Received: validation='/data/x=3'.", "Received: validation '/data/x=3'."),
+        ("simple_cnn has (2, 3) parts.", "simple_cnn has (2, 3) parts."),
+    ],
+)
+def test_a_page_says_in_words_what_was_received(message, said):
+    assert told(raised(lambda: refuse(message))).endswith(said)
+
+
+def refuse(message):
+    raise RunError(message)
 
 
 def raised(call):

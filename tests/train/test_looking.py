@@ -123,7 +123,7 @@ def test_the_search_is_for_the_last_stage(small_pretrained, pictures, tmp_path, 
 def test_nothing_is_written_where_the_data_are_refused(tmp_path):
     (tmp_path / "data").mkdir()
     for look in (write_preview, search_learning_rate):
-        with pytest.raises(ValueError, match="At least two identities"):
+        with pytest.raises(ValueError, match="At least two classes or people"):
             look(tmp_path / "data", RECIPE, tmp_path / "out", cache=tmp_path / "cache")
     with pytest.raises(ValueError, match=r"holdout=2\.0"):
         write_preview(tmp_path / "data", ClassifyRecipe(holdout=2.0), tmp_path / "out", cache=tmp_path / "cache")

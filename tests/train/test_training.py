@@ -228,7 +228,7 @@ def test_a_loss_that_runs_away_names_step_rate_and_images(pictures, cache, tmp_p
 
 def test_nothing_is_left_behind_when_the_data_are_refused(tmp_path):
     (tmp_path / "data" / "only").mkdir(parents=True)
-    with pytest.raises(ValueError, match="At least two identities"):
+    with pytest.raises(ValueError, match="At least two classes or people"):
         run_training("classify", tmp_path / "data", "colours", recipe=STATEFUL, runs=tmp_path / "runs", cache=tmp_path)
     assert list((tmp_path / "runs").iterdir()) == []
 

@@ -59,7 +59,8 @@ class ArchitectureOptions:
     def __post_init__(self):
         for name, value in self.given().items():
             if name in CHOICES and value not in CHOICES[name]:
-                raise ValueError(f"{name} must be one of {CHOICES[name]}. Received: {name}={value!r}.")
+                allowed = ", ".join(map(str, CHOICES[name]))
+                raise ValueError(f"{name} must be one of {allowed}. Received: {name}={value!r}.")
             if name not in CHOICES and not 0 <= value < 1:
                 raise ValueError(f"{name} must be in [0, 1). Received: {name}={value!r}.")
 
@@ -120,15 +121,15 @@ def build_features(
     Arguments and errors are those of `build_architecture`.
     """
     if name not in ARCHITECTURES:
-        raise ValueError(f"Unknown architecture. Received: name={name!r}. Expected one of {list(ARCHITECTURES)}.")
+        raise ValueError(f"Unknown architecture. Received: name={name!r}. Expected one of {', '.join(ARCHITECTURES)}.")
     if min(image_size) < MIN_SIDE:
         raise ValueError(f"Images must be at least {MIN_SIDE} pixels high and wide. Received: image_size={image_size}.")
     given = options.given() if options else {}
     supported = supported_options(name)
     if refused := {option: value for option, value in given.items() if option not in supported}:
         raise ValueError(
-            f"An option does not apply to this architecture. Received: name={name!r}, {refused}. "
-            f"{name!r} takes {list(supported) or 'no options'}."
+            f"An option does not apply to this architecture. Received: name={name!r}, {', '.join(refused)}. "
+            f"{name!r} takes {', '.join(supported) or 'no options'}."
         )
     inputs = keras.Input((*image_size, 3), name="image")
     mean = [127.5] * 3 if mean is None else [float(value) for value in mean]

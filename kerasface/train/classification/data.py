@@ -24,7 +24,7 @@ from kerasface.data.folders import IdentityFolders, read_identity_folders, split
 from kerasface.faces.alignment import FACE_RESNET_CROP, CropTemplate
 from kerasface.faces.detection import FaceDetector
 from kerasface.runs.card import ModelInput
-from kerasface.train.classification.validation import given_split, read_validation
+from kerasface.train.classification.validation import given_split, read_both
 from kerasface.train.recipe import ClassifyRecipe
 
 # Done, total.
@@ -127,8 +127,7 @@ def prepare(
         ModelFileError: If faces are wanted and a weight file is missing.
         OSError: If the cache cannot be written.
     """
-    known = read_curated_classes(data, recipe.curation, min_images=recipe.min_images)
-    given = read_validation(recipe.validation, known) if recipe.validation else None
+    known, given = read_both(data, recipe)
     files, unlisted = _listed(known, given, recipe)
     loaded = _load(files, recipe, cache, template, on_progress)
     rejected = [(str(path), reason) for path, reason in [*unlisted, *loaded.rejected]]

@@ -24,6 +24,7 @@ from kerasface.train.classification.stages import (
     image_stage,
     scratch_model,
 )
+from kerasface.train.classification.validation import check_given
 from kerasface.train.engine.driver import Finished, StageProgress, Steps
 from kerasface.train.engine.frozen import FrozenFeatures, build_head, class_directions, joined
 from kerasface.train.engine.loop import run_stage
@@ -204,4 +205,4 @@ def _prepare(data: str, recipe: ClassifyRecipe, cache: Path, on_progress) -> Pre
     return prepare(data, recipe, cache, on_progress, template=template_for(recipe))
 
 
-STEPS = Steps(resolve, _check_buildable, _prepare, _told, _train, _finish)
+STEPS = Steps(resolve, _check_buildable, check_given, _prepare, _told, _train, _finish)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasface.data.curation import read_curated_classes
 from kerasface.data.duplicates import Duplicates, LeakReport, leak_report
 from kerasface.data.folders import IdentityFolders
 from kerasface.data.listings import read_classes
 from kerasface.terminal.words import counted, some_names
+from kerasface.train.recipe import ClassifyRecipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,26 @@ class GivenSplit:
     left_out: np.ndarray
     leaks: LeakReport
     notes: list[str]
+
+
+def check_given(data: str | Path, recipe: ClassifyRecipe) -> None:
+    """Refuses, by the names of files alone, pictures to judge on that do not fit; there may be none given.
+
+    Raises:
+        ValueError: If they cannot be read, are those trained on, or have a class that is not trained on.
+    """
+    if recipe.validation:
+        read_both(data, recipe)
+
+
+def read_both(data: str | Path, recipe: ClassifyRecipe) -> tuple[IdentityFolders, IdentityFolders | None]:
+    """Reads what is trained on, and what is given to judge on, if anything, by the names of files alone.
+
+    Raises:
+        ValueError: As `check_given`, and if there are no two classes to train on.
+    """
+    known = read_curated_classes(data, recipe.curation, min_images=recipe.min_images)
+    return known, read_validation(recipe.validation, known) if recipe.validation else None
 
 
 def read_validation(source: str | Path, known: IdentityFolders) -> IdentityFolders:

@@ -58,6 +58,7 @@ class Steps:
     Attributes:
         resolve: Fills in what a recipe leaves open, and refuses what contradicts itself.
         check: Refuses, before any file is read, what cannot be built.
+        check_given: Refuses, by the names of files alone, what is given to judge on and does not fit the data.
         prepare: From folder, recipe, cache and progress to files that are split.
         told: What the log says of them, by name.
         train: From what is prepared, session, cache and progress to an outcome of its own.
@@ -66,6 +67,7 @@ class Steps:
 
     resolve: Callable[[Recipe], Recipe]
     check: Callable[[Recipe], None]
+    check_given: Callable[[str | Path, Recipe], None]
     prepare: Callable[[str, Recipe, Path, Callable[[int, int], None]], Any]
     told: Callable[[Any], Mapping[str, object]]
     train: Callable[[Any, Session, Path, StageProgress], Any]

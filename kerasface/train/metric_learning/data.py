@@ -38,8 +38,8 @@ def prepare_people(
         OSError: If the cache cannot be written.
     """
     template = template_for(recipe) if recipe.faces else FACE_RESNET_CROP
+    check_others(data, recipe)
     if recipe.validation is not None:
-        check_others(data, recipe.validation)
         places = (data, recipe.validation)
         return judged_on_others(
             *(prepare(place, recipe.for_reading(), cache, on_progress, template=template) for place in places)

@@ -9,22 +9,26 @@ from kerasface.data.duplicates import find_duplicates, fingerprint, leak_report
 from kerasface.data.listings import read_classes
 from kerasface.terminal.words import counted, some_names
 from kerasface.train.classification.data import PreparedData
+from kerasface.train.metric_learning.recipe import MetricRecipe
 
 MIN_PEOPLE = 2  # with two images or more, on each side: one has no impostors
 
 
-def check_others(data: str | Path, validation: str | Path) -> None:
-    """Refuses, by the names of files alone, people who cannot be judged on.
+def check_others(data: str | Path, recipe: MetricRecipe) -> None:
+    """Refuses, by the names of files alone, people who cannot be judged on; there may be none given.
 
     Raises:
         ValueError: If one of the places cannot be read, or somebody stands in both.
     """
-    places = [read_classes(place) for place in (data, validation)]
+    if recipe.validation is None:
+        return
+    places = [read_classes(place) for place in (data, recipe.validation)]
     both = [name for name in places[1].identities if name in set(places[0].identities)]
     if both:
         raise ValueError(
             f"Embeddings are judged on people that nothing was trained on. Received: {some_names(both)}, "
-            f"{counted(len(both), 'person', 'people')} in both {data} and {validation}. Give other people to judge on."
+            f"{counted(len(both), 'person', 'people')} in both {data} and {recipe.validation}. "
+            "Give other people to judge on."
         )
 
 

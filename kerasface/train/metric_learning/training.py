@@ -25,6 +25,7 @@ from kerasface.train.metric_learning.card import MetricOutcome, card_of, metrics
 from kerasface.train.metric_learning.data import prepare_people
 from kerasface.train.metric_learning.head import build_head
 from kerasface.train.metric_learning.judging import JudgedEmbeddings, cohort_after, is_better, judge_embeddings
+from kerasface.train.metric_learning.others import check_others
 from kerasface.train.metric_learning.recipe import MetricRecipe, resolve_metric
 from kerasface.train.metric_learning.report import write_metric_report
 from kerasface.train.metric_learning.scratch import train_from_scratch
@@ -220,4 +221,4 @@ def _check_buildable(recipe: MetricRecipe) -> None:
         )
 
 
-STEPS = Steps(resolve_metric, _check_buildable, prepare_people, _told, _train, _finish)
+STEPS = Steps(resolve_metric, _check_buildable, check_others, prepare_people, _told, _train, _finish)

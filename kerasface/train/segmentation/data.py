@@ -72,17 +72,21 @@ def prepare_masks(
     side = 2 * recipe.image_size  # pixels: what is cut out and enlarged stays sharp
     folders = read_mask_folders(data, recipe.class_names)
     _refuse_missing_persons(folders, recipe.groups)
+    given = None if recipe.validation is None else _judged_on(recipe, folders)
     found = load_pairs(folders, side, cache, on_progress)
     rejected = [*folders.rejected, *found.rejected]
     check_classes(found, folders.classes)
     stems = [folders.names[position] for position in found.positions]
     persons = _persons(stems, recipe.groups)
-    if recipe.validation is None:
+    if given is None:
         train, held_out = _split(persons, recipe, folders.root)
         others, other_stems, computed = found, stems, found.num_computed
     else:
-        others, other_stems, other_rejected = _judged_on(recipe, folders, side, cache, on_progress)
-        rejected += other_rejected
+        others = load_pairs(given, side, cache, on_progress)
+        if len(others.images) == 0:
+            raise ValueError(f"No picture of the validation folder can be used. Received: {recipe.validation!r}.")
+        other_stems = [given.names[position] for position in others.positions]
+        rejected += [*given.rejected, *others.rejected]
         train, held_out = np.arange(len(stems)), np.arange(len(other_stems))
         computed = found.num_computed + others.num_computed
     train, held_out, moved = _without_copies(found, train, others, held_out)
@@ -103,6 +107,16 @@ def prepare_masks(
         num_computed=computed,
         fingerprint=_fingerprint(folders, [found.keys[i] for i in train], [others.keys[i] for i in held_out]),
     )
+
+
+def check_given(data: str | Path, recipe: SegmentRecipe) -> None:
+    """Refuses, by the names of files and classes alone, pictures to judge on that do not fit; there may be none given.
+
+    Raises:
+        ValueError: If they cannot be read, are those trained on, or have other classes.
+    """
+    if recipe.validation is not None:
+        _judged_on(recipe, read_mask_folders(data, recipe.class_names))
 
 
 def _refuse_missing_persons(folders: MaskFolders, pattern: str | None) -> None:
@@ -129,17 +143,14 @@ def _split(persons: np.ndarray, recipe: SegmentRecipe, root: Path) -> tuple[np.n
     return split_groups(np.zeros_like(persons), persons, recipe.holdout, recipe.seed)
 
 
-def _judged_on(recipe: SegmentRecipe, folders: MaskFolders, side: int, cache: Path, on_progress):
+def _judged_on(recipe: SegmentRecipe, folders: MaskFolders) -> MaskFolders:
     """Reads the folder that the recipe names to judge on; its classes are those of the training."""
     others = read_mask_folders(recipe.validation, folders.classes, folders.colors)
     if others.root.resolve() == folders.root.resolve():
         raise ValueError(f"It cannot be judged on what it trains on. Received: validation={recipe.validation!r}.")
     if others.classes != folders.classes:
         raise ValueError(f"{others.root} has other classes than {folders.root}. Received: {', '.join(others.classes)}.")
-    found = load_pairs(others, side, cache, on_progress)
-    if len(found.images) == 0:
-        raise ValueError(f"No picture of the validation folder can be used. Received: {recipe.validation!r}.")
-    return found, [others.names[position] for position in found.positions], [*others.rejected, *found.rejected]
+    return others
 
 
 def _without_copies(found: MaskedImages, train: np.ndarray, others: MaskedImages, held_out: np.ndarray):

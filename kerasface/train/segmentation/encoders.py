@@ -1,6 +1,7 @@
 """The encoder that a segmentation begins with: a network by its name, or what a model that is here was made of."""
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from kerasface.models.unet import Encoder, build_encoder, encoder_names
@@ -8,7 +9,7 @@ from kerasface.models.weight_files import StoredWeights, fill, read_weight_file
 from kerasface.models.zoo import ARCHITECTURES, ArchitectureOptions, supported_options
 from kerasface.runs.card import ModelCard
 from kerasface.runs.model_file import check_model_file
-from kerasface.runs.store import DEFAULT_ROOT, find_run
+from kerasface.runs.store import DEFAULT_ROOT, find_run, list_runs
 from kerasface.train.engine.network import licence_of
 from kerasface.train.recipe import named_card
 
@@ -39,18 +40,15 @@ def source_of(encoder: str) -> EncoderSource:
     """
     if encoder in encoder_names():
         return EncoderSource(encoder)
-    card = begun = named_card(encoder)
+    card = named_card(encoder)
     if card is None:
         near = difflib.get_close_matches(encoder, encoder_names(), n=3)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"Choose one of {', '.join(encoder_names())}."
         raise ValueError(
             f"Unknown encoder: neither a network nor a model in {DEFAULT_ROOT}. Received: encoder={encoder!r}. {hint}"
         )
-    for _ in range(_MOST_STEPS):
-        if begun is None or begun.backbone is None or begun.backbone in encoder_names():
-            break
-        begun = named_card(begun.backbone)
-    if begun is None or begun.backbone not in encoder_names():
+    begun = _begun_with(card, named_card)
+    if begun is None:
         raise ValueError(
             "A segmentation goes on from a model whose network it knows by name and can take maps from. "
             f"Received: encoder={encoder!r}, made of {card.backbone or 'an unnamed one'}. Choose another model, or a "
@@ -59,12 +57,28 @@ def source_of(encoder: str) -> EncoderSource:
     return EncoderSource(begun.backbone, _options_of(begun), card)
 
 
-def encoder_of(recipe, size: tuple[int, int] | None, *, mirror: bool) -> Encoder:
-    """Builds the encoder of a resolved recipe, with the weights that it begins with.
+def models_to_go_on_from() -> list[str]:
+    """Returns the names of the models that are here and that a segmentation can go on from."""
+    cards = {run.name: run.card for run in list_runs() if run.card}
+    return [name for name, card in cards.items() if _begun_with(card, cards.get)]
+
+
+def _begun_with(card: ModelCard, find: Callable[[str], ModelCard | None]) -> ModelCard | None:
+    """The model that a model stands on whose backbone is a network of a name; `None` where there is no such model."""
+    for _ in range(_MOST_STEPS):
+        if card is None or card.backbone is None:
+            return None
+        if card.backbone in encoder_names():
+            return card
+        card = find(card.backbone)
+    return None
+
+
+def encoder_of(recipe, *, mirror: bool) -> Encoder:
+    """Builds the encoder of a resolved recipe, for pictures of any size where it can, with its first weights.
 
     Args:
         recipe: Of a segmentation.
-        size: Height and width of the pictures; `None` for any.
         mirror: Average over mirror images.
 
     Raises:
@@ -73,6 +87,7 @@ def encoder_of(recipe, size: tuple[int, int] | None, *, mirror: bool) -> Encoder
         RunError: If the model that it goes on from was altered.
     """
     source = source_of(recipe.encoder)
+    size = None if source.network in FREE else (recipe.training_size,) * 2
     published = recipe.weights == "pretrained" and source.card is None
     weights = "pretrained" if published else None
     encoder = build_encoder(source.network, size, weights=weights, mirror=mirror, options=source.options)

@@ -20,7 +20,7 @@ from kerasface.train.engine.optimizers import build_optimizer
 from kerasface.train.engine.precision import num_devices
 from kerasface.train.engine.schedules import build_schedule
 from kerasface.train.segmentation.data import PreparedMasks
-from kerasface.train.segmentation.encoders import FREE, encoder_of, source_of
+from kerasface.train.segmentation.encoders import encoder_of
 from kerasface.train.segmentation.recipe import LOSSES, SegmentRecipe
 
 
@@ -32,8 +32,7 @@ def build_model(recipe: SegmentRecipe, num_classes: int, *, mirror: bool = False
         num_classes: Number of classes.
         mirror: Average over mirror images, for use: a training sees them one by one.
     """
-    free = source_of(recipe.encoder).network in FREE
-    encoder = encoder_of(recipe, None if free else (recipe.training_size,) * 2, mirror=mirror)
+    encoder = encoder_of(recipe, mirror=mirror)
     return encoder, build_unet(
         num_classes, encoder, decoder=recipe.decoder, deeper=recipe.deeper, skips=recipe.skip_strides
     )

@@ -17,7 +17,7 @@ from kerasface.train.engine.driver import Finished, StageProgress, Steps
 from kerasface.train.engine.loop import run_stage
 from kerasface.train.engine.session import Session
 from kerasface.train.segmentation.card import SegmentOutcome, card_of, contract_of, metrics_of, notes_of
-from kerasface.train.segmentation.data import PreparedMasks, prepare_masks
+from kerasface.train.segmentation.data import PreparedMasks, check_given, prepare_masks
 from kerasface.train.segmentation.recipe import SegmentRecipe, resolve_segment
 from kerasface.train.segmentation.report import WorstMask, write_segment_report
 from kerasface.train.segmentation.stages import build_model, decoder_stage, fine_tune_stage, scratch_stage
@@ -142,4 +142,4 @@ def _check_buildable(recipe: SegmentRecipe) -> None:
         )
 
 
-STEPS = Steps(resolve_segment, _check_buildable, prepare_masks, _told, _train, _finish)
+STEPS = Steps(resolve_segment, _check_buildable, check_given, prepare_masks, _told, _train, _finish)

@@ -19,6 +19,7 @@ from kerasface.terminal.errors import told
 from pages.parts.architectures.layers import FORMULA
 from pages.parts.charts import show_chart
 from pages.parts.photos import plain
+from pages.parts.server.address import asked_for
 from pages.parts.tables import show_table
 
 # (label, shortest name of the setting, least, most): of one convolution, and of the three ways
@@ -195,6 +196,7 @@ def choose_sample(key: str, settings: dict, samples: dict[str, tuple[int, ...]])
 
     if f"{key}_{next(iter(settings))}" not in st.session_state:  # not the sliders' default: a sample moves them
         move(next(iter(samples)))
+    asked_for(f"{key}_sample", samples, "example")
     chosen, moved = st.pills("Worked examples", list(samples), key=f"{key}_sample", bind="query-params"), f"{key}_moved"
     if chosen and chosen != st.session_state.get(moved):
         move(chosen)

@@ -16,6 +16,7 @@ from pages.parts.architectures.ideas import idea_of
 from pages.parts.architectures.models import SIDE, SIDES, Choice, Costs, costs_of, list_choices
 from pages.parts.charts import show_chart
 from pages.parts.photos import plain
+from pages.parts.server.address import asked_for
 from pages.parts.tables import show_sideways_hint
 
 FIRST = "alexnet"
@@ -51,6 +52,7 @@ def show_layers():
 def choose() -> tuple[str, Choice, int]:
     """What the model is called, which one it is, and the side of its images."""
     choices = list_choices()
+    asked_for("architecture", choices, "network")
     left, right = st.columns([3, 2], gap="medium")
     label = left.selectbox(
         "Architecture, or one of your models",

@@ -11,6 +11,7 @@ from kerasface.tasks.measuring.pairs import MAX_IMPOSTOR, PairList, pairs_of_fil
 from kerasface.tasks.measuring.people import Embedded, People, Report, people_of_embeddings, people_of_folder
 from pages.parts.evaluate.models import Model, embed_people, models_or_stop
 from pages.parts.evaluate.sample import FEW, MANY, MAX_SIMULATED, MODELS, SOME, simulated_embeddings, simulated_people
+from pages.parts.server.address import asked_for
 
 SAMPLE, FILE, FOLDER, VECTORS = "Sample", "Pairs file", "Folder per person", "Embeddings"
 HINTS = {
@@ -52,6 +53,7 @@ def choose_source(kinds: tuple[str, ...], key: str) -> Source | None:
         kinds: Those of `HINTS` that are offered.
         key: Of the choice, in the address too.
     """
+    asked_for(key, kinds, "kind of photos")
     kind = st.segmented_control(
         "Photos", kinds, default=SAMPLE, required=True, key=key, width="stretch", bind="query-params"
     )

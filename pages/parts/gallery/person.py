@@ -1,13 +1,15 @@
 """A person's page within the page Gallery: samples, history, and every change that can be made of a person."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import PurePath
 
 import streamlit as st
 
 from kerasface.gallery.changes.editing import last_changes, unchanged_since
-from kerasface.gallery.store import Consent, Person, parse_time
+from kerasface.gallery.store import Consent, Person, Sample, parse_time
 from pages.parts.gallery.cards import avatar, consent_mark
 from pages.parts.gallery.enrol import ask_consent, consent_text, counted, read_consent
 from pages.parts.gallery.export import show_export
@@ -28,6 +30,8 @@ ACTIONS = {
     "refuse_match": "not this person",
     "lift_refusal": "taken back",
 }
+
+_FILE = re.compile(r"\b([0-9a-f]{64})\b")  # the SHA-256 of a photo's file
 
 
 def leave_person():
@@ -61,7 +65,7 @@ def show_person(opened: OpenGallery, person_id: str):
     with left:
         show_samples(opened, person, samples, seen)
         show_photos_of(opened, person)
-        show_history(history)
+        show_history(history, samples)
     with right:
         show_name(opened, person, seen)
         show_consent(opened, person, seen)
@@ -159,14 +163,15 @@ def _boxed(kind: str, person: Person):
     return st.session_state[f"{kind}_{person.person_id}"]
 
 
-def show_history(history: Sequence):
+def show_history(history: Sequence, samples: Sequence[Sample]):
     """What was done with the person, latest first, in times of UTC."""
+    names = {sample.source_hash: PurePath(sample.source).name for sample in samples}
     st.markdown("**History**")
     rows = [
         {
             "time (UTC)": change.time[:16].replace("T", " "),
             "what": ACTIONS.get(change.action, change.action),
-            "detail": change.detail,
+            "detail": _FILE.sub(lambda file: names.get(file[1], f"with SHA-256 {file[1][:8]}…"), change.detail),
         }
         for change in history
     ]

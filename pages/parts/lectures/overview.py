@@ -7,7 +7,7 @@ from kerasface.course.outline import CHAPTERS
 from kerasface.course.records import LECTURES, Item
 from pages.parts.lectures.progress import begin_anew
 from pages.parts.photos import plain
-from pages.parts.server.navigation import choose_view
+from pages.parts.server.address import choose_view
 
 # No `st.progress`, which says that work is under way.
 BAR = """<div aria-hidden="true" style="height: 6px; border-radius: 3px; background: rgba(128, 140, 138, 0.25);">

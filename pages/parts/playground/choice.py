@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from pages.parts.server.address import asked_for
+
 
 @dataclass(frozen=True)
 class Topic:
@@ -37,10 +39,10 @@ def choose_topic(topics: Mapping[str, Topic]) -> str:
     Args:
         topics: By slug; the first one is the one to begin with.
     """
-    asked, written = slug_of(st.query_params.get("topic", "")), st.session_state.get("topic_written")
+    asked, written = asked_for("topic", topics, "topic", slug_of), st.session_state.get("topic_written")
     groups = list(dict.fromkeys(topic.group for topic in topics.values()))
     # Another address than the one that was written here is a link that was followed, in the middle of a session too.
-    if asked in topics and asked != written:
+    if asked is not None and asked != written:
         st.session_state["topic_group"] = topics[asked].group
         st.session_state[_key(topics[asked].group)] = asked
     hidden = {"required": True, "label_visibility": "collapsed", "persist_state": "session"}

@@ -10,8 +10,10 @@ from kerasface.runs.comparison import ComparedRuns
 from kerasface.runs.overview import RunOverview, columns_with_values, overview
 from kerasface.runs.store import RunSummary
 from kerasface.runs.words import plain_value
+from kerasface.terminal.words import some_names
 from kerasface.train.process.background import list_trainings
 from pages.parts.photos import plain
+from pages.parts.settings import setting_words
 from pages.parts.tables import show_sideways_hint
 from pages.parts.train.shown import STATES
 
@@ -69,8 +71,9 @@ def _show(table: pd.DataFrame, measured: Sequence[str], alt: str):
         height="content",
         placeholder="\N{EN DASH}",
         column_config={
-            "name": st.column_config.TextColumn("model", pinned=True),
+            **{name: st.column_config.Column(setting_words(name)) for name in table.columns if name not in measured},
             **{name: column for name, column in columns.items() if name in measured},
+            "name": st.column_config.TextColumn("model", pinned=True),
         },
         alt=alt,
     )
@@ -83,6 +86,11 @@ def choose_runs(names: Sequence[str]) -> list[str]:
     # Another address than the one that was written here is a link that was followed, in the middle of a session too.
     if _KEY not in st.session_state or (asked and asked != st.session_state.get(_WRITTEN)):
         st.session_state[_KEY] = asked
+        if gone := [name for name in asked if name not in names]:
+            st.info(
+                f"The address asks for models that are not here: {plain(some_names(gone))}.",
+                icon=":material/search_off:",
+            )
     # Some may have been deleted or renamed since.
     st.session_state[_KEY] = [name for name in st.session_state[_KEY] if name in names][:MOST_COMPARED]
     chosen = st.multiselect(

@@ -1,6 +1,5 @@
 """The list of pages, and what makes each of them open by its address."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -60,30 +59,3 @@ def enter_through_app():
         show_icon()
         navigate()
         st.rerun()
-
-
-def choose_view(views: Mapping[str, str], key: str) -> str:
-    """The view of the address, `?view=NAME`, until another one is chosen; the address then follows.
-
-    Args:
-        views: Name in the address to what is shown; the first one is the one to begin with.
-        key: Of the widget.
-    """
-    asked, written = st.query_params.get("view"), f"{key}_written"
-    # Another address than the one that was written here is a link that was followed, in the middle of a session too.
-    followed = asked in views and asked != st.session_state.get(written)
-    if followed or key not in st.session_state:
-        st.session_state[key] = asked if asked in views else next(iter(views))
-    view = st.segmented_control(
-        "View",
-        list(views),
-        format_func=views.get,
-        required=True,
-        key=key,
-        label_visibility="collapsed",
-        persist_state="session",
-    )
-    st.session_state[written] = view
-    if asked != view:
-        st.query_params["view"] = view
-    return view

@@ -22,6 +22,7 @@ from kerasface.train.recipe import ClassifyRecipe
 from pages.parts.charts import show_chart
 from pages.parts.photos import plain
 from pages.parts.server.arrival import answered, ask
+from pages.parts.settings import settings_in_words
 from pages.parts.train.data import show_files
 from pages.parts.train.kinds import PageKind
 
@@ -87,7 +88,7 @@ def _look(kind: PageKind, data: Path, recipe: ClassifyRecipe | MetricRecipe, pla
         bar.progress(1.0, text="Comparing the pictures with one another")
         found = _Looked(prepared, check_data(prepared, _as_shown(recipe)), {})
     except (ValueError, OSError, ModelFileError, RunError) as error:
-        place.error(plain(told(error)), icon=":material/block:")
+        place.error(plain(settings_in_words(told(error))), icon=":material/block:")
         return None
     return found
 
@@ -129,7 +130,7 @@ def _show(looked: _Looked, recipe: ClassifyRecipe):
         }.items():
             st.metric(name, f"{value:,}", width="content")
     for sentence in check.warnings:
-        st.warning(plain(sentence), icon=":material/warning:")
+        st.warning(plain(settings_in_words(sentence)), icon=":material/warning:")
     if not check.warnings:
         st.success("Nothing stands against a training on these pictures.", icon=":material/check:")
     show_chart(

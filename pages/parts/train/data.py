@@ -17,6 +17,7 @@ from kerasface.terminal.words import counted
 from pages.parts.charts import show_chart
 from pages.parts.photos import plain
 from pages.parts.server.arrival import answered, ask
+from pages.parts.settings import settings_in_words
 from pages.parts.tables import show_table
 from pages.parts.train.kinds import ARCHIVE, FOLDER, SAMPLE, PageKind, Pictures, read_source
 from pages.parts.train.masks import find_pairs, show_masks
@@ -109,7 +110,7 @@ def _sample(kind: PageKind) -> Path | None:
                 else:
                     write_digits(folder)
     except (ValueError, OSError) as error:
-        st.error(plain(told(error)), icon=":material/error:")
+        st.error(plain(settings_in_words(told(error))), icon=":material/error:")
         return None
     st.caption(f"They are in {plain(str(folder))}.")
     return folder
@@ -126,7 +127,7 @@ def _choose_archive() -> Path | None:
         with st.spinner("Looking into the archive"):
             contents = look_into(upload)
     except ValueError as error:
-        st.error(plain(told(error)), icon=":material/folder_zip:")
+        st.error(plain(settings_in_words(told(error))), icon=":material/folder_zip:")
         return None
     _show_contents(contents)
     name = st.text_input(
@@ -143,7 +144,7 @@ def _choose_archive() -> Path | None:
                 unpacked = unpack(upload, folder)
         except (ValueError, OSError, RunError) as error:
             answered("train_unpack")
-            st.error(plain(told(error)), icon=":material/error:")
+            st.error(plain(settings_in_words(told(error))), icon=":material/error:")
             return None
         answered("train_unpack")
         st.session_state["train_unpacked"] = unpacked.folder
@@ -173,7 +174,7 @@ def _show_classes(place: Path) -> Pictures | None:
         with st.spinner("Reading the names"):
             found = read_classes(place)
     except (ValueError, OSError) as error:
-        st.error(plain(told(error)), icon=":material/folder_off:")
+        st.error(plain(settings_in_words(told(error))), icon=":material/folder_off:")
         return None
     counts = np.bincount(found.labels, minlength=len(found.identities)).tolist()
     st.markdown(f"{_amount(len(found.samples), len(counts))} in {plain(str(place))}")

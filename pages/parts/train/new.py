@@ -20,7 +20,7 @@ def show_new():
         st.caption("Choose pictures to go on, or take the sample, which is trained on within minutes.")
         return
     st.subheader("2. Settings")
-    chosen = choose_recipe(kind)
+    chosen = choose_recipe(kind, pictures.place)
     if chosen is None:
         show_start_error()
         return

@@ -19,7 +19,7 @@ def show_outcome(summary: RunSummary):
     """The numbers that count, and how they came about."""
     metrics = summary.card.metrics
     if summary.card.task == "embed" and "held_out" in metrics:
-        _show_embedder(metrics)
+        _show_embedder(metrics, "people" if summary.card.input.of_faces else "classes")
     elif summary.card.task == "segment" and "iou" in metrics:
         _show_segmentation(metrics)
     if history := _history(summary):
@@ -45,10 +45,10 @@ def show_report(summary: RunSummary):
         st.iframe(report.read_text(encoding="utf-8"), height=_HEIGHT)
 
 
-def _show_embedder(metrics: dict):
-    """Each candidate on people held out, and which was kept."""
-    people, photos = metrics["num_people_validation"], metrics["num_validation"]
-    st.markdown(f"Judged on **{people:,} people held out**, {photos:,} pictures of them.")
+def _show_embedder(metrics: dict, whom: str):
+    """Each candidate on people, or classes of anything, that were held out, and which was kept."""
+    number, photos = metrics["num_people_validation"], metrics["num_validation"]
+    st.markdown(f"Judged on **{number:,} {whom} held out**, {photos:,} pictures of them.")
     rows = []
     for name, judged in metrics["held_out"].items():
         accepted, missed = judged["tar_at_fmr"]["0.001"], judged.get("fnir_at_fpir")
@@ -60,7 +60,7 @@ def _show_embedder(metrics: dict):
                 "missed at an FPIR of 1 %": share(missed["0.01"]["value"]) if missed else None,
             }
         )
-    show_table(rows, "How the embeddings do on people held out")
+    show_table(rows, f"How the embeddings do on {whom} held out")
 
 
 def _with_interval(rate: dict) -> str:

@@ -14,6 +14,7 @@ from kerasface.train.kinds import KINDS
 from kerasface.train.plan import COMPUTED, FROZEN, NEW, TRAINED, PlannedBlock, TrainingPlan, plan_training
 from kerasface.train.recipe import build_recipe
 from pages.parts.photos import plain
+from pages.parts.settings import settings_in_words
 
 MOST = 4  # blocks of one state in a row that are all shown; of more the first and the last
 CSS = """
@@ -42,7 +43,7 @@ def show_plan(kind: str, recipe, *, num_images: int, num_classes: int):
         with st.spinner("Building the network once"):
             plan = _plan(kind, tuple(sorted(settings.items())), num_images, num_classes)
     except (ValueError, ModelFileError, RunError, OSError) as error:
-        st.error(plain(told(error)), icon=":material/error:")
+        st.error(plain(settings_in_words(told(error))), icon=":material/error:")
         return
     st.html(f"<style>{CSS}</style>{plan_html(plan)}")
     totals = {state: sum(block.num_params for block in plan.blocks if block.state == state) for state in WORDS}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from kerasface.files.paths import read_text, shipped
+from kerasface.files.paths import read_text, shipped, user_path
 from kerasface.models.backbones import backbone_names
 from kerasface.models.efficientnet_lite import LITE0
 from kerasface.models.unet import encoder_names
@@ -13,9 +13,11 @@ from kerasface.models.zoo import ARCHITECTURES
 from kerasface.runs.store import list_runs
 from kerasface.terminal.errors import told
 from kerasface.train.metric_learning.recipe import MetricRecipe
-from kerasface.train.recipe import CONFIGS, ClassifyRecipe, build_recipe, read_recipe, recipe_file
+from kerasface.train.recipe import CONFIGS, ClassifyRecipe, build_recipe, check_paths, read_recipe, recipe_file
+from kerasface.train.segmentation.encoders import models_to_go_on_from
 from kerasface.train.segmentation.recipe import SegmentRecipe
 from pages.parts.photos import plain
+from pages.parts.settings import setting_label, settings_in_words
 from pages.parts.train.data import given_with
 from pages.parts.train.filling import fill, show_filled
 from pages.parts.train.kinds import PAGE_KINDS, PageKind, read_source
@@ -23,7 +25,7 @@ from pages.parts.train.kinds import PAGE_KINDS, PageKind, read_source
 DEFAULTS = "The defaults"
 FACES, WHOLE = "Faces", "Whole pictures"
 _NETWORKS = ("backbone", "encoder")  # settings that name a network
-_LABELS = {"ema": "Averaged weights (EMA)", "groups": "Pattern of persons", "augment": "Augmentation"}
+_EMPTY = {"validation": "some of the pictures above are held out"}  # what an empty box comes to
 _COLUMNS = 3
 
 
@@ -42,8 +44,8 @@ class Chosen:
     recipe: ClassifyRecipe | MetricRecipe | SegmentRecipe
 
 
-def choose_recipe(kind: PageKind) -> Chosen | None:
-    """Asks for the settings of a training; None, with a sentence, while they contradict themselves."""
+def choose_recipe(kind: PageKind, data: Path) -> Chosen | None:
+    """Asks for the settings of a training; None, with a sentence, while they contradict themselves or the pictures."""
     recipes = _recipes(kind)
     names, source = [DEFAULTS, *recipes], read_source(kind)
     preferred = kind.recipes.get(source)
@@ -58,12 +60,32 @@ def choose_recipe(kind: PageKind) -> Chosen | None:
     st.caption(plain(_purpose(file)) if file else kind.defaults)
     start = _start(kind, file)
     _fill(kind, start, source, name)
-    _ask(kind, start, f"{kind.prefix}{source}")
+    below_validation = _ask(kind, start, f"{kind.prefix}{source}")
     try:
-        return read_choice(kind)
+        chosen = read_choice(kind)
     except ValueError as error:
-        st.error(plain(told(error)), icon=":material/tune:")
+        st.error(plain(settings_in_words(told(error))), icon=":material/tune:")
         return None
+    if problem := problem_of_given(kind, data, chosen.recipe):
+        below_validation.error(plain(settings_in_words(problem)), icon=":material/folder_off:")
+        return None
+    return chosen
+
+
+def problem_of_given(kind: PageKind, data: Path, recipe) -> str | None:
+    """Why the pictures to judge on do not fit; kept until a folder or a setting that says so changes."""
+    if recipe.validation is None:
+        return None
+    read = [getattr(recipe, name, None) for name in ("validation", "min_images", "curation", "classes")]
+    times = [place.stat().st_mtime_ns if place.exists() else 0 for place in (data, Path(recipe.validation))]
+    key = kind.name, str(data), *read, *times
+    if st.session_state.get("train_given", (None,))[0] != key:
+        try:
+            problem = kind.kind.steps().check_given(data, recipe)
+        except (ValueError, OSError) as error:
+            problem = told(error)
+        st.session_state["train_given"] = key, problem
+    return st.session_state["train_given"][1]
 
 
 def read_choice(kind: PageKind) -> Chosen:
@@ -84,6 +106,7 @@ def read_choice(kind: PageKind) -> Chosen:
             settings[entry.name] = value
     given = read_recipe(file, kind.kind.recipe) if file else {}
     recipe = build_recipe({**given, **settings}, kind.kind.recipe)
+    check_paths(replace(recipe, validation=None))  # which is looked into, see `choose_recipe`
     return Chosen(file, settings, kind.kind.steps().resolve(recipe))
 
 
@@ -109,7 +132,10 @@ def _to_box(entry: Field, value):
 def _from_box(kind: PageKind, entry: Field, shown):
     if entry.name == "faces":
         return shown == FACES
-    return shown.strip() or None if isinstance(shown, str) and entry.name not in kind.kind.choices else shown
+    if not isinstance(shown, str) or entry.name in kind.kind.choices:
+        return shown
+    text = shown.strip()
+    return str(user_path(text)) if text and entry.metadata["is_path"] else text or None
 
 
 def _is_text(entry: Field) -> bool:
@@ -140,7 +166,11 @@ def _purpose(path: Path) -> str:
 
 
 def _ask(kind: PageKind, start, prefix: str):
-    """The widgets. Their values are put by `fill` and read by `read_choice`: a recipe brings no other boxes."""
+    """The widgets. Their values are put by `fill` and read by `read_choice`: a recipe brings no other boxes.
+
+    Returns:
+        The place below the box that says what is judged on.
+    """
     entries = {entry.name: entry for entry in fields(start)}
     with st.grid(min_column_width=190):  # pixels: what the first of them needs to show both its words
         if kind.has_faces:
@@ -148,9 +178,11 @@ def _ask(kind: PageKind, start, prefix: str):
             st.segmented_control("Look at", (FACES, WHOLE), required=True, help=text, key=key, persist_state="session")
         for name in kind.first:
             _ask_for(kind, entries[name], getattr(start, name), f"{prefix}_{name}")
+    _ask_for(kind, entries["validation"], start.validation, f"{prefix}_validation")
+    below = st.empty()
     with st.expander("All other settings", icon=":material/tune:"):
         st.caption("What is left empty is chosen for you, as the help of each setting says.")
-        others = [entry for name, entry in entries.items() if name not in ("faces", *kind.first)]
+        others = [entry for name, entry in entries.items() if name not in ("faces", "validation", *kind.first)]
         for first in range(0, len(others), _COLUMNS):
             for column, entry in zip(
                 st.columns(_COLUMNS, gap="medium"), others[first : first + _COLUMNS], strict=False
@@ -158,20 +190,24 @@ def _ask(kind: PageKind, start, prefix: str):
                 with column:
                     _ask_for(kind, entry, getattr(start, entry.name), f"{prefix}_{entry.name}")
         show_filled(prefix)
+    return below
 
 
 def _ask_for(kind: PageKind, entry: Field, value, key: str):
     """A widget for one field of the recipe, made of its type, its choices and its help; `value` is the recipe's."""
-    label = _LABELS.get(entry.name, entry.name.replace("_", " ").capitalize())
+    label = setting_label(entry.name)
     type_name = str(entry.type)
     keep = {"help": entry.metadata["help"], "key": key, "persist_state": "session"}
     options = list(kind.kind.choices.get(entry.name, (True, False) if "bool" in type_name else ()))
+    words = {None: "chosen for you", True: "yes", False: "no"}
     if entry.name in _NETWORKS:
-        options = _networks(kind, st.session_state[key])
+        networks, own = _networks(kind)
+        words |= {name: f"{name} (model)" for name in own}
+        chosen = st.session_state[key]
+        options = [*own, *networks, *([chosen] if chosen and chosen not in (*own, *networks) else [])]
     if options:
         if value is None:
             options.insert(0, None)
-        words = {None: "chosen for you", True: "yes", False: "no"}
         placeholder = words[None]  # what Streamlit shows where None is chosen
         st.selectbox(label, options, format_func=lambda one: words.get(one, str(one)), placeholder=placeholder, **keep)
         return
@@ -182,15 +218,15 @@ def _ask_for(kind: PageKind, entry: Field, value, key: str):
         st.number_input(label, 0.0, None, None, step=0.01, format="%g", placeholder=empty, **keep)
     else:
         is_none = entry.metadata["help"].endswith("[none]")
-        st.text_input(label, placeholder="none" if is_none else "chosen for you", **keep)
+        st.text_input(label, placeholder=_EMPTY.get(entry.name, "none" if is_none else "chosen for you"), **keep)
 
 
-def _networks(kind: PageKind, chosen: str | None) -> list[str]:
-    """The networks that a training may begin with, the usual ones first, then models that are here."""
-    names = list(encoder_names() if kind.name == "segment" else backbone_names())
-    usual = [name for name in ("face_resnet", "plain", LITE0, *ARCHITECTURES) if name in names]
-    own = []
-    if kind.name == "metric":
+def _networks(kind: PageKind) -> tuple[list[str], list[str]]:
+    """The networks that a training may begin with, the usual ones first, and the models that it can go on from."""
+    if kind.name == "segment":
+        names, own = encoder_names(), models_to_go_on_from()
+    else:
+        names = backbone_names()
         own = [run.name for run in list_runs() if run.card and run.card.task in ("embed", "classify")]
-    found = dict.fromkeys([*usual, *own, *names])
-    return [*found, *([chosen] if chosen and chosen not in found else [])]
+    usual = [name for name in ("face_resnet", "plain", LITE0, *ARCHITECTURES) if name in names]
+    return list(dict.fromkeys([*usual, *names])), [name for name in own if name not in names]

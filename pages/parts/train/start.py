@@ -12,9 +12,10 @@ from kerasface.runs.store import DEFAULT_ROOT, RunError, check_name, list_runs
 from kerasface.terminal.errors import told
 from kerasface.train.process.background import find_training, start, training_command
 from pages.parts.photos import plain
+from pages.parts.settings import settings_in_words
 from pages.parts.train.data import read_folder
 from pages.parts.train.kinds import read_kind
-from pages.parts.train.recipe import read_choice
+from pages.parts.train.recipe import problem_of_given, read_choice
 from pages.parts.train.shown import show
 
 _ERROR = "train_start_error"
@@ -89,6 +90,8 @@ def show_start_error() -> bool:
 def _read_new() -> Wanted:
     kind = read_kind()
     data, chosen = read_folder(kind), read_choice(kind)
+    if problem := problem_of_given(kind, data, chosen.recipe):
+        raise ValueError(problem)
     name = data.parent.name if data.name == "train" else data.stem if data.is_file() else data.name
     return Wanted(shown_path(data.absolute()), name, chosen.file, chosen.settings, kind.name)
 
@@ -106,7 +109,7 @@ def _start(read: Callable[[], Wanted], key: str):
             raise RunError(problem)
         start(_command(wanted, name), name)
     except (RunError, ValueError, OSError) as error:
-        st.session_state[_ERROR] = told(error)
+        st.session_state[_ERROR] = settings_in_words(told(error))
         return
     st.session_state[f"{key}_name"] = ""
     show(name)

@@ -6,7 +6,7 @@ import shlex
 import streamlit as st
 
 from kerasface.gallery.store import Person
-from kerasface.unlock.lockout import LockedOutError, Lockout, LockoutError
+from kerasface.unlock.lockout import ENABLE, LockedOutError, Lockout, LockoutError
 from kerasface.unlock.states import State
 from pages.parts.photos import plain
 from pages.parts.unlock.attempt import Attempt
@@ -26,7 +26,7 @@ def show_result(attempt: Attempt | None, refusal: LockoutError | None, person: P
         st.success(plain(attempt.status.reason) + took, icon=":material/lock_open:")
         st.caption(plain(attempt.session.error_rate_text))
     elif attempt and attempt.is_over and attempt.status.state != State.LOCKED_OUT:
-        st.error(f"**Not unlocked.** {plain(attempt.status.reason)}", icon=":material/lock:")
+        st.error(f"**Not unlocked.** {plain(_without_command(attempt.status.reason))}", icon=":material/lock:")
     if attempt and attempt.problem:
         st.warning(plain(attempt.problem), icon=":material/edit_off:")
     if refusal is None:
@@ -36,8 +36,15 @@ def show_result(attempt: Attempt | None, refusal: LockoutError | None, person: P
         show_wait(lockout, person)
         return
     if not attempt or attempt.status.reason != str(refusal):
-        st.warning(plain(str(refusal)), icon=":material/lock_clock:")
-    st.code(f"kerasface unlock --enable {shlex.quote(person.name)}", language=None, wrap_lines=True)
+        st.warning(plain(_without_command(str(refusal))), icon=":material/lock_clock:")
+    if ENABLE in str(refusal):
+        st.markdown("Turn it on in a terminal:")
+        st.code(f"kerasface unlock --enable {shlex.quote(person.name)}", language=None, wrap_lines=True)
+
+
+def _without_command(reason: str) -> str:
+    """A reason without the command that mends it, which stands below with the person's name."""
+    return reason.removesuffix(ENABLE).strip()
 
 
 @st.fragment(run_every=1.0)

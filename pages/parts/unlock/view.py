@@ -10,7 +10,7 @@ from kerasface.unlock.states import State
 from pages.parts.gallery.file import show_first_use, show_place
 from pages.parts.gallery.opening import OpenGallery, opened_or_stop, show_notices
 from pages.parts.photos import plain
-from pages.parts.server.navigation import choose_view
+from pages.parts.server.address import choose_view
 from pages.parts.unlock.attempt import ABANDONED, STOPPED, Attempt, begin, running_attempt
 from pages.parts.unlock.camera import show_camera
 from pages.parts.unlock.enrol import show_enrol

@@ -95,7 +95,7 @@ def test_folders_that_no_class_has_are_refused_with_both_names(folder):
     with pytest.raises(ValueError, match="does not exist"):
         name_pictures(folder / "nowhere", by_colour, CLASSES)
     (folder / "empty").mkdir()
-    with pytest.raises(ValueError, match="An identity with a photo is needed"):
+    with pytest.raises(ValueError, match="A class or person with a photo is needed"):
         name_pictures(folder / "empty", by_colour, CLASSES)
 
 

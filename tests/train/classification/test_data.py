@@ -305,10 +305,10 @@ def test_a_class_whose_files_cannot_be_used_is_left_out(data, tmp_path):
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        ({}, "has no identity"),
-        ({"Ada": 4}, "only one identity, 'Ada'"),
-        ({"Ada": 4, "Bea": 1}, r"only one identity, 'Ada', with 2\+ images\. Add photos or lower min_images"),
-        ({"Ada": 0, "Bea": 0}, "has no identity"),
+        ({}, "has none"),
+        ({"Ada": 4}, "only one, 'Ada'"),
+        ({"Ada": 4, "Bea": 1}, r"only one, 'Ada', with 2\+ images\. Add photos or lower min_images"),
+        ({"Ada": 0, "Bea": 0}, "has none"),
     ],
     ids=["empty", "one class", "a class of one image", "empty classes"],
 )

@@ -218,7 +218,7 @@ def test_a_name_that_leaves_the_folder_is_refused_before_any_work(people, tmp_pa
 def test_data_that_cannot_be_trained_on_says_why(people, tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
         run_training("classify", people / "absent", "friends", runs=tmp_path, cache=tmp_path)
-    with pytest.raises(ValueError, match="At least two identities"):
+    with pytest.raises(ValueError, match="At least two classes or people"):
         run_training("classify", people, "friends", recipe=ClassifyRecipe(min_images=6), runs=tmp_path, cache=tmp_path)
 
 

@@ -98,7 +98,7 @@ def test_listings_take_the_place_of_both_folders(ready, train, dev, tmp_path):
             r"9 classes.*n000, n001, n002 and 6 more;",
         ),
         (lambda dev: shutil.rmtree(dev), "dev does not exist"),
-        (lambda dev: [shutil.rmtree(dev / name) for name in ("Ada", "Bea")], "no identity"),
+        (lambda dev: [shutil.rmtree(dev / name) for name in ("Ada", "Bea")], "has none"),
     ],
     ids=["unknown class", "another case", "many", "absent", "empty"],
 )

@@ -218,7 +218,7 @@ def copy_of(people, folder, counts):
 
 
 @pytest.mark.parametrize(
-    ("counts", "received"), [((3, 3, 3), "3 such people"), ((1, 1, 1, 1, 1), "0 such people"), ((3,), "two identities")]
+    ("counts", "received"), [((3, 3, 3), "3 such people"), ((1, 1, 1, 1, 1), "0 such people"), ((3,), "two classes")]
 )
 def test_too_few_people_are_refused_with_what_is_needed(counts, received, people, cache, tmp_path):
     data = copy_of(people, tmp_path / "data", counts)

@@ -11,7 +11,7 @@ from kerasface.models.zoo import ArchitectureOptions
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import RunError, load_run, write_run
 from kerasface.train.engine.network import weights_of
-from kerasface.train.segmentation.encoders import source_of
+from kerasface.train.segmentation.encoders import models_to_go_on_from, source_of
 from kerasface.train.segmentation.recipe import SegmentRecipe, resolve_segment
 from kerasface.train.segmentation.stages import build_model
 
@@ -90,6 +90,21 @@ def test_what_cannot_be_gone_on_from_is_a_sentence(own, settings, message):
         own(name, backbone, model)
     with pytest.raises(ValueError, match=message):
         resolve_segment(SegmentRecipe(**SMALL | settings))
+
+
+def test_the_models_that_are_offered_are_those_that_are_taken(own, tmp_path):
+    model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    for name, backbone in (("first", "simple_cnn"), ("second", "first"), ("templates", "linear"), ("round", "round")):
+        own(name, backbone, model)
+    own("orphan", "gone", model)
+    damaged = tmp_path / "saved_models" / "damaged"
+    damaged.mkdir()
+    (damaged / "card.json").write_text("{")
+    offered = models_to_go_on_from()
+    assert {"first", "second", "digits", "face-parts"} <= set(offered)
+    assert not {"templates", "round", "orphan", "damaged"} & set(offered)
+    for name in offered:
+        assert source_of(name).card is not None
 
 
 def test_a_model_that_was_altered_is_refused(own, tmp_path):
