@@ -77,13 +77,13 @@ def main() -> None:
                 cache=arguments.cache or Path(folder) / "cache",
             )
             segmenter = Segmenter(load_run(runs, f"fold{fold}"))
-            result, _ = score_masks(
+            result = score_masks(
                 others / "images",
                 others / "masks",
                 lambda image, segmenter=segmenter: segmenter.segment_whole(image).mask,
                 segmenter.classes,
                 segmenter.colors,
-            )
+            ).result
             confusion = confusion + result.confusion
             row(str(fold), ", ".join(held_out), len(judged), result.confusion, trained.metrics["seconds"] / 60)
     row("all", ", ".join(sorted(persons)), sum(map(len, persons.values())), confusion, None)

@@ -218,6 +218,22 @@ def test_evaluate_measures_every_class(run, labeled):
     assert lines[-1] == "  images/three.png: No mask of this name."
 
 
+def test_evaluate_by_a_map_measures_in_the_classes_of_the_masks(run, labeled, ids):
+    """Skin and hair are one label: what is wrong is the 64 pixels of background taken for skin."""
+    for path in (labeled / "masks").iterdir():
+        Image.fromarray((ids > 0).astype(np.uint8)).save(path)
+    (labeled / "map.toml").write_text('[labels]\nwall = "background"\nhead = ["skin", "hair"]\n')
+    words = ("evaluate", "segmentation", "--images", "images", "--masks", "masks", "--map")
+    rates = json.loads(run(*words, "map.toml", "--json").stdout)
+    heads = 2 * int((ids > 0).sum())
+    assert rates["iou"] == pytest.approx({"wall": (8192 - heads - 64) / (8192 - heads), "head": heads / (heads + 64)})
+    assert [entry["image"] for entry in rates["worst"]] == ["one.png", "two.png"]
+    assert "lowest mean IoU: one.png 0.9" in run(*words, "map.toml").stdout
+    result = run(*words, "none.toml")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("Error: none.toml cannot be read")
+
+
 def test_evaluate_refuses_masks_of_other_classes(run, labeled, ids):
     Image.fromarray(ids + 3).save(labeled / "masks" / "two.png")
     result = run("evaluate", "segmentation", "--images", "images", "--masks", "masks")

@@ -28,7 +28,8 @@ class SegmentationResult:
         mean_iou_high: Upper end.
         iou: Class to the pixels that both masks give it, as a share of those that either does (Jaccard index).
         f1: Class to the harmonic mean of precision and recall of its pixels (Dice coefficient).
-        boundary_f1: Class to its mean boundary F1 over the pictures in which it occurs.
+        boundary_f1: Class to its mean boundary F1 over the pictures in which it occurs; `None` for all where masks are
+            too coarse to tell.
         num_images: Pictures judged.
     """
 
@@ -58,6 +59,7 @@ class SegmentationCounts:
     Args:
         classes: Names of the classes, by class id, all different.
         tolerance: How far a boundary may lie from the true one, as a share of the picture's diagonal, in `[0, 1)`.
+        boundaries: Whether the true masks are fine enough to score boundaries by.
 
     Raises:
         ValueError: If there is no class, two have one name, or the tolerance is outside its range.
@@ -69,7 +71,7 @@ class SegmentationCounts:
         0.667
     """
 
-    def __init__(self, classes: Sequence[str], tolerance: float = TOLERANCE):
+    def __init__(self, classes: Sequence[str], tolerance: float = TOLERANCE, *, boundaries: bool = True):
         if not classes or len(set(classes)) < len(classes):
             raise ValueError(
                 "Classes need one name each, all different. "
@@ -78,24 +80,29 @@ class SegmentationCounts:
         _check_tolerance(tolerance)
         self.classes = tuple(classes)
         self.tolerance = tolerance
+        self.boundaries = boundaries
         self._confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
         self._tallies: list[np.ndarray] = []  # of each picture, as `_tallies` gives them
         self._boundary_f1: list[np.ndarray] = []
 
-    def add(self, true: np.ndarray, predicted: np.ndarray) -> None:
+    def add(self, true: np.ndarray, predicted: np.ndarray, ignored: np.ndarray | None = None) -> None:
         """Counts one picture.
 
         Args:
             true: Class ids, integers, `(height, width)`.
             predicted: The same for the mask to be judged.
+            ignored: Pixels that do not count, bool, `(height, width)`; none by default. Boundaries there count neither.
 
         Raises:
-            ValueError: If the masks differ in shape, are no integers, or have an id that has no name.
+            ValueError: If the masks differ in shape, are no integers, have an id that has no name, or no pixel counts.
         """
-        confusion = confusion_matrix(true, predicted, len(self.classes))
+        confusion = confusion_matrix(true, predicted, len(self.classes), ignored)
+        scores = np.full(len(self.classes), np.nan)
+        if self.boundaries:
+            scores = image_boundary_f1(true, predicted, len(self.classes), self.tolerance, ignored)
         self._confusion += confusion
         self._tallies.append(_tallies(confusion))
-        self._boundary_f1.append(image_boundary_f1(true, predicted, len(self.classes), self.tolerance))
+        self._boundary_f1.append(scores)
 
     def result(self, *, bootstrap: int = 1000, seed: int = 0) -> SegmentationResult:
         """Returns the rates over all pictures so far.
@@ -141,35 +148,52 @@ class SegmentationCounts:
         }
 
 
-def confusion_matrix(true: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
+def confusion_matrix(
+    true: np.ndarray, predicted: np.ndarray, num_classes: int, ignored: np.ndarray | None = None
+) -> np.ndarray:
     """Counts the pixels of each class that got each class.
 
     Args:
         true: Class ids, integers, `(height, width)`.
         predicted: The same for the mask to be judged.
         num_classes: Ids are below it.
+        ignored: Pixels that do not count, bool, `(height, width)`; none by default.
 
     Returns:
         Counts, int64, `(num_classes, num_classes)`: rows are true classes, columns predicted ones.
 
     Raises:
-        ValueError: If the masks differ in shape, are no integers, or have an id outside `[0, num_classes)`.
+        ValueError: If the masks differ in shape, are no integers, have an id outside `[0, num_classes)`, or no pixel
+            counts.
     """
     true, predicted = _checked(true, predicted, num_classes)
+    if ignored is not None:
+        if ignored.shape != true.shape or ignored.all():
+            raise ValueError(
+                "What is ignored is told for every pixel, and some must count. "
+                f"Received: ignored of shape {ignored.shape}, {np.count_nonzero(~ignored)} of it counting."
+            )
+        true, predicted = true[~ignored], predicted[~ignored]
     cells = true.astype(np.int64) * num_classes + predicted.astype(np.int64)
     return np.bincount(cells.ravel(), minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def image_mean_iou(true: np.ndarray, predicted: np.ndarray, num_classes: int) -> float:
+def image_mean_iou(
+    true: np.ndarray, predicted: np.ndarray, num_classes: int, ignored: np.ndarray | None = None
+) -> float:
     """Returns the mean IoU of the classes that occur in one picture, to sort pictures by.
 
     Arguments and errors are those of `confusion_matrix`.
     """
-    return float(np.nanmean(_iou(_tallies(confusion_matrix(true, predicted, num_classes)))))
+    return float(np.nanmean(_iou(_tallies(confusion_matrix(true, predicted, num_classes, ignored)))))
 
 
 def image_boundary_f1(
-    true: np.ndarray, predicted: np.ndarray, num_classes: int, tolerance: float = TOLERANCE
+    true: np.ndarray,
+    predicted: np.ndarray,
+    num_classes: int,
+    tolerance: float = TOLERANCE,
+    ignored: np.ndarray | None = None,
 ) -> np.ndarray:
     """Scores how well the boundaries of one picture's classes follow the true ones.
 
@@ -183,6 +207,7 @@ def image_boundary_f1(
         predicted: The same for the mask to be judged.
         num_classes: Ids are below it.
         tolerance: Largest distance, as a share of the picture's diagonal, in `[0, 1)`.
+        ignored: Pixels that are of no region and no boundary, bool, `(height, width)`; none by default.
 
     Returns:
         Harmonic mean of precision and recall of each class, float64, `(num_classes,)`; NaN where a class occurs in
@@ -198,9 +223,10 @@ def image_boundary_f1(
     _check_tolerance(tolerance)
     distance = tolerance * math.hypot(*true.shape)
     edges = _edges(true), _edges(predicted)
+    counted = np.ones(true.shape, dtype=bool) if ignored is None else ~ignored
     scores = np.full(num_classes, np.nan)
     for class_id in range(num_classes):
-        regions = true == class_id, predicted == class_id
+        regions = [(mask == class_id) & counted for mask in (true, predicted)]
         if any(region.any() for region in regions):
             one, other = (region & edge for region, edge in zip(regions, edges, strict=True))
             scores[class_id] = _agreement(one, other, distance)

@@ -1,8 +1,10 @@
 """Losses over pixels: logits of a segmentation model against a mask of class ids."""
 
+import math
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import ops
 
 _OUTSIDE = 255  # class id of pixels outside a picture; no class has it
@@ -12,7 +14,34 @@ class _PixelLoss(keras.losses.Loss):
     """A loss over the pixels of a batch, which may be weighted by image `(batch,)` or by pixel `(batch, rows, cols)`.
 
     Pixels of id 255 lie outside a picture and do not count. All is computed in float32, whatever the logits are.
+
+    Args:
+        name: Of the loss.
+        label_sets: Where masks hold labels and not classes: for each label, by its id, the ids of the classes that it
+            may mean. Without it an id is that of a class.
+
+    Raises:
+        ValueError: If a label means nothing or, when called, a class without logits.
     """
+
+    def __init__(self, name: str, label_sets: Sequence[Sequence[int]] | None = None):
+        super().__init__(name=name)
+        if label_sets is not None and not (len(label_sets) and all(map(len, label_sets))):
+            raise ValueError(f"Every label means one class or more. Received: label_sets={label_sets}.")
+        self.label_sets = None if label_sets is None else [[int(index) for index in meant] for meant in label_sets]
+
+    def get_config(self):
+        return {**super().get_config(), "label_sets": self.label_sets}
+
+    def may_be(self, num_classes: int) -> np.ndarray:
+        """Returns 1 where a label may mean a class, else 0, float32, `(num_labels, num_classes)`."""
+        if self.label_sets is None:
+            return np.eye(num_classes, dtype=np.float32)
+        if max(map(max, self.label_sets)) >= num_classes:
+            raise ValueError(
+                f"Labels mean classes that have logits. Received: label_sets={self.label_sets}, {num_classes} classes."
+            )
+        return np.array([[index in meant for index in range(num_classes)] for meant in self.label_sets], np.float32)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         # Not left to Keras: weights by image would be multiplied along the columns, and Dice needs them in its sums.
@@ -24,7 +53,7 @@ class _PixelLoss(keras.losses.Loss):
             sample_weight = ops.cast(sample_weight, "float32")
             by_image = len(sample_weight.shape) == 1
             weights = labeled * (ops.reshape(sample_weight, (-1, 1, 1)) if by_image else sample_weight)
-        true = ops.one_hot(ops.where(labeled > 0, ids, 0), logits.shape[-1], dtype="float32")
+        true = ops.take(self.may_be(logits.shape[-1]), ops.where(labeled > 0, ids, 0), axis=0)
         return self.of_pixels(true, logits, weights, labeled)
 
     def call(self, y_true, y_pred):
@@ -38,6 +67,13 @@ class DiceLoss(_PixelLoss):
     Use it where classes differ in area: an eye counts as much as the background. The sums run over the whole batch, so
     that a class need not be in every picture. A class that no mask of the batch has counts (as 1) only if it is the
     most probable one of some pixel: softmax is never quite 0, and would cost such a class its whole overlap.
+
+    Where labels mean several classes, each different set of classes has its overlap, with p the sum over the set, in
+    the pixels of which the label tells whether they are of the set: it lies within the set, or shares no class with it.
+
+    Args:
+        label_sets: For each label, by its id in the masks, the ids of the classes that it may mean; without it an id is
+            that of a class.
 
     Input shape:
         Class ids `(batch, rows, cols)` and logits `(batch, rows, cols, num_classes)`. Sample weights `(batch,)` or
@@ -57,13 +93,20 @@ class DiceLoss(_PixelLoss):
         ```
     """
 
-    def __init__(self, name="dice", **kwargs):
-        super().__init__(name=name)
+    def __init__(self, label_sets: Sequence[Sequence[int]] | None = None, name="dice", **kwargs):
+        super().__init__(name, label_sets)
 
     def of_pixels(self, true, logits, weights, labeled):
         probabilities = ops.softmax(logits, axis=-1)
         weights = weights[..., None]
         predicted = ops.one_hot(ops.argmax(probabilities, axis=-1), logits.shape[-1], dtype="float32")
+        if self.label_sets is not None:
+            sets = np.unique(self.may_be(logits.shape[-1]), axis=0).T  # (num_classes, num_sets)
+            shared = ops.matmul(true, sets)  # classes that label and set have in common
+            within = shared >= ops.sum(true, axis=-1, keepdims=True)
+            weights = weights * ops.cast(ops.logical_or(within, shared == 0), "float32")
+            true = ops.cast(within, "float32")
+            probabilities, predicted = ops.matmul(probabilities, sets), ops.matmul(predicted, sets)
         counts = ops.cast(ops.max(weights * ops.maximum(true, predicted), axis=(0, 1, 2)) > 0, "float32")
         overlap = 2 * ops.sum(weights * probabilities * true, axis=(0, 1, 2))
         total = ops.sum(weights * (probabilities + true), axis=(0, 1, 2))
@@ -79,6 +122,8 @@ class FocalLoss(_PixelLoss):
 
     Args:
         gamma: How fast pixels lose weight as they become right; 0 is cross-entropy.
+        label_sets: For each label, by its id in the masks, the ids of the classes that it may mean: p is the sum of
+            their probabilities. Without it an id is that of a class.
 
     Input shape:
         Class ids `(batch, rows, cols)` and logits `(batch, rows, cols, num_classes)`. Sample weights `(batch,)` or
@@ -100,14 +145,14 @@ class FocalLoss(_PixelLoss):
         ```
     """
 
-    def __init__(self, gamma: float = 2.0, name="focal", **kwargs):
-        super().__init__(name=name)
+    def __init__(self, gamma: float = 2.0, label_sets: Sequence[Sequence[int]] | None = None, name="focal", **kwargs):
+        super().__init__(name, label_sets)
         if gamma < 0:
             raise ValueError(f"gamma must be at least 0. Received: gamma={gamma}.")
         self.gamma = gamma
 
     def of_pixels(self, true, logits, weights, labeled):
-        log_p = ops.sum(true * ops.log_softmax(logits, axis=-1), axis=-1)
+        log_p = _log_probability(true, logits)
         # Above 0, where the derivative of a root (gamma below 1) is infinite.
         wrong = ops.maximum(-ops.expm1(log_p), 1e-7)
         return _mean(-(wrong**self.gamma) * log_p, weights, labeled)
@@ -122,7 +167,10 @@ class PixelCrossEntropy(_PixelLoss):
 
     Args:
         class_weights: Factor on the pixels of each class, by class id; 1 for all by default. The mean is still over
-            the number of pixels, so weights above 1 make the loss larger.
+            the number of pixels, so weights above 1 make the loss larger. A label that means several classes weighs as
+            the lightest of them.
+        label_sets: For each label, by its id in the masks, the ids of the classes that it may mean: the loss is the
+            negative logarithm of the sum of their probabilities. Without it an id is that of a class.
 
     Input shape:
         Class ids `(batch, rows, cols)` and logits `(batch, rows, cols, num_classes)`. Sample weights `(batch,)` or
@@ -141,21 +189,28 @@ class PixelCrossEntropy(_PixelLoss):
         ```
     """
 
-    def __init__(self, class_weights: Sequence[float] | None = None, name="pixel_cross_entropy", **kwargs):
-        super().__init__(name=name)
+    def __init__(
+        self,
+        class_weights: Sequence[float] | None = None,
+        label_sets: Sequence[Sequence[int]] | None = None,
+        name="pixel_cross_entropy",
+        **kwargs,
+    ):
+        super().__init__(name, label_sets)
         if class_weights is not None and (len(class_weights) == 0 or min(class_weights) < 0):
             raise ValueError(f"Class weights must be at least 0. Received: class_weights={class_weights}.")
         self.class_weights = None if class_weights is None else [float(weight) for weight in class_weights]
 
     def of_pixels(self, true, logits, weights, labeled):
-        losses = -ops.sum(true * ops.log_softmax(logits, axis=-1), axis=-1)
+        losses = -_log_probability(true, logits)
         if self.class_weights is not None:
             if len(self.class_weights) != logits.shape[-1]:
                 raise ValueError(
                     "Every class needs one weight. "
                     f"Received: {len(self.class_weights)} class_weights for {logits.shape[-1]} classes."
                 )
-            losses = losses * ops.sum(true * ops.convert_to_tensor(self.class_weights, "float32"), axis=-1)
+            weighed = ops.where(true > 0, ops.convert_to_tensor(self.class_weights, "float32"), math.inf)
+            losses = losses * ops.min(weighed, axis=-1)
         return _mean(losses, weights, labeled)
 
     def get_config(self):
@@ -216,6 +271,13 @@ class SumOfLosses(keras.losses.Loss):
     def from_config(cls, config):
         losses = [keras.saving.deserialize_keras_object(loss) for loss in config["losses"]]
         return cls(**{**config, "losses": losses})
+
+
+def _log_probability(true, logits):
+    """Logarithm of the summed probability of the classes that are 1 in `true`, `(batch, rows, cols)`."""
+    # Far below every other one, but finite: the gradient of minus infinity is no number.
+    among = ops.where(true > 0, logits, -1e9)
+    return ops.logsumexp(among, axis=-1) - ops.logsumexp(logits, axis=-1)
 
 
 def _mean(losses, weights, labeled):

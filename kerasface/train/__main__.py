@@ -193,6 +193,9 @@ def segment(**options) -> None:
     A mask is a PNG with one class id per pixel, or with the colours that DATA/classes.txt gives to the classes (a line
     each, in the order of their ids: `name` or `name #rrggbb`). The encoder starts from face_resnet, frozen at first.
 
+    DATA may also be a TOML file that lists several such folders, each with classes of its own: `[[sets]]` with `folder`
+    and, as they are needed, `labels` (a file that says what its classes stand for), `validation`, `groups`, `share`.
+
     A model that had the name before is kept as `.NAME.previous`. Ctrl-C stops within seconds, with a usable model of
     what was learned where judging that takes no longer; --resume NAME goes on with it, also after a crash.
     """

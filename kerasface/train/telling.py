@@ -98,9 +98,11 @@ def _embedded(trained) -> tuple[list[str], str]:
 
 def _segmented(trained) -> tuple[list[str], str]:
     metrics = trained.metrics
-    found = (f"{name} {value:.3f}" if value is not None else f"{name} -" for name, value in metrics["iou"].items())
-    return [
-        f"{trained.folder}: judged on {counted(metrics['num_validation'], 'picture')}, {metrics['seconds']:.1f} s",
-        f"pixel accuracy {metrics['pixel_accuracy']:.2%}, mean IoU {metrics['mean_iou']:.3f}",
-        f"IoU: {', '.join(found)}",
-    ], "curves and the worst masks"
+    judged = f"{trained.folder}: judged on {counted(metrics['num_validation'], 'picture')}, {metrics['seconds']:.1f} s"
+    lines = [judged]
+    for name, figures in metrics.get("sets", {"": metrics}).items():
+        lines += [f"{name}, {counted(figures['num_images'], 'picture')}:"] if name else []
+        lines.append(f"pixel accuracy {figures['pixel_accuracy']:.2%}, mean IoU {figures['mean_iou']:.3f}")
+        rates = (f"{part} {value:.3f}" if value is not None else f"{part} -" for part, value in figures["iou"].items())
+        lines.append(f"IoU: {', '.join(rates)}")
+    return lines, "curves and the worst masks"

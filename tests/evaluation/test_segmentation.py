@@ -77,6 +77,35 @@ def test_rows_are_true_classes_and_columns_predicted_ones(pair):
     assert matrix.tolist() == expected
 
 
+def test_what_is_ignored_does_not_count():
+    """Of TRUE and PREDICTED the pixels where they differ are ignored: all others agree, boundaries too."""
+    differs = TRUE != PREDICTED
+    counts = SegmentationCounts(NAMES)
+    counts.add(TRUE, PREDICTED, differs)
+    result = counts.result()
+    assert (result.pixel_accuracy, result.mean_iou) == (1, 1)
+    assert result.confusion.sum() == np.count_nonzero(~differs)
+    with pytest.raises(ValueError, match="some must count"):
+        counts.add(TRUE, PREDICTED, np.ones(TRUE.shape, dtype=bool))
+    with pytest.raises(ValueError, match=r"ignored of shape \(1, 1\)"):
+        counts.add(TRUE, PREDICTED, np.ones((1, 1), dtype=bool))
+
+
+def test_boundaries_of_what_is_ignored_do_not_count():
+    """A second square that is not there has its boundary where nothing counts."""
+    predicted = square(40, 40) | square(5, 5, size=10)
+    ignored = np.zeros(predicted.shape, dtype=bool)
+    ignored[:20, :20] = True
+    assert image_boundary_f1(square(40, 40), predicted, 2, 0.0075, ignored).tolist() == [1, 1]
+    assert image_boundary_f1(square(40, 40), predicted, 2)[1] < 1
+
+
+def test_coarse_masks_have_no_boundary_f1():
+    counts = SegmentationCounts(NAMES, boundaries=False)
+    counts.add(TRUE, PREDICTED)
+    assert set(counts.result().boundary_f1.values()) == {None}
+
+
 @given(masks)
 def test_iou_never_exceeds_f1_and_belongs_to_it(pair):
     result = counted(pair, classes=tuple("abcd")).result()

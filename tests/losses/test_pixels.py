@@ -13,6 +13,8 @@ LOGITS = RNG.normal(0, 2, (3, 5, 6, NUM_CLASSES)).astype(np.float32)
 CLASS_WEIGHTS = [0.5, 1.0, 2.0, 3.0]
 BY_IMAGE = np.float32([0.0, 1.0, 2.5])
 BY_PIXEL = RNG.uniform(0, 2, IDS.shape).astype(np.float32)
+LABEL_SETS = [(0,), (1,), (2,), (3,), (1, 3)]  # the last label stands for two classes
+LABELS = np.where(RNG.random(IDS.shape) < 0.3, 4, IDS).astype(np.uint8)
 PERFECT = np.where(np.arange(NUM_CLASSES) == IDS[..., None], 60, -60).astype(np.float32)
 
 LOSSES = {
@@ -22,6 +24,8 @@ LOSSES = {
     "cross-entropy": PixelCrossEntropy(),
     "weighted cross-entropy": PixelCrossEntropy(CLASS_WEIGHTS),
     "sum": SumOfLosses([DiceLoss(), FocalLoss(1.0)], [1.0, 0.3]),
+    "labels": SumOfLosses([DiceLoss(LABEL_SETS), PixelCrossEntropy(CLASS_WEIGHTS, LABEL_SETS)]),
+    "focal labels": FocalLoss(2.0, LABEL_SETS),
 }
 every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
 
@@ -81,6 +85,44 @@ def test_cross_entropy_with_and_without_class_weights():
     assert float(PixelCrossEntropy()(IDS, LOGITS)) == pytest.approx(losses.mean(), rel=1e-5)
     weighted = (losses * np.take(CLASS_WEIGHTS, IDS)).mean()
     assert float(PixelCrossEntropy(CLASS_WEIGHTS)(IDS, LOGITS)) == pytest.approx(weighted, rel=1e-5)
+
+
+def summed(logits, labels):
+    """The summed probability of the classes that each pixel's label may mean."""
+    probabilities = softmax(logits)
+    return sum(probabilities[..., each] * np.isin(labels, labels_with(each)) for each in range(NUM_CLASSES))
+
+
+def labels_with(*classes):
+    """The labels that stand for one of `classes`."""
+    return [label for label, meant in enumerate(LABEL_SETS) if set(meant) & set(classes)]
+
+
+def test_a_label_of_several_classes_costs_the_logarithm_of_their_sum():
+    p = summed(LOGITS, LABELS)
+    assert float(PixelCrossEntropy(label_sets=LABEL_SETS)(LABELS, LOGITS)) == pytest.approx(-np.log(p).mean(), rel=1e-5)
+    focal = float(FocalLoss(2.0, LABEL_SETS)(LABELS, LOGITS))
+    assert focal == pytest.approx((-((1 - p) ** 2) * np.log(p)).mean(), rel=1e-5)
+    lightest = np.array([*CLASS_WEIGHTS, min(CLASS_WEIGHTS[1], CLASS_WEIGHTS[3])])[LABELS]
+    weighted = float(PixelCrossEntropy(CLASS_WEIGHTS, LABEL_SETS)(LABELS, LOGITS))
+    assert weighted == pytest.approx((-lightest * np.log(p)).mean(), rel=1e-5)
+
+
+def test_dice_of_labels_counts_where_a_label_tells_whether_a_pixel_is_of_the_classes():
+    """A pixel of the label {1, 3} is of that set, is not of 0 or 2, and may be of 1 or 3: left out there."""
+    losses = []
+    for meant in LABEL_SETS:
+        p = softmax(LOGITS)[..., list(meant)].sum(axis=-1)
+        of_set = np.isin(LABELS, [label for label, other in enumerate(LABEL_SETS) if set(other) <= set(meant)])
+        told = of_set | ~np.isin(LABELS, labels_with(*meant))
+        losses.append(1 - 2 * (told * p * of_set).sum() / (told * (p + of_set)).sum())
+    assert float(DiceLoss(LABEL_SETS)(LABELS, LOGITS)) == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [DiceLoss, FocalLoss, PixelCrossEntropy])
+def test_labels_of_one_class_each_are_classes(kind):
+    alone = [[index] for index in range(NUM_CLASSES)]
+    assert float(kind(label_sets=alone)(IDS, LOGITS)) == pytest.approx(float(kind()(IDS, LOGITS)), rel=1e-6)
 
 
 def test_a_sum_adds_its_losses_by_their_weights():
@@ -187,6 +229,8 @@ def test_a_compiled_model_is_saved_and_loaded_with_its_loss(tmp_path):
         (lambda: PixelCrossEntropy([]), r"class_weights=\[\]"),
         (lambda: PixelCrossEntropy([1, 2])(IDS, LOGITS), "2 class_weights for 4 classes"),
         (lambda: SumOfLosses([]), "0 losses"),
+        (lambda: DiceLoss([[0], []]), r"label_sets=\[\[0\], \[\]\]"),
+        (lambda: DiceLoss([[0], [4]])(IDS, LOGITS), r"label_sets=\[\[0\], \[4\]\], 4 classes"),
         (lambda: SumOfLosses([DiceLoss()], [1.0, 2.0]), r"1 losses, weights=\[1.0, 2.0\]"),
     ],
 )

@@ -16,6 +16,7 @@ REPORT = click.option(
     type=UserPath(dir_okay=False),
     help="Write curves and tables there (HTML).",
 )
+_WORST_SHOWN = 3  # pictures named in the terminal
 
 
 @click.group()
@@ -107,18 +108,30 @@ def _tell_classification(name: str, result, whose: str, others: str) -> None:
 @evaluate.command()
 @click.option("--images", required=True, type=UserPath(), help="Folder of the pictures.")
 @click.option("--masks", required=True, type=UserPath(), help="Folder of masks of the same names.")
+@click.option(
+    "--map",
+    "map_file",
+    type=UserPath(),
+    help="TOML file that says what the labels of the masks stand for, where they are not the model's classes.",
+)
 @click.option("--model", default="face-parts", show_default=True, help="Name of a model that segments.")
 @RUNS
 @ENGINE
 @REPORT
 @JSON
-def segmentation(images, masks, model, runs, report_file, as_json) -> None:
-    """Measure a segmentation on pictures with masks: IoU, F1 and boundary F1 of every class.
+def segmentation(images, masks, map_file, model, runs, report_file, as_json) -> None:
+    """Measure a segmentation on pictures with masks: IoU, F1 and boundary F1 of every class, and the worst pictures.
 
     A picture and its mask have the same name but for the suffix and the same size. Pictures are segmented as a whole;
     no face is looked for.
+
+    Masks of other classes are compared by what a file says: below `[labels]` a line for each of their classes, in the
+    order of the ids, such as `hair = "hair"`, `skin = ["skin", "nose", "mouth"]` or `hat = "ignore"`. All is measured
+    in the classes of the masks. With `coarse = 0.01` above it, borders lie up to so much of the longer side from where
+    they belong, and no boundary F1 is measured.
     """
     with errors():
+        from kerasface.data.masks.labels import read_label_file
         from kerasface.models.runtime import device_name
         from kerasface.runs.store import load_run
         from kerasface.tasks.measuring.masks import measure_masks
@@ -126,7 +139,8 @@ def segmentation(images, masks, model, runs, report_file, as_json) -> None:
 
         segmenter = Segmenter(load_run(runs, model))
         with progress_bars() as report, stopwatch() as seconds:
-            rates = measure_masks(images, masks, segmenter, report=report)
+            said = read_label_file(map_file) if map_file else None
+            rates = measure_masks(images, masks, segmenter, said=said, report=report)
         if report_file:
             from kerasface.reports.segmentation import segmentation_document
 
@@ -144,6 +158,8 @@ def segmentation(images, masks, model, runs, report_file, as_json) -> None:
         shares = {"IoU": result.iou[name], "F1": result.f1[name], "boundary F1": result.boundary_f1[name]}
         told = ", ".join(f"{kind} {rate:.2%}" for kind, rate in shares.items() if rate is not None)
         click.echo(f"{name}: {told or 'occurs in no mask'}")
+    worst = ", ".join(f"{mask.file} {mask.mean_iou:.2f}" for mask in rates.worst[:_WORST_SHOWN])
+    click.echo(f"lowest mean IoU: {worst}")
     click.echo(f"{counted(len(failed), 'file')} failed, {device_name()}, {seconds():.0f} s")
     for _, reason in failed[:10]:
         click.echo(f"  {reason}")

@@ -96,15 +96,20 @@ def check_classes(found: MaskedImages, classes: Sequence[str]) -> None:
     Raises:
         ValueError: If no pair can be used, or a class has no pixel in any mask.
     """
-    if len(found.images) == 0:
-        first = f"; the first: {found.rejected[0][1]}" if found.rejected else ""
-        raise ValueError(f"No picture with its mask can be used. Received: {len(found.rejected)} rejected{first}")
+    check_usable(found)
     empty = [f"{name!r} (id {index})" for index, name in enumerate(classes) if found.class_counts[index] == 0]
     if empty:
         raise ValueError(
             f"Every class needs pixels in some mask. Received: {len(found.images)} masks without {', '.join(empty)}. "
             f"Draw the class in a mask, or take it out of {CLASSES_FILE} and out of the ids."
         )
+
+
+def check_usable(found: MaskedImages) -> None:
+    """Raises ValueError if no pair can be used; the first reason is given."""
+    if len(found.images) == 0:
+        first = f"; the first: {found.rejected[0][1]}" if found.rejected else ""
+        raise ValueError(f"No picture with its mask can be used. Received: {len(found.rejected)} rejected{first}")
 
 
 def on_canvas(image: np.ndarray, mask: np.ndarray, side: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
+from kerasface.data.folders import read_about
 from kerasface.evaluation.segmentation import SegmentationResult
 from kerasface.models.backbones import Backbone
 from kerasface.runs.card import ModelCard, ModelInput
@@ -14,7 +15,8 @@ from kerasface.train.engine.network import weights_of
 from kerasface.train.engine.session import Session
 from kerasface.train.segmentation.data import PreparedMasks
 from kerasface.train.segmentation.recipe import SegmentRecipe
-from kerasface.train.segmentation.report import WorstMask
+from kerasface.train.segmentation.report import JudgedSet
+from kerasface.train.segmentation.sets import LearnedSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +26,8 @@ class SegmentOutcome:
     Attributes:
         model: The model to keep, in float32.
         backbone: What its encoder was built of.
-        result: How it does on the pictures held out, at the size in which they are stored.
-        before: The same of the decoder on the frozen encoder; `None` where that was no stage.
-        worst: The masks that came out worst, the worst first.
+        sets: How it does on the pictures held out of each set, at the size in which they are stored, by its own labels.
+        before: The same of the first set and of the decoder on the frozen encoder; `None` where that was no stage.
         history: One row per epoch.
         seconds: Seconds of each stage.
         stopped: Whether it was stopped before its end; it can be resumed then.
@@ -34,12 +35,16 @@ class SegmentOutcome:
 
     model: keras.Model
     backbone: Backbone
-    result: SegmentationResult
+    sets: tuple[JudgedSet, ...]
     before: SegmentationResult | None
-    worst: list[WorstMask]
     history: list[dict]
     seconds: dict[str, float]
     stopped: bool
+
+    @property
+    def result(self) -> SegmentationResult:
+        """How it does on the first set, whose classes are the model's."""
+        return self.sets[0].rates.result
 
 
 def metrics_of(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session) -> dict:
@@ -47,7 +52,8 @@ def metrics_of(outcome: SegmentOutcome, prepared: PreparedMasks, session: Sessio
     result = outcome.result
     throughput = [row["images_per_second"] for row in outcome.history]
     return {
-        **{name: value for name, value in result.to_dict().items() if name not in ("confusion", "classes")},
+        **_figures(result),
+        **_figures_by_set(outcome),
         "before_fine_tuning": outcome.before
         and {
             "pixel_accuracy": outcome.before.pixel_accuracy,
@@ -63,14 +69,26 @@ def metrics_of(outcome: SegmentOutcome, prepared: PreparedMasks, session: Sessio
     }
 
 
+def _figures(result: SegmentationResult) -> dict:
+    return {name: value for name, value in result.to_dict().items() if name not in ("confusion", "classes")}
+
+
+def _figures_by_set(outcome: SegmentOutcome) -> dict:
+    """The figures of every set, where there are several: those above are of the first."""
+    if len(outcome.sets) == 1:
+        return {}
+    return {"sets": {each.name: {**_figures(each.rates.result), "num_train": each.num_train} for each in outcome.sets}}
+
+
 def notes_of(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session) -> list[str]:
     """Returns what must be said about the run, in sentences."""
     notes = []
     if outcome.stopped:
         notes.append("The training was stopped before its end; --resume goes on with it.")
-    if session.recipe.groups is None and session.recipe.validation is None:
+    if unknown := [each.name for each in prepared.sets if not each.person_known]:
+        of = f" of {', '.join(unknown)}" if len(prepared.sets) > 1 else ""
         notes.append(
-            "Pictures were held out one by one: if several show the same person, the figures flatter the model. "
+            f"Pictures{of} were held out one by one: if several show the same person, the figures flatter the model. "
             "`groups` holds persons out."
         )
     if prepared.rejected:
@@ -79,20 +97,31 @@ def notes_of(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session)
         notes.append(
             f"Left out: {counted(len(prepared.moved), 'picture')} held out, of which the training side has copies."
         )
-    missing = [name for name, value in outcome.result.iou.items() if value is None]
-    if missing:
-        notes.append(f"No picture held out shows {', '.join(missing)}: nothing is known about how well it is found.")
+    for each in outcome.sets:
+        if missing := [name for name, value in each.rates.result.iou.items() if value is None]:
+            of = f" of {each.name}" if len(outcome.sets) > 1 else ""
+            notes.append(
+                f"No picture held out{of} shows {', '.join(missing)}: nothing is known about how well it is found."
+            )
     return notes
 
 
 def card_of(outcome: SegmentOutcome, prepared: PreparedMasks, metrics: dict, session: Session) -> ModelCard:
     """Returns the run's card; what `write_run` fills in is left out."""
-    return replace(
-        contract_of(session.recipe, prepared),
-        metrics=metrics,
-        weights=weights_of(session.recipe),
-        **provenance(prepared, session),
-    )
+    stated = provenance(prepared, session)
+    if len(prepared.sets) > 1:
+        stated["data"]["sets"] = [_stated(each) for each in prepared.sets]
+    return replace(contract_of(session.recipe, prepared), metrics=metrics, weights=weights_of(session.recipe), **stated)
+
+
+def _stated(each: LearnedSet) -> dict:
+    """What the card says of one set among several."""
+    stands_for = {
+        label: [each.map.classes[index] for index in meant]
+        for label, meant in zip(each.map.labels, each.map.stands_for, strict=True)
+    }
+    about = read_about(each.root)
+    return {"name": each.name, "share": each.share, "coarse": each.map.coarse, "labels": stands_for, **about}
 
 
 def contract_of(recipe: SegmentRecipe, prepared: PreparedMasks) -> ModelCard:

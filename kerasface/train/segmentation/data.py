@@ -1,20 +1,28 @@
-"""From a folder of pictures and masks to what a training needs: both on one canvas, split so that nobody leaks."""
+"""From folders of pictures and masks to what a training needs: all on one canvas, split so that nobody leaks."""
 
 import hashlib
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from kerasface.data.cache.store import StoredArray
-from kerasface.data.duplicates import find_duplicates, fingerprint, keep_together
-from kerasface.data.folders import split_groups
-from kerasface.data.masks.cache import MaskedImages, check_classes, load_pairs
-from kerasface.data.masks.reading import MaskFolders, read_mask_folders
+from kerasface.data.duplicates import Duplicates, find_duplicates, fingerprint, keep_together
+from kerasface.data.masks.sets import MaskSet, read_sets
 from kerasface.train.segmentation.recipe import SegmentRecipe
+from kerasface.train.segmentation.sets import (
+    LearnedSet,
+    ReadSet,
+    check_learnable,
+    distinct_labels,
+    folders_of,
+    judged_on,
+    read_set,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,17 +30,22 @@ class PreparedMasks:
     """The pictures and masks of a training, with everything that was found on the way.
 
     Attributes:
-        root: The folder that was read.
-        classes: Names of the classes, by class id.
+        root: The folder or the listing that was read.
+        classes: Names of the model's classes, by class id.
         colors: RGB colour of each class, 0 to 255.
-        train: `(num_train, side, side, 4)` uint8: RGB and class id, 255 outside the picture.
+        sets: The sets of pictures, one or several.
+        label_sets: Ids of the classes that each label may mean, by its id: first each class alone.
+        train: `(num_train, side, side, 4)` uint8: RGB and the set's own class id, 255 outside the picture.
         validation: The same of the pictures held out.
-        train_files: Stem of each training picture.
-        train_persons: Number of the person on each training picture, as far as the recipe tells persons apart,
+        train_files: Name of each training picture: its stem, after that of its set where there are several.
+        train_persons: Number of the person on each training picture, as far as persons are told apart,
             `(num_train,)` int64.
-        validation_files: Stem of each picture held out.
-        class_counts: Pixels of each class in the training masks, `(num_classes,)` int64.
-        moved: Stems of pictures held out that were left out, because the training side has a copy of them.
+        train_sets: Index into `sets` for each training picture, `(num_train,)` int64.
+        validation_files: Name of each picture held out.
+        validation_sets: Index into `sets` for each of them, `(num_validation,)` int64.
+        class_counts: Pixels of each class in the training masks, `(num_classes,)` int64; of several sets in proportion,
+            as often as they come, where a label of several classes is dealt to them as they occur alone.
+        moved: Names of pictures held out that were left out, because the training side has a copy of them.
         rejected: `(file, reason)` of every file that was not used.
         num_computed: Pairs decoded now; the others were in the cache.
         fingerprint: SHA-256 over files and split: equal data give equal trainings.
@@ -41,11 +54,15 @@ class PreparedMasks:
     root: Path
     classes: tuple[str, ...]
     colors: tuple[tuple[int, int, int], ...]
+    sets: tuple[LearnedSet, ...]
+    label_sets: tuple[tuple[int, ...], ...]
     train: StoredArray
     validation: StoredArray
     train_files: list[str]
     train_persons: np.ndarray
+    train_sets: np.ndarray
     validation_files: list[str]
+    validation_sets: np.ndarray
     class_counts: np.ndarray
     moved: list[str]
     rejected: list[tuple[str, str]]
@@ -56,129 +73,163 @@ class PreparedMasks:
 def prepare_masks(
     data: str | Path, recipe: SegmentRecipe, cache: Path, on_progress: Callable[[int, int], None] | None = None
 ) -> PreparedMasks:
-    """Reads, checks and splits a folder of pictures and masks.
+    """Reads, checks and splits a folder of pictures and masks, or several that a listing names.
 
     Args:
-        data: Folder with `images` and `masks`.
+        data: Folder with `images` and `masks`, or a listing (`data/masks/sets.py`).
         recipe: A resolved recipe.
         cache: Folder of the caches.
-        on_progress: Called with the number of pairs done and their total.
+        on_progress: Called with the number of pairs done and their total, set by set.
 
     Raises:
-        ValueError: If the folders, the classes or a setting do not fit, a class has no pixel, or nothing can be held
-            out.
+        ValueError: If the folders, the classes or a setting do not fit, a class has no pixel, a photo is in two sets,
+            or nothing can be held out.
         OSError: If the cache cannot be written.
     """
-    side = 2 * recipe.image_size  # pixels: what is cut out and enlarged stays sharp
-    folders = read_mask_folders(data, recipe.class_names)
-    _refuse_missing_persons(folders, recipe.groups)
-    given = None if recipe.validation is None else _judged_on(recipe, folders)
-    found = load_pairs(folders, side, cache, on_progress)
-    rejected = [*folders.rejected, *found.rejected]
-    check_classes(found, folders.classes)
-    stems = [folders.names[position] for position in found.positions]
-    persons = _persons(stems, recipe.groups)
-    if given is None:
-        train, held_out = _split(persons, recipe, folders.root)
-        others, other_stems, computed = found, stems, found.num_computed
-    else:
-        others = load_pairs(given, side, cache, on_progress)
-        if len(others.images) == 0:
-            raise ValueError(f"No picture of the validation folder can be used. Received: {recipe.validation!r}.")
-        other_stems = [given.names[position] for position in others.positions]
-        rejected += [*given.rejected, *others.rejected]
-        train, held_out = np.arange(len(stems)), np.arange(len(other_stems))
-        computed = found.num_computed + others.num_computed
-    train, held_out, moved = _without_copies(found, train, others, held_out)
-    if len(held_out) == 0:
-        raise ValueError(f"No picture of {folders.root} can be held out: all show what others show. Add pictures.")
+    read: list[ReadSet] = []
+    for each in _listed(data, recipe):
+        read.append(read_set(each, read[0] if read else None, recipe, cache, on_progress))
+    check_learnable(read)
+    train = _Side.of([part.train for part in read])
+    held_out = _Side.of([part.held_out for part in read])
+    held_out, moved = _without_copies(train, held_out, read)
+    _refuse_unjudged(held_out, read)
+    label_sets = distinct_labels(read)
+    sets = tuple(part.learned(label_sets, share) for part, share in zip(read, _shares(read), strict=True))
     return PreparedMasks(
-        root=folders.root,
-        classes=folders.classes,
-        colors=folders.colors,
-        train=found.images.part(train),
-        validation=others.images.part(held_out),
-        train_files=[stems[index] for index in train],
-        train_persons=persons[train],
-        validation_files=[other_stems[index] for index in held_out],
-        class_counts=_class_counts(found.images.part(train), folders),
-        moved=[other_stems[index] for index in moved],
-        rejected=[(str(path), reason) for path, reason in rejected],
-        num_computed=computed,
-        fingerprint=_fingerprint(folders, [found.keys[i] for i in train], [others.keys[i] for i in held_out]),
+        root=Path(data) if len(read) > 1 else read[0].folders.root,
+        classes=read[0].map.classes,
+        colors=read[0].colors,
+        sets=sets,
+        label_sets=label_sets,
+        train=train.images,
+        validation=held_out.images,
+        train_files=train.files,
+        train_persons=np.unique(train.persons, return_inverse=True)[1].astype(np.int64),
+        train_sets=train.sets,
+        validation_files=held_out.files,
+        validation_sets=held_out.sets,
+        class_counts=_class_counts(train, sets, label_sets, read[0].map.classes),
+        moved=moved,
+        rejected=[(str(path), reason) for part in read for path, reason in part.rejected],
+        num_computed=sum(part.num_computed for part in read),
+        fingerprint=_fingerprint(read, train, held_out, sets),
     )
 
 
 def check_given(data: str | Path, recipe: SegmentRecipe) -> None:
     """Refuses, by the names of files and classes alone, pictures to judge on that do not fit; there may be none given.
 
+    Of a listing, those of its first set.
+
     Raises:
         ValueError: If they cannot be read, are those trained on, or have other classes.
     """
-    if recipe.validation is not None:
-        _judged_on(recipe, read_mask_folders(data, recipe.class_names))
+    first = _listed(data, recipe)[0]
+    if first.validation is not None:
+        judged_on(first.validation, folders_of(first, None, recipe))
 
 
-def _refuse_missing_persons(folders: MaskFolders, pattern: str | None) -> None:
-    if pattern is None:
-        return
-    for name in folders.names:
-        if re.search(pattern, name) is None:
-            raise ValueError(f"The pattern of persons does not fit every file. Received: groups={pattern!r}, {name}.")
+def _listed(data: str | Path, recipe: SegmentRecipe) -> list[MaskSet]:
+    """The sets that a training is given; for one folder, with what the recipe says of it."""
+    sets = read_sets(data)
+    if not Path(data).is_file():
+        return [MaskSet(sets[0].folder, recipe.validation and Path(recipe.validation), recipe.groups)]
+    for name in ("validation", "groups"):
+        if (value := getattr(recipe, name)) is not None:
+            raise ValueError(f"A listing says of each set what `{name}` is. Received: {name}={value!r} and {data}.")
+    return sets
 
 
-def _persons(stems: list[str], pattern: str | None) -> np.ndarray:
-    """Numbers the persons; without a pattern every picture is one."""
-    names = stems if pattern is None else [re.search(pattern, stem)[1] for stem in stems]
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """The pictures of all sets that are trained on, or that are held out."""
 
+    images: StoredArray
+    keys: list[str]
+    files: list[str]
+    persons: list[str]
+    sets: np.ndarray
 
-def _split(persons: np.ndarray, recipe: SegmentRecipe, root: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Holds pictures out, whole persons where the recipe tells them."""
-    if persons.max() == 0:
-        raise ValueError(
-            f"Somebody must be trained on and somebody else held out. Received: one person or picture in {root}. Add "
-            "others, or name a validation folder."
+    @classmethod
+    def of(cls, parts: Sequence) -> "_Side":
+        several = len(parts) > 1
+        return cls(
+            reduce(StoredArray.followed_by, [part.images for part in parts]),
+            [key for part in parts for key in part.keys],
+            [f"{part.name}/{stem}" if several else stem for part in parts for stem in part.stems],
+            [f"{part.name}/{person}" for part in parts for person in part.persons],
+            np.repeat(np.arange(len(parts)), [len(part.keys) for part in parts]),
         )
-    return split_groups(np.zeros_like(persons), persons, recipe.holdout, recipe.seed)
+
+    def only(self, rows: np.ndarray) -> "_Side":
+        keys, files, persons = ([values[row] for row in rows] for values in (self.keys, self.files, self.persons))
+        return _Side(self.images.part(rows), keys, files, persons, self.sets[rows])
 
 
-def _judged_on(recipe: SegmentRecipe, folders: MaskFolders) -> MaskFolders:
-    """Reads the folder that the recipe names to judge on; its classes are those of the training."""
-    others = read_mask_folders(recipe.validation, folders.classes, folders.colors)
-    if others.root.resolve() == folders.root.resolve():
-        raise ValueError(f"It cannot be judged on what it trains on. Received: validation={recipe.validation!r}.")
-    if others.classes != folders.classes:
-        raise ValueError(f"{others.root} has other classes than {folders.root}. Received: {', '.join(others.classes)}.")
-    return others
+def _without_copies(train: _Side, held_out: _Side, read: Sequence[ReadSet]) -> tuple[_Side, list[str]]:
+    """Leaves out of the pictures held out what the training side shows too, and names what was left out."""
+    duplicates = find_duplicates(
+        [*train.keys, *held_out.keys], fingerprint(np.concatenate([_small(train.images), _small(held_out.images)]))
+    )
+    _refuse_shared(duplicates, [*train.files, *held_out.files], np.concatenate([train.sets, held_out.sets]))
+    here = np.arange(len(train.keys))
+    _, kept, moved = keep_together(duplicates, here, len(here) + np.arange(len(held_out.keys)))
+    return held_out.only(kept - len(here)), [held_out.files[row - len(here)] for row in moved]
 
 
-def _without_copies(found: MaskedImages, train: np.ndarray, others: MaskedImages, held_out: np.ndarray):
-    """Leaves out of the pictures held out what the training side shows too: `(train, held_out, moved)`."""
-    pictures = np.concatenate([_rgb(found, train), _rgb(others, held_out)])
-    keys = [*(found.keys[index] for index in train), *(others.keys[index] for index in held_out)]
-    duplicates = find_duplicates(keys, fingerprint(pictures))
-    here, there = np.arange(len(train)), np.arange(len(train), len(pictures))
-    _, kept, _ = keep_together(duplicates, here, there)
-    kept = kept - len(train)
-    return train, held_out[kept], np.setdiff1d(held_out, held_out[kept])
+def _refuse_shared(duplicates: Duplicates, files: list[str], sets: np.ndarray) -> None:
+    """Two masks of one photo, in the words of two sets, could contradict each other, and no split would hold it out."""
+    order = np.argsort(duplicates.group, kind="stable")
+    for one, other in pairwise(order):
+        if duplicates.group[one] == duplicates.group[other] and sets[one] != sets[other]:
+            raise ValueError(
+                f"The same photo is in two sets. Received: {files[one]} and {files[other]}. Take it out of one of them."
+            )
 
 
-def _rgb(found: MaskedImages, rows: np.ndarray) -> np.ndarray:
-    """Small pictures, enough to tell copies: `(num_rows, 64, 64, 3)` uint8."""
-    pictures = np.empty((len(rows), 64, 64, 3), dtype=np.uint8)
-    for target, row in zip(pictures, rows, strict=True):
-        pair = np.ascontiguousarray(found.images[np.array([row])][0][..., :3])
+def _refuse_unjudged(held_out: _Side, read: Sequence[ReadSet]) -> None:
+    for index, part in enumerate(read):
+        if not (held_out.sets == index).any():
+            raise ValueError(
+                f"No picture of {part.folders.root} can be held out: all show what others show. Add pictures."
+            )
+
+
+def _small(images: StoredArray) -> np.ndarray:
+    """Small pictures, enough to tell copies: `(num_images, 64, 64, 3)` uint8."""
+    pictures = np.empty((len(images), 64, 64, 3), dtype=np.uint8)
+    for row, target in enumerate(pictures):
+        pair = np.ascontiguousarray(images[row : row + 1][0][..., :3])
         target[:] = cv2.resize(pair, (64, 64), interpolation=cv2.INTER_AREA)
     return pictures
 
 
-def _class_counts(pairs: StoredArray, folders: MaskFolders) -> np.ndarray:
-    counts = np.zeros(256, dtype=np.int64)
-    for index in range(len(pairs)):
-        counts += np.bincount(pairs[index : index + 1][..., 3].ravel(), minlength=256)
-    return counts[: len(folders.classes)]
+def _shares(read: Sequence[ReadSet]) -> list[float]:
+    """Shares of the sets in an epoch, which sum to 1: as listed, else by their pictures."""
+    weights = [part.listed.share or len(part.train.keys) for part in read]
+    return [weight / sum(weights) for weight in weights]
 
 
-def _fingerprint(folders: MaskFolders, train: list[str], validation: list[str]) -> str:
-    return hashlib.sha256(repr((folders.classes, folders.colors, train, validation)).encode()).hexdigest()
+def _class_counts(train: _Side, sets: Sequence[LearnedSet], label_sets, classes: Sequence[str]) -> np.ndarray:
+    counts = np.zeros((len(sets), 256), dtype=np.int64)  # of each set's own classes
+    for row, which in enumerate(train.sets):
+        counts[which] += np.bincount(train.images[row : row + 1][..., 3].ravel(), minlength=256)
+    if len(sets) == 1:
+        return counts[0, : len(classes)]
+    of_label = np.zeros(256)
+    for each, pixels in zip(sets, counts[:, :255], strict=True):
+        of_set = np.bincount(each.ids, weights=pixels[: len(each.ids)], minlength=256) * (np.arange(256) < 255)
+        of_label += each.share * of_set / of_set.sum()
+    alone = of_label[: len(classes)]
+    total = alone.copy()
+    for label, meant in enumerate(label_sets[len(classes) :], len(classes)):
+        total[list(meant)] += of_label[label] * alone[list(meant)] / alone[list(meant)].sum()
+    return np.rint(1e9 * total).astype(np.int64)
+
+
+def _fingerprint(read: Sequence[ReadSet], train: _Side, held_out: _Side, sets: Sequence[LearnedSet]) -> str:
+    facts: tuple = (read[0].map.classes, read[0].colors, train.keys, held_out.keys)
+    if len(read) > 1:
+        facts += tuple((each.name, each.map, each.share) for each in sets)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()

@@ -3,81 +3,83 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from kerasface.evaluation.segmentation import TOLERANCE, SegmentationResult
-from kerasface.plotting.segmentation import Color, confusion_heatmap, data_url, iou_bars, segmentation_curves
+from kerasface.plotting.segmentation import Color, confusion_heatmap, iou_bars, segmentation_curves
 from kerasface.plotting.style import escaped
-from kerasface.reports.document import THUMBNAIL, document, facts_row, figure_html, notes_list, table
+from kerasface.reports.document import document, facts_row, figure_html, notes_list, table
+from kerasface.reports.segmentation import worst_masks
+from kerasface.tasks.measuring.masks import MaskRates
 from kerasface.terminal.words import share
 
-_LONGEST_SIDE = 220  # pixels of a picture shown
-_MAX_MASKS = 12
 _MAX_CONFUSIONS = 6  # listed in words
 _MAX_HEATMAP = 60  # classes; a cell of a larger matrix is too small to be seen
 
 
 @dataclass(frozen=True, eq=False)
-class WorstMask:
-    """A held-out picture whose mask agrees little with the true one.
+class JudgedSet:
+    """How a model does on the pictures held out of one set.
 
     Attributes:
-        file: Its file, relative to the data.
-        image: RGB uint8, `(height, width, 3)`.
-        true: Class ids, integers, `(height, width)`.
-        predicted: The same as the model gave them.
-        mean_iou: Mean IoU of the classes that occur in it.
+        name: Of the set.
+        rates: How it does, by the set's own labels.
+        num_train: Pictures of the set that were trained on.
     """
 
-    file: str
-    image: np.ndarray
-    true: np.ndarray
-    predicted: np.ndarray
-    mean_iou: float
+    name: str
+    rates: MaskRates
+    num_train: int = 0
 
 
 def write_segment_report(
     title: str,
-    result: SegmentationResult,
+    sets: Sequence[JudgedSet],
     before: SegmentationResult | None,
     history: Sequence[dict],
-    worst: Sequence[WorstMask],
     facts: Mapping[str, object],
     notes: Sequence[str],
-    colors: Sequence[Color],
 ) -> str:
     """Returns the report as one HTML document that needs no network.
 
     Args:
         title: Its heading.
-        result: How the model does on the pictures held out.
+        sets: How the model does on the pictures held out, of each set; the first one's figures stand on top.
         before: How the decoder on the frozen encoder does on them; `None` where there was no fine-tuning after it.
         history: One row per epoch, with `stage`, `epoch`, `loss`, `accuracy`, `val_loss`, `val_accuracy`,
             `val_mean_iou` and `images_per_second`; empty where nothing was trained.
-        worst: Masks to be looked at, the worst first; the first 12 are shown.
         facts: What else matters most, such as the pictures trained on, to its value.
         notes: What must be said about the run, in sentences.
-        colors: RGB of each class, in the order of `result.classes`.
 
     Raises:
         ValueError: If the number of colours is another than that of classes, the classes before were others, or a mask
             has another shape than its picture or an id without a colour.
     """
+    result, colors = sets[0].rates.result, sets[0].rates.colors
     if before is not None and before.classes != result.classes:
         raise ValueError(
             "Only results of the same classes can be compared. "
             f"Received: before.classes={before.classes}, result.classes={result.classes}. Leave `before` out."
         )
+    others = {
+        f"{each.name}, by its own labels": [
+            _facts(each.rates.result, {"pictures trained on": each.num_train}),
+            _classes(each.rates.result, each.rates.colors),
+            worst_masks(each.rates.worst, each.rates.result.classes, each.rates.colors),
+            _confusions(each.rates.result),
+        ]
+        for each in sets[1:]
+    }
     return document(
         title,
         {
             "": [_facts(result, facts), notes_list(notes)],
             "Classes": [_classes(result, colors)],
             "Before and after fine-tuning": [_comparison(before, result)] if before is not None else [],
-            "Worst masks": [_worst(worst, result.classes, colors)],
+            "Worst masks": [worst_masks(sets[0].rates.worst, result.classes, colors)],
             "Training": [_training(history)],
             "Taken for another": [_confusions(result)],
+            **others,
             "Settings": [_settings()],
         },
     )
@@ -141,57 +143,6 @@ def _points(before: float | None, after: float | None) -> str:
     return "-" if before is None or after is None else f"{100 * (after - before):+.1f}"
 
 
-def _worst(worst: Sequence[WorstMask], classes: Sequence[str], colors: Sequence[Color]) -> str:
-    if not worst:
-        return "<p>None are shown.</p>"
-    shown = worst[:_MAX_MASKS]
-    count = "The" if len(shown) == len(worst) else f"{len(shown)} of the"
-    words = f"<p class='quiet'>{count} {len(worst):,} masks with the lowest mean IoU, the worst first.</p>"
-    return words + _legend(classes, colors) + "".join(_triple(mask, colors) for mask in shown)
-
-
-def _legend(classes: Sequence[str], colors: Sequence[Color]) -> str:
-    style = "display:inline-block;width:.9em;height:.9em;border:1px solid #8a9592;border-radius:3px;margin-right:.35em"
-    parts = [
-        f"<span style='white-space:nowrap;margin-right:1.1em'><i style='{style};vertical-align:-.1em;"
-        f"background:{_hex(color)}'></i>{escaped(name)}</span>"
-        for name, color in zip(classes, colors, strict=True)
-    ]
-    return f"<p>{' '.join(parts)}</p>"
-
-
-def _triple(mask: WorstMask, colors: Sequence[Color]) -> str:
-    height, width = mask.image.shape[:2]
-    scale = min(1, _LONGEST_SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    picture = cv2.resize(mask.image, size, interpolation=cv2.INTER_AREA)
-    sources = {
-        "picture": data_url(picture),
-        "what it should be": data_url(_colored(mask, mask.true, size, colors), lossless=True),
-        "what it is": data_url(_colored(mask, mask.predicted, size, colors), lossless=True),
-    }
-    # The three stay side by side on a narrow screen, where comparing them is the point.
-    figures = "".join(
-        f"<figure style='width:auto;min-width:0;flex:0 1 {max(size[0], THUMBNAIL)}px'><img src='{source}' alt='{name}' "
-        f"style='width:100%;max-width:{size[0]}px;height:auto'><figcaption>{name}</figcaption></figure>"
-        for name, source in sources.items()
-    )
-    return (
-        f"<h3>{escaped(mask.file)} <small>mean IoU {share(mask.mean_iou)}</small></h3>"
-        f"<div class='pictures' style='flex-wrap:nowrap'>{figures}</div>"
-    )
-
-
-def _colored(mask: WorstMask, ids: np.ndarray, size: tuple[int, int], colors: Sequence[Color]) -> np.ndarray:
-    """A mask in the colours of its classes, RGB uint8, of `size`, which is (width, height)."""
-    if ids.shape != mask.image.shape[:2] or ids.min() < 0 or ids.max() >= len(colors):
-        raise ValueError(
-            f"A mask has the size of its picture and ids below the number of colours, {len(colors)}. Received: shape "
-            f"{ids.shape} with ids {ids.min()} to {ids.max()} for a picture {mask.image.shape[:2]}, {mask.file}."
-        )
-    return cv2.resize(np.asarray(colors, dtype=np.uint8)[ids], size, interpolation=cv2.INTER_NEAREST)
-
-
 def _training(history: Sequence[dict]) -> str:
     if not history:
         return "<p>No step was trained.</p>"
@@ -230,7 +181,3 @@ def _settings() -> str:
         "<p>Beside this file stand the settings, <a href='recipe.toml'>recipe.toml</a>, every epoch, "
         "<a href='history.csv'>history.csv</a>, and all numbers, <a href='metrics.json'>metrics.json</a>.</p>"
     )
-
-
-def _hex(color: Color) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*(int(value) for value in color))

@@ -1,14 +1,16 @@
 """The stages of a segmentation training as models, batches and losses: the decoder alone, then the encoder with it."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import keras
 import numpy as np
+from keras import ops
 
 from kerasface.data.backgrounds import installed_backgrounds, read_backgrounds
-from kerasface.data.masks.augmentation import POLICIES, MaskChanges
-from kerasface.data.masks.batches import epoch_rows, fitted, masked_batches
+from kerasface.data.masks.augmentation import OUTSIDE, POLICIES, MaskChanges
+from kerasface.data.masks.batches import Learning, epoch_rows, fitted, masked_batches
 from kerasface.data.pipelines import epoch_order, num_steps
 from kerasface.losses import pixels
 from kerasface.models.freezing import check_frozen, freeze, frozen_state
@@ -22,6 +24,7 @@ from kerasface.train.engine.schedules import build_schedule
 from kerasface.train.segmentation.data import PreparedMasks
 from kerasface.train.segmentation.encoders import encoder_of
 from kerasface.train.segmentation.recipe import LOSSES, SegmentRecipe
+from kerasface.train.segmentation.sets import LearnedSet
 
 
 def build_model(recipe: SegmentRecipe, num_classes: int, *, mirror: bool = False) -> tuple[Encoder, keras.Model]:
@@ -84,19 +87,44 @@ def scratch_stage(model: keras.Model, prepared: PreparedMasks, recipe: SegmentRe
     return _stage("train", model, prepared, recipe, recipe.epochs)
 
 
-def build_loss(recipe: SegmentRecipe, class_counts: np.ndarray) -> keras.losses.Loss:
+def build_loss(
+    recipe: SegmentRecipe, class_counts: np.ndarray, label_sets: Sequence[tuple[int, ...]] = ()
+) -> keras.losses.Loss:
     """Builds the loss on logits.
 
     Args:
         recipe: The settings.
         class_counts: Pixels of each class in the training masks, `(num_classes,)`.
+        label_sets: Ids of the classes that each label may mean, by its id: first each class alone.
+
+    Raises:
+        ValueError: If labels mean several classes, and the loss is not defined on such.
     """
     losses = []
     for name in recipe.loss.split("+"):
         kind = getattr(pixels, LOSSES[name])
-        weighted = name == "cross-entropy"
-        losses.append(kind(class_weights(class_counts, recipe.class_weights)) if weighted else kind())
+        given: dict = {}
+        if len(label_sets) > len(class_counts):
+            if "label_sets" not in inspect.signature(kind).parameters:
+                raise ValueError(f"This loss takes no label that stands for several classes. Received: loss={name}.")
+            given["label_sets"] = label_sets
+        if name == "cross-entropy":
+            given["class_weights"] = class_weights(class_counts, recipe.class_weights)
+        losses.append(kind(**given))
     return losses[0] if len(losses) == 1 else pixels.SumOfLosses(losses)
+
+
+def label_accuracy(label_sets: Sequence[tuple[int, ...]], num_classes: int) -> keras.metrics.Metric:
+    """Returns the share of the labelled pixels whose most probable class is among those that the label may mean."""
+    may_be = np.array([[index in meant for index in range(num_classes)] for meant in label_sets], dtype=np.float32)
+
+    def of_batch(y_true, y_pred):
+        labeled = ops.not_equal(ops.cast(y_true, "int32"), OUTSIDE)
+        meant = ops.take(may_be, ops.where(labeled, ops.cast(y_true, "int32"), 0), axis=0)
+        right = ops.take_along_axis(meant, ops.argmax(y_pred, axis=-1)[..., None], axis=-1)[..., 0]
+        return ops.sum(right * ops.cast(labeled, "float32")) / ops.maximum(ops.sum(ops.cast(labeled, "float32")), 1)
+
+    return keras.metrics.MeanMetricWrapper(of_batch, name="accuracy")
 
 
 def class_weights(class_counts: np.ndarray, power: float) -> list[float]:
@@ -107,42 +135,68 @@ def class_weights(class_counts: np.ndarray, power: float) -> list[float]:
 
 
 def validation(model: keras.Model, prepared: PreparedMasks, recipe: SegmentRecipe) -> Callable[[], dict]:
-    """Returns what is measured after each epoch: loss, pixel accuracy and mean IoU on the pictures held out."""
+    """Returns what is measured after each epoch: loss, pixel accuracy and mean IoU on the pictures held out.
+
+    Each set is judged by its own labels: loss and accuracy are those of all pixels, mean IoU is the mean of the sets.
+    """
     # A backbone of fixed size sees whole pictures at that size.
     side = model.input_shape[1] or recipe.image_size
     images, masks = fitted(prepared.validation, (side,) * 2)
     network = compile_network(model, max_batch=16)
-    num_classes = len(prepared.classes)
 
     def measure() -> dict:
-        confusion, losses = np.zeros((num_classes, num_classes), dtype=np.int64), []
-        for start in range(0, len(images), 16):
-            (probabilities,) = network(images[start : start + 16])
-            true = masks[start : start + 16]
-            inside = true != 255
-            likely = np.take_along_axis(probabilities, np.where(inside, true, 0)[..., None].astype(int), axis=-1)
-            losses.append(-np.log(np.maximum(likely[..., 0][inside], 1e-7)))
-            cells = true[inside].astype(np.int64) * num_classes + probabilities.argmax(axis=-1)[inside]
-            confusion += np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
-        right = np.diag(confusion)
-        union = confusion.sum(axis=0) + confusion.sum(axis=1) - right
+        losses, confusions = [], []
+        for index, each in enumerate(prepared.sets):
+            rows = np.flatnonzero(prepared.validation_sets == index)
+            confusion = np.zeros((len(each.map.judged_labels),) * 2, dtype=np.int64)
+            for start in range(0, len(rows), 16):
+                chosen = rows[start : start + 16]
+                likely, cells = _judged(network(images[chosen])[0], masks[chosen], each)
+                losses.append(-np.log(np.maximum(likely, 1e-7)))
+                confusion += np.bincount(cells, minlength=confusion.size).reshape(confusion.shape)
+            confusions.append(confusion)
         return {
             "val_loss": float(np.concatenate(losses).mean()),
-            "val_accuracy": float(np.trace(confusion) / confusion.sum()),
-            "val_mean_iou": float(np.mean(right[union > 0] / union[union > 0])),
+            "val_accuracy": float(sum(map(np.trace, confusions)) / sum(map(np.sum, confusions))),
+            "val_mean_iou": float(np.mean([_mean_iou(confusion) for confusion in confusions])),
         }
 
     return measure
 
 
-def changes_of(recipe: SegmentRecipe, classes: Sequence[str]) -> MaskChanges:
-    """Returns how a recipe augments pictures and masks."""
+def _judged(probabilities: np.ndarray, masks: np.ndarray, each: LearnedSet) -> tuple[np.ndarray, np.ndarray]:
+    """Of the pixels that count: the probability of what the label means, and the cell of the confusion matrix."""
+    inside = masks != OUTSIDE
+    labels, found = masks[inside], probabilities[inside]
+    true, predicted, ignored = each.map.judged(labels, found.argmax(axis=-1))
+    likely = (found * each.map.may_be[labels]).sum(axis=-1)
+    return likely[~ignored], (true * len(each.map.judged_labels) + predicted)[~ignored]
+
+
+def _mean_iou(confusion: np.ndarray) -> float:
+    right = np.diag(confusion)
+    union = confusion.sum(axis=0) + confusion.sum(axis=1) - right
+    return float(np.mean(right[union > 0] / union[union > 0]))
+
+
+def changes_of(recipe: SegmentRecipe, sets: Sequence[LearnedSet]) -> list[MaskChanges]:
+    """Returns how a recipe augments pictures and masks of each set."""
     policy = POLICIES[recipe.augment]
     backgrounds = ()
     if policy.background:
         backgrounds = read_backgrounds(recipe.backgrounds) if recipe.backgrounds else installed_backgrounds()
     size = (recipe.training_size,) * 2
-    return MaskChanges(size, tuple(classes), policy, backgrounds=backgrounds, flip=recipe.flip)
+    return [
+        MaskChanges(
+            size,
+            each.map.labels,
+            # A coarse mask cuts out what is in front together with seams of what was behind it.
+            replace(policy, background=0.0) if each.map.coarse else policy,
+            backgrounds=backgrounds,
+            flip=recipe.flip,
+        )
+        for each in sets
+    ]
 
 
 def _stage(
@@ -155,8 +209,10 @@ def _stage(
     rate_of: Callable[[str], float] | None = None,
     after_first_step: Callable[[], None] = lambda: None,
 ) -> Stage:
-    changes = changes_of(recipe, prepared.classes)
-    rows = epoch_rows(prepared.train_persons, recipe.copies, recipe.balance)
+    changes = changes_of(recipe, prepared.sets)
+    learning = [Learning(each.ids, each.map.coarse) for each in prepared.sets]
+    shares = [each.share for each in prepared.sets]
+    rows = epoch_rows(prepared.train_persons, recipe.copies, recipe.balance, prepared.train_sets, shares)
     steps = num_steps(len(rows), recipe.batch_size)
     seed = recipe.seed if name != "head" else recipe.seed + 2**32  # no recipe has that one
 
@@ -164,6 +220,8 @@ def _stage(
         made = masked_batches(
             prepared.train,
             changes,
+            learning,
+            sets=prepared.train_sets,
             rows=rows,
             batch_size=recipe.batch_size,
             seed=seed,
@@ -178,7 +236,7 @@ def _stage(
 
     return Stage(
         name=name,
-        model=_compiled(model, recipe, prepared.class_counts, steps * epochs, rate_of),
+        model=_compiled(model, recipe, prepared, steps * epochs, rate_of),
         batches=batches,
         steps_per_epoch=steps,
         epochs=epochs,
@@ -192,7 +250,9 @@ def _stage(
     )
 
 
-def _compiled(model: keras.Model, recipe: SegmentRecipe, class_counts, total_steps: int, rate_of) -> keras.Model:
+def _compiled(
+    model: keras.Model, recipe: SegmentRecipe, prepared: PreparedMasks, total_steps: int, rate_of
+) -> keras.Model:
     """Returns a model of the same layers that ends where the loss looks: at the logits."""
     warmup = int(recipe.warmup * total_steps) if recipe.schedule == "cosine" else 0
     optimizer = build_optimizer(
@@ -206,5 +266,6 @@ def _compiled(model: keras.Model, recipe: SegmentRecipe, class_counts, total_ste
         accumulate=1,
     )
     trained = keras.Model(model.input, model.get_layer("logits").output, name="unet_trained")
-    trained.compile(optimizer, build_loss(recipe, class_counts), metrics=["accuracy"])
+    loss = build_loss(recipe, prepared.class_counts, prepared.label_sets)
+    trained.compile(optimizer, loss, metrics=[label_accuracy(prepared.label_sets, len(prepared.classes))])
     return trained

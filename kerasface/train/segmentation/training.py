@@ -9,9 +9,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerasface.evaluation.segmentation import SegmentationCounts, image_mean_iou
 from kerasface.models.engines.graphs import with_dtype_policy
 from kerasface.runs.store import Run
+from kerasface.tasks.measuring.masks import MaskTrial
 from kerasface.tasks.segmentation import Segmenter
 from kerasface.train.engine.driver import Finished, StageProgress, Steps
 from kerasface.train.engine.loop import run_stage
@@ -19,10 +19,8 @@ from kerasface.train.engine.session import Session
 from kerasface.train.segmentation.card import SegmentOutcome, card_of, contract_of, metrics_of, notes_of
 from kerasface.train.segmentation.data import PreparedMasks, check_given, prepare_masks
 from kerasface.train.segmentation.recipe import SegmentRecipe, resolve_segment
-from kerasface.train.segmentation.report import WorstMask, write_segment_report
+from kerasface.train.segmentation.report import JudgedSet, write_segment_report
 from kerasface.train.segmentation.stages import build_model, decoder_stage, fine_tune_stage, scratch_stage
-
-_WORST = 12  # masks in the report
 
 
 def _told(prepared: PreparedMasks) -> dict:
@@ -35,8 +33,7 @@ def _train(prepared: PreparedMasks, session: Session, cache: Path, report: Stage
 
     def outcome(before, history: list[dict], seconds: dict[str, float], stopped: bool) -> SegmentOutcome:
         used = for_use(model, recipe)
-        result, worst = _judge(used, prepared, recipe)
-        return SegmentOutcome(used, encoder.backbone, result, before, worst, history, seconds, stopped)
+        return SegmentOutcome(used, encoder.backbone, _judge(used, prepared, recipe), before, history, seconds, stopped)
 
     if recipe.weights == "none":
         result = run_stage(scratch_stage(model, prepared, recipe), session, on_progress=report)
@@ -53,7 +50,7 @@ def _train(prepared: PreparedMasks, session: Session, cache: Path, report: Stage
     times = {"head_seconds": seconds}
     if stopped or recipe.epochs == 0:
         return outcome(None, history, times, stopped)
-    before = _judge(for_use(model, recipe), prepared, recipe)[0] if recipe.head_epochs else None
+    before = _judge(for_use(model, recipe), prepared, recipe)[0].rates.result if recipe.head_epochs else None
     stage, freeze_map = fine_tune_stage(encoder, model, prepared, recipe)
     session.event("freeze_map", blocks=freeze_map)
     result = run_stage(
@@ -81,18 +78,19 @@ def for_use(model: keras.Model, recipe: SegmentRecipe) -> keras.Model:
     return used
 
 
-def _judge(model: keras.Model, prepared: PreparedMasks, recipe: SegmentRecipe):
-    """Segments the pictures held out as wholes: how the model does, and the masks that came out worst."""
+def _judge(model: keras.Model, prepared: PreparedMasks, recipe: SegmentRecipe) -> tuple[JudgedSet, ...]:
+    """Segments the pictures held out as wholes: of each set, how the model does, and what came out worst."""
     segmenter = Segmenter(Run("trained", contract_of(recipe, prepared), model))
-    counts, judged = SegmentationCounts(prepared.classes), []
-    for index, file in enumerate(prepared.validation_files):
-        image, true = _whole(prepared.validation[np.array([index])][0])
-        predicted = segmenter.segment_whole(image).mask
-        counts.add(true, predicted)
-        score = image_mean_iou(true, predicted, len(prepared.classes))
-        judged = sorted([*judged, WorstMask(file, image, true, predicted, score)], key=lambda mask: mask.mean_iou)
-        judged = judged[:_WORST]
-    return counts.result(), judged
+    return tuple(_judge_set(segmenter, prepared, index) for index in range(len(prepared.sets)))
+
+
+def _judge_set(segmenter: Segmenter, prepared: PreparedMasks, which: int) -> JudgedSet:
+    each = prepared.sets[which]
+    trial = MaskTrial(each.map, each.colors)
+    for row in np.flatnonzero(prepared.validation_sets == which):
+        image, true = _whole(prepared.validation[np.array([row])][0])
+        trial.add(prepared.validation_files[row], image, true, segmenter.segment_whole(image).mask)
+    return JudgedSet(each.name, trial.rates(), int((prepared.train_sets == which).sum()))
 
 
 def _whole(pair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -107,16 +105,7 @@ def _finish(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session) 
     metrics = metrics_of(outcome, prepared, session)
     notes = notes_of(outcome, prepared, session)
     facts = {"pictures trained on": f"{len(prepared.train):,}", "pictures judged on": f"{len(prepared.validation):,}"}
-    report = write_segment_report(
-        session.name,
-        outcome.result,
-        outcome.before,
-        outcome.history,
-        outcome.worst,
-        facts,
-        notes,
-        prepared.colors,
-    )
+    report = write_segment_report(session.name, outcome.sets, outcome.before, outcome.history, facts, notes)
     return Finished(
         model=outcome.model,
         card=card_of(outcome, prepared, metrics, session),

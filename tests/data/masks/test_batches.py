@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kerasface.data.masks.augmentation import OUTSIDE, POLICIES, MaskChanges
-from kerasface.data.masks.batches import epoch_rows, fitted, masked_batches
+from kerasface.data.masks.batches import Learning, epoch_rows, fitted, masked_batches
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,9 @@ def pairs():
 def batches(pairs, policy="none", **options):
     changes = MaskChanges((32, 32), ("background", "thing"), POLICIES[policy], flip=policy != "none")
     arguments = {"rows": np.repeat(np.arange(len(pairs)), 2), "batch_size": 4, "seed": 3, "epoch": 1, **options}
-    return [(np.asarray(images), np.asarray(masks)) for images, masks in masked_batches(pairs, changes, **arguments)]
+    learning, sets = [Learning(np.arange(2, dtype=np.uint8))], np.zeros(len(pairs), dtype=np.int64)
+    made = masked_batches(pairs, [changes], learning, sets=sets, **arguments)
+    return [(np.asarray(images), np.asarray(masks)) for images, masks in made]
 
 
 def test_an_epoch_has_every_sample_once(pairs):

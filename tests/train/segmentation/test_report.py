@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from kerasface.evaluation.segmentation import SegmentationCounts
-from kerasface.train.segmentation.report import WorstMask, write_segment_report
+from kerasface.tasks.measuring.masks import MaskRates, WorstMask
+from kerasface.train.segmentation.report import JudgedSet, write_segment_report
 
 CLASSES = ("background", "skin", "beard & brows")
 COLORS = ((128, 128, 128), (255, 0, 0), (0, 0, 255))
@@ -51,10 +52,13 @@ def worst_mask(height=40, width=60, **changes):
     return WorstMask(**fields | changes)
 
 
-def written(title="parts", result=None, before=None, history=(), worst=(), facts=None, notes=(), colors=COLORS):
+def written(
+    title="parts", result=None, before=None, history=(), worst=(), facts=None, notes=(), colors=COLORS, others=()
+):
     """The report without plotly.js, which holds any text, and without no-break spaces."""
     result = result or measured((TRUE, PREDICTED))
-    report = write_segment_report(title, result, before, history, worst, facts or {}, notes, colors)
+    judged = JudgedSet("parts", MaskRates(result, colors, tuple(worst), ()))
+    report = write_segment_report(title, [judged, *others], before, history, facts or {}, notes)
     assert report.startswith("<!doctype html>")
     head, body = report.split("<body>")
     assert head.count("<script>") == 1
