@@ -20,7 +20,7 @@ from kerasface.runs import store as runs
 from kerasface.runs.card import ModelCard
 from kerasface.train.engine.session import Session
 from kerasface.train.process import background
-from kerasface.train.process.background import find_training, start
+from kerasface.train.process.background import find_training, start, training_command
 from kerasface.train.process.processes import process_start
 from kerasface.train.recipe import ClassifyRecipe
 
@@ -462,10 +462,13 @@ def test_stop_asks_once(open_page, running, tmp_path):
     wait_for(lambda: find_training("faces", tmp_path / "saved_models").state == "stopped")
 
 
-def test_stop_says_so_at_once_and_a_training_that_never_took_a_step_is_stopped(open_page, tmp_path):
+def test_stop_says_so_at_once_and_a_training_that_never_took_a_step_is_stopped(open_page, tmp_path, monkeypatch):
     """The process here looks at nothing, as one that just starts."""
-    root = tmp_path / "saved_models"
-    start([sys.executable, "-c", "import time; time.sleep(100)"], "early", runs=root)
+    root, sleeper = tmp_path / "saved_models", tmp_path / "sleeper"
+    sleeper.write_text("#!/bin/sh\nexec sleep 100\n")
+    sleeper.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(sleeper))
+    start(training_command("people", "early", runs=root), "early", runs=root)
     page = open_page("train")
     page.button(key="show_early").click().run()
     page.button(key="train_stop").click().run()

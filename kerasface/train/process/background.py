@@ -22,9 +22,11 @@ from pathlib import Path
 
 import kerasface
 from kerasface.files.parsing import json_of
+from kerasface.files.reading import open_regular, read_regular
 from kerasface.files.writing import write_atomically
 from kerasface.runs.store import DEFAULT_ROOT, RunError
 from kerasface.train.engine.stopping import ask_to_stop, is_asked_to_stop
+from kerasface.train.kinds import KINDS
 from kerasface.train.process.claim import claim_name, in_use, training_process
 from kerasface.train.process.folders import has_learned, kind_of, resume_command, session_folder, sessions_in_progress
 from kerasface.train.process.processes import is_running, process_start
@@ -135,7 +137,7 @@ def resume(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> Training:
         if (there.folder / "session.json").is_file():
             command = shlex.split(resume_command(runs, name, kind_of(there.folder)))
         else:  # it was stopped before it had a folder: begun anew
-            command = shlex.split(_read(_launch_folder(runs, name) / "launch.json")["command"])
+            command = _command_of(_launch_folder(runs, name) / "launch.json", name)
         return _launch(command, name, runs)
 
 
@@ -217,7 +219,7 @@ def last_words(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> str:
     Only what was started from here is kept: a training that was started in a terminal has spoken there.
     """
     try:
-        with (_launch_folder(runs, name) / "output.log").open("rb") as log:
+        with open_regular(_launch_folder(runs, name) / "output.log") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
             text = log.read().decode("utf-8", "replace")
     except OSError:
@@ -227,6 +229,22 @@ def last_words(name: str, *, runs: str | os.PathLike = DEFAULT_ROOT) -> str:
     if errors := [line for line in lines if line.startswith("Error: ")]:
         return errors[-1].removeprefix("Error: ")
     return "\n".join(lines[-_MAX_WORDS:])
+
+
+def _command_of(launch: Path, name: str) -> list[str]:
+    """The command that began a training, which its file says: nothing but a training of that name is begun by it.
+
+    Raises:
+        RunError: If it is another command, as in a folder of somebody else.
+    """
+    told = (_read(launch) or {}).get("command")
+    try:
+        words = shlex.split(told) if isinstance(told, str) else []
+    except ValueError:  # a quotation mark that is not closed
+        words = []
+    if words[:2] != ["kerasface", "train"] or not KINDS.keys() & words[2:3] or name not in words:
+        raise RunError(f"{launch} does not say how the training {name!r} was begun. Discard it, and start it anew.")
+    return words
 
 
 def _launch(command: Sequence[str], name: str, runs: str | os.PathLike) -> Training:
@@ -295,6 +313,6 @@ def _runs(facts: dict) -> bool:
 def _read(path: Path) -> dict | None:
     """A JSON object, or `None` where there is none or it cannot be read."""
     with contextlib.suppress(OSError, ValueError):
-        content = json_of(path.read_text(encoding="utf-8"))
+        content = json_of(read_regular(path))
         return content if isinstance(content, dict) else None
     return None

@@ -287,6 +287,32 @@ def test_only_what_was_left_off_can_be_resumed(runs):
         resume("faces", runs=runs)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "/bin/sh -c 'touch PROOF' faces",
+        "kerasface train /bin/sh -c 'touch PROOF' faces",
+        "kerasface people delete faces",
+        "kerasface train classify people --name other",
+        "kerasface train 'classify",
+        *("", 5, None, ["kerasface", "train", "classify", "people", "--name", "faces"]),
+    ],
+)
+def test_what_a_folder_of_somebody_else_says_is_not_run(runs, command, tmp_path):
+    """A training that was stopped before it had a folder is begun anew by the command that its file holds."""
+    (runs / ".faces.running").mkdir(parents=True)
+    (runs / ".faces.running" / "stop").touch()
+    (runs / ".faces.launch").mkdir()
+    if isinstance(command, str):
+        command = command.replace("PROOF", str(tmp_path / "proof"))
+    (runs / ".faces.launch" / "launch.json").write_text(json.dumps({"command": command, "time": 0}))
+    assert state("faces", runs) == "stopped"
+    with pytest.raises(RunError, match="does not say how the training 'faces' was begun"):
+        resume("faces", runs=runs)
+    assert state("faces", runs) == "stopped"
+    assert not (tmp_path / "proof").exists()
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"process": "seven"}'])
 def test_damaged_files_are_no_running_training(runs, content):
     for folder, file in ((".faces.running", "session.json"), (".faces.launch", "launch.json")):
