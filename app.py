@@ -9,6 +9,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from pages.parts.server.arrival import lose_nothing
+from pages.parts.server.media import MediaOfOwnBrowser, note_browser
 from pages.parts.server.memory import return_large_blocks, start_keras
 from pages.parts.server.navigation import KERAS_PAGES, mark_app_as_run, navigate, show_icon
 from pages.parts.server.password import stop_without_password
@@ -22,6 +23,7 @@ lose_nothing()
 def run():
     """Shows the page that was asked for."""
     return_large_blocks()
+    note_browser()
     show_icon()
     show_readable_colours()
     page = navigate()
@@ -37,4 +39,5 @@ def run():
 if __name__ == "__main__":
     run()
 else:
-    app = st.App(__file__, middleware=[Middleware(OwnPagesOnly), Middleware(UploadsOfGuests)], lifespan=open_browser)
+    between = [Middleware(kind) for kind in (OwnPagesOnly, UploadsOfGuests, MediaOfOwnBrowser)]
+    app = st.App(__file__, middleware=between, lifespan=open_browser)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from kerasface.runs.store import list_runs
 from kerasface.train.process.background import list_trainings
+from pages.parts.listed_runs import shown_as_far_as_it_goes
 from pages.parts.photos import plain
 from pages.parts.train.follow import show_training
 from pages.parts.train.new import show_new
@@ -24,7 +25,8 @@ models = [summary for summary in list_runs() if summary.card]
 name = choose_training(trainings, models)
 usable = {summary.name: summary for summary in models}
 if name in trainings:
-    show_training(trainings[name], usable.get(name))
+    with shown_as_far_as_it_goes(name):
+        show_training(trainings[name], usable.get(name))
 if name in usable and not (name in trainings and trainings[name].alive):
     show_results(usable[name])
 elif name != NEW and name not in trainings:

@@ -147,3 +147,29 @@ def test_a_dashboard_with_its_configuration_answers_the_same(app_server):
     port = urlsplit(app_server).port
     assert websocket(port, "evil.example", "http://evil.example") == 403
     assert websocket(port, f"localhost:{port}", f"http://localhost:{port}") == 101
+
+
+@pytest.mark.slow
+def test_a_dashboard_that_is_started_from_another_folder_listens_on_this_machine_alone(tmp_path):
+    """By `streamlit run /path/app.py`: its configuration is that beside app.py, wherever one is."""
+    (tmp_path / "sitecustomize.py").write_text(WATCHER)
+    (tmp_path / "elsewhere").mkdir()
+    port, sockets = free_port(), tmp_path / "sockets"
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), f"--server.port={port}"]
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "SOCKET_LOG": str(sockets)}
+    with (
+        open(tmp_path / "log", "wb") as log,
+        subprocess.Popen(
+            [*command, "--server.headless=true"], cwd=tmp_path / "elsewhere", env=environment, stdout=log, stderr=log
+        ) as process,
+    ):
+        try:
+            wait_until_healthy(process, f"http://127.0.0.1:{port}")
+            assert websocket(port, "evil.example", "http://evil.example") == 403
+            assert answer(port, "/media/nothing.png", {"Host": f"127.0.0.1:{port}"}) == 404
+        finally:
+            process.terminate()
+    events = [json.loads(line) for line in sockets.read_text().splitlines()]
+    bound = [address for event, address in events if event == "socket.bind" and str(port) in address]
+    assert bound
+    assert all("127.0.0.1" in address for address in bound)

@@ -10,6 +10,7 @@ from typing import BinaryIO
 # unknown method or in a newer version of the format: a `RuntimeError`, or one of its subclasses.
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
+_MANY = 10_000  # entries
 # Of the records at the end of an archive: lengths of an entry's name, extra fields and comment; sizes of the directory.
 _ENTRY, _END, _WIDE_END = struct.Struct("<28x3H12x"), struct.Struct("<12xL6x"), struct.Struct("<40xQ28x")
 
@@ -37,6 +38,25 @@ def check_num_entries(file: BinaryIO, most: int) -> None:
         if count > most:
             raise ValueError(f"The archive has more files than allowed. Received: more than {most:,}.")
         place += _ENTRY.size + sum(_ENTRY.unpack(head))
+
+
+def check_unpacked(file: BinaryIO, most: int) -> None:
+    """Refuses a zip file whose entries are larger together than allowed; `zipfile` gives of none more than it says.
+
+    Args:
+        file: The open file; it is at its beginning again after.
+        most: Bytes.
+
+    Raises:
+        ValueError: If they are, or there are thousands.
+        zipfile.BadZipFile: If it is none.
+    """
+    check_num_entries(file, _MANY)
+    with zipfile.ZipFile(file) as archive:
+        total = sum(entry.file_size for entry in archive.infolist())
+    file.seek(0)
+    if total > most:
+        raise ValueError(f"It is larger than {most:,} bytes when it is unpacked.")
 
 
 def _directory(file: BinaryIO) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerasface.files.parsing import json_of
+from kerasface.files.reading import read_regular
 from kerasface.runs.store import RunError
 
 FORMAT = 1  # of the JSON
@@ -64,9 +65,7 @@ def read_records(run: str | Path) -> dict:
     """
     path = Path(run) / "records.json"
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError(f"larger than {_MAX_BYTES} bytes")
-        content = json_of(path.read_text(encoding="utf-8"))
+        content = json_of(read_regular(path, _MAX_BYTES))
     except OSError as error:
         raise RunError(f"The records {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:

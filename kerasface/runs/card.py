@@ -5,13 +5,13 @@ known of a model, such as the threshold for strangers of one that was trained wi
 """
 
 import math
-import stat
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
 from kerasface.files.parsing import json_of
+from kerasface.files.reading import read_regular
 from kerasface.runs.records import Record, RunError, read_record, refusal
 
 CARD_FORMAT = 1
@@ -286,11 +286,7 @@ class ModelCard(Record):
             RunError: If the file cannot be read, is no card, or holds what no card can.
         """
         try:
-            if not stat.S_ISREG((found := path.stat()).st_mode):  # opening a pipe would wait for ever
-                raise RunError(f"{path} is no regular file: no card of KerasFace.")
-            if found.st_size > _MAX_CARD_BYTES:
-                raise RunError(f"{path} is larger than {_MAX_CARD_BYTES} bytes: no card of KerasFace.")
-            content = json_of(path.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite)
+            content = json_of(read_regular(path, _MAX_CARD_BYTES), parse_constant=_finite, parse_float=_finite)
         except OSError as error:
             raise RunError(f"{path} cannot be read: {error.strerror}.") from error
         except ValueError as error:

@@ -1,9 +1,11 @@
 """How a run learned: `history.csv`, a row per epoch."""
 
 import csv
+import io
 import os
 from pathlib import Path
 
+from kerasface.files.reading import read_regular
 from kerasface.runs.store import RunError
 
 _MAX_BYTES = 2**26
@@ -22,10 +24,8 @@ def read_history(run: str | os.PathLike) -> list[dict]:
     """
     path = Path(run) / "history.csv"
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError(f"larger than {_MAX_BYTES} bytes")
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        text = read_regular(path, _MAX_BYTES).decode("utf-8")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except OSError as error:
         raise RunError(f"The history {path} cannot be read: {error.strerror}.") from error
     except (ValueError, csv.Error) as error:

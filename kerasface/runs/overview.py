@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from kerasface.files.parsing import json_of
+from kerasface.files.reading import read_regular
 from kerasface.runs.card import ModelCard
+from kerasface.runs.records import LARGEST
 from kerasface.runs.store import RunSummary
 
 KINDS = ("classify", "metric", "segment", "imported")
@@ -117,12 +119,13 @@ def columns_with_values(rows: list[RunOverview]) -> list[str]:
 def _equal_error(folder: Path, card: ModelCard) -> float | None:
     """Of people held out, where the training judged some; else as it was measured since."""
     held_out = card.metrics.get("held_out")
-    kept = held_out.get(card.metrics.get("kept")) if isinstance(held_out, Mapping) else None
+    name = _text(card.metrics.get("kept"))
+    kept = held_out.get(name) if isinstance(held_out, Mapping) else None
     if isinstance(kept, Mapping) and (found := _number(kept, "eer")) is not None:
         return found
     path = folder / "rates.json"
     try:
-        measured = json_of(path.read_text(encoding="utf-8")) if path.stat().st_size <= _MAX_RATES_BYTES else None
+        measured = json_of(read_regular(path, _MAX_RATES_BYTES))
     except (OSError, ValueError):
         return None  # whoever loads the embedder is told
     return _number(measured, "eer") if isinstance(measured, dict) else None
@@ -132,7 +135,7 @@ def _number(values: Mapping, *names: str):
     """The first of some entries that is a number; a card may hold anything."""
     for name in names:
         value = values.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST:
             return value
     return None
 

@@ -7,7 +7,7 @@ from typing import get_args, get_origin
 
 from kerasface.terminal.streams import is_shown
 
-_LARGEST = 2**53  # from here on whole numbers are no longer what they were once they were floats
+LARGEST = 2**53  # from here on whole numbers are no longer what they were once they were floats
 _REMEDY = "Bring back the card that it had, or train the model again."
 
 
@@ -96,7 +96,7 @@ def _value(annotation, value: object, place: str):
     fitting = {Mapping: dict, None: annotation if annotation is not float else int | float}[origin]
     if not isinstance(value, fitting) or (isinstance(value, bool) and annotation is not bool):
         raise _MisfitError
-    if isinstance(value, int | float) and not abs(value) < _LARGEST:  # nor infinite
+    if isinstance(value, int | float) and not abs(value) < LARGEST:  # nor infinite
         raise _MisfitError
     if isinstance(value, str) and not is_shown(value):
         raise _MisfitError

@@ -164,7 +164,8 @@ def load_model(path: Path, sha256: str, *, num_classes: int | None = None) -> "k
         num_classes: How many classes the card names; `None` where it names none.
 
     Raises:
-        RunError: If the file is missing, altered or unreadable, or its classes are not as many.
+        RunError: If the file is missing, altered or unreadable, its classes are not as many, it takes something else
+            than one picture, or has weights that are NaN or infinite.
     """
     with checked_copy(path, sha256) as copy:
         # Seconds to import: a list of the models, or a network that an engine has, needs none of it.
@@ -178,11 +179,23 @@ def load_model(path: Path, sha256: str, *, num_classes: int | None = None) -> "k
             model = keras.models.load_model(copy, compile=False, safe_mode=True)
         except Exception as error:  # a file can be made to fail in any line of Keras, h5py and TensorFlow
             raise RunError(f"{path} matches its card but does not load: {one_line(error)}") from error
+    _check_usable(model, path)
     if num_classes is not None and num_classes != model.output_shape[-1]:
         raise RunError(
             f"The card of {path.parent.name!r} names {num_classes} classes; its model has {model.output_shape[-1]}."
         )
     return model
+
+
+def _check_usable(model: "keras.Model", path: Path) -> None:
+    """Refuses what no training leaves, and whatever uses a model relies on."""
+    import numpy as np
+
+    taken, given = ([tuple(tensor.shape) for tensor in tensors] for tensors in (model.inputs, model.outputs))
+    if len(taken) != 1 or len(taken[0]) != 4 or len(given) != 1:
+        raise RunError(f"{path} takes no picture, or gives several answers. Received: inputs {taken}, outputs {given}.")
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise RunError(f"{path} has weights that are NaN or infinite. Train it again.")
 
 
 def missing_model(root: str | os.PathLike, name: str) -> str:

@@ -27,7 +27,7 @@ from kerasface.tasks.recognition import build_classifier
 from kerasface.tasks.segmentation import Segmenter
 
 _Result = TypeVar("_Result")
-MOST_PIXELS, LONGEST_SIDE = 25_000_000, 16_000  # of a photo: what more costs, others would have to wait for
+MOST_PIXELS, LONGEST_SIDE = 25_000_000, 10_000  # of a photo: what more costs, others would have to wait for
 _IN_MEMORY = 8  # requests whose photos are decoded at the same moment; others wait with the files that they sent
 _SIDE_BY_SIDE = 128  # threads that may wait for the networks
 _MOST_SEARCHES = 4  # rates of identification whose search is kept

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kerasface.files.parsing import json_of, toml_of
+from kerasface.files.reading import open_regular, read_regular
 from kerasface.files.writing import write_json
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import RunError, check_name
@@ -177,9 +178,7 @@ def read_sweep(runs: str | Path, name: str) -> Sweep:
     """
     path = sweep_file(runs, name)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError(f"larger than {_MAX_BYTES} bytes")
-        content = json_of(path.read_text(encoding="utf-8"))
+        content = json_of(read_regular(path, _MAX_BYTES))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise RunError(f"The sweep {path} is of another version; this one reads format {FORMAT}.")
         kind = KINDS[content["kind"]].recipe
@@ -257,7 +256,7 @@ def _values(name: str, text: str) -> list:
 def _last_end(log: Path) -> dict | None:
     """The last event of a log that tells of an end; it stands at the end of the file, and is looked for from there."""
     try:
-        with log.open("rb") as file:
+        with open_regular(log) as file:
             length = tail = file.seek(0, os.SEEK_END)
             size = _TAIL
             while tail > 0:

@@ -3,6 +3,7 @@ from streamlit.testing.v1 import AppTest
 
 from kerasface.password import Door, password_path, set_password
 from pages.parts.server import password as page_password
+from tests.pages.conftest import APP
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def is_inside(page):
 
 
 @pytest.mark.usefixtures("protected")
-@pytest.mark.parametrize("name", ["home", "verify"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in APP.parent.glob("pages/[a-z]*.py")))
 def test_no_page_shows_anything_without_the_password(open_page, name):
     page = open_page(name)
     assert not page.exception

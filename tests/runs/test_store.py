@@ -26,8 +26,8 @@ LABELS = ["Ada", "Zoë", "张伟"]
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(0)
-    inputs = keras.Input((4,))
-    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(inputs))
+    inputs = keras.Input((4, 4, 3))
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(inputs)))
 
 
 def card(**changes):
@@ -58,7 +58,7 @@ def test_a_run_comes_back_as_it_was_written(model, tmp_path):
     write(tmp_path, model)
     run = load_run(tmp_path, "friends")
     assert (run.name, run.labels, run.card.task) == ("friends", tuple(LABELS), "classify")
-    inputs = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    inputs = np.random.default_rng(0).normal(size=(5, 4, 4, 3)).astype(np.float32)
     np.testing.assert_allclose(np.asarray(run.model(inputs)), np.asarray(model(inputs)), atol=1e-6)
     (summary,) = list_runs(tmp_path)
     assert (summary.name, summary.path, summary.problem) == ("friends", tmp_path / "friends", None)
@@ -239,7 +239,7 @@ def test_a_pipe_in_place_of_a_card_does_not_make_a_list_wait(model, tmp_path):
     write(tmp_path, model)
     os.remove(tmp_path / "friends" / "card.json")
     os.mkfifo(tmp_path / "friends" / "card.json")
-    assert "no regular file" in list_runs(tmp_path)[0].problem
+    assert "Not a regular file" in list_runs(tmp_path)[0].problem
 
 
 @pytest.mark.parametrize(

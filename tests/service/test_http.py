@@ -21,6 +21,7 @@ from kerasface.service.app import Settings, create_app
 from kerasface.service.client import Client, ServiceError
 from kerasface.service.keys import add_key, keys_path
 from kerasface.service.uploads import MOST_BYTES
+from kerasface.service.work import LONGEST_SIDE
 from kerasface.tasks.verification import verify
 
 
@@ -198,9 +199,9 @@ def test_a_bomb_costs_an_answer_and_no_more(ask):
 
 
 def test_a_photo_that_others_would_wait_for_is_refused(ask):
-    answer = ask("POST", "/v1/detect", files={"file": ("long.png", png(np.zeros((2, 16_001, 3), np.uint8)))})
+    answer = ask("POST", "/v1/detect", files={"file": ("long.png", png(np.zeros((2, LONGEST_SIDE + 1, 3), np.uint8)))})
     assert answer.status_code == 422
-    assert "long.png: 16001 x 2 pixels" in answer.json()["error"]
+    assert f"long.png: {LONGEST_SIDE + 1} x 2 pixels" in answer.json()["error"]
 
 
 def test_a_name_is_one_however_its_letters_are_composed(url, key, portrait):

@@ -15,6 +15,7 @@ from kerasface import __version__
 from kerasface.faces.alignment import TEMPLATES, CropTemplate
 from kerasface.faces.detection import FaceDetector
 from kerasface.files.parsing import json_of
+from kerasface.files.reading import read_regular
 from kerasface.models.onnx.input_form import InputForm, normalizes_itself
 from kerasface.models.onnx.network import build_network
 from kerasface.models.onnx.parity import compare
@@ -147,9 +148,7 @@ def _template(template: str | os.PathLike, side: int) -> CropTemplate:
         "left eye, right eye, nose, left and right corner of the mouth"
     )
     try:
-        if path.stat().st_size > _MAX_TEMPLATE_BYTES:
-            raise ValueError(f"{wanted}. Received: {path}, which is too large for that.")
-        content = json_of(path.read_text(encoding="utf-8"))
+        content = json_of(read_regular(path, _MAX_TEMPLATE_BYTES))
         points = np.array(content["points"] if isinstance(content, dict) else content, dtype=np.float64)
     except OSError as error:
         raise ValueError(f"{wanted}. Received: {os.fspath(template)!r}, which is neither.") from error

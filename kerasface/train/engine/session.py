@@ -20,6 +20,7 @@ import kerasface
 from kerasface.files.locks import Lock
 from kerasface.files.parsing import json_of
 from kerasface.files.paths import writing
+from kerasface.files.reading import open_regular
 from kerasface.files.writing import write_atomically
 from kerasface.runs.store import RunError
 from kerasface.terminal.streams import in_json
@@ -253,7 +254,7 @@ class Session:
             return None
         arrays: dict[str, list[np.ndarray]] = {}
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            with open_regular(path) as file, np.load(file, allow_pickle=False) as stored:
                 progress = json_of(stored["progress"].tobytes())
                 for entry in stored.files:  # in the order in which they were written
                     if entry != "progress":
@@ -306,7 +307,7 @@ def read_events(path: str | Path, offset: int = 0) -> tuple[list[dict], int]:
         The events, and the offset to go on from: a line that is being written is left for the next reading, one that
         a process did not finish before it was killed is passed over.
     """
-    with contextlib.suppress(FileNotFoundError), open(path, "rb") as log:
+    with contextlib.suppress(FileNotFoundError), open_regular(path) as log:
         log.seek(offset)
         whole, newline, _ = log.read().rpartition(b"\n")
         events = [event for line in whole.splitlines() if (event := _parsed(line)) is not None]

@@ -5,7 +5,6 @@ They stand in the folder of the training as small files of their own, so that th
 
 import contextlib
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,14 @@ import keras
 import numpy as np
 
 from kerasface.files.parsing import json_of
+from kerasface.files.reading import open_regular, read_regular
 from kerasface.files.writing import write_atomically
+from kerasface.files.zips import UNREADABLE, check_unpacked
 from kerasface.inspection.layers.filters import first_filters
 from kerasface.inspection.stitching import leaves
 
 FILTERS_FILE = "filters.npz"
+_MAX_UNPACKED = 2**28  # bytes of the filters
 CONFUSION_FILE = "confusion.json"
 MAX_FILTERS = 64
 _MAX_WEIGHTS = 40_000  # of one snapshot: 80 kB in float16; the templates of ten classes of 32 x 32 pixels have 30,720
@@ -66,9 +68,11 @@ def note_filters(folder: Path, epoch: int, model: keras.Model) -> None:
 def read_filters(folder: str | Path) -> FilterSnapshots | None:
     """Returns the filters that a training or a run has noted; `None` where there are none, or they cannot be read."""
     try:
-        with (Path(folder) / FILTERS_FILE).open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            epochs, weights = stored["epochs"], stored["weights"].astype(np.float32)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        with open_regular(Path(folder) / FILTERS_FILE) as file:
+            check_unpacked(file, _MAX_UNPACKED)
+            with np.load(file, allow_pickle=False) as stored:
+                epochs, weights = stored["epochs"], stored["weights"].astype(np.float32)
+    except (OSError, ValueError, TypeError, KeyError, MemoryError, *UNREADABLE):
         return None  # a picture less
     if weights.ndim != 5 or epochs.shape != weights.shape[:1]:
         return None
@@ -95,7 +99,7 @@ def note_confusion(folder: Path, names: Sequence[str], labels: np.ndarray, proba
 def read_confusion(folder: str | Path) -> tuple[list[str], np.ndarray] | None:
     """Returns names and counts, true classes in rows, as noted last; `None` where there are none."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        content = json_of((Path(folder) / CONFUSION_FILE).read_text(encoding="utf-8"))
+        content = json_of(read_regular(Path(folder) / CONFUSION_FILE))
         names, matrix = content["names"], np.array(content["matrix"], dtype=np.int64)
         if matrix.shape == (len(names), len(names)):
             return names, matrix

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kerasface.files.parsing import json_of
+from kerasface.files.reading import read_regular
 from kerasface.files.writing import write_atomically
 from kerasface.train.process.folders import has_learned, session_folder
 from kerasface.train.process.processes import process_start
@@ -52,7 +53,7 @@ def ask_to_stop(runs: str | Path, name: str, process: dict | None = None) -> Non
 def is_asked_to_stop(folder: Path, process: dict | None) -> bool:
     """Tells whether a process was asked to end the training in `folder`."""
     try:
-        asked = json_of((folder / "stop").read_text(encoding="utf-8") or "{}")
+        asked = json_of(read_regular(folder / "stop") or "{}")
     except FileNotFoundError:
         return False
     except (OSError, ValueError):
@@ -169,7 +170,7 @@ class _Watch(threading.Thread):
 
     def _facts(self) -> dict:
         with contextlib.suppress(OSError, ValueError):
-            facts = json_of((self._folder / "session.json").read_text(encoding="utf-8"))
+            facts = json_of(read_regular(self._folder / "session.json"))
             return facts if isinstance(facts, dict) else {}
         return {}
 

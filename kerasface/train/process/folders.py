@@ -2,13 +2,16 @@
 
 import contextlib
 import shlex
-import zipfile
 from pathlib import Path
 
 from kerasface.files.parsing import json_of
+from kerasface.files.reading import open_regular, read_regular
+from kerasface.files.zips import UNREADABLE
 from kerasface.runs.store import DEFAULT_ROOT, RunError, check_name
 from kerasface.train.kinds import KINDS
 from kerasface.train.recipe import build_recipe, read_recipe
+
+_MAX_PROGRESS = 2**26  # bytes of what a checkpoint says of where the training was
 
 
 def session_folder(runs: str | Path, name: str) -> Path:
@@ -34,7 +37,7 @@ def read_facts(folder: Path) -> dict:
         RunError: If that cannot be read.
     """
     try:
-        facts = json_of((folder / "session.json").read_text(encoding="utf-8"))
+        facts = json_of(read_regular(folder / "session.json"))
         if not isinstance(facts, dict):
             raise ValueError("it holds no JSON object")
     except (ValueError, OSError) as error:
@@ -70,12 +73,14 @@ def has_learned(folder: Path) -> bool:
     import numpy as np  # an eighth of a second, which `--help` need not wait for
 
     try:
-        with (folder / "checkpoint.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        with open_regular(folder / "checkpoint.npz") as file, np.load(file, allow_pickle=False) as stored:
+            if stored.zip.getinfo("progress.npy").file_size > _MAX_PROGRESS:
+                return True
             progress = json_of(stored["progress"].tobytes())
             return bool(progress.get("epoch") or progress.get("step") or progress.get("extra", {}).get("history"))
     except FileNotFoundError:
         return False
-    except (OSError, ValueError, KeyError, AttributeError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, MemoryError, *UNREADABLE):
         return True
 
 

@@ -3,6 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+# Of each event the numbers without which nothing can be said of it; its stage stands beside them.
+_NUMBERS = {
+    "epoch": ("epoch",),
+    "resumed": ("epoch",),
+    "progress": ("time", "done", "total"),
+    "steps": ("time", "epoch", "epochs", "step", "steps_per_epoch"),
+}
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -43,13 +51,13 @@ def standing(events: Sequence[dict]) -> Standing:
 
     Args:
         events: Its log from the beginning, as `read_events` gives it. Where it was interrupted and resumed, what was
-            done twice counts once.
+            done twice counts once. Lines that no training writes are passed over.
     """
     found: dict = {}
     epochs: dict[tuple, dict] = {}
     warnings: list[str] = []
     first = last = None  # time and number done, since the stage began or went on
-    for event in events:
+    for event in filter(_is_sound, events):
         kind = event.get("event")
         if kind == "start":
             found |= {"start": event, "ended": None}
@@ -73,6 +81,14 @@ def standing(events: Sequence[dict]) -> Standing:
                 found |= {name: event.get(name) for name in ("epoch", "epochs", "images_per_second", "memory_mib")}
     left = _seconds_left(first, last, found.get("total", 0))
     return Standing(**found, seconds_left=left, history=tuple(epochs.values()), warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _is_sound(event: dict) -> bool:
+    kind = event.get("event")
+    if not isinstance(kind, str) or kind not in _NUMBERS:
+        return True
+    numbers = (event.get(name) for name in _NUMBERS[kind])
+    return isinstance(event.get("stage"), str) and all(isinstance(number, int | float) for number in numbers)
 
 
 def _done(event: dict) -> int:

@@ -2,18 +2,17 @@
 
 import json
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from kerasface.evaluation.identification import FpirCheck
 from kerasface.evaluation.open_set import OpenSet, OpenSetCurve
-from kerasface.files.parsing import json_of
 from kerasface.plotting.classification import open_set_curve
 from kerasface.plotting.error_rates import cmc_curve, fnir_against_fpir
 from kerasface.reports.error_rates import identification_document
-from kerasface.runs.store import DEFAULT_ROOT, list_runs
+from kerasface.runs.answers import read_records
+from kerasface.runs.store import DEFAULT_ROOT, RunError, list_runs
 from kerasface.tasks.measuring.identities import SearchRates, check_searchable, measure_searches
 from kerasface.tasks.measuring.people import Report
 from kerasface.tasks.recognition import unknown_note
@@ -117,11 +116,11 @@ def show_classifiers():
     for summary in list_runs(DEFAULT_ROOT):
         if summary.card and summary.card.task == "classify" and summary.card.open_set:
             try:
-                measured = json_of((Path(summary.path) / "records.json").read_text(encoding="utf-8"))["open_set"]
+                measured = read_records(summary.path)["open_set"]
                 curve = OpenSetCurve(**{name: np.array(values) for name, values in measured.pop("curve").items()})
                 measured.pop("score")
                 found[summary.name] = (summary.card, curve, OpenSet(**measured))
-            except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            except (RunError, ValueError, TypeError, KeyError, AttributeError):
                 continue  # of an earlier version, or without the file: its card alone is no curve
     if not found:
         return

@@ -11,6 +11,7 @@ from kerasface.inspection.layers.activations import LayerInfo, dead_channels
 from kerasface.inspection.layers.depth import DepthLevel, depth_strip
 from kerasface.inspection.layers.filters import filter_grid, first_filters
 from kerasface.inspection.layers.mosaics import feature_grid, strongest_channels
+from kerasface.runs.store import RunError
 from kerasface.terminal.errors import told
 from pages.parts.filters import show_filter_history
 from pages.parts.inspect.channel import show_channel
@@ -68,8 +69,12 @@ def _maps(chosen: Inspected, layers: Layers, subject: Subject, path: str) -> np.
     last, of = kept(("maps",), dict), (chosen.key, digest(subject.square), path)
     if last.get("of") != of:
         answers = layers.network(subject.square[None])
-        place = [one.path for one in layers.infos].index(path)
-        last.update(of=of, maps=np.array(answers[place][0]))
+        maps = np.array(answers[[one.path for one in layers.infos].index(path)][0])
+        if not np.isfinite(maps).all():
+            end_with(
+                RunError(f"The layer {path} of {chosen.name} answers NaN or infinity: nothing can be drawn of it.")
+            )
+        last.update(of=of, maps=maps)
     return last["maps"]
 
 

@@ -27,6 +27,12 @@ def let_in(session_id: str, mark: str) -> None:
     _LET_IN[session_id] = mark
 
 
+def is_let_in(session_id: str) -> bool:
+    """Whether the password was given in a session, where there is one."""
+    mark = password_mark()
+    return mark is None or _LET_IN.get(session_id) == mark
+
+
 class UploadsOfGuests:
     """ASGI middleware that takes files of sessions that gave the password, as far as they fit."""
 
@@ -53,8 +59,7 @@ class UploadsOfGuests:
                 del self._on_the_way[session_id]
 
     def _problem(self, session_id: str, size: int) -> PlainTextResponse | None:
-        mark = password_mark()
-        if mark is not None and _LET_IN.get(session_id) != mark:
+        if not is_let_in(session_id):
             return PlainTextResponse("Files are taken after the password was given.", status_code=403)
         if self._on_the_way[session_id] + _kept(session_id) + size > MAX_SESSION_BYTES:
             return PlainTextResponse(

@@ -1,18 +1,30 @@
 """What came of an embedder or a segmentation, on the page Train, and the report of any model."""
 
+import html
+
 import streamlit as st
 
+from kerasface.files.reading import read_regular
 from kerasface.plotting.metric import spread_curves
 from kerasface.plotting.segmentation import segmentation_curves
 from kerasface.plotting.training import training_curves
+from kerasface.reports.document import POLICY
 from kerasface.runs.history import read_history
 from kerasface.runs.store import RunError, RunSummary
+from kerasface.terminal.errors import one_line
 from kerasface.terminal.words import share
 from kerasface.train.metric_learning.card import NAMES
 from pages.parts.charts import show_chart
+from pages.parts.photos import plain
 from pages.parts.tables import show_table
 
 _HEIGHT = 900  # pixels of the report
+_MOST = 2**27  # bytes of it
+# A report may be somebody else's. What stands in Streamlit's frame has the rights of the dashboard; what stands in this
+# one inside of it has none, and neither asks the network.
+_FRAME = """<meta http-equiv="Content-Security-Policy" content="{}"><style>html, body {{ margin: 0; height: 100%; }}
+iframe {{ border: 0; width: 100%; height: 100%; display: block; }}</style><iframe sandbox="allow-scripts"
+title="Report" srcdoc="{}"></iframe>"""
 
 
 def show_outcome(summary: RunSummary):
@@ -42,7 +54,12 @@ def show_report(summary: RunSummary):
     """The report with its pictures, when it is asked for: some megabytes."""
     report = summary.path / "report.html"
     if report.is_file() and st.toggle("Show the whole report here", key=f"train_whole_report_{summary.name}"):
-        st.iframe(report.read_text(encoding="utf-8"), height=_HEIGHT)
+        try:
+            text = read_regular(report, _MOST).decode("utf-8", "replace")
+        except (OSError, ValueError) as error:
+            st.error(plain(f"The report cannot be shown: {one_line(error)}."), icon=":material/error:")
+            return
+        st.iframe(_FRAME.format(POLICY, html.escape(text)), height=_HEIGHT)
 
 
 def _show_embedder(metrics: dict, whom: str):

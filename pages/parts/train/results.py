@@ -16,6 +16,7 @@ from kerasface.train.engine.session import read_events
 from kerasface.train.process.following import standing
 from pages.parts.charts import show_chart
 from pages.parts.filters import show_filter_history
+from pages.parts.listed_runs import shown_as_far_as_it_goes
 from pages.parts.photos import plain
 from pages.parts.tables import show_table
 from pages.parts.train.follow import show_confusion
@@ -30,23 +31,27 @@ def show_results(summary: RunSummary):
     try:
         records = read_records(summary.path)
     except RunError as error:
-        if card.task == "classify":  # others have none
-            _show_numbers(card.metrics)
-            st.caption(f"Its mistakes cannot be shown. {plain(told(error))}")
-        else:
-            show_outcome(summary)
+        with shown_as_far_as_it_goes(summary.name):
+            if card.task == "classify":  # others have none
+                _show_numbers(card.metrics)
+                st.caption(f"Its mistakes cannot be shown. {plain(told(error))}")
+            else:
+                show_outcome(summary)
         _show_ways_on(summary)
         show_report(summary)
         return
     given = card.recipe.get("validation")
-    _show_rates(records, of_faces=card.input.of_faces, place=f"in {plain(Path(given).name)}" if given else "held out")
+    with shown_as_far_as_it_goes(summary.name):
+        place = f"in {plain(Path(given).name)}" if given else "held out"
+        _show_rates(records, of_faces=card.input.of_faces, place=place)
     _show_ways_on(summary)
-    for note in records["notes"]:
-        st.caption(plain(note))
-    _show_training(summary.path, records)
-    st.subheader("What it got wrong")
-    _show_confusions(records)
-    show_mistakes(summary, records, given or _data_folder(summary.path), can_decide=not given)
+    with shown_as_far_as_it_goes(summary.name):
+        for note in records["notes"]:
+            st.caption(plain(note))
+        _show_training(summary.path, records)
+        st.subheader("What it got wrong")
+        _show_confusions(records)
+        show_mistakes(summary, records, given or _data_folder(summary.path), can_decide=not given)
 
 
 def _show_rates(records: dict, *, of_faces: bool, place: str):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerasface.train.engine import snapshots
 from kerasface.train.engine.snapshots import keep_snapshots, note_confusion, note_filters, read_confusion, read_filters
 
 
@@ -24,6 +25,15 @@ def test_filters_come_back_with_their_epochs(tmp_path):
     found = read_filters(tmp_path)
     assert found.epochs == (0, 1, 2)
     np.testing.assert_array_equal(found.weights, seen)  # quarters are exact in float16
+
+
+def test_filters_that_grow_beyond_what_is_allowed_are_not_unpacked(tmp_path, monkeypatch):
+    model, _ = network()
+    note_filters(tmp_path, 0, model)
+    assert read_filters(tmp_path) is not None
+    monkeypatch.setattr(snapshots, "_MAX_UNPACKED", 100)
+    monkeypatch.setattr(np, "load", None)  # not even opened
+    assert read_filters(tmp_path) is None
 
 
 def test_what_an_interrupted_training_noted_later_goes(tmp_path):

@@ -69,3 +69,21 @@ def test_sentences_and_the_end_are_kept():
 
 def test_events_of_later_versions_are_passed_over():
     assert standing([{"event": "novelty", "stage": "x"}, {}]) == Standing()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *({"event": kind} for kind in ("epoch", "progress", "steps", "resumed", "start", "end", "warning")),
+        {"event": "steps", "stage": ["train"], "time": 1, "epoch": 1, "epochs": 1, "step": 1, "steps_per_epoch": 1},
+        {"event": "progress", "stage": "images", "time": "x", "done": 1, "total": 2},
+        {"event": "resumed", "stage": "train", "epoch": "1"},
+        {"event": ["epoch"]},
+        {},
+    ],
+)
+def test_a_line_that_no_training_writes_is_passed_over(line):
+    log = [steps(1.0, 1), epoch(1), steps(2.0, 5, epoch=2)]
+    found = standing([line, *log, line])
+    assert (found.done, found.total) == (15, 30)
+    assert len(found.history) == 2
