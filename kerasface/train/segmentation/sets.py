@@ -173,7 +173,7 @@ def distinct_labels(read: Sequence[ReadSet]) -> tuple[tuple[int, ...], ...]:
 
 
 def folders_of(listed: MaskSet, first: ReadSet | None, recipe: SegmentRecipe) -> MaskFolders:
-    """Returns the names of its files; without a `classes.txt` its classes are those that have a line, or the model's."""
+    """Returns the names of its files; without a `classes.txt` its classes are those with a line, or the model's."""
     if listed.labels is not None:
         stated = (listed.folder / CLASSES_FILE).exists()
         return read_mask_folders(listed.folder, None if stated else tuple(listed.labels.stands_for))
