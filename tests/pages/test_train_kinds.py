@@ -188,8 +188,10 @@ def test_what_is_typed_before_a_recipes_values_are_there_is_kept_and_so_are_they
     settle(page)
     recipe, epochs = page.get_by_label("Recipe", exact=True), page.get_by_label("Epochs", exact=True)
     recipe.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)  # a list that opens while the page scrolls is closed again by the widget
     holds.append(True)
     recipe.fill("scenes")
+    expect(page.get_by_role("option", name="scenes", exact=True)).to_be_visible()
     recipe.press("Enter")
     wait_in_browser(page, lambda: any(b"configs/scenes.toml" in message for message in held))  # in the command
     epochs.fill("1")
