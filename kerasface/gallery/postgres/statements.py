@@ -15,7 +15,7 @@ _WORDS = (
 _LAST_BYTES = re.compile(r"substr\(([\w.]+), -(\d+)\)")
 # Statements whose rows may be a million: they are fetched as they are needed.
 _ALL = r"FROM (persons AS p|persons|samples|removed|refusals|changes|merges|seals)( WHERE person != 0)? ?$"
-_LONG = re.compile(rf"SELECT (?!count|max).*( NOT INDEXED\b|{_ALL})", re.DOTALL)
+_LONG = re.compile(rf"SELECT (?!count|max|coalesce).*( NOT INDEXED\b|{_ALL})", re.DOTALL)
 _CHANGE = re.compile(r"(INSERT INTO|DELETE FROM|UPDATE) (\w+)\b")
 
 

@@ -19,6 +19,7 @@ def test_words_and_values_are_those_of_postgresql():
         ("SELECT person, sealed FROM seals WHERE person != 0", True),
         ("SELECT number, action FROM changes ", True),
         ("SELECT count(*) FROM changes", False),
+        ("SELECT coalesce(max(number), 0) FROM changes", False),
         ("SELECT embedder FROM gallery", False),
         (PERSONS, True),
         (f"{PERSONS} WHERE p.person = ?", False),
