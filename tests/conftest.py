@@ -1,6 +1,7 @@
 """Fixtures that several tests share: data folders, the sample portrait, a dashboard, a browser with a webcam."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -99,6 +100,25 @@ def _write_y4m(path, image, *, num_frames=10):
     planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)  # (H * 3 / 2, W): Y, then quarter-size U, then V
     frame = b"FRAME\n" + planes.tobytes()
     path.write_bytes(f"YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420jpeg\n".encode() + frame * num_frames)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of these tests, in a temporary folder, that writes every statement into its log."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "benchmarks")
+        from postgres_server import Server, programs
+    missing = [] if programs() else ["PostgreSQL (apt install postgresql)"]
+    missing += [] if importlib.util.find_spec("psycopg") else ["psycopg (pip install psycopg[binary])"]
+    if missing:
+        told = pytest.fail if os.environ.get("KERASFACE_REQUIRE_POSTGRES") == "1" else pytest.skip
+        told(f"needs {' and '.join(missing)}")
+    server = Server(fsync="off", log_statement="all")  # nothing is killed here that the disk must survive
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,7 @@ What uses `gallery` or `path` runs twice: on a file, and on a PostgreSQL server,
 """
 
 import hashlib
-import importlib.util
 import itertools
-import os
 from pathlib import Path
 
 import numpy as np
@@ -69,31 +67,12 @@ def kind(request):
     return request.param
 
 
-@pytest.fixture(scope="session")
-def server():
-    """A PostgreSQL server of these tests, in a temporary folder, that writes every statement into its log."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "benchmarks")
-        from postgres_server import Server, programs
-    missing = [] if programs() else ["PostgreSQL (apt install postgresql)"]
-    missing += [] if importlib.util.find_spec("psycopg") else ["psycopg (pip install psycopg[binary])"]
-    if missing:
-        told = pytest.fail if os.environ.get("KERASFACE_REQUIRE_POSTGRES") == "1" else pytest.skip
-        told(f"needs {' and '.join(missing)}")
-    server = Server(fsync="off", log_statement="all")  # nothing is killed here that the disk must survive
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
-
-
 @pytest.fixture
 def path(kind, tmp_path, request):
     """Where the gallery of a test is: a file in a folder of its own, or the address of a schema of its own."""
     if kind == "sqlite":
         return tmp_path / "gallery" / "friends"
-    return ServerPlace(request.getfixturevalue("server"), f"friends{next(_NUMBERS)}")
+    return ServerPlace(request.getfixturevalue("postgres"), f"friends{next(_NUMBERS)}")
 
 
 @pytest.fixture

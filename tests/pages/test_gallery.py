@@ -205,6 +205,27 @@ def test_the_path_is_that_of_the_command_line_until_another_is_chosen(open_view,
     assert page.get("page_link")
 
 
+@pytest.mark.slow
+def test_a_gallery_on_a_server_is_made_and_looked_at_and_its_password_shown_nowhere(open_view, monkeypatch, postgres):
+    place, shown = postgres.address("page", password="geheim"), postgres.address("page")
+    monkeypatch.setenv("KERASFACE_GALLERY", place)
+    page = open_view()
+    assert f"There is no gallery at {shown} yet" in said(page)
+    assert page.text_input(key="gallery_path").placeholder == shown
+    press(page, "gallery_make")
+    assert "Nobody is enrolled yet" in said(page)
+    with open_gallery(place) as gallery:
+        gallery.enroll("Ada", [sample(1, "ada")])
+    assert [link.proto.label for link in open_view().get("page_link")] == ["**Ada**"]
+    page = press(open_view(view="file"), "gallery_check")
+    assert "Sound" in said(page)
+    assert "geheim" not in said(page)
+    fill(page, gallery_path="postgresql://ada:geheim@db@db/faces")
+    assert "The address of the gallery is malformed" in page.error[0].value
+    fill(page, gallery_path="")
+    assert not page.error
+
+
 def test_the_demonstration_leaves_the_users_files_alone(open_view, tmp_path, tmp_path_factory, monkeypatch, sees):
     elsewhere = tmp_path_factory.mktemp("temporary")
     monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))

@@ -1,5 +1,7 @@
 """From an address to a connection whose settings are those that a gallery needs."""
 
+import logging
+
 import psycopg
 from psycopg import conninfo, sql
 
@@ -8,6 +10,7 @@ from kerasface.gallery.postgres.connection import PostgresConnection
 from kerasface.gallery.postgres.errors import named_errors, said
 from kerasface.gallery.store import GalleryServerError
 
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it says there is raised, too
 OLDEST = 15  # what it was tried with
 _SETTINGS = {
     "client_encoding": "UTF8",

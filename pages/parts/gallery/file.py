@@ -13,11 +13,11 @@ from pages.parts.gallery.export import show_export, show_import
 from pages.parts.gallery.opening import (
     OpenGallery,
     chosen_path,
-    default_path,
     enter_demo,
     is_demo,
     leave_demo,
     make_gallery,
+    shown_default,
 )
 from pages.parts.models import choose_embedder
 from pages.parts.photos import plain
@@ -44,7 +44,7 @@ def show_place():
         st.text_input(
             "The gallery's file, or its address on a server",
             key="gallery_path",
-            placeholder=default_path(),
+            placeholder=shown_default(),
             persist_state="session",
             help="As `--gallery` of the command line; KERASFACE_GALLERY sets another default.",
             on_change=leave_persons_page,

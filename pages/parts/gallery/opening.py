@@ -112,6 +112,15 @@ def default_path() -> str:
     return os.environ.get("KERASFACE_GALLERY") or "kerasface.gallery"
 
 
+def shown_default() -> str:
+    """The gallery of the command line as it may be shown: an address without its password."""
+    text = default_path()
+    try:
+        return str(Address.parse(text)) if is_address(text) else text
+    except GalleryError:  # which is said once it is opened
+        return ""
+
+
 def chosen_path() -> Path | Address:
     """The gallery that the user chose."""
     return place_at((st.session_state.get("gallery_path") or "").strip() or default_path())

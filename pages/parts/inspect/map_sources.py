@@ -17,7 +17,7 @@ from kerasface.plotting.segmentation import data_url
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import list_runs
 from kerasface.terminal.errors import told
-from pages.parts.gallery.opening import default_path, place_at
+from pages.parts.gallery.opening import default_path, place_at, shown_default
 from pages.parts.inspect.models import FAILURES, choose_model, model_or_stop
 from pages.parts.inspect.work import Report, digest, kept, work
 from pages.parts.models import analyzer_or_stop, classifier_or_stop
@@ -122,7 +122,11 @@ def _reads_digits(card: ModelCard) -> bool:
 
 def _gallery() -> Source:
     """All samples of a gallery, read anew in each run: somebody's consent may have ended since."""
-    path = st.text_input("File of the gallery", default_path(), key="map_gallery", persist_state="session").strip()
+    shown = shown_default()
+    path = st.text_input(
+        "File of the gallery, or its address", shown, key="map_gallery", persist_state="session"
+    ).strip()
+    path = default_path() if path == shown else path
     path = place_at(path or default_path())
     with st.spinner("Reading the gallery"), open_gallery(path, create=False) as gallery:
         points = gallery_points(gallery)
