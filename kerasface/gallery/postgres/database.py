@@ -6,7 +6,6 @@ misses one. Those of a sequence do not: a writer may commit after another one th
 see the state of the moment at which they began.
 """
 
-import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -30,11 +29,11 @@ from kerasface.gallery.postgres.schema import (
     foreign_objects,
     is_there,
     migrate,
-    owns_tables,
     version_of,
 )
 from kerasface.gallery.postgres.seen import ServerPhotos
-from kerasface.gallery.postgres.server import connect, in_milliseconds
+from kerasface.gallery.postgres.server import connect
+from kerasface.gallery.postgres.traces import remove_traces, removing
 from kerasface.gallery.seen import SeenPhotos
 from kerasface.gallery.sqlite.schema import fill
 from kerasface.gallery.store import GalleryBusyError, GalleryServerError
@@ -43,8 +42,6 @@ from kerasface.gallery.store import GalleryBusyError, GalleryServerError
 TAKE_TURN = "UPDATE gallery SET version = version + 1 RETURNING version"
 _TOLD = f"{TAKE_TURN}, schema_version, pg_catalog.pg_notify(%s, version::text)"
 _READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_FIRST_NUMBER = re.compile(r"\d+")
-_SHORT = "500ms"  # that readers may have to wait for who removes traces
 _NUM_LOOKS = 3  # at whether a deletion is through
 _PAUSE = 0.05  # seconds between two looks at a server that is being started
 
@@ -229,7 +226,7 @@ class PostgresDatabase(Database):
         for _ in range(_NUM_LOOKS):
             if not self._is_unscrubbed():
                 return False
-            with self._turn, self.errors(), self._scrubbing():
+            with self._turn, self.errors(), self._removing():
                 if not self._is_unscrubbed():
                     return False
             time.sleep(_PAUSE)  # who deletes takes the lock after the commit
@@ -259,9 +256,9 @@ class PostgresDatabase(Database):
             self._check_objects()
         self._is_made = True
         if self._is_unscrubbed():
-            with suppress(GalleryBusyError, GalleryServerError), self._turn, self.errors(), self._scrubbing():
+            with suppress(GalleryBusyError, GalleryServerError), self._turn, self.errors(), self._removing():
                 if self._is_unscrubbed():
-                    self._scrub()
+                    self._remove_traces()
 
     def _take_version(self, version: int) -> None:
         check_version(version, self.path)
@@ -345,58 +342,17 @@ class PostgresDatabase(Database):
             if not self._is_made:
                 self._connection = self._nothing
 
-    @contextmanager
-    def _scrubbing(self) -> Iterator[None]:
-        """Holds the lock of who removes traces."""
-        self._server.ask("SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtext(%s))", (self._channel,))
-        try:
-            yield
-        finally:
-            self._unlock()
-
-    def _unlock(self) -> None:
-        with suppress(psycopg.OperationalError):  # a lost connection holds nothing
-            self._server.ask("SELECT pg_catalog.pg_advisory_unlock_all()")
-
-    def _scrub_after_commit(self) -> None:
-        with self.errors(), self._scrubbing():
-            super()._scrub_after_commit()
+    def _removing(self) -> AbstractContextManager[None]:
+        return removing(self._server, self._channel)
 
     def _scrub(self) -> None:
-        """Writes the tables anew from their live rows; the caller holds the lock."""
-        if not owns_tables(self._server, self.path):
-            raise GalleryServerError(f"Only who owns the tables of the gallery {self.path} may write them anew.")
+        with self._removing():
+            self._remove_traces()
+
+    def _remove_traces(self) -> None:
+        remove_traces(self._server, self.path, self.timeout)
         self.drop_copy()
-        deadline = time.monotonic() + self.timeout
-        set_timeout = "SELECT pg_catalog.set_config('lock_timeout', %s, false)"
-        self._server.ask(set_timeout, (_SHORT,))  # whoever comes after one who waits for a table waits, too
-        try:
-            while self._num_held_rows():
-                if time.monotonic() >= deadline:
-                    raise GalleryBusyError(f"Another process still reads an old state of the gallery {self.path}.")
-                time.sleep(_PAUSE)
-        finally:
-            self._server.ask(set_timeout, (in_milliseconds(self.timeout),))
         self._server.ask("UPDATE gallery SET traces = 0")
-
-    def _num_held_rows(self) -> int:
-        """Writes the tables anew; returns how many dead rows somebody who reads an old state still holds."""
-        held: list[int] = []
-
-        def note(notice: psycopg.errors.Diagnostic) -> None:
-            # "1 dead row versions cannot be removed yet", in the server's language
-            if number := _FIRST_NUMBER.search(notice.message_detail or ""):
-                held.append(int(number[0]))
-
-        self._server.raw.add_notice_handler(note)
-        try:
-            for table in (table for table in TABLES if table != "gallery"):
-                self._server.ask(sql.SQL("VACUUM (FULL, VERBOSE) {}").format(sql.Identifier(table)))
-        except psycopg.errors.LockNotAvailable:
-            held.append(1)
-        finally:
-            self._server.raw.remove_notice_handler(note)
-        return sum(held)
 
 
 def _nobody(*_row) -> None:
