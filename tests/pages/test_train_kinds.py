@@ -73,7 +73,7 @@ def test_a_segmentation_goes_on_from_a_model_that_is_here(open_page, scenes, sta
     page = open_page("train")
     learn(page, "segment")
     page.text_input(key="train_folder_segment").set_value(str(scenes)).run()
-    page.selectbox(key="train_segment_recipe_Folder").set_value("scenes").run()
+    page.selectbox(key="train_segment_recipe_Folder").set_value("The defaults").run()
     box = page.selectbox(key="train_segment_Folder_encoder")
     assert [option for option in box.options if "model" in option] == ["first (model)"]
     box.set_value("first").run()
