@@ -27,10 +27,12 @@ class SegmentOutcome:
         model: The model to keep, in float32.
         backbone: What its encoder was built of.
         sets: How it does on the pictures held out of each set, at the size in which they are stored, by its own labels.
-        before: The same of the first set and of the decoder on the frozen encoder; `None` where that was no stage.
+        before: The same of the first set, before the encoder's last blocks were trained: of the decoder on the frozen
+            encoder, or of the segmentation that it went on from; `None` where there was neither.
         history: One row per epoch.
         seconds: Seconds of each stage.
         stopped: Whether it was stopped before its end; it can be resumed then.
+        whole: Whether it went on from a segmentation with its decoder.
     """
 
     model: keras.Model
@@ -40,6 +42,7 @@ class SegmentOutcome:
     history: list[dict]
     seconds: dict[str, float]
     stopped: bool
+    whole: bool = False
 
     @property
     def result(self) -> SegmentationResult:
@@ -85,6 +88,8 @@ def notes_of(outcome: SegmentOutcome, prepared: PreparedMasks, session: Session)
     notes = []
     if outcome.stopped:
         notes.append("The training was stopped before its end; --resume goes on with it.")
+    if outcome.whole:
+        notes.append(f"It went on from {session.recipe.encoder} with its decoder, which has no stage of its own then.")
     if unknown := [each.name for each in prepared.sets if not each.person_known]:
         of = f" of {', '.join(unknown)}" if len(prepared.sets) > 1 else ""
         notes.append(

@@ -1,8 +1,10 @@
 """The encoder that a segmentation begins with: a network by its name, or what a model that is here was made of."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+
+import keras
 
 from kerasface.models.unet import Encoder, build_encoder, encoder_names
 from kerasface.models.weight_files import StoredWeights, fill, read_weight_file
@@ -100,6 +102,30 @@ def encoder_of(recipe, *, mirror: bool) -> Encoder:
         return encoder
     fill(encoder.backbone.model, _weights_of_run(recipe.encoder, source.card), source.network, whole=whole)
     return replace(encoder, backbone=replace(encoder.backbone, licence=licence_of(source.card)))
+
+
+def take_over(recipe, classes: Sequence[str], model: keras.Model) -> bool:
+    """Gives a U-Net all weights of the segmentation that its recipe goes on from, if that has its classes and decoder.
+
+    Args:
+        recipe: Resolved.
+        classes: Names of the model's classes, by class id.
+        model: As `build_unet` makes it for this recipe; of another model the encoder alone is taken over, before.
+
+    Returns:
+        Whether the decoder was taken over, too.
+
+    Raises:
+        RunError: If the model that it goes on from was altered.
+    """
+    card = source_of(recipe.encoder).card
+    if card is None or card.task != "segment" or tuple(card.labels) != tuple(classes):
+        return False
+    said = {"skips": "all", **card.recipe}  # a card of before there were skips has none
+    if any(said.get(name) != getattr(recipe, name) for name in ("decoder", "deeper", "skips")):
+        return False
+    fill(model, _weights_of_run(recipe.encoder, card), recipe.encoder)
+    return True
 
 
 def _weights_of_run(name: str, card: ModelCard) -> StoredWeights:

@@ -45,7 +45,7 @@ def write_segment_report(
     Args:
         title: Its heading.
         sets: How the model does on the pictures held out, of each set; the first one's figures stand on top.
-        before: How the decoder on the frozen encoder does on them; `None` where there was no fine-tuning after it.
+        before: How what was fine-tuned did before, on those of the first set; `None` where nothing was fine-tuned.
         history: One row per epoch, with `stage`, `epoch`, `loss`, `accuracy`, `val_loss`, `val_accuracy`,
             `val_mean_iou` and `images_per_second`; empty where nothing was trained.
         facts: What else matters most, such as the pictures trained on, to its value.
@@ -134,8 +134,8 @@ def _comparison(before: SegmentationResult, after: SegmentationResult) -> str:
     ):
         rows.append([name, share(one), share(other), _points(one, other)])
     return (
-        "<p>The decoder on the frozen encoder, and the model that fine-tuning made of it, on the same pictures.</p>"
-        + table(["IoU of", "before", "after", "change in points"], rows)
+        "<p>What there was before the encoder's last blocks were trained, and what fine-tuning made of it, on the same "
+        "pictures.</p>" + table(["IoU of", "before", "after", "change in points"], rows)
     )
 
 

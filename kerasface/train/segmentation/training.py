@@ -18,6 +18,7 @@ from kerasface.train.engine.loop import run_stage
 from kerasface.train.engine.session import Session
 from kerasface.train.segmentation.card import SegmentOutcome, card_of, contract_of, metrics_of, notes_of
 from kerasface.train.segmentation.data import PreparedMasks, check_given, prepare_masks
+from kerasface.train.segmentation.encoders import take_over
 from kerasface.train.segmentation.recipe import SegmentRecipe, resolve_segment
 from kerasface.train.segmentation.report import JudgedSet, write_segment_report
 from kerasface.train.segmentation.stages import build_model, decoder_stage, fine_tune_stage, scratch_stage
@@ -30,10 +31,12 @@ def _told(prepared: PreparedMasks) -> dict:
 def _train(prepared: PreparedMasks, session: Session, cache: Path, report: StageProgress) -> SegmentOutcome:
     recipe = session.recipe
     encoder, model = build_model(recipe, len(prepared.classes))
+    whole = take_over(recipe, prepared.classes, model)
 
     def outcome(before, history: list[dict], seconds: dict[str, float], stopped: bool) -> SegmentOutcome:
         used = for_use(model, recipe)
-        return SegmentOutcome(used, encoder.backbone, _judge(used, prepared, recipe), before, history, seconds, stopped)
+        judged = _judge(used, prepared, recipe)
+        return SegmentOutcome(used, encoder.backbone, judged, before, history, seconds, stopped, whole)
 
     if recipe.weights == "none":
         result = run_stage(scratch_stage(model, prepared, recipe), session, on_progress=report)
@@ -42,7 +45,7 @@ def _train(prepared: PreparedMasks, session: Session, cache: Path, report: Stage
     if found is not None and found[1]["stage"] == "fine_tune":
         model.set_weights(found[0]["kept/head"])
         history, seconds, stopped = found[1]["extra"]["history"], found[1]["extra"]["seconds"], False
-    elif recipe.head_epochs:
+    elif recipe.head_epochs and not (whole and recipe.epochs):
         result = run_stage(decoder_stage(encoder, model, prepared, recipe), session, on_progress=report)
         history, seconds, stopped = result.history, result.seconds, result.stopped
     else:
@@ -50,7 +53,7 @@ def _train(prepared: PreparedMasks, session: Session, cache: Path, report: Stage
     times = {"head_seconds": seconds}
     if stopped or recipe.epochs == 0:
         return outcome(None, history, times, stopped)
-    before = _judge(for_use(model, recipe), prepared, recipe)[0].rates.result if recipe.head_epochs else None
+    before = _judge(for_use(model, recipe), prepared, recipe)[0].rates.result if recipe.head_epochs or whole else None
     stage, freeze_map = fine_tune_stage(encoder, model, prepared, recipe)
     session.event("freeze_map", blocks=freeze_map)
     result = run_stage(

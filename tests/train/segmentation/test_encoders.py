@@ -1,5 +1,7 @@
 """Segmentations that go on from a model that is here: what it was made of, and its weights."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -11,11 +13,12 @@ from kerasface.models.zoo import ArchitectureOptions
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import RunError, load_run, write_run
 from kerasface.train.engine.network import weights_of
-from kerasface.train.segmentation.encoders import models_to_go_on_from, source_of
+from kerasface.train.segmentation.encoders import models_to_go_on_from, source_of, take_over
 from kerasface.train.segmentation.recipe import SegmentRecipe, resolve_segment
 from kerasface.train.segmentation.stages import build_model
 
 SMALL = {"image_size": 32, "training_size": 32}
+LAYERS = ("block2_conv1_conv", "head")  # of the encoder, and the last one
 
 
 @pytest.fixture
@@ -55,6 +58,22 @@ def test_an_architecture_is_built_as_it_was_trained_and_has_its_weights(own):
         assert (source.name, source.sha256) == (name, source_of(name).card.model_sha256)
     assert encoder.backbone.licence is None
     assert build_model(resolve_segment(SegmentRecipe(encoder="first", **SMALL)), 3)[0].backbone.licence == "MIT"
+
+
+def test_a_segmentation_of_the_same_classes_is_taken_over_with_its_decoder(own):
+    """And of other classes, or with another decoder, its encoder alone."""
+    settings = {"encoder": "plain", "weights": "none", "mirror": False, **SMALL}
+    first = build_model(resolve_segment(SegmentRecipe(**settings)), 2)[1]
+    recipe = {"decoder": "transposed", "deeper": 0}  # of before there were skips
+    own("first", "plain", first, recipe, task="segment", colours=[[0, 0, 0], [1, 1, 1]])
+    recipe = resolve_segment(SegmentRecipe(encoder="first", mirror=False, **SMALL))
+    for changes, classes, whole in (({}, "ab", True), ({}, "ba", False), ({"decoder": "copied"}, "ab", False)):
+        changed = replace(recipe, **changes)
+        model = build_model(changed, 2)[1]
+        assert take_over(changed, classes, model) == whole
+        same = [np.array_equal(*(net.get_layer(name).get_weights()[0] for net in (model, first))) for name in LAYERS]
+        assert same == [True, whole]
+    assert not take_over(resolve_segment(SegmentRecipe(**settings)), "ab", first)
 
 
 @pytest.mark.slow

@@ -147,6 +147,23 @@ def test_a_stopped_training_goes_on_to_the_same_weights(shapes, cache, tmp_path)
     )
 
 
+@pytest.mark.slow
+def test_a_segmentation_of_the_same_classes_is_gone_on_from_as_a_whole(shapes, cache, tmp_path, monkeypatch):
+    """What it was before any step is what the first training was judged to be, on the same pictures."""
+    monkeypatch.chdir(tmp_path)
+    runs = tmp_path / "saved_models"
+    first = run_training(
+        "segment", shapes, "first", recipe=SegmentRecipe(**SMALL | {"epochs": 4}), runs=runs, cache=cache
+    )
+    settings = SMALL | {"encoder": "first", "epochs": 1, "learning_rate": 1e-4}
+    second = run_training("segment", shapes, "second", recipe=SegmentRecipe(**settings), runs=runs, cache=cache)
+    before = second.metrics["before_fine_tuning"]
+    assert before == {name: first.metrics[name] for name in ("pixel_accuracy", "mean_iou")}
+    assert any(note.startswith("It went on from first with its decoder") for note in second.notes)
+    rows = (second.folder / "history.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 2  # the columns and one epoch: no stage of the decoder alone
+
+
 def _pretrained(layer):
     from kerasface.models.face_resnet import build_face_resnet
 
