@@ -1,0 +1,74 @@
+"""A server that is known by its certificate, and one that only poses as it."""
+
+import datetime
+import os
+import pwd
+import socket
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from kerasface.gallery.opening import open_gallery
+from kerasface.gallery.store import GalleryServerError
+
+pytestmark = pytest.mark.slow
+
+
+def certificate(folder, name):
+    """Files of a certificate of `localhost` that vouches for itself, and of its key."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), 1, now, now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / f"{name}.crt", folder / f"{name}.key"
+    paths[0].write_bytes(made.public_bytes(Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return paths
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def guarded(postgres, port):
+    """A server that encrypts, on a port of this machine."""
+    server = type(postgres)(listen_addresses="127.0.0.1", port=str(port), ssl="on", fsync="off")
+    try:
+        for path, name in zip(certificate(server.folder, "made"), ("server.crt", "server.key"), strict=True):
+            place = path.rename(server.data / name)
+            place.chmod(0o600)
+            if os.geteuid() == 0:
+                owner = pwd.getpwnam("nobody")
+                os.chown(place, owner.pw_uid, owner.pw_gid)
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+def test_a_server_is_known_by_its_certificate(guarded, port, tmp_path, new_sample):
+    own = tmp_path / "own.crt"
+    own.write_bytes((guarded.data / "server.crt").read_bytes())
+    other, _ = certificate(tmp_path, "other")
+    place = f"postgresql://postgres@localhost:{port}/postgres?sslmode=verify-full&sslrootcert="
+    with open_gallery(f"{place}{own}", embedder="embedder-a", embedding_dim=16, key=b"k" * 32) as gallery:
+        gallery.enroll("Ada", [new_sample("ada")])
+        (is_encrypted,) = gallery._database._server.ask(
+            "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        ).fetchone()
+    assert is_encrypted
+    with pytest.raises(GalleryServerError, match="certificate verify failed"):
+        open_gallery(f"{place}{other}", create=False)
+    with pytest.raises(GalleryServerError, match="does not match host name"):
+        open_gallery(f"{place}{own}".replace("localhost", "127.0.0.1"), create=False)
