@@ -196,6 +196,8 @@ CONTRACT = {
     },
     "faces.analyzer.FaceAnalyzer.analyze": {"images": ([PHOTOS], method(analyzer, "analyze"))},
     "faces.detection.FaceDetector.detect": {"images": ([PHOTOS], method(lambda: analyzer().detector, "detect"))},
+    "tasks.thumbnails.picture_of_box": {"image": (PHOTOS, call("tasks.thumbnails.picture_of_box", box=FACE.box))},
+    "tasks.thumbnails.picture_of_crop": {"crop": (PHOTOS, call("tasks.thumbnails.picture_of_crop"))},
     "faces.drawing.draw_faces": {"image": (PHOTOS, call("faces.drawing.draw_faces", faces=[FACE]))},
     "faces.drawing.draw_mask": {
         "image": (PHOTOS, call("faces.drawing.draw_mask", mask=PHOTO[..., 0] * 0, colors=[(0, 0, 0)]))

@@ -131,6 +131,18 @@ def test_videos_in_a_folder_are_followed_with_the_photos(run, photos, portrait, 
 
 
 @pytest.mark.slow
+def test_small_pictures_of_faces_are_kept_where_the_owner_wants_them(run, photos):
+    run("enroll", "Eileen", photos / "front.png")
+    counts = {"gallery": ANY, "kept": False, "num_pictures": 0, "num_samples": 1, "num_removed": 0}
+    assert run("people", "thumbnails") == counts
+    assert run("people", "thumbnails", "on") == counts | {"kept": True, "num_pictures": 1}
+    run("enroll", "Eileen", photos / "dim.png")
+    assert "2 of 2 samples have one" in run("people", "thumbnails", as_json=False).stdout
+    assert "2 pictures removed" in run("people", "thumbnails", "off", as_json=False).stdout
+    assert run("people", "check")["problems"] == []
+
+
+@pytest.mark.slow
 def test_photos_are_remembered_where_that_is_asked_for_and_found_by_person(run, photos):
     run("enroll", "Eileen", photos / "front.png")
     run("identify", photos, code=1)

@@ -23,6 +23,7 @@ from kerasface.cli.people.edits import delete, merge, split, unmerge
 from kerasface.cli.people.files import export_people, import_people
 from kerasface.cli.people.photos import photos as photos_of_person
 from kerasface.cli.people.reembedding import reembed
+from kerasface.cli.people.thumbnails import thumbnails
 from kerasface.cli.photos import detect, embed, verify
 from kerasface.cli.prediction import predict
 from kerasface.cli.runs import edits as edits_of_runs
@@ -55,7 +56,7 @@ _COMMANDS = (
 )
 for command in _COMMANDS:
     main.add_command(command)
-for command in (photos_of_person, merge, unmerge, split, delete, export_people, import_people, reembed):
+for command in (photos_of_person, merge, unmerge, split, delete, export_people, import_people, reembed, thumbnails):
     people.add_command(command)
 for command in (compare_runs, edits_of_runs.rename, edits_of_runs.delete):
     runs.add_command(command)

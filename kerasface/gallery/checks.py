@@ -1,16 +1,18 @@
 """What may enter a gallery: names, embeddings, details, refusals, each checked before a transaction begins."""
 
+import base64
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kerasface.arrays import as_embeddings
+from kerasface.arrays import as_embeddings, described
 from kerasface.gallery.store import NewSample, Refusal, now_text, parse_time
 from kerasface.terminal.streams import printable
 
 _MAX_NAME_LENGTH = 200
+_MAX_THUMBNAIL = 32 * 2**10  # bytes; ours have about 3,000
 _PERSON_ID = re.compile(r"[0-9a-f]{16}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # How far the length of an embedding may be from 1.
@@ -92,7 +94,21 @@ def details_of(sample: NewSample) -> dict:
         "quality": quality,
         "created": sample.created or now_text(),
         **({} if sample.face is None else {"face": _checked_face(sample.face)}),
+        **({} if sample.thumbnail is None else {"thumbnail": checked_thumbnail(sample.thumbnail)}),
     }
+
+
+def checked_thumbnail(picture: bytes) -> str:
+    """Returns a small picture of a face as the text that is sealed with its sample.
+
+    Raises:
+        ValueError: If it is no JPEG, or too large.
+    """
+    if not isinstance(picture, bytes) or not picture.startswith(b"\xff\xd8") or len(picture) > _MAX_THUMBNAIL:
+        raise ValueError(
+            f"A small picture of a face is a JPEG of at most {_MAX_THUMBNAIL:,} bytes. Received: {described(picture)}."
+        )
+    return base64.b64encode(picture).decode("ascii")
 
 
 def _checked_face(face: Mapping[str, object]) -> dict:

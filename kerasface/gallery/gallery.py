@@ -1,12 +1,13 @@
 """The embedded gallery: one SQLite file whose names, sources and templates are encrypted."""
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from kerasface.gallery import thumbnails
 from kerasface.gallery.changes.merging import merge, unmerge
 from kerasface.gallery.changes.reembedding import reembed, undo
 from kerasface.gallery.changes.transfer import import_gallery
@@ -75,6 +76,8 @@ class Gallery(ReadableGallery):
                     "Record a new consent with it. "
                     f"Received: consent={consent}; recorded: {person.consent}."
                 )
+            if not thumbnails.are_kept(connection, self._rows):
+                details = [{key: value for key, value in one.items() if key != "thumbnail"} for one in details]
             change = self._rows.record(connection, "enroll", number, f"{_counted(samples)} of {name!r}")
             self._rows.add_samples(connection, number, change, zip(embeddings, details, strict=True))
             return self._rows.person(connection, number)
@@ -246,6 +249,34 @@ class Gallery(ReadableGallery):
         with self.transaction() as connection:
             self._database.manifest.finish(connection)
             return self._database.manifest.turn_unlock(connection)
+
+    def keep_thumbnails(self) -> None:
+        """Lets samples that are enrolled from now on keep small pictures of their faces; off unless it is called.
+
+        Whoever gets hold of the file and of its key sees everybody in it then.
+        """
+        with self.transaction() as connection:
+            thumbnails.keep(connection, self._rows)
+
+    def add_thumbnails(self, pictures: Mapping[int, bytes]) -> int:
+        """Gives samples, by their ids, small pictures of their faces, JPEG, where such are kept; returns to how many.
+
+        Raises:
+            ValueError: If one is no JPEG, or too large.
+        """
+        with self.transaction() as connection:
+            return thumbnails.add(connection, self._rows, pictures)
+
+    def drop_thumbnails(self) -> int:
+        """Forgets all pictures of faces, as thoroughly as `delete_person`, and keeps none any more.
+
+        Returns:
+            How many there were.
+        """
+        with self.transaction() as connection:
+            count = thumbnails.drop(connection, self._rows)
+            self._database.leave_no_traces()
+        return count
 
     def forget_own_points(self) -> None:
         """Drops the thresholds of one's own, also altered ones: those that ship decide again."""

@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 
+from kerasface.gallery import thumbnails
 from kerasface.gallery.changes.merging import merges_of
 from kerasface.gallery.changes.transfer import export_gallery
 from kerasface.gallery.changes.unlocking import open_rows, unlocked
@@ -231,6 +232,12 @@ class ReadableGallery:
         """
         with self.snapshot() as connection:
             return self._rows.own_points(connection)
+
+    @property
+    def keeps_thumbnails(self) -> bool:
+        """Whether small pictures of faces are kept with their samples."""
+        with self.snapshot() as connection:
+            return thumbnails.are_kept(connection, self._rows)
 
     @property
     def unlock_turn(self) -> int:

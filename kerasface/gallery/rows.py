@@ -1,5 +1,6 @@
 """Rows of the embedded gallery as records and back: what is sealed on the way in is opened on the way out."""
 
+import base64
 import hashlib
 import marshal
 import secrets
@@ -364,6 +365,8 @@ class Rows:
     def _sample(self, row: tuple) -> Sample:
         sample_id, person_id, sealed = row
         details = self.keys.open(sealed, "sample", sample_id)
+        if picture := details.pop("thumbnail", None):
+            details["thumbnail"] = base64.b64decode(picture)
         return Sample(sample_id=sample_id, person_id=person_id, embedder=self.embedder, **details)
 
     def _as_embeddings(self, content: bytes | bytearray) -> np.ndarray:

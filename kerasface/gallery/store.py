@@ -125,6 +125,7 @@ class NewSample:
         created: When it was enrolled first, ISO 8601 with offset; now if not given.
         face: Which face of the photo it is: `box` and `landmarks` in pixels, as `Face.to_dict` gives them; by them it
             is found again when the gallery is embedded anew.
+        thumbnail: A small picture of it, a JPEG; the gallery keeps it where its owner wants that, and else nothing.
     """
 
     embedding: np.ndarray
@@ -133,6 +134,7 @@ class NewSample:
     quality: Mapping[str, float] = field(default_factory=dict)
     created: str | None = None
     face: Mapping[str, object] | None = None
+    thumbnail: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ class Sample:
         created: When it was enrolled, ISO 8601 in UTC.
         embedder: Fingerprint of the embedder of its template.
         face: Which face of the photo it is, as `NewSample` has it; `None` of those that version 0.1 enrolled.
+        thumbnail: A small picture of it, a JPEG, where such are kept.
     """
 
     sample_id: int
@@ -158,6 +161,7 @@ class Sample:
     created: str
     embedder: str
     face: dict | None = None
+    thumbnail: bytes | None = None
 
 
 @dataclass(frozen=True, eq=False)

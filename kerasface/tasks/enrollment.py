@@ -16,6 +16,7 @@ from kerasface.faces.rates.operating_points import NotCalibratedError
 from kerasface.gallery.checks import checked_name
 from kerasface.gallery.store import Consent, NewSample, NoSuchPersonError
 from kerasface.tasks.identification import Identifier, check_embedder
+from kerasface.tasks.thumbnails import picture_of_face
 
 Progress = Callable[[int, int], None]
 
@@ -291,8 +292,12 @@ class Enroller:
         refused = standing[0] if standing else None
         said = " ".join(found[kind] for kind in (standing or found))
         if refused is None:
-            place = chosen.face.to_dict()
-            sample = NewSample(chosen.embedding, photo.source, photo.source_hash, quality, face=place)
+            place, picture = chosen.face.to_dict(), None
+            if self.gallery.keeps_thumbnails:
+                picture = picture_of_face(chosen, photo.source, photo.source_hash)
+            sample = NewSample(
+                chosen.embedding, photo.source, photo.source_hash, quality, face=place, thumbnail=picture
+            )
             pending.append((name, sample))
         reason, turned = f"{photo.source}: {said}" if said else "", chosen.face.turned
         return Enrolment(name, photo.source, refused, reason, quality, turned)

@@ -24,7 +24,8 @@ from kerasface.gallery.keys import key_path
 from kerasface.gallery.opening import open_gallery, recorded_embedder
 from kerasface.gallery.store import Consent, NewSample
 from pages.parts import models as page_models
-from pages.parts.gallery.cards import PER_PAGE, found_people, initials
+from pages.parts.gallery.cards import PER_PAGE, found_people
+from pages.parts.gallery.faces import initials
 from pages.parts.gallery.who import chance_text
 from pages.parts.photos import plain
 from tests.faces.rates.test_own_points import own_points

@@ -93,7 +93,7 @@ def export_gallery(gallery: "Gallery", path: Path, passphrase: str | None) -> in
 def import_gallery(gallery: "Gallery", path: Path, passphrase: str | None, merge: bool) -> int:
     """Adds everybody of an exported file to a gallery, all or nobody.
 
-    Thresholds of one's own come with them where the gallery keeps none.
+    Thresholds of one's own come with them where the gallery keeps none, and small pictures where it keeps such.
 
     Args:
         gallery: A gallery of the same embedder.
@@ -157,6 +157,7 @@ def _person_record(gallery: "Gallery", person_id: str) -> dict:
                 "quality": sample.quality,
                 "created": sample.created,
                 **({} if sample.face is None else {"face": sample.face}),
+                **({} if sample.thumbnail is None else {"thumbnail": _text_of(sample.thumbnail)}),
             }
             for sample, embedding in zip(samples, embeddings, strict=True)
         ],
@@ -172,10 +173,7 @@ def _add(gallery: "Gallery", record: dict, merge: bool) -> None:
             gallery.keep_own_points(dict(record["own_points"]), "imported")
         return
     consent = record["consent"] and Consent(**record["consent"])
-    samples = [
-        NewSample(np.frombuffer(base64.b64decode(sample.pop("embedding"), validate=True), dtype="<f4"), **sample)
-        for sample in record["samples"]
-    ]
+    samples = [_new_sample(sample) for sample in record["samples"]]
     try:
         person = gallery.person(record["name"])
     except NoSuchPersonError:
@@ -195,6 +193,15 @@ def _add(gallery: "Gallery", record: dict, merge: bool) -> None:
         gallery.set_consent(person.person_id, consent)
     for refusal in record["refusals"]:
         gallery.refuse_match(refusal["source_hash"], refusal["box"], person.person_id)
+
+
+def _new_sample(record: dict) -> NewSample:
+    embedding, picture = record.pop("embedding"), record.pop("thumbnail", None)
+    return NewSample(
+        np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4"),
+        **record,
+        thumbnail=picture and base64.b64decode(picture, validate=True),
+    )
 
 
 def _read(file: BinaryIO, path: Path, passphrase: str | None) -> tuple[dict, Iterator[dict]]:

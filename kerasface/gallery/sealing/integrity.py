@@ -26,6 +26,7 @@ from kerasface.gallery.sealing.manifest import (
     whole_manifest,
 )
 from kerasface.gallery.store import Consent, GalleryError
+from kerasface.gallery.thumbnails import are_kept
 from kerasface.terminal.words import some_names
 
 
@@ -44,10 +45,11 @@ def find_problems(database: Database, connection: Connection, rows: Rows) -> Ite
                 yield from _wrong_refusal(rows, *row)
             for number, person, sealed in connection.execute("SELECT merge, person, sealed FROM merges"):
                 yield from _unopened(rows, sealed, merge_into(person), number)
-            try:
-                rows.own_points(connection)
-            except GalleryError as error:
-                yield str(error)
+            for read in (rows.own_points, lambda connection: are_kept(connection, rows)):
+                try:
+                    read(connection)
+                except GalleryError as error:
+                    yield str(error)
             for number, sealed in connection.execute("SELECT number, sealed FROM changes WHERE sealed IS NOT NULL"):
                 yield from _unopened(rows, sealed, "change", number)
     except GalleryError as error:

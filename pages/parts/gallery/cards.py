@@ -1,6 +1,5 @@
 """The view "People" of the page Gallery: everybody as a card; search, order, pages."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
@@ -8,18 +7,11 @@ import streamlit as st
 from kerasface.gallery.changes.editing import LastChange, last_changes
 from kerasface.gallery.store import Person
 from pages.parts.gallery.enrol import counted
+from pages.parts.gallery.faces import avatar, sealed_picture
 from pages.parts.gallery.opening import OpenGallery
 from pages.parts.photos import plain
 
 PER_PAGE = 60
-# Dark enough for white letters (5:1 and more), and told apart by people who do not see all colours.
-COLOURS = ("#0b6e69", "#9a4a09", "#5151c6", "#a3241b", "#4d5c70", "#7a3d8a", "#3d6b1f", "#205f9e")
-AVATAR = (
-    '<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" viewBox="0 0 48 48">'
-    '<circle cx="24" cy="24" r="24" fill="{colour}"/><text x="24" y="25" text-anchor="middle" '
-    'dominant-baseline="central" font-family="sans-serif" font-weight="600" font-size="19" fill="#fff">{letters}</text>'
-    "</svg>"
-)
 # A link to the page that one is on would be drawn as the chosen one of a menu.
 CARD_CSS = """
 .st-key-gallery_cards [data-testid="stPageLink"] a { background: none; padding-inline: 0; }
@@ -58,14 +50,20 @@ def show_people(opened: OpenGallery, people: Sequence[Person]):
     pages = -(-len(found) // PER_PAGE)
     # Its key has the number of pages: a page beyond the last one is no choice.
     page = st.pagination(pages, key=f"gallery_page_{pages}") if pages > 1 else 1
+    has_pictures = opened.gallery.keeps_thumbnails
     st.html(f"<style>{CARD_CSS}</style>")
     with st.grid(min_column_width=250, key="gallery_cards"):
         for person in found[(page - 1) * PER_PAGE :][:PER_PAGE]:
             with st.container(border=True, height="stretch"):
-                show_card(person, changes.get(person.person_id))
+                picture = sealed_picture(opened, person) if has_pictures else None
+                show_card(person, changes.get(person.person_id), picture or avatar(person))
+    why = (
+        "The gallery keeps no pictures, so that nobody who gets hold of it sees a face: letters and a colour stand for "
+    )
+    with_pictures = "Small pictures of faces are kept, sealed; **File** removes them."
     st.caption(
-        f"{'1 person' if len(found) == 1 else f'{len(found):,} people'}. The gallery keeps no pictures, so that nobody "
-        "who gets hold of it sees a face: letters and a colour stand for each person."
+        f"{'1 person' if len(found) == 1 else f'{len(found):,} people'}. "
+        + (with_pictures if has_pictures else f"{why}each person. **File** changes that.")
     )
 
 
@@ -78,9 +76,9 @@ def found_people(
     return sorted(found, key=lambda person: ORDERS[order](person, changes or {}))
 
 
-def show_card(person: Person, change: LastChange | None):
+def show_card(person: Person, change: LastChange | None, picture: bytes | str):
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.image(avatar(person), width=48, alt="")
+        st.image(picture, width=48, alt="")
         with st.container(width="stretch", gap=None):
             st.page_link(
                 "pages/gallery.py",
@@ -103,16 +101,3 @@ def consent_mark(person: Person) -> str:
         return ":orange[:material/event_busy: consent ended, not looked for]"
     until = f" until {plain(person.consent.expires[:10])}" if person.consent.expires else ""
     return f":green[:material/check: agreed{until}]"
-
-
-def avatar(person: Person, size: int = 48) -> str:
-    """A disc with the person's initials, as SVG; the colour stays when the name changes."""
-    number = hashlib.sha256(person.person_id.encode()).digest()[0]
-    return AVATAR.format(size=size, colour=COLOURS[number % len(COLOURS)], letters=initials(person.name))
-
-
-def initials(name: str) -> str:
-    """The first letter or digit of the first and of the last word; nothing else of a name gets into a picture."""
-    words = [[letter for letter in word if letter.isalnum()] for word in name.split()]
-    first = [word[0].upper() for word in words if word]
-    return "".join(first[:1] + first[1:][-1:]) or "?"

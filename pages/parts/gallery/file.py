@@ -10,6 +10,7 @@ from kerasface.gallery.keys import key_path
 from kerasface.gallery.store import GalleryError
 from pages.parts.gallery.enrol import counted
 from pages.parts.gallery.export import show_export, show_import
+from pages.parts.gallery.faces import show_switch
 from pages.parts.gallery.opening import (
     OpenGallery,
     chosen_path,
@@ -83,7 +84,8 @@ def show_first_use():
         with st.container():
             st.markdown("**:material/no_photography: No pictures**")
             st.markdown(
-                "Numbers that describe a face are kept. Photos that you give to this page are looked at and not stored."
+                "Numbers that describe a face are kept. Photos that you give to this page are looked at and not "
+                "stored; small pictures of faces are only if you turn that on."
             )
         with st.container():
             st.markdown("**:material/handshake: Consent**")
@@ -106,6 +108,7 @@ def show_file(opened: OpenGallery):
         f"Faces are compared by {plain(name)}.",
         help="`kerasface people reembed --embedder NAME` goes over to another embedder; `--undo` takes that back.",
     )
+    show_switch(opened)
     if ask("Check the whole file", icon=":material/health_and_safety:", key="gallery_check"):
         with st.spinner("Reading every record"):
             problems = opened.gallery.check()

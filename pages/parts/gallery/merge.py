@@ -8,6 +8,7 @@ import streamlit as st
 from kerasface.gallery.store import Merge, Person
 from kerasface.tasks.likeness import likeness
 from pages.parts.gallery.enrol import counted
+from pages.parts.gallery.faces import SIDE, person_picture
 from pages.parts.gallery.opening import OpenGallery, notice
 from pages.parts.photos import plain
 
@@ -45,6 +46,10 @@ def show_choice(opened: OpenGallery, others: Mapping[str, Person], person: Perso
     )
     other, sure = others.get(other_id), None
     if other:
+        with st.container(horizontal=True, gap="small"):
+            for one in (person, other):
+                picture = person_picture(one, opened.gallery.samples(one.person_id), SIDE)
+                st.image(picture, caption=plain(one.name), width=SIDE, alt="")
         st.caption(
             f"{counted(other.num_samples, 'sample')} of {plain(other.name)} will be {plain(person.name)}'s, and the "
             f"name {plain(other.name)} will be gone. It can be undone here."

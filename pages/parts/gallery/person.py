@@ -10,9 +10,10 @@ import streamlit as st
 
 from kerasface.gallery.changes.editing import last_changes, unchanged_since
 from kerasface.gallery.store import Consent, Person, Sample, parse_time
-from pages.parts.gallery.cards import avatar, consent_mark
+from pages.parts.gallery.cards import consent_mark
 from pages.parts.gallery.enrol import ask_consent, consent_text, counted, read_consent
 from pages.parts.gallery.export import show_export
+from pages.parts.gallery.faces import person_picture, show_faces
 from pages.parts.gallery.merge import show_merge
 from pages.parts.gallery.opening import OpenGallery, act, notice
 from pages.parts.gallery.sorted.of_person import show_photos_of
@@ -57,7 +58,7 @@ def show_person(opened: OpenGallery, person_id: str):
         merges = opened.gallery.merges(person.person_id)
         history = [change for change in opened.gallery.history() if change.person_id == person.person_id]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.image(avatar(person, 64), width=64, alt="")
+        st.image(person_picture(person, samples, 64), width=64, alt="")
         with st.container(width="stretch", gap=None):
             st.subheader(plain(person.name), anchor=False)
             st.markdown(f":small[{counted(person.num_samples, 'sample')} · {consent_mark(person)}]")
@@ -100,6 +101,7 @@ def show_samples(opened: OpenGallery, person: Person, samples: Sequence, seen: M
         }
         for sample in samples
     ]
+    show_faces(samples)
     show_table(rows, "Samples")
     st.caption("Pixels: the shorter side of the face. Sharpness: 0.12 in a usual photo; 0.045 is needed.")
     names = {sample.sample_id: f"{sample.sample_id}: {sample.source}" for sample in samples}
