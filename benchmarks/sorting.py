@@ -89,7 +89,7 @@ def answer_doubts(identifier: Identifier, enroller: Enroller, looks: list[Looked
             yes += 1
             confirm(doubt, enroller)
         else:
-            deny(doubt, enroller)
+            deny(doubt, enroller.gallery)
     print_state(ANSWERS, yes, looks, decided(identifier, looks), names, identifier.fpir)
 
 

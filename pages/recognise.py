@@ -17,6 +17,7 @@ from pages.parts.photos import (
     sample_portrait,
 )
 from pages.parts.recognize.answers import show_photos
+from pages.parts.recognize.folder import FOLDER, show_folder
 
 title = st.empty()
 model = choose_classifier()
@@ -27,7 +28,10 @@ if model:
         f"{plain(unknown_note(model.card))} "
         f"The bars tell how the model divides its choice among its {len(model.card.labels)} classes."
     )
-source = choose_source("Photos", "photos")
+source = choose_source("Photos", "photos", FOLDER)
+if source == FOLDER:
+    show_folder(model, classifier_or_stop(model).recognize if model else analyzer_or_stop().analyze)
+    st.stop()
 with st.container():  # one place, whatever is in it: the hint below keeps its own
     uploads = [] if source == "Sample" else choose_uploads(source)
 reads_digits = of_pictures and model.card.labels == tuple("0123456789")

@@ -5,6 +5,7 @@ whatever does not fit is skipped with its reason. Of a file never more comes out
 is bounded.
 """
 
+import errno
 import io
 import os
 import shutil
@@ -13,6 +14,7 @@ import struct
 import unicodedata
 import zipfile
 import zlib
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
@@ -20,7 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kerasface.data.cache.images import check_space
-from kerasface.files.paths import FORBIDDEN_IN_NAMES, RESERVED_NAMES, made_whole, writing
+from kerasface.files.paths import FORBIDDEN_IN_NAMES, RESERVED_NAMES, WriteError, made_whole, writing
 from kerasface.files.zips import UNREADABLE, check_num_entries
 from kerasface.images.decoding import SIGNATURE_BYTES, SUFFIXES, is_left_behind
 from kerasface.images.headers import HeaderError, RawFileError, format_of
@@ -100,16 +102,8 @@ def look_into(archive: bytes | BinaryIO, limits: Limits | None = None) -> Conten
         ValueError: If it is no zip file, is beyond the limits, or holds no image in a folder.
     """
     limits = limits or Limits()
-    named, skipped = [], []
     with _opened(archive, limits) as opened:
-        infos = [info for info in opened.infolist() if not info.filename.endswith("/")]
-        for info, name in zip(infos, _names(infos), strict=True):
-            parts = _parts(name)
-            if parts is not None and any(map(is_left_behind, parts)):
-                continue  # a folder's hidden files are not mentioned either
-            reason = _reason_against(info, parts, limits) or _reason_against_content(opened, info, parts)
-            named += [] if reason else [(parts, name, info)]
-            skipped += [(name, reason)] if reason else []
+        named, skipped = _images(opened, limits)
     files, entries = {}, {}
     outer = _outer_folders([parts for parts, _, _ in named])
     for parts, name, info in named:
@@ -125,11 +119,7 @@ def look_into(archive: bytes | BinaryIO, limits: Limits | None = None) -> Conten
     if not files:
         example = f" The first: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
         raise ValueError(f"The archive holds no image in a folder; a folder per class is needed.{example}")
-    total = sum(info.file_size for info in entries.values())
-    if total > limits.total_bytes:
-        raise ValueError(
-            f"The archive is larger unpacked than allowed. Received: {_mib(total)} > {_mib(limits.total_bytes)}."
-        )
+    total = _total(entries.values(), limits)
     order = sorted(files, key=files.get)
     return Contents(tuple(files[key] for key in order), tuple(entries[key] for key in order), total, tuple(skipped))
 
@@ -153,21 +143,78 @@ def unpack(archive: bytes | BinaryIO, folder: str | os.PathLike) -> Unpacked:
     num_files, skipped = 0, list(contents.skipped)
     with made_whole(folder) as beside, _opened(archive, Limits()) as opened:
         for (name, file), info in zip(contents.files, contents.entries, strict=True):
-            path = beside / name / file
-            try:
-                with writing(folder / name):
-                    path.parent.mkdir(exist_ok=True)
-                # `zipfile` stops at the size that was looked at before, and refuses what has another checksum then.
-                with opened.open(info) as packed, writing(folder / name / file), path.open("xb") as target:
-                    shutil.copyfileobj(packed, target)
-                num_files += 1
-            except UNREADABLE as error:
-                path.unlink(missing_ok=True)
-                skipped.append((f"{name}/{file}", f"Damaged in the archive: {error}."))
+            problem = _write(opened, info, beside / name / file, folder / name / file)
+            num_files += not problem
+            skipped += [(f"{name}/{file}", problem)] if problem else []
         for made in beside.iterdir():
             if not any(made.iterdir()):
                 made.rmdir()
     return Unpacked(folder, num_files, tuple(skipped))
+
+
+def unpack_photos(archive: bytes | BinaryIO, folder: str | os.PathLike) -> Unpacked:
+    """Unpacks all images of a zip file, whatever folders they are in, next to what is in a folder already.
+
+    Args:
+        archive: Its bytes, or the open file.
+        folder: An existing folder; of two files with one name the first stays.
+
+    Raises:
+        ValueError: If it is no zip file, or is beyond the limits.
+        OSError: If the disk refuses.
+    """
+    folder, limits, num_files = Path(folder), Limits(), 0
+    with _opened(archive, limits) as opened:
+        named, skipped = _images(opened, limits)
+        check_space(folder, _total([info for _, _, info in named], limits))
+        for parts, name, info in named:
+            path = folder.joinpath(*parts)
+            try:
+                problem = _write(opened, info, path, path)
+            except WriteError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
+                    raise
+                problem = "Its name clashes with another file's."
+            num_files += not problem
+            skipped += [(name, problem)] if problem else []
+    return Unpacked(folder, num_files, tuple(skipped))
+
+
+def _images(opened: zipfile.ZipFile, limits: Limits) -> tuple[list[tuple], list[tuple[str, str]]]:
+    """Parts of the name, name and entry of all files that may be images, and `(name, reason)` of the others."""
+    named, skipped = [], []
+    infos = [info for info in opened.infolist() if not info.filename.endswith("/")]
+    for info, name in zip(infos, _names(infos), strict=True):
+        parts = _parts(name)
+        if parts is not None and any(map(is_left_behind, parts)):
+            continue  # a folder's hidden files are not mentioned either
+        reason = _reason_against(info, parts, limits) or _reason_against_content(opened, info, parts)
+        named += [] if reason else [(parts, name, info)]
+        skipped += [(name, reason)] if reason else []
+    return named, skipped
+
+
+def _total(entries: Iterable[zipfile.ZipInfo], limits: Limits) -> int:
+    total = sum(info.file_size for info in entries)
+    if total > limits.total_bytes:
+        raise ValueError(
+            f"The archive is larger unpacked than allowed. Received: {_mib(total)} > {_mib(limits.total_bytes)}."
+        )
+    return total
+
+
+def _write(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, called: Path) -> str | None:
+    """Unpacks an entry; returns what is wrong with it. Errors of the disk call the file by another name."""
+    with writing(called.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # `zipfile` stops at the size that was looked at before, and refuses what has another checksum then.
+        with opened.open(info) as packed, writing(called), path.open("xb") as target:
+            shutil.copyfileobj(packed, target)
+    except UNREADABLE as error:
+        path.unlink(missing_ok=True)
+        return f"Damaged in the archive: {error}."
+    return None
 
 
 def _opened(archive: bytes | BinaryIO, limits: Limits) -> zipfile.ZipFile:

@@ -58,7 +58,7 @@ class IdentifiedFace:
         probability: That the face is the most alike person's, calibrated, if every second face is of somebody in the
             gallery; `None` where it is not known.
         candidates: Pairs of (name, score) of the people most alike, best first.
-        quality: What was measured of the face.
+        quality: What was measured of the face; `None` where nothing was, as a trained model decided.
     """
 
     face: Face
@@ -73,7 +73,7 @@ class IdentifiedFace:
     threshold: float | None
     probability: float | None
     candidates: tuple[tuple[str, float], ...]
-    quality: FaceQuality
+    quality: FaceQuality | None
 
     @property
     def probability_text(self) -> str:
@@ -99,7 +99,7 @@ class IdentifiedFace:
             "probability": self.probability,
             "probability_text": self.probability_text,
             "candidates": [{"name": name, "score": score} for name, score in self.candidates],
-            "quality": self.quality.to_dict(),
+            "quality": self.quality and self.quality.to_dict(),
         }
 
 

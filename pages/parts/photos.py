@@ -69,12 +69,12 @@ def decode_upload(upload) -> Photo | None:
         return None
 
 
-def choose_source(label: str, key: str) -> str:
-    """Asks where the photo comes from, once for all visits of a page; returns one of `SOURCES`."""
+def choose_source(label: str, key: str, *more: str) -> str:
+    """Asks where the photo comes from, once for all visits of a page; returns one of `SOURCES`, or of `more`."""
     # Not the widget's default, which a button must not contradict.
     st.session_state.setdefault(f"{key}_source", "Upload")
     return st.segmented_control(
-        label, SOURCES, required=True, key=f"{key}_source", width="stretch", persist_state="session"
+        label, (*SOURCES, *more), required=True, key=f"{key}_source", width="stretch", persist_state="session"
     )
 
 

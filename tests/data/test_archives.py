@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasface.data.archives import Limits, look_into, unpack
+from kerasface.data.archives import Limits, look_into, unpack, unpack_photos
 
 
 def picture(value=90):
@@ -300,3 +300,20 @@ def test_an_entry_without_a_name_is_skipped():
     contents = look_into(packed)
     assert contents.files == (("Ada", "1.png"),)
     assert [reason for _, reason in contents.skipped] == ["Its name cannot be a file's name on every system."]
+
+
+def test_photos_of_any_folders_come_out_next_to_others(tmp_path):
+    (tmp_path / "there.png").write_bytes(b"mine")
+    archive = zipped(
+        ("a.png", picture(1)), ("2024/may/b.png", picture(2)), ("there.png", picture(3)), ("a.png/c.png", picture(4)),
+        ("notes.txt", b"text"), ("../evil.png", picture(5)), (".hidden/d.png", picture(6)),
+    )  # fmt: skip
+    found = unpack_photos(archive, tmp_path)
+    assert tree(tmp_path) == ["2024", "2024/may", "2024/may/b.png", "a.png", "there.png"]
+    assert (tmp_path / "there.png").read_bytes() == b"mine"
+    assert found.num_files == 2
+    reasons = dict(found.skipped)
+    assert set(reasons) == {"there.png", "a.png/c.png", "notes.txt", "../evil.png"}
+    assert reasons["there.png"] == reasons["a.png/c.png"] == "Its name clashes with another file's."
+    with pytest.raises(ValueError, match="no zip file"):
+        unpack_photos(b"no zip", tmp_path)

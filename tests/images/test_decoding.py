@@ -78,6 +78,20 @@ def test_formats(file_format):
     np.testing.assert_allclose(pixels[inner].astype(int), image[inner].astype(int), atol=8)
 
 
+def test_a_jpeg_that_is_only_shown_is_decoded_at_a_part_of_its_size():
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its side
+    Image.fromarray(quarters(480, 640)).save(file, "JPEG", quality=98, exif=exif)
+    small, whole = decode(file.getvalue(), enough=100), decode(file.getvalue())
+    assert (small.shape, whole.shape) == ((160, 120, 3), (640, 480, 3))
+    assert np.abs(small.astype(float) - whole[::4, ::4]).mean() < 3
+    assert decode(file.getvalue(), enough=481).shape == whole.shape
+    png = io.BytesIO()
+    Image.fromarray(quarters()).save(png, "PNG")
+    assert decode(png.getvalue(), enough=10).shape == (48, 64, 3)
+
+
 def test_heic():
     np.testing.assert_allclose(decode(heic(quarters())).astype(int)[10, 10], (200, 0, 0), atol=8)
 

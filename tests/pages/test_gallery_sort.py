@@ -1,5 +1,8 @@
 """The view "Sort photos" of the page Gallery: a folder in one answer; embeddings are made up."""
 
+import io
+import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +11,7 @@ from PIL import Image
 from kerasface.tasks.sorting.answers import Answer, choose_answers
 from kerasface.tasks.sorting.looking import LookedAt
 from pages.parts.gallery.sorted.grid import words_of
-from pages.parts.gallery.sorted.job import JOB
+from pages.parts.gallery.sorted.job import JOB, _free_name
 from tests.pages import test_gallery as gallery_tests
 from tests.pages.test_gallery import direction, fill, names_of, press, ran, said
 
@@ -75,7 +78,7 @@ def test_doubts_are_answered_once_and_the_answers_stay(sorted_page, people):
     for _ in range(6):  # two faces and three people
         if "No face is left to ask about" in said(sorted_page):
             break
-        press(sorted_page, "sort_next_answer")
+        press(sorted_page, "sort_skip_answer")
     assert "No face is left to ask about" in said(sorted_page)
     sorted_page.session_state[JOB].passed.clear()
     ran(sorted_page.run())
@@ -179,3 +182,49 @@ def test_answers_come_in_the_order_that_is_asked_for():
     assert chosen("Person", ["Ada", "Bob"]) == "a"
     assert chosen("Person", ["Ada"], unknown=True) == "c"
     assert [words_of(one) for one in answers] == ["Ada, Bob", "1 unknown", "Ada, 1 too poor to decide", "no face"]
+
+
+def test_uploads_and_a_zip_of_photos_are_looked_at_and_gone_with_the_job(open_view, people, sees, folder, tmp_path):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(folder / "1.png", "album/1.png")
+        archive.writestr("notes.txt", "no photo")
+    page = open_view(view="sort")
+    sees([direction(2)], [direction(77)])
+    page.file_uploader(key="gallery_sort_files").set_value(
+        [("0.png", (folder / "0.png").read_bytes(), "image/png"), ("p.zip", packed.getvalue(), "application/zip")]
+    )
+    press(page, "gallery_sort_look")
+    assert "2 photos, 1 of them with somebody you know" in said(page)
+    assert "notes.txt" in said(page)
+    job = page.session_state[JOB]
+    assert sorted(map(job.shown, job.paths)) == ["0.png", "album/1.png"]
+    fill(page, sort_target=str(tmp_path / "out"))
+    press(page, "sort_copy")
+    assert (tmp_path / "out" / "Ada" / "0.png").is_file()
+    assert not [button for button in page.button if button.key in ("sort_xmp", "sort_link")]
+    made = Path(job.folder)
+    del job
+    sees([direction(2)], [direction(77)], [])
+    page.text_input(key="gallery_sort_folder").set_value(str(folder))
+    press(page, "gallery_sort_look")
+    assert "Give a folder or files, and not both" in said(page)
+    assert not made.exists()
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "..\\x.png", ".hidden", "a/b.png", "\x00\n", "ä é.png"])
+def test_an_upload_gets_a_name_in_its_folder(tmp_path, name):
+    own = _free_name(name, tmp_path, 1)
+    assert (tmp_path / own).resolve().parent == tmp_path.resolve()
+    assert not own.startswith(".")
+    (tmp_path / own).write_text("there")
+    assert _free_name(name, tmp_path, 2) != own
+
+
+def test_a_changed_photo_under_the_same_name_shows_nobody_else_s_face(sorted_page, folder):
+    fill(sorted_page, gallery_sort_way="Doubt first")
+    for number in range(3):
+        Image.new("RGB", (400, 300), (200, 0, number)).save(folder / f"{number}.png")
+    sorted_page.session_state["gallery_thumbnails"].clear()
+    ran(sorted_page.run())
+    assert "The photo is gone, or another one by now" in said(sorted_page)

@@ -3,7 +3,9 @@ import json
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
+from kerasface.data.curation import Decision, curation_file, read_curation
 from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.runs import store as runs
 from kerasface.runs.card import ModelCard
@@ -258,3 +260,41 @@ def test_an_altered_model_is_a_sentence(open_page, trained):
     assert not page.exception
     assert "altered" in page.error[0].value
     assert not faces_shown(page)
+
+
+def test_a_folder_of_classes_is_a_grid_a_table_and_a_list_for_the_next_training(save_model, open_page, tmp_path):
+    save_model("pictures", kind="image")
+    people = tmp_path / "people"
+    for name in ("Ada/1.png", "Ada/2.png", "Grace/1.png"):
+        (people / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 20), (9, len(name), 90)).save(people / name)
+    (people / "Ada" / "text.jpg").write_text("no photo")
+    page = open_page("recognise")
+    page.selectbox(key="model").set_value("pictures").run()
+    page.segmented_control(key="photos_source").set_value("Folder").run()
+    page.text_input(key="recognise_folder_path").set_value(str(people))
+    (look,) = [button for button in page.button if button.key == "recognise_folder_look"]
+    look.click().run()
+    assert not page.exception
+    assert [text.value for text in page.markdown].count("**Grace**") == 3
+    assert "text.jpg" in said_of(page.warning)
+    page.checkbox(key="recognise_others").check().run()
+    assert [text.value for text in page.markdown].count("**Grace**") == 2  # those that lie in Ada's folder
+    opened = people / "Ada" / "1.png"
+    (show,) = [button for button in page.button if button.key == f"sort_open_{opened}"]
+    show.click().run()
+    page.selectbox(key=f"recognise_decide_{opened}").set_value("is Grace").run()
+    assert not page.exception
+    assert read_curation(curation_file(people)) == (Decision("Ada/1.png", "Grace"),)
+    assert str(curation_file(people)) in page.code[-1].value
+
+
+def said_of(elements):
+    return " ".join(element.value for element in elements).replace("\\", "")
+
+
+def test_without_a_model_a_folder_is_pointed_to_the_gallery(open_page):
+    page = open_page("recognise")
+    page.segmented_control(key="photos_source").set_value("Folder").run()
+    assert not page.exception
+    assert "Sort photos names the people" in said_of(page.info)

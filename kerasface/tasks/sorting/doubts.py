@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from kerasface.gallery.gallery import Gallery
 from kerasface.tasks.enrollment import Enroller, Enrolment, SourcePhoto
 from kerasface.tasks.identification import IdentifiedFace
 from kerasface.tasks.sorting.looking import LookedAt
@@ -66,12 +67,11 @@ def confirm(doubt: Doubt, enroller: Enroller) -> Enrolment:
     return enroller.enroll(doubt.face.most_alike, [source])[0]
 
 
-def deny(doubt: Doubt, enroller: Enroller) -> None:
+def deny(doubt: Doubt, gallery: Gallery) -> None:
     """Says no: the face is never given to the person again.
 
     Raises:
         GalleryError: If the gallery cannot be written.
     """
-    gallery = enroller.gallery
     person = gallery.person(doubt.face.most_alike)
     gallery.refuse_match(doubt.look.source_hash, doubt.face.face.box, person.person_id)

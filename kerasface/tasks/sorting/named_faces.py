@@ -4,9 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kerasface.data.cache.images import content_keys
-from kerasface.data.photos import Photo, looked_at
-from kerasface.faces.analyzer import AnalyzedFace, FaceAnalyzer
+from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.gallery.checks import checked_name
 from kerasface.images.decoding import ImageError
 from kerasface.images.stored import StoredForm, stored_form
@@ -14,6 +12,7 @@ from kerasface.images.xmp.files import read_sidecar, sidecar_of
 from kerasface.images.xmp.packet import parse_packet
 from kerasface.images.xmp.regions import Region, read_regions
 from kerasface.tasks.enrollment import SourcePhoto
+from kerasface.tasks.sorting.looking import LookedAt, look_at_photos
 
 Progress = Callable[[int, int], None]
 
@@ -43,30 +42,31 @@ def read_named_faces(
     """
     people: dict[str, list[SourcePhoto]] = {}
     problems: list[tuple[Path, str]] = []
-    named: dict[Path, list[Region]] = {}
+    named: dict[Path, tuple[list[Region], tuple[int, int]]] = {}
     for path in paths:
-        regions, said = _regions_of(path)
+        try:
+            form = stored_form(path)
+        except ImageError as error:
+            problems.append((path, str(error)))
+            continue
+        regions, said = _regions_of(path, form)
         problems += [(path, text) for text in said]
         if regions:
-            named[path] = regions
+            named[path] = regions, form.upright_size
     report, done = on_progress or (lambda done, total: None), 0
-    for batch, found in looked_at(list(named), lambda photos: _faces_of(photos, analyzer)):
-        for photo, faces in zip(batch, found, strict=True):
-            if photo.problem is not None:
-                problems.append((photo.path, photo.problem))
-                continue
-            _match(photo, faces, named[photo.path], people, problems)
-        done += len(batch)
+    for looks in look_at_photos(list(named), analyzer):
+        for look in looks:
+            if look.problem is None:
+                _match(look, *named[look.path], people, problems)
+            else:
+                problems.append((look.path, look.problem))
+        done += len(looks)
         report(done, len(named))
     return NamedFaces(people, problems)
 
 
-def _regions_of(photo: Path) -> tuple[list[Region], list[str]]:
+def _regions_of(photo: Path, form: StoredForm) -> tuple[list[Region], list[str]]:
     """Named areas of the upright photo, those of the sidecar and of the photo itself; and what is wrong with them."""
-    try:
-        form = stored_form(photo)
-    except ImageError as error:
-        return [], [str(error)]
     found: list[Region] = []
     said = []
     for source, read in (
@@ -97,36 +97,28 @@ def _undisputed(photo: Path, regions: list[Region], form: StoredForm, said: list
     return [region.upright(form.orientation) for region in kept if region not in disputed]
 
 
-def _faces_of(photos: Sequence[Photo], analyzer: FaceAnalyzer) -> list[list[AnalyzedFace]]:
-    readable = [photo.image for photo in photos if photo.problem is None]
-    found = iter(analyzer.analyze(readable))
-    return [next(found) if photo.problem is None else [] for photo in photos]
-
-
 def _match(
-    photo: Photo,
-    faces: list[AnalyzedFace],
+    look: LookedAt,
     regions: list[Region],
+    size: tuple[int, int],
     people: dict[str, list[SourcePhoto]],
     problems: list[tuple[Path, str]],
 ) -> None:
-    """Gives each named area the face in it."""
-    height, width = photo.image.shape[:2]
-    ((source_hash,), _) = content_keys([photo.path])
-    free = list(range(len(faces)))
+    """Gives each named area of a photo, whose width and height are given, the face in it."""
+    free = list(range(len(look.faces)))
     for region in regions:
-        inside = [index for index in free if _is_in(faces[index].face.box, region, width, height)]
+        inside = [index for index in free if _is_in(look.faces[index].face.box, region, *size)]
         try:
             name = checked_name(region.name)
         except ValueError as error:
-            problems.append((photo.path, f"{photo.path}: {error}"))
+            problems.append((look.path, f"{look.path}: {error}"))
             continue
         if not inside:
-            problems.append((photo.path, f"{photo.path}: no face was found where {name} is said to be."))
+            problems.append((look.path, f"{look.path}: no face was found where {name} is said to be."))
             continue
         free.remove(inside[0])
-        face = replace(faces[inside[0]], crop=None)  # of thousands of photos only the embeddings are kept
-        people.setdefault(name, []).append(SourcePhoto(str(photo.path), source_hash, [face], face=1))
+        face = replace(look.faces[inside[0]], crop=None)  # of thousands of photos only the embeddings are kept
+        people.setdefault(name, []).append(SourcePhoto(str(look.path), look.source_hash, [face], face=1))
 
 
 def _is_in(box: Sequence[float], region: Region, width: int, height: int) -> bool:

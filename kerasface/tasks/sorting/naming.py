@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from kerasface.terminal.streams import printable
 
 Box = tuple[float, float, float, float]
 _SHARED = "{} has the names of {}, and can have those of one photo only. A sidecar of its own would be {}.xmp."
+_ELSEWHERE = "A link leads to {} on another disk than most of the photos. Name its folder there."
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ class Named:
 
 @dataclass(frozen=True)
 class _Change:
-    """A file to write: whether it is there, its packet, and whether that goes into a photo."""
+    """A file to write: of which photo, whether it is there, its packet, and whether that goes into a photo."""
 
+    photo: Path
     file: Path
     is_there: bool
     packet: Packet
@@ -79,6 +82,8 @@ def name_photos(
             changes.append(change)
         else:
             present.append(change.file)
+    changes, elsewhere = _on_one_disk(changes)
+    problems += [f"{change.photo}: no names were written: {_ELSEWHERE.format(change.file)}" for change in elsewhere]
     if dry_run or not changes:
         made = tuple(change.file for change in changes)
         return Named(Placed(made, tuple(present), (), None), tuple(others), tuple(problems))
@@ -86,6 +91,19 @@ def name_photos(
     wanted = [(change.file, partial(_write, change, folder)) for change in changes]
     placed = make_all(folder, "xmp", wanted, present)
     return Named(placed, tuple(others), tuple(problems))
+
+
+def _on_one_disk(changes: list[_Change]) -> tuple[list[_Change], list[_Change]]:
+    """Those of the changes that are on the disk with the most of them, and the others: a manifest is for one disk."""
+    disks = Counter(_disk_of(change.file.parent) for change in changes)
+    most = disks.most_common(1)[0][0] if disks else None
+    return [one for one in changes if _disk_of(one.file.parent) == most], [
+        one for one in changes if _disk_of(one.file.parent) != most
+    ]
+
+
+def _disk_of(folder: Path) -> int:
+    return os.stat(folder).st_dev
 
 
 def _real(photo: Path) -> Path:
@@ -109,7 +127,7 @@ def _change_of(photo: Path, faces: Sequence[tuple[str, Box]], into_photo: bool) 
     if into_photo and added:
         with_packet(content, packet)  # refuses now what cannot be written
     said = [f"{photo}: {name} is called {other} in {file.name}, which stays." for name, other in others]
-    return _Change(file, is_there, packet, into_photo), added > 0, said
+    return _Change(photo, file, is_there, packet, into_photo), added > 0, said
 
 
 def _regions(faces: Sequence[tuple[str, Box]], form: StoredForm) -> list[Region]:

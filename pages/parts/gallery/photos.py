@@ -22,7 +22,7 @@ from pages.parts.photos import FILE_TYPES, SOURCES, plain, sample_portrait
 
 KEPT = 400  # photos of a session; one takes about 0.2 MB, and each of its faces 70 kB
 LONGEST_SIDE = 1000  # pixels of a picture that is kept to be shown
-TOLD = 5  # photos that were turned
+TOLD = 5  # photos that were turned, or cannot be read
 REDRAW = 0.15  # seconds between two states of a progress bar
 
 

@@ -6,14 +6,13 @@ import cv2
 import numpy as np
 import streamlit as st
 
-from kerasface.data.curation import curation_file, decide, read_curation, undo
+from kerasface.data.curation import curation_file
 from kerasface.evaluation.names import as_name
 from kerasface.files.paths import shown_path, user_path
 from kerasface.images.decoding import ImageError, decode
 from kerasface.plotting.segmentation import data_url
 from kerasface.runs.store import RunSummary
-from kerasface.terminal.errors import told
-from kerasface.terminal.words import counted
+from pages.parts.curation import show_decision, show_decisions
 from pages.parts.photos import plain
 from pages.parts.tables import show_table
 from pages.parts.train.start import Wanted, show_start_of
@@ -22,8 +21,6 @@ ALL = "All mistakes, the surest first"
 MAX_SHOWN = 24
 SIDE = 120  # pixels of a picture; two stand side by side on a phone
 _KEPT = 200  # pictures of one session: some kilobytes each
-_ERROR = "train_curation_error"
-KEEP, LEAVE_OUT = "as it is", "leave out"
 
 
 def show_mistakes(summary: RunSummary, records: dict, data: str | None, *, can_decide: bool = True):
@@ -117,72 +114,16 @@ def _show_mistake(source: Path, mistake: dict, picture: str | None, names: list[
         return
     key = f"train_decide_{source}_{file}"
     others = [mistake["named"], *(name for name in names if name not in (true, mistake["named"]))]
-    options = [KEEP, LEAVE_OUT, *(f"is {name}" for name in others)]
-    st.session_state[key] = _decided(source, options).get(file, KEEP)  # the list may have changed elsewhere
-    st.selectbox(
-        "What to do", options, key=key, label_visibility="collapsed", on_change=_decide, args=(source, file, key)
-    )
-
-
-def _decided(source: Path, options: list[str]) -> dict[str, str]:
-    words = {one.file: LEAVE_OUT if one.label is None else f"is {one.label}" for one in _decisions(source)}
-    return {file: word for file, word in words.items() if word in options}
-
-
-def _decisions(source: Path) -> tuple:
-    """The list of a folder; empty, with a sentence later, where it cannot be read."""
-    path = curation_file(source)
-    try:
-        return read_curation(path) if path.exists() else ()
-    except ValueError as error:
-        st.session_state[_ERROR] = told(error)
-        return ()
-
-
-def _decide(source: Path, file: str, key: str):
-    chosen, path = st.session_state[key], curation_file(source)
-    try:
-        if chosen == KEEP:
-            undo(path, file)
-        else:
-            decide(path, file, None if chosen == LEAVE_OUT else chosen.removeprefix("is "))
-    except ValueError as error:
-        st.session_state[_ERROR] = told(error)
-
-
-def _undo(source: Path, file: str):
-    try:
-        undo(curation_file(source), file)
-    except ValueError as error:
-        st.session_state[_ERROR] = told(error)
+    show_decision(source, file, others, key)
 
 
 def _show_list(summary: RunSummary, source: Path):
     """What was decided about this folder, each with a way back, and the training with it."""
-    decisions = _decisions(source)
-    if error := st.session_state.pop(_ERROR, None):
-        st.error(plain(error), icon=":material/error:")
-    if not decisions:
-        st.caption("Pictures that you leave out or rename are noted in a list; the photos themselves stay as they are.")
+    if not show_decisions(source):
         return
-    path = curation_file(source)
     st.subheader("Train again")
-    with st.expander(
-        counted(len(decisions), "picture is left out or renamed", "pictures are left out or renamed"),
-        expanded=len(decisions) <= 8,
-    ):
-        st.caption(f"The list is {plain(str(path))}; the photos themselves stay as they are.")
-        for one in reversed(decisions):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                what = "is left out" if one.label is None else f"belongs to {plain(one.label)}"
-                st.markdown(f"{plain(one.file)} {what}", width="stretch")
-                st.button(
-                    "Undo",
-                    icon=":material/undo:",
-                    on_click=_undo,
-                    args=(source, one.file),
-                    key=f"train_undo_{one.file}",
-                )
     st.caption("The held-out pictures are drawn anew, so that the new numbers are not measured on quite the same ones.")
-    wanted = Wanted(shown_path(source), summary.name, summary.path / "recipe.toml", {"curation": str(path)})
+    wanted = Wanted(
+        shown_path(source), summary.name, summary.path / "recipe.toml", {"curation": str(curation_file(source))}
+    )
     show_start_of(lambda: wanted, key=f"again_{summary.name}", label="Train again with this list")

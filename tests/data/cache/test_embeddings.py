@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kerasface.data.cache.embeddings import embed_photos, image_files
 from kerasface.images.decoding import decode
@@ -50,6 +51,24 @@ def test_image_files_are_sorted_at_any_depth_without_hidden_ones(tmp_path):
     (tmp_path / "folder.png").mkdir()
     found = [path.relative_to(tmp_path).as_posix() for path in image_files(tmp_path)]
     assert found == ["Zoë.heic", "a/z.png", "b.JPG"]
+
+
+def test_of_many_files_that_are_no_photos_none_is_among_the_photos(tmp_path):
+    kinds = {
+        "notes.txt": b"text",
+        "program": b"\x7fELF",
+        "sound.mp3": b"ID3\3",
+        "empty": b"",
+        "film.mp4": b"\0\0\0\x18ftyp",
+    }
+    for number in range(900):
+        name, content = list(kinds.items())[number % len(kinds)]
+        (tmp_path / f"{number} {name}").write_bytes(content)
+    for number in range(100):
+        Image.new("RGB", (2, 2)).save(tmp_path / f"photo {number}{('', '.png')[number % 2]}", "PNG")
+    assert all(path.name.startswith("photo") for path in image_files(tmp_path))
+    assert len(image_files(tmp_path)) == 100
+    assert len(image_files(tmp_path, videos=True)) == 100 + 900 // len(kinds)
 
 
 def test_folders_without_images_are_refused(tmp_path):

@@ -127,6 +127,23 @@ def test_a_changed_photo_is_another_one_and_a_moved_one_the_same(photos, gallery
     assert moved in {look.path for look in remembered_photos(gallery)}
 
 
+def test_a_folder_that_disappears_midway_costs_what_was_not_looked_at_yet(photos, seen, tmp_path, monkeypatch):
+    monkeypatch.setattr("kerasface.data.photos._BATCH_PIXELS", 1)  # a photo at a time
+
+    class Unplugged(Eyes):
+        def analyze(self, images):
+            for photo in photos:
+                photo.unlink(missing_ok=True)
+            return super().analyze(images)
+
+    found = looks(photos, Unplugged(), seen)
+    assert [look.path for look in found] == photos
+    gone = [look for look in found if look.problem]
+    assert gone
+    assert all(str(look.path) in look.problem for look in gone)
+    assert seen.count() == len(photos) - len(gone)
+
+
 def test_nothing_is_kept_unless_it_is_asked_for(photos, seen):
     looks(photos, Eyes())
     assert seen.count() == 0

@@ -1,6 +1,6 @@
 """Photos as cards, a page of them at a time; one of them opens with the decisions on its faces and the corrections."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -23,13 +23,14 @@ NO_NAME = {
 }
 
 
-def show_grid(opened: OpenGallery, people: Sequence[Person], answers: Sequence[Answer], fpir: float):
-    """The photos that are chosen, and the one that is open."""
+def show_grid(answers: Sequence[Answer], show_opened: Callable[[Answer], object]):
+    """The photos that are chosen, and the one that is open, of which `show_opened` shows what is to be seen."""
     order, names, unknown = ask_choice(answers)
     found = choose_answers(answers, order, names, unknown=unknown)
     place = {str(answer.look.path): number for number, answer in enumerate(found)}
     if (number := place.get(st.session_state.get(OPENED))) is not None:
-        show_opened(opened, people, found, number, fpir)
+        show_steps(found, number)
+        show_opened(found[number])
         return
     if not found:
         st.info("No photo is like that.", icon=":material/search_off:")
@@ -60,7 +61,7 @@ def show_card(answer: Answer):
         if picture:
             st.image(picture, width="stretch", alt=f"{look.path.name}; {words_of(answer)}")
         else:
-            st.caption("The photo is gone.")
+            st.caption("The photo is gone, or another one by now.")
         st.markdown(plain(words_of(answer)) if not answer.names else f"**{plain(words_of(answer))}**")
         st.caption(plain(f"{look.path.name} {(look.date or '')[:10]}"))
         st.button("Show", key=f"sort_open_{look.path}", on_click=open_photo, args=(str(look.path),))
@@ -73,8 +74,8 @@ def words_of(answer: Answer) -> str:
     return ", ".join(told) or "no face"
 
 
-def show_opened(opened: OpenGallery, people: Sequence[Person], found: Sequence[Answer], number: int, fpir: float):
-    """One photo with the decisions on its faces, what corrects them, and the way to the next one."""
+def show_steps(found: Sequence[Answer], number: int):
+    """The way back to all photos, and to the one before and after one that is open."""
     before, after = found[number - 1 : number], found[number + 1 : number + 2]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -88,7 +89,11 @@ def show_opened(opened: OpenGallery, people: Sequence[Person], found: Sequence[A
         _step("Previous", ":material/chevron_left:", "Left", before)
         _step("Next", ":material/chevron_right:", "Right", after)
         st.caption(f"{number + 1:,} of {len(found):,}")
-    path = found[number].look.path
+
+
+def show_corrections(opened: OpenGallery, people: Sequence[Person], fpir: float, answer: Answer):
+    """One photo with the decisions on its faces, and what corrects them."""
+    path = answer.look.path
     if not path.is_file():
         st.warning(plain(f"{path} is gone."), icon=":material/broken_image:")
         return

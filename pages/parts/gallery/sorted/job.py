@@ -1,21 +1,27 @@
 """A folder that is looked at, photo by photo: what is known of it stays in the session, with Stop and going on."""
 
+import re
+import shutil
+import tempfile
 import time
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import streamlit as st
 
+from kerasface.data.archives import unpack_photos
 from kerasface.data.cache.embeddings import image_files
 from kerasface.files.paths import user_path
+from kerasface.tasks.enrollment import Enroller
 from kerasface.tasks.sorting.answers import Answer, decide_all
 from kerasface.tasks.sorting.looking import LookedAt, look_at_photos
 from kerasface.terminal.errors import told
 from pages.parts.gallery.opening import FAILURES, OpenGallery, analyzer_of_gallery_or_stop
+from pages.parts.gallery.photos import REDRAW
 
-JOB = "gallery_sort_job"
-REDRAW = 0.15  # seconds between two states of the progress bar
+JOB, UPLOADS = "gallery_sort_job", "gallery_sort_files"
 
 
 @dataclass
@@ -32,6 +38,10 @@ class SortJob:
         problem: Why it cannot be, as a sentence.
         passed: Questions that were answered or put off.
         manifests: What was made of the answers and can be taken back, latest last.
+        enroller: Enrols the faces of which the answer is yes.
+        forget: Removes the folder of photos that were uploaded, at the latest when the job itself is gone; `None` where
+            they lie in a folder of the user's.
+        left_out: Files that were uploaded and are no photos, a sentence each.
     """
 
     gallery: str
@@ -43,7 +53,14 @@ class SortJob:
     problem: str = ""
     passed: set[tuple] = field(default_factory=set)
     manifests: list[Path] = field(default_factory=list)
+    enroller: Enroller | None = None
+    forget: weakref.finalize | None = None
+    left_out: list[str] = field(default_factory=list)
     _decided: tuple[object, list[Answer]] = (None, [])
+
+    def shown(self, path: Path) -> str:
+        """A photo's path as its user knows it."""
+        return str(path.relative_to(self.folder) if self.forget else path)
 
     def answers(self, opened: OpenGallery, fpir: float) -> list[Answer]:
         """Who is on the photos, decided anew where the gallery, the rate or the photos have changed."""
@@ -57,14 +74,48 @@ class SortJob:
 
 def begin(gallery: str):
     """Begins with what the form holds when its button is pressed; for callbacks."""
-    job = SortJob(gallery, st.session_state["gallery_sort_folder"].strip(), st.session_state["gallery_sort_remember"])
+    read = st.session_state.get
+    if (before := read(JOB)) and before.forget:
+        before.forget()
+    job, uploads = SortJob(gallery, read("gallery_sort_folder").strip(), read("gallery_sort_remember")), read(UPLOADS)
     try:
-        if not job.folder:
-            raise ValueError("Give the folder that the photos are in.")
+        if bool(job.folder) == bool(uploads):
+            raise ValueError(
+                "Give a folder or files, and not both."
+                if uploads
+                else "Give the folder that the photos are in, or files."
+            )
+        if uploads:
+            job.folder = tempfile.mkdtemp(prefix="kerasface-photos-")
+            job.forget = weakref.finalize(job, shutil.rmtree, job.folder, ignore_errors=True)
+            job.left_out = _store(uploads, Path(job.folder))
         job.paths = image_files(user_path(job.folder))
     except (OSError, ValueError) as error:
         job.is_open, job.problem = False, told(error)
     st.session_state[JOB] = job
+
+
+def _store(uploads: Sequence, folder: Path) -> list[str]:
+    """Writes uploaded photos, and those in zip files, into a folder; returns a sentence for each that was left out."""
+    left_out = []
+    for number, upload in enumerate(uploads, start=1):
+        try:
+            if upload.name.lower().endswith(".zip"):
+                skipped = unpack_photos(upload, folder).skipped
+                left_out += [f"{upload.name}: {name}: {reason}" for name, reason in skipped]
+            else:
+                (folder / _free_name(upload.name, folder, number)).write_bytes(upload.getbuffer())
+        except ValueError as error:
+            left_out.append(f"{upload.name}: {told(error)}")
+    return left_out
+
+
+def _free_name(name: str, folder: Path, number: int) -> str:
+    """The name of a photo as its file's, which leads nowhere else and is not taken."""
+    own = (
+        re.sub(r"[^\w .()-]", "_", name.replace("\\", "/").rpartition("/")[2])[-100:].lstrip(". ") or f"photo {number}"
+    )
+    return f"{number} {own}" if (folder / own).exists() else own
 
 
 def go_on(opened: OpenGallery, job: SortJob):

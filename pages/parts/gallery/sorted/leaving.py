@@ -16,6 +16,13 @@ from kerasface.terminal.words import counted
 from pages.parts.gallery.opening import notice
 from pages.parts.gallery.sorted.job import SortJob
 
+_HOW = (("Copy", ":material/content_copy:", COPY), ("Link", ":material/link:", LINK))
+_NEVER_CHANGED = "XMP goes into a file next to each photo, as digiKam reads it. Photos are never moved or changed here."
+_UPLOADED = (
+    "What you gave lies in a folder of this machine that is gone when other photos are looked at or this window is "
+    "closed."
+)
+
 
 def show_leaving(job: SortJob, answers: Sequence[Answer]):
     """Buttons that let all photos with a name, or their names, leave; each says what was made, and how to undo it."""
@@ -24,23 +31,24 @@ def show_leaving(job: SortJob, answers: Sequence[Answer]):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.download_button(
                 "Table (CSV)",
-                lambda: faces_csv([answer.to_dict() for answer in answers]).encode("utf-8", "replace"),
+                lambda: faces_csv(
+                    [answer.to_dict() | {"image": job.shown(answer.look.path)} for answer in answers]
+                ).encode("utf-8", "replace"),
                 "faces.csv",
                 "text/csv",
                 icon=":material/table:",
                 key="sort_csv",
             )
-            st.button("Names as XMP", icon=":material/sell:", key="sort_xmp", on_click=_name, args=(job, answers))
+            if not job.forget:  # what is uploaded is not there for long
+                st.button("Names as XMP", icon=":material/sell:", key="sort_xmp", on_click=_name, args=(job, answers))
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_input(
                 "Folder for a folder per person", key="sort_target", placeholder="~/Pictures/sorted", width=320
             )
-            for label, icon, how in (("Copy", ":material/content_copy:", COPY), ("Link", ":material/link:", LINK)):
+            for label, icon, how in _HOW[: 1 if job.forget else 2]:
                 args = (job, answers, how)
                 st.button(f"{label} photos there", icon=icon, key=f"sort_{how}", on_click=_place, args=args)
-        st.caption(
-            "XMP goes into a file next to each photo, as digiKam reads it. Photos are never moved or changed here."
-        )
+        st.caption(_UPLOADED if job.forget else _NEVER_CHANGED)
         if job.manifests:
             last = job.manifests[-1]
             st.button(

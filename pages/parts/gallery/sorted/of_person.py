@@ -7,6 +7,7 @@ import streamlit as st
 from kerasface.gallery.store import GalleryError, Person
 from kerasface.tasks.sorting.of_person import PhotoOf, company, photos_of
 from kerasface.terminal.errors import told
+from pages.parts.gallery.faces import avatar
 from pages.parts.gallery.opening import OpenGallery
 from pages.parts.gallery.sorted.grid import CARD
 from pages.parts.gallery.sorted.thumbnails import thumbnail
@@ -49,10 +50,10 @@ def _show_photos_of(opened: OpenGallery, person: Person):
         with st.spinner("Looking through what is remembered"), opened.turn:
             found = photos_of(opened.identifier, person.person_id)
         st.session_state[_FOUND] = (state, found)
-    show_found(found)
+    show_found(person, found)
 
 
-def show_found(found: list[PhotoOf]):
+def show_found(person: Person, found: list[PhotoOf]):
     since = next((one.date for one in found if one.date), None)
     others = ", ".join(f"{name} on {number}" for name, number in list(company(found).items())[:SHOWN])
     told = [f"{len(found):,} photos", f"since {since[:10]}" if since else "", f"with {others}" if others else ""]
@@ -63,7 +64,7 @@ def show_found(found: list[PhotoOf]):
                 if picture := thumbnail(Path(one.photo), one.source_hash):
                     st.image(picture, width="stretch", alt=Path(one.photo).name)
                 else:
-                    st.caption("No picture is kept.")
+                    st.image(avatar(person, CARD), width="stretch", alt=f"{Path(one.photo).name}, which is gone")
                 st.caption(plain(" ".join([Path(one.photo).name, (one.date or "")[:10], *one.others])))
     if len(found) > SHOWN:
         st.caption(f"The first {SHOWN} by date are shown; `kerasface people photos` lists all.")

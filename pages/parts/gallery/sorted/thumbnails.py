@@ -1,50 +1,55 @@
-"""Small pictures of photos, made when they are shown; the last few hundred stay in the session."""
+"""Small pictures of photos and of faces in them, made when they are shown; the last few hundred stay in the session."""
 
 import io
+from collections.abc import Callable, Hashable
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 from PIL import Image
 
+from kerasface.data.cache.images import content_keys
 from kerasface.images.decoding import ImageError, decode
+from kerasface.tasks.thumbnails import picture_of_box
 
 SIDE = 320  # pixels: a card on a dense screen
 KEPT = 240  # of a session, 20 kB each
+_AROUND = 0.4  # of a face's longer side
 
 
 def thumbnail(path: Path, source_hash: str) -> bytes | None:
-    """The photo as a small JPEG; None where it is gone by now."""
+    """The photo as a small JPEG; None where it is gone or another one by now."""
+    return _kept(source_hash, path, source_hash, _small, enough=SIDE)
+
+
+def face_picture(path: Path, source_hash: str, box: tuple[float, float, float, float]) -> bytes | None:
+    """A face with some of what is around it, as a JPEG; None where the photo is gone or another one by now."""
+    cut = lambda image: picture_of_box(image, box, side=SIDE, around=_AROUND)  # noqa: E731
+    return _kept((source_hash, box), path, source_hash, cut)
+
+
+def _kept(
+    key: Hashable, path: Path, source_hash: str, make: Callable[[np.ndarray], bytes | None], **how
+) -> bytes | None:
     kept = st.session_state.setdefault("gallery_thumbnails", {})
-    if source_hash in kept:
-        kept[source_hash] = kept.pop(source_hash)  # those in use are the last to be forgotten
-        return kept[source_hash]
+    if key in kept:
+        kept[key] = kept.pop(key)  # those in use are the last to be forgotten
+        return kept[key]
+    if content_keys([path])[0] != [source_hash]:
+        return None
     try:
-        picture = Image.fromarray(decode(path))
+        picture = make(decode(path, **how))
     except ImageError:
         return None
+    if picture is not None:
+        kept[key] = picture
+        for old in list(kept)[:-KEPT]:
+            del kept[old]
+    return picture
+
+
+def _small(image: np.ndarray) -> bytes:
+    picture, file = Image.fromarray(image), io.BytesIO()
     picture.thumbnail((SIDE, SIDE))
-    file = io.BytesIO()
     picture.save(file, "JPEG", quality=82)
-    kept[source_hash] = file.getvalue()
-    for old in list(kept)[:-KEPT]:
-        del kept[old]
-    return kept[source_hash]
-
-
-def face_picture(path: Path, box: tuple[float, float, float, float]) -> bytes | None:
-    """A face with some of what is around it, as a JPEG; None where the photo is gone or another one."""
-    try:
-        picture = Image.fromarray(decode(path))
-    except ImageError:
-        return None
-    x, y, width, height = box
-    margin = 0.4 * max(width, height)
-    left, top = max(0, round(x - margin)), max(0, round(y - margin))
-    right, bottom = min(picture.width, round(x + width + margin)), min(picture.height, round(y + height + margin))
-    if left >= right or top >= bottom:  # another photo is under this name by now
-        return None
-    cut = picture.crop((left, top, right, bottom))
-    cut.thumbnail((SIDE, SIDE))
-    file = io.BytesIO()
-    cut.save(file, "JPEG", quality=88)
     return file.getvalue()

@@ -1,19 +1,21 @@
 """Where the photos are, how far they were looked at, and the two ways to go through the answers."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from kerasface.gallery.store import Person
 from pages.parts.gallery.opening import OpenGallery, is_demo
-from pages.parts.gallery.sorted.grid import show_grid
-from pages.parts.gallery.sorted.job import JOB, SortJob, begin, go_on, problems
+from pages.parts.gallery.photos import TOLD
+from pages.parts.gallery.sorted.grid import show_corrections, show_grid
+from pages.parts.gallery.sorted.job import JOB, UPLOADS, SortJob, begin, go_on, problems
 from pages.parts.gallery.sorted.leaving import show_leaving
 from pages.parts.gallery.sorted.questions import show_questions
 from pages.parts.gallery.who import choose_fpir
-from pages.parts.photos import plain
+from pages.parts.photos import FILE_TYPES, plain
 
-TOLD = 5  # problems
+MAX_UPLOAD = 200  # megabytes of a file
 WAYS = ("Photos", "Doubt first")
 PRIVACY = (
     "Boxes and templates of all faces, strangers too, are kept sealed beside the gallery, so that no photo is looked "
@@ -22,12 +24,21 @@ PRIVACY = (
 
 
 def show_sort(opened: OpenGallery, people: Sequence[Person]):
-    """The photos of a folder on this machine, sorted by who is on them."""
+    """The photos of a folder on this machine, or those that are given, sorted by who is on them."""
     st.markdown(
-        "All photos of a folder: who is on them, the doubtful faces first if you like, and out as table, links or XMP."
+        "All photos of a folder, or those that you give: who is on them, the doubtful faces first if you like, and out "
+        "as table, copies, links or XMP."
     )
     with st.form("gallery_sort"):
-        st.text_input("Folder on this machine", key="gallery_sort_folder", placeholder="Such as ~/Pictures/2024")
+        folder, files = st.columns(2, gap="medium")
+        folder.text_input("Folder on this machine", key="gallery_sort_folder", placeholder="Such as ~/Pictures/2024")
+        files.file_uploader(
+            "Or photos, or a zip file of them",
+            [*FILE_TYPES, ".zip"],
+            accept_multiple_files=True,
+            key=UPLOADS,
+            max_upload_size=MAX_UPLOAD,
+        )
         with st.container(horizontal=True, vertical_alignment="center"):
             st.checkbox(
                 "Look at no photo twice", key="gallery_sort_remember", help=PRIVACY, disabled=is_demo(), width="content"
@@ -56,16 +67,16 @@ def show_sort(opened: OpenGallery, people: Sequence[Person]):
         )
     if not job.looks:
         return
-    show_unread(problems(job.looks))
+    show_unread([*job.left_out, *(told.replace(job.folder + "/", "") for told in problems(job.looks))])
     fpir = choose_fpir()
     answers = [answer for answer in job.answers(opened, fpir) if answer.look.problem is None]
     named = sum(bool(answer.names) for answer in answers)
     st.caption(f"{len(answers):,} photos, {named:,} of them with somebody you know.")
     way = st.segmented_control("Go through", WAYS, default=WAYS[0], required=True, key="gallery_sort_way")
     if way == WAYS[0]:
-        show_grid(opened, people, answers, fpir)
+        show_grid(answers, partial(show_corrections, opened, people, fpir))
     else:
-        show_questions(opened, job, answers)
+        show_questions(opened, people, job, answers)
     show_leaving(job, answers)
 
 
