@@ -65,6 +65,11 @@ def test_a_picture_is_given_to_the_browser_that_shows_it(sessions):
     assert status(SHOWN, "of-ada") == 404
 
 
+def test_the_fonts_of_letters_and_icons_are_given_to_everybody(sessions):
+    for place in ("/static/media/MaterialSymbols-Rounded.woff2", "/base/static/media/SourceSansVF.woff2"):
+        assert [ask(place, cookie, b"font/woff2")[0] for cookie in (None, f"{COOKIE}=of-ada")] == [200, 200]
+
+
 def test_what_is_made_for_a_download_is_given_to_who_was_let_in(sessions):
     assert [status(MADE, browser) for browser in ("of-ada", "guess", None)] == [200, 404, 404]
     set_password("correct horse")

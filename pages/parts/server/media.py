@@ -18,7 +18,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from pages.parts.server.uploads import is_let_in
 
 COOKIE = "kerasface_browser"
-_PLACE = "/media/"
+_PLACE, _FONTS = "/media/", "/static/media/"  # of files that pages show, and of Streamlit's own
 _BROWSERS: dict[str, str | None] = {}  # session to the cookie of its browser
 
 
@@ -45,7 +45,7 @@ class MediaOfOwnBrowser:
             await self.app(scope, receive, send)
             return
         browser = _cookie(Headers(scope=scope).get("cookie", ""))
-        if _PLACE in scope["path"]:
+        if _PLACE in scope["path"] and _FONTS not in scope["path"]:
             name = scope["path"].partition(_PLACE)[2]
             answer = self.app if _is_shown_in(browser, os.path.splitext(name)[0]) else _MISSING
             await answer(scope, receive, send)
