@@ -319,6 +319,8 @@ class PostgresDatabase(Database):
         while change is not None and time.monotonic() < deadline:
             try:
                 self._reconnect()
+                # As long as the server is still at it, it holds this row.
+                self._server.ask("SELECT version FROM gallery FOR UPDATE")
                 query = "SELECT substr(sealed, length(sealed) - 15) FROM changes WHERE number = %s"
                 row = self._server.ask(query, change[:1]).fetchone()
             except (GalleryServerError, psycopg.OperationalError):

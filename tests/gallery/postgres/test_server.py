@@ -204,6 +204,27 @@ def test_of_a_commit_that_nobody_confirmed_it_is_found_out_whether_it_was_made(
     assert gallery.check() == []
 
 
+def test_of_a_commit_that_the_server_is_still_at_the_end_is_waited_for(gallery, ada, new_sample, monkeypatch):
+    """The way to the server is lost before the answer, and the server takes its time."""
+    import psycopg
+
+    from kerasface.gallery.database import Database
+
+    def lose_the_way(self):
+        old, self._server.raw.close = self._server.raw, lambda: None
+        timer = threading.Timer(0.3, lambda: (old.execute("COMMIT"), type(old).close(old)))
+        self._server.raw = psycopg.connect(old.info.dsn, autocommit=True)
+        self._server.raw.close()
+        timer.start()
+        raise psycopg.OperationalError("the way is lost")
+
+    monkeypatch.setattr(Database, "_commit", lose_the_way)
+    gallery.enroll("Bob", [new_sample("bob")])
+    monkeypatch.undo()
+    assert [person.name for person in gallery.people()] == ["Ada Lovelace", "Bob"]
+    assert gallery.check() == []
+
+
 def test_who_waits_too_long_is_told_so(gallery, ada, open_at, path):
     brief = open_at(path, timeout=0.1)
     with gallery.transaction(), pytest.raises(GalleryBusyError, match=r"for more than 0\.1 s"):
