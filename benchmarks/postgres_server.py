@@ -79,7 +79,8 @@ class Server:
         """Executes statements past KerasFace; returns the rows of the last one."""
         import psycopg
 
-        with psycopg.connect(host=str(self.folder), user=user, dbname="postgres", autocommit=True) as connection:
+        settings = {"host": str(self.folder), "port": self._settings.get("port", "5432"), "dbname": "postgres"}
+        with psycopg.connect(**settings, user=user, autocommit=True) as connection:
             for statement in statements:
                 cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []

@@ -1,4 +1,4 @@
-"""A server that is known by its certificate, and one that only poses as it."""
+"""Who is let in: a server is known by its certificate, a user by a password that is never said."""
 
 import datetime
 import os
@@ -72,3 +72,35 @@ def test_a_server_is_known_by_its_certificate(guarded, port, tmp_path, new_sampl
         open_gallery(f"{place}{other}", create=False)
     with pytest.raises(GalleryServerError, match="does not match host name"):
         open_gallery(f"{place}{own}".replace("localhost", "127.0.0.1"), create=False)
+
+
+def test_a_password_comes_from_where_libpq_looks_and_is_never_said(guarded, port, tmp_path, monkeypatch):
+    guarded.execute("CREATE ROLE ada SUPERUSER LOGIN PASSWORD 'geheim'")
+    (guarded.data / "pg_hba.conf").write_text("local all postgres trust\nhost all ada all scram-sha-256\n")
+    guarded.execute("SELECT pg_reload_conf()")
+    place = f"localhost:{port}/postgres?sslmode=require"
+
+    def opened(address, **environment):
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, str(value))
+            with open_gallery(address, embedder="embedder-a", embedding_dim=16, key=b"k" * 32) as gallery:
+                return str(gallery.path)
+
+    passwords, services = tmp_path / "pgpass", tmp_path / "services"
+    passwords.write_text(f"localhost:{port}:*:ada:geheim\n")
+    passwords.chmod(0o600)
+    services.write_text(f"[faces]\nhost=localhost\nport={port}\nuser=ada\ndbname=postgres\npassword=geheim\n")
+    given = (
+        opened(f"postgresql://ada:geheim@{place}"),
+        opened(f"postgresql://ada@{place}&password=geheim"),
+        opened(f"postgresql://ada@{place}", PGPASSWORD="geheim"),
+        opened(f"postgresql://ada@{place}", PGPASSFILE=passwords),
+        opened("postgresql://?service=faces", PGSERVICEFILE=services),
+    )
+    assert set(given[:4]) == {f"postgresql://ada@{place}&schema=kerasface"}
+    assert given[4] == "postgresql://?service=faces&schema=kerasface"
+    for address in (f"postgresql://ada@{place}", f"postgresql://ada:falsch@{place}"):
+        with pytest.raises(GalleryServerError, match="password") as caught:
+            opened(address, PGPASSFILE=tmp_path / "none")
+        assert "falsch" not in str(caught.value)
