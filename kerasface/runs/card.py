@@ -286,7 +286,8 @@ class ModelCard(Record):
             RunError: If the file cannot be read, is no card, or holds what no card can.
         """
         try:
-            content = json_of(read_regular(path, _MAX_CARD_BYTES), parse_constant=_finite, parse_float=_finite)
+            numbers = {"parse_constant": _finite, "parse_float": _finite, "parse_int": _whole}
+            content = json_of(read_regular(path, _MAX_CARD_BYTES), **numbers)
         except OSError as error:
             raise RunError(f"{path} cannot be read: {error.strerror}.") from error
         except ValueError as error:
@@ -321,6 +322,12 @@ class ModelCard(Record):
         colours = len(self.colours)
         if colours and (colours != len(self.labels) or not all(0 <= v <= 255 for rgb in self.colours for v in rgb)):
             yield "colours"
+
+
+def _whole(text: str) -> int:
+    if not -(2**63) <= (number := int(text)) < 2**63:  # tables take no other
+        raise ValueError(f"{text[:20]}… is no number of a card")
+    return number
 
 
 def _finite(text: str) -> float:

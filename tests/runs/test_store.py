@@ -125,6 +125,7 @@ BROKEN_CARDS = {
     "not an object": (b"[1, 2]", "must hold a JSON object. Received: list"),
     "nested": (b"[" * 100_000, "not valid JSON"),
     "not a number": (b'{"format": NaN}', "NaN is no number of a card"),
+    "beyond all whole numbers": (b'{"recipe": {"seed": [9223372036854775808]}}', "is no number of a card"),
     "beyond all numbers": (b'{"metrics": {"top1": 1e999}}', "1e999 is no number of a card"),
     "control characters": (b'{"name": "x", "task": "classify\\u001b[2J", "input": {}}', "lacks a valid 'task'"),
     "empty": (b"", "not valid JSON"),
@@ -331,6 +332,25 @@ def test_a_crash_between_the_two_renames_brings_the_old_run_back(model, tmp_path
         write(tmp_path, model, metrics={"top1": 0.2})
     assert [summary.problem for summary in list_runs(tmp_path)] == [None]
     assert json.loads((tmp_path / "friends" / "metrics.json").read_text(encoding="utf-8")) == {"top1": 0.1}
+
+
+@pytest.mark.parametrize("kind", ["NaN", "two inputs", "no picture", "two answers"])
+def test_what_no_training_leaves_is_not_used(model, tmp_path, kind):
+    folder = write(tmp_path, model)
+    first, second = keras.Input((4, 4, 3)), keras.Input((4, 4, 3))
+    flat = keras.layers.Flatten()(first)
+    other = {
+        "NaN": keras.models.clone_model(model),
+        "two inputs": keras.Model([first, second], keras.layers.Add()([first, second])),
+        "no picture": keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)]),
+        "two answers": keras.Model(first, [flat, keras.layers.Dense(3)(flat)]),
+    }[kind]
+    if kind == "NaN":
+        other.set_weights([np.full_like(weight, np.nan) for weight in other.get_weights()])
+    other.save(folder / "model.keras")
+    change_card(folder, model_sha256=sha256(folder / "model.keras"))
+    with pytest.raises(RunError, match="NaN or infinite" if kind == "NaN" else "takes no picture, or gives several"):
+        _ = load_run(tmp_path, "friends").model
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
