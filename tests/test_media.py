@@ -77,6 +77,17 @@ def test_what_is_made_for_a_download_is_given_to_who_was_let_in(sessions):
     assert [status(MADE, browser) for browser in ("of-ada", "of-bob")] == [404, 200]
 
 
+@pytest.mark.parametrize("path", [f"/media/{SHOWN}.png/static/media/", f"/media/static/media/{SHOWN}.png", "/media/"])
+def test_no_other_words_in_an_address_make_a_picture_anybodys(sessions, path):
+    assert ask(path)[0] == 404
+
+
+def test_below_a_path_of_ones_own_it_is_the_same(sessions, monkeypatch):
+    monkeypatch.setattr(media.st, "get_option", lambda name: "/faces/")
+    found = [ask(f"/faces/media/{SHOWN}.png", f"{COOKIE}={browser}")[0] for browser in ("of-ada", "of-bob")]
+    assert found == [200, 404]
+
+
 def test_each_browser_gets_one_cookie_with_its_page(sessions):
     first, second = (ask("/verify")[1][b"set-cookie"].decode() for _ in range(2))
     assert first.startswith(f"{COOKIE}=")

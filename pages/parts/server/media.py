@@ -18,7 +18,6 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from pages.parts.server.uploads import is_let_in
 
 COOKIE = "kerasface_browser"
-_PLACE, _FONTS = "/media/", "/static/media/"  # of files that pages show, and of Streamlit's own
 _BROWSERS: dict[str, str | None] = {}  # session to the cookie of its browser
 
 
@@ -45,8 +44,9 @@ class MediaOfOwnBrowser:
             await self.app(scope, receive, send)
             return
         browser = _cookie(Headers(scope=scope).get("cookie", ""))
-        if _PLACE in scope["path"] and _FONTS not in scope["path"]:
-            name = scope["path"].partition(_PLACE)[2]
+        place = _place()
+        if scope["path"].startswith(place):
+            name = scope["path"].removeprefix(place)
             answer = self.app if _is_shown_in(browser, os.path.splitext(name)[0]) else _MISSING
             await answer(scope, receive, send)
         else:
@@ -70,6 +70,12 @@ def _is_shown_in(browser: str | None, file_id: str) -> bool:
     # What is made when it is asked for, Streamlit keeps of nobody.
     is_made = about is not None and about.kind is MediaFileKind.DOWNLOADABLE and not any(shown.values())
     return is_made and any(map(is_let_in, sessions))
+
+
+def _place() -> str:
+    """Where the files lie that pages show; Streamlit's own lie below `static/media`."""
+    base = st.get_option("server.baseUrlPath").strip("/")
+    return f"/{base}/media/" if base else "/media/"
 
 
 def _cookie(header: str) -> str | None:
