@@ -83,7 +83,8 @@ PAGE_KINDS = {
             "A classifier: which of the names you gave is on a picture?",
             _CLASSES,
             {SAMPLE: "digits"},
-            "Faces, compared with each person's mean embedding.",
+            "Faces are compared with each person's mean embedding; whole pictures go through EfficientNet-Lite0, whose "
+            "last blocks are trained further.",
             ("backbone", "epochs", "augment"),
             suffix="",
             prefix="train_",

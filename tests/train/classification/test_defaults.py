@@ -35,7 +35,16 @@ def test_an_architecture_is_trained_from_scratch():
     recipe = resolve(ClassifyRecipe(backbone="simple_cnn"))
     assert (recipe.weights, recipe.classifier, recipe.head_epochs, recipe.epochs) == ("none", "softmax", 0, 30)
     assert (recipe.image_size, recipe.learning_rate) == (112, 1e-3)
-    assert resolve(ClassifyRecipe(backbone="alexnet")).learning_rate == 5e-4  # no normalisation, eight layers
+
+
+@pytest.mark.parametrize(
+    ("backbone", "adamw", "sgd"), [("resnet34", 1e-3, 0.03), ("alexnet", 5e-4, 0.015), ("mobilenet", 1e-2, 0.03)]
+)
+def test_a_rate_is_that_of_the_network_and_of_the_optimizer(backbone, adamw, sgd):
+    """No normalisation in eight layers; and depthwise kernels, whose large weights AdamW moves as little as others."""
+    for optimizer, rate in (("adamw", adamw), ("sgd", sgd)):
+        resolved = resolve(ClassifyRecipe(backbone=backbone, optimizer=optimizer))
+        assert resolved.learning_rate == pytest.approx(rate)
 
 
 def test_what_was_given_stays():
