@@ -68,6 +68,9 @@ class Server:
                 os.kill(process, signal.SIGKILL)
         while any(_is_alive(process) for process in (first, *map(int, children))):
             time.sleep(0.005)
+        # One whose parent has not asked how it ended is taken for alive by the next server.
+        for lock in (self.data / "postmaster.pid", *self.folder.glob(".s.PGSQL.*")):
+            lock.unlink(missing_ok=True)
 
     def address(self, schema: str = "kerasface", user: str = "postgres", password: str = "", **settings: str) -> str:
         """Returns an address of a gallery on it."""

@@ -1,11 +1,11 @@
 """Small pictures of faces: only where the owner turned that on, sealed, with their samples, and gone with them."""
 
-import sqlite3
-from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from kerasface.gallery.store import GalleryDamagedError, GalleryError
+from tests.gallery.tables import alter, rows_of
 
 PICTURE, OTHER = b"\xff\xd8 Ada's face", b"\xff\xd8 another face of Ada"
 
@@ -15,8 +15,14 @@ def pictures(gallery, name="Ada"):
 
 
 def sealed(path):
-    with closing(sqlite3.connect(path)) as connection:
-        return [row for (row,) in connection.execute("SELECT sealed FROM samples")]
+    return [row[-1] for row in rows_of(path, "samples")]
+
+
+def content(path):
+    """All bytes of a gallery's files, or of a server's rows of samples."""
+    if isinstance(path, Path):
+        return b"".join(file.read_bytes() for file in path.parent.iterdir())
+    return b"".join(sealed(path))
 
 
 def test_nothing_is_kept_unless_it_was_turned_on(gallery, new_sample):
@@ -35,11 +41,10 @@ def test_they_are_sealed_and_go_for_good(gallery, new_sample, path):
     gallery.keep_thumbnails()
     gallery.enroll("Ada", [new_sample("1.jpg", thumbnail=PICTURE), new_sample("2.jpg")])
     before = sealed(path)
-    assert b"Ada's face" not in path.read_bytes()
+    assert b"Ada's face" not in content(path)
     assert gallery.drop_thumbnails() == 1
     assert (pictures(gallery), gallery.keeps_thumbnails) == ([None, None], False)
-    left = b"".join(file.read_bytes() for file in path.parent.iterdir())
-    assert max(before, key=len) not in left  # the row with the picture, not even encrypted
+    assert max(before, key=len) not in content(path)  # the row with the picture, not even encrypted
     assert gallery.check() == []
     assert gallery.drop_thumbnails() == 0
 
@@ -72,8 +77,7 @@ def test_no_picture_is_taken_that_is_none(gallery, new_sample):
 
 def test_nobody_turns_it_on_without_the_key(gallery, new_sample, path):
     gallery.enroll("Ada", [new_sample("1.jpg")])
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE changes SET action = 'keep_thumbnails' WHERE action = 'enroll'")
+    alter(path, "UPDATE changes SET action = 'keep_thumbnails' WHERE action = 'enroll'")
     with pytest.raises(GalleryDamagedError, match="was altered by somebody without the key"):
         gallery.keeps_thumbnails  # noqa: B018
     with pytest.raises(GalleryError):

@@ -34,8 +34,8 @@ MIGRATIONS = (
         "CREATE INDEX samples_of_person ON samples (person)",
         "CREATE INDEX samples_by_change ON samples (changed)",
         "CREATE INDEX samples_of_source ON samples (source_tag)",
-        # Sealed bytes do not become smaller, and a template is read whole or not at all.
-        "ALTER TABLE samples ALTER template SET STORAGE PLAIN",
+        # Sealed bytes do not become smaller; long ones stand next to the table.
+        "ALTER TABLE samples ALTER template SET STORAGE EXTERNAL, ALTER sealed SET STORAGE EXTERNAL",
         "CREATE TABLE removed (sample_id bigint PRIMARY KEY, change bigint NOT NULL)",
         "CREATE INDEX removed_by_change ON removed (change)",
         """CREATE TABLE refusals (

@@ -18,6 +18,7 @@ from kerasface.gallery.store import (
     GalleryError,
     GalleryKeyError,
     GalleryServerError,
+    NewSample,
     NotAGalleryError,
     OtherEmbedderError,
 )
@@ -440,6 +441,16 @@ def test_a_restarted_server_holds_what_was_there(gallery, ada, path, new_sample)
     path.server.start()
     assert gallery.people() == [ada]
     assert gallery.enroll("Bob", [new_sample("bob")]).num_samples == 1
+
+
+def test_a_template_may_be_longer_than_a_page_of_a_table(open_at, path, new_sample):
+    gallery = open_at(path, embedding_dim=4096)
+    template = np.random.default_rng(0).normal(size=4096).astype(np.float32)
+    template /= np.linalg.norm(template)
+    made = new_sample("ada")
+    gallery.enroll("Ada", [NewSample(template, made.source, made.source_hash)])
+    np.testing.assert_array_equal(gallery.templates().embeddings, [template])
+    assert gallery.check() == []
 
 
 def test_templates_are_those_of_a_file_bit_for_bit(gallery, ada, open_at, tmp_path, new_sample):
