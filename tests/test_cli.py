@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,7 +24,7 @@ from kerasface.cli import main
 from kerasface.models import pretrained
 from kerasface.runs.card import ModelCard
 from kerasface.runs.store import write_run
-from kerasface.train import looking
+from kerasface.train import looking, throughput
 from kerasface.train.classification.defaults import resolve
 from kerasface.train.engine import driver
 from kerasface.train.engine.session import Session
@@ -450,6 +451,19 @@ def test_doctor_tells_device_precision_and_versions(run):
     assert f"kerasface {__version__}" in result.stdout
     report = json.loads(run("doctor", "--json").stdout)
     assert {"device", "precision", "versions", "missing", "pretrained"} <= set(report)
+
+
+@pytest.mark.slow
+def test_doctor_tells_what_a_machine_can_train(run, monkeypatch):
+    """A network of one layer in place of the three, which take a minute."""
+    quick = partial(throughput.measure_throughput, networks=(("linear", 16),))
+    monkeypatch.setattr(throughput, "measure_throughput", quick)
+    result = run("doctor", "--train")
+    assert result.exit_code == 0
+    assert "trains on " in result.stdout
+    (measured,) = json.loads(run("doctor", "--train", "--json").stdout)["training"]
+    assert measured["name"] == "linear"
+    assert measured["images_per_second"] > 0
 
 
 def test_altered_weights_stop_every_command_with_file_and_hashes(run, photos, monkeypatch):
