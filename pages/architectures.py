@@ -26,4 +26,4 @@ view = st.segmented_control(
     bind="query-params",
     label_visibility="collapsed",
 )
-VIEWS[view]()
+VIEWS[view or next(iter(VIEWS))]()  # an address may say nothing: ?part=

@@ -31,6 +31,6 @@ view = st.segmented_control(
     width="stretch",
     label_visibility="collapsed",
 )
-show, purpose = VIEWS[view]
+show, purpose = VIEWS[view or "Pairs"]  # an address may say nothing: ?question=
 st.markdown(purpose)
 show()

@@ -57,6 +57,7 @@ def choose_source(kinds: tuple[str, ...], key: str) -> Source | None:
     kind = st.segmented_control(
         "Photos", kinds, default=SAMPLE, required=True, key=key, width="stretch", bind="query-params"
     )
+    kind = kind or SAMPLE  # an address may say nothing: ?pairs_of=
     st.caption(HINTS[kind])
     if kind == SAMPLE:
         sizes = (FEW, SOME, MANY)
