@@ -20,6 +20,7 @@ from kerasface.faces.analyzer import FaceAnalyzer
 from kerasface.gallery.opening import open_gallery
 from kerasface.tasks.enrollment import CONFLICT_FPIR, Enroller, SourcePhoto
 from kerasface.tasks.identification import Identifier
+from kerasface.tasks.sorting.answers import Answer, without_doubtful_names
 from kerasface.tasks.sorting.doubts import confirm, deny, find_doubts
 from kerasface.tasks.sorting.looking import LookedAt, look_at_photos
 
@@ -60,7 +61,7 @@ def decided(identifier: Identifier, looks: list[LookedAt]) -> list:
     return identifier.decide([look.faces for look in looks], source_hashes=[look.source_hash for look in looks])
 
 
-def print_state(answers: int, yes: int, looks: list[LookedAt], rows: list, names: set[str], fpir: float) -> None:
+def print_state(answers: int | str, yes: int, looks: list[LookedAt], rows: list, names: set[str], fpir: float) -> None:
     """How many photos of the people are found, and how many names are right."""
     right = wrong = beside = 0
     for look, faces in zip(looks, rows, strict=True):
@@ -90,7 +91,10 @@ def answer_doubts(identifier: Identifier, enroller: Enroller, looks: list[Looked
             confirm(doubt, enroller)
         else:
             deny(doubt, enroller.gallery)
-    print_state(ANSWERS, yes, looks, decided(identifier, looks), names, identifier.fpir)
+    rows = decided(identifier, looks)
+    print_state(ANSWERS, yes, looks, rows, names, identifier.fpir)
+    sure = without_doubtful_names([Answer(look, faces) for look, faces in zip(looks, rows, strict=True)])
+    print_state(f"{ANSWERS}, doubtful names left out", yes, looks, [one.faces for one in sure], names, identifier.fpir)
 
 
 def main() -> None:

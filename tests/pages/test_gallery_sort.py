@@ -167,6 +167,18 @@ def answer(path, date, *faces):
     return Answer(LookedAt(path, path, [], date), decided)
 
 
+def test_names_that_are_still_doubtful_are_left_out_where_that_is_wanted(sorted_page, folder, tmp_path, monkeypatch):
+    (face,) = sorted_page.session_state[JOB]._decided[1][0].faces
+    above = face.normalized_score - face.threshold
+    for nearer, copied in ((0.1, True), (-0.1, False)):  # sure, and doubtful
+        monkeypatch.setattr("kerasface.tasks.sorting.answers.SURE", above - nearer)
+        target = tmp_path / f"out {copied}"
+        fill(sorted_page, sort_target=str(target))
+        sorted_page.checkbox(key="sort_sure").set_value(True)
+        press(sorted_page, "sort_copy")
+        assert (target / "Ada").is_dir() == copied
+
+
 def test_answers_come_in_the_order_that_is_asked_for():
     answers = [
         answer("a", "2024", ("Bob", "match", 9.0), ("Ada", "match", 8.0)),

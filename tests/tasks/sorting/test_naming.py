@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -12,6 +13,7 @@ from PIL import Image
 from kerasface.images.xmp.files import read_embedded, read_sidecar, with_packet
 from kerasface.images.xmp.packet import Packet
 from kerasface.images.xmp.regions import read_regions
+from kerasface.tasks.sorting import naming
 from kerasface.tasks.sorting.manifest import undo
 from kerasface.tasks.sorting.naming import name_photos
 
@@ -246,3 +248,19 @@ def test_xmp_behind_fill_bytes_is_found(photo):
     assert again.count(b"http://ns.adobe.com/xap/1.0/\0") == 1
     assert read_regions(read_embedded(again)) == read_regions(packet)
     assert read_embedded(b"\xff\xd8" + b"\xff" * 50) is None
+
+
+def test_of_links_to_several_disks_those_of_one_get_their_names(photo, tmp_path, monkeypatch):
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+    photos = [Path(shutil.copy(photo, here / f"{number}.jpg")) for number in range(2)]
+    other = Path(shutil.copy(photo, there / "2.jpg"))
+    (here / "2.jpg").symlink_to(other)
+    monkeypatch.setattr(naming, "_disk_of", lambda folder: int(folder == there))
+    named = name_photos(dict.fromkeys([*photos, here / "2.jpg"], FACES), into_photos=True)
+    assert sorted(named.placed.made) == photos
+    assert named.placed.manifest.parent == here
+    (problem,) = named.problems
+    assert f"A link leads to {other} on another disk than most of the photos" in problem
+    assert other.read_bytes() == photo.read_bytes()

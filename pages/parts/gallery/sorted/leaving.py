@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from kerasface.files.paths import user_path
-from kerasface.tasks.sorting.answers import Answer
+from kerasface.tasks.sorting.answers import Answer, without_doubtful_names
 from kerasface.tasks.sorting.manifest import Placed, undo
 from kerasface.tasks.sorting.naming import name_photos
 from kerasface.tasks.sorting.placing import COPY, LINK, place_photos
@@ -18,6 +18,7 @@ from pages.parts.gallery.sorted.job import SortJob
 
 _HOW = (("Copy", ":material/content_copy:", COPY), ("Link", ":material/link:", LINK))
 _NEVER_CHANGED = "XMP goes into a file next to each photo, as digiKam reads it. Photos are never moved or changed here."
+_SURE = "Of faces that barely reach the threshold. A yes in Doubt first makes a face sure, and a no takes its name."
 _UPLOADED = (
     "What you gave lies in a folder of this machine that is gone when other photos are looked at or this window is "
     "closed."
@@ -28,6 +29,8 @@ def show_leaving(job: SortJob, answers: Sequence[Answer]):
     """Buttons that let all photos with a name, or their names, leave; each says what was made, and how to undo it."""
     title, is_open = "Table, copies, links, names in photos", bool(job.manifests)  # where the way back is to be seen
     with st.expander(title, is_open, icon=":material/output:", key="sort_leaving"):
+        is_sure = st.checkbox("Leave out names that are still doubtful", key="sort_sure", help=_SURE)
+        answers = without_doubtful_names(answers) if is_sure else answers
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.download_button(
                 "Table (CSV)",
