@@ -80,7 +80,7 @@ class Server:
 
     def execute(self, *statements: str, user: str = "postgres") -> list[tuple]:
         """Executes statements past KerasFace; returns the rows of the last one."""
-        import psycopg
+        from kerasface.gallery.postgres.driver import psycopg
 
         settings = {"host": str(self.folder), "port": self._settings.get("port", "5432"), "dbname": "postgres"}
         with psycopg.connect(**settings, user=user, autocommit=True) as connection:

@@ -52,7 +52,7 @@ def opened(place: Path | ServerPlace) -> Iterator[sqlite3.Connection | _Translat
         with closing(sqlite3.connect(place)) as connection, connection:
             yield connection
         return
-    import psycopg
+    from kerasface.gallery.postgres.driver import psycopg
 
     with psycopg.connect(host=str(place.server.folder), user="postgres", dbname="postgres") as raw:
         raw.execute(f"SET search_path = {place.name}")

@@ -241,7 +241,7 @@ def test_searches_of_the_sample_and_the_strangers_of_a_classifier(open_at, tmp_p
     card |= {"labels": ["a", "b"], "open_set": measured}
     (run / "card.json").write_text(json.dumps(card), encoding="utf-8")
     (run / "model.keras").touch()
-    records = {"open_set": {**measured, "curve": curve.to_dict()}}
+    records = {"format": 1, "open_set": {**measured, "curve": curve.to_dict()}}
     (run / "records.json").write_text(json.dumps(records), encoding="utf-8")
     page = open_at(question="Open set")
     assert metrics(page)["People enrolled"] == "100"

@@ -257,6 +257,6 @@ def test_a_model_with_several_outputs_is_a_sentence(open_page, tmp_path):
         history=[{"epoch": 1}],
     )
     page = open_view(open_page, "answer")
-    assert "one output" in page.error[0].value
+    assert "several answers" in page.error[0].value
     page.segmented_control(key="inspect_view").set_value("faces").run()
     assert not page.exception

@@ -14,7 +14,8 @@ def test_a_topic_opens_by_its_address(slug, open_topic):  # noqa: F811
     page = open_topic(slug)
     assert not page.error
     charts = page.get("plotly_chart")
-    assert len(charts) + len(page.image) > 0
+    grids = [part for part in page.get("html") if 'class="kf-grid"' in part.proto.body]
+    assert len(charts) + len(page.image) + len(grids) > 0
     for chart in charts:
         assert json.loads(chart.proto.spec)["data"]
     assert len(" ".join(text.value for text in page.markdown)) > 200

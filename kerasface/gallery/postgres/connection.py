@@ -3,10 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import psycopg
-from psycopg import sql
-from psycopg.pq import TransactionStatus
-
+from kerasface.gallery.postgres.driver import psycopg, sql
 from kerasface.gallery.postgres.schema import NUMBERED
 from kerasface.gallery.postgres.statements import Statement, statement_of
 
@@ -52,7 +49,10 @@ class PostgresConnection:
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction has begun and not ended."""
-        return self.raw.info.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
+        return self.raw.info.transaction_status not in (
+            psycopg.pq.TransactionStatus.IDLE,
+            psycopg.pq.TransactionStatus.UNKNOWN,
+        )
 
     def execute(self, text: str, values: Sequence[Any] = ()) -> "psycopg.Cursor | _Rows":
         """Executes a statement of a gallery; one that changes rows notes them."""

@@ -11,14 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 
-import psycopg
-from psycopg import sql
-
 from kerasface.gallery.connections import Connection
 from kerasface.gallery.database import Database
 from kerasface.gallery.keys import GalleryKeys
 from kerasface.gallery.postgres.address import Address
 from kerasface.gallery.postgres.connection import PostgresConnection
+from kerasface.gallery.postgres.driver import psycopg, sql
 from kerasface.gallery.postgres.errors import named_errors
 from kerasface.gallery.postgres.schema import (
     MIGRATIONS,

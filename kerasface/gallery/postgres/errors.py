@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
-
 from kerasface.gallery.postgres.address import Address
+from kerasface.gallery.postgres.driver import psycopg
 from kerasface.gallery.store import GalleryBusyError, GalleryDamagedError, GalleryError, GalleryServerError
 
 # SQLSTATE or its class, the more exact first.

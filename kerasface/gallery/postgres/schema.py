@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from psycopg import sql
-
+from kerasface.gallery.postgres.driver import sql
 from kerasface.gallery.store import GalleryDamagedError, NotAGalleryError
 
 if TYPE_CHECKING:

@@ -2,11 +2,9 @@
 
 import logging
 
-import psycopg
-from psycopg import conninfo, sql
-
 from kerasface.gallery.postgres.address import Address
 from kerasface.gallery.postgres.connection import PostgresConnection
+from kerasface.gallery.postgres.driver import conninfo, psycopg, sql
 from kerasface.gallery.postgres.errors import named_errors, said
 from kerasface.gallery.store import GalleryServerError
 

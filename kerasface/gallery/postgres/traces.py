@@ -5,11 +5,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import psycopg
-from psycopg import sql
-
 from kerasface.gallery.postgres.address import Address
 from kerasface.gallery.postgres.connection import PostgresConnection
+from kerasface.gallery.postgres.driver import psycopg, sql
 from kerasface.gallery.postgres.schema import TABLES, owns_tables
 from kerasface.gallery.postgres.server import in_milliseconds
 from kerasface.gallery.store import GalleryBusyError, GalleryServerError

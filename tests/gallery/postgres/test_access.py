@@ -4,6 +4,8 @@ import datetime
 import os
 import pwd
 import socket
+import subprocess
+import sys
 
 import pytest
 from cryptography import x509
@@ -72,6 +74,15 @@ def test_a_server_is_known_by_its_certificate(guarded, port, tmp_path, new_sampl
         open_gallery(f"{place}{other}", create=False)
     with pytest.raises(GalleryServerError, match="does not match host name"):
         open_gallery(f"{place}{own}".replace("localhost", "127.0.0.1"), create=False)
+
+
+def test_a_process_in_which_tensorflow_is_there_already_connects_too(guarded, port):
+    """TensorFlow's OpenSSL, taken for psycopg's, ended the process."""
+    place = f"postgresql://postgres@localhost:{port}/postgres?sslmode=require"
+    opened = f"open_gallery({place!r}, embedder='embedder-a', embedding_dim=16, key=b'k' * 32).close()"
+    code = f"import tensorflow\nfrom kerasface.gallery.opening import open_gallery\n{opened}\nprint('opened')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout.strip()) == (0, "opened"), done.stderr[-2000:]
 
 
 def test_a_password_comes_from_where_libpq_looks_and_is_never_said(guarded, port, tmp_path, monkeypatch):

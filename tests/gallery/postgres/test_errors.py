@@ -8,7 +8,7 @@ import pytest
 from kerasface.gallery.postgres.address import Address
 from kerasface.gallery.store import GalleryBusyError, GalleryDamagedError, GalleryError, GalleryServerError
 
-psycopg = pytest.importorskip("psycopg")
+psycopg = pytest.importorskip("kerasface.gallery.postgres.driver").psycopg
 
 ADDRESS = Address.parse("postgresql://ada:secret@db/faces")
 

@@ -23,9 +23,10 @@ from kerasface.gallery.store import (
     OtherEmbedderError,
 )
 
-pytest.importorskip("psycopg")
+pytest.importorskip("kerasface.gallery.postgres.driver")
 from kerasface.gallery.postgres import database, schema
 from kerasface.gallery.postgres import server as connecting
+from kerasface.gallery.postgres.driver import psycopg
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[3]
@@ -75,8 +76,6 @@ def test_the_server_sees_no_name_no_path_and_no_template(gallery, ada, path, new
 @pytest.mark.parametrize("how", [database.TAKE_TURN, "SELECT nextval('numbers_of_a_sequence')"])
 def test_numbers_become_visible_in_the_order_in_which_they_were_given(gallery, path, how):
     """Of a sequence who follows may see number 2 before number 1 comes; the lock of the row keeps that from being."""
-    import psycopg
-
     connect = dict(host=str(path.server.folder), user="postgres", dbname="postgres")
     with psycopg.connect(**connect, autocommit=True) as follower:
         follower.execute(f"SET search_path = {path.name}")
@@ -207,8 +206,6 @@ def test_of_a_commit_that_nobody_confirmed_it_is_found_out_whether_it_was_made(
 
 def test_of_a_commit_that_the_server_is_still_at_the_end_is_waited_for(gallery, ada, new_sample, monkeypatch):
     """The way to the server is lost before the answer, and the server takes its time."""
-    import psycopg
-
     from kerasface.gallery.database import Database
 
     def lose_the_way(self):

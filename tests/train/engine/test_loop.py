@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from kerasface.data.cache.store import RecordStore
+from kerasface.data.masks.labels import label_map
 from kerasface.models.heads import build_metric_head
 from kerasface.runs.card import ModelInput
 from kerasface.train.classification import stages
@@ -22,6 +24,7 @@ from kerasface.train.metric_learning.recipe import MetricRecipe, resolve_metric
 from kerasface.train.recipe import ClassifyRecipe
 from kerasface.train.segmentation import stages as segment_stages
 from kerasface.train.segmentation.recipe import SegmentRecipe
+from kerasface.train.segmentation.sets import LearnedSet
 
 LOSSES = [3.0, 1.0, 2.0, 1.5, 0.5]  # of the epochs: the second is the best until two worse ones end the stage
 
@@ -183,11 +186,19 @@ def metric_head(prepared):
 def segment_train(prepared):
     recipe = SegmentRecipe(encoder="plain", weights="none", training_size=SIDE, copies=1, **IMAGES, **SETTINGS)
     pairs = RNG.integers(0, 2, (8, SIDE, SIDE, 4), dtype=np.uint8)
+    classes = ("background", "disc")
+    ids = np.arange(2, dtype=np.uint8)
+    own = LearnedSet(
+        "discs", Path("discs"), label_map(classes, classes, None, "discs"), ((0,) * 3,) * 2, ids, 1.0, False
+    )
     masks = SimpleNamespace(
-        classes=("background", "disc"),
+        classes=classes,
+        sets=(own,),
+        label_sets=((0,), (1,)),
         class_counts=np.array([256, 256]),
         train=pairs,
         train_persons=np.arange(8),
+        train_sets=np.zeros(8, np.int64),
         train_files=[],
         validation=pairs[:1],
     )
