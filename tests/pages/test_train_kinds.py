@@ -227,8 +227,10 @@ def test_a_segmentation_is_trained_in_a_browser(page, app_server, scenes):
     expect(page.get_by_text("8 pictures")).to_be_visible()
     settle(page)
     recipe = page.get_by_label("Recipe")
-    recipe.scroll_into_view_if_needed()  # what scrolls closes a list that is open
+    recipe.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)  # what scrolls closes a list that is open
     recipe.fill("scenes")
+    expect(page.get_by_role("option", name="scenes", exact=True)).to_be_visible()
     recipe.press("Enter")
     expect(page.get_by_text("decoder: 6 classes")).to_be_visible()
     page.get_by_label("Epochs", exact=True).fill("1")
@@ -237,7 +239,7 @@ def test_a_segmentation_is_trained_in_a_browser(page, app_server, scenes):
     expect(page.get_by_text("Mean IoU", exact=True)).to_be_visible(timeout=300_000)
     expect(page.get_by_role("row", name="building")).to_be_visible()
     page.get_by_text("Show the whole report here").click()
-    report = page.frame_locator("iframe").last
+    report = page.frame_locator("iframe").last.frame_locator("iframe[title=Report]")
     expect(report.get_by_role("heading", name="Worst masks")).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
