@@ -16,11 +16,11 @@ from kerasface.data.masks.sets import MaskSet, read_sets
 from kerasface.train.segmentation.recipe import SegmentRecipe
 from kerasface.train.segmentation.sets import (
     LearnedSet,
+    NamedSet,
     ReadSet,
     check_learnable,
     distinct_labels,
-    folders_of,
-    judged_on,
+    name_set,
     read_set,
 )
 
@@ -86,9 +86,10 @@ def prepare_masks(
             or nothing can be held out.
         OSError: If the cache cannot be written.
     """
-    read: list[ReadSet] = []
-    for each in _listed(data, recipe):
-        read.append(read_set(each, read[0] if read else None, recipe, cache, on_progress))
+    read = [
+        read_set(each, recipe, cache, on_progress, is_first=not number)
+        for number, each in enumerate(_named(data, recipe))
+    ]
     check_learnable(read)
     train = _Side.of([part.train for part in read])
     held_out = _Side.of([part.held_out for part in read])
@@ -99,7 +100,7 @@ def prepare_masks(
     return PreparedMasks(
         root=Path(data) if len(read) > 1 else read[0].folders.root,
         classes=read[0].map.classes,
-        colors=read[0].colors,
+        colors=read[0].class_colors,
         sets=sets,
         label_sets=label_sets,
         train=train.images,
@@ -118,16 +119,20 @@ def prepare_masks(
 
 
 def check_given(data: str | Path, recipe: SegmentRecipe) -> None:
-    """Refuses, by the names of files and classes alone, pictures to judge on that do not fit; there may be none given.
-
-    Of a listing, those of its first set.
+    """Refuses, by the names of files and classes alone, pictures to judge on, and sets, that do not fit.
 
     Raises:
-        ValueError: If they cannot be read, are those trained on, or have other classes.
+        ValueError: If some cannot be read, are trained on and judged on, or have other classes.
     """
-    first = _listed(data, recipe)[0]
-    if first.validation is not None:
-        judged_on(first.validation, folders_of(first, None, recipe))
+    _named(data, recipe)
+
+
+def _named(data: str | Path, recipe: SegmentRecipe) -> list[NamedSet]:
+    """All sets by their names, so that what is wrong with one is said before any is decoded."""
+    named: list[NamedSet] = []
+    for each in _listed(data, recipe):
+        named.append(name_set(each, named[0] if named else None, recipe))
+    return named
 
 
 def _listed(data: str | Path, recipe: SegmentRecipe) -> list[MaskSet]:
@@ -229,7 +234,7 @@ def _class_counts(train: _Side, sets: Sequence[LearnedSet], label_sets, classes:
 
 
 def _fingerprint(read: Sequence[ReadSet], train: _Side, held_out: _Side, sets: Sequence[LearnedSet]) -> str:
-    facts: tuple = (read[0].map.classes, read[0].colors, train.keys, held_out.keys)
+    facts: tuple = (read[0].map.classes, read[0].class_colors, train.keys, held_out.keys)
     if len(read) > 1:
         facts += tuple((each.name, each.map, each.share) for each in sets)
     return hashlib.sha256(repr(facts).encode()).hexdigest()

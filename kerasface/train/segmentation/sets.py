@@ -11,7 +11,7 @@ from kerasface.data.cache.store import StoredArray
 from kerasface.data.folders import split_groups
 from kerasface.data.masks.cache import MaskedImages, check_classes, check_usable, load_pairs
 from kerasface.data.masks.labels import LabelMap, label_map
-from kerasface.data.masks.reading import CLASSES_FILE, Color, MaskFolders, read_mask_folders
+from kerasface.data.masks.reading import CLASSES_FILE, Color, MaskFolders, default_colors, read_mask_folders
 from kerasface.data.masks.sets import MaskSet
 from kerasface.train.recipe import check_groups
 from kerasface.train.segmentation.recipe import SegmentRecipe
@@ -54,14 +54,38 @@ class SetSide:
 
 
 @dataclass(frozen=True, eq=False)
-class ReadSet:
-    """A set as it was read.
+class NamedSet:
+    """A set by the names of its files and classes alone.
 
     Attributes:
         listed: What the listing says of it.
         folders: What its folder holds.
         map: What its labels stand for among the model's classes.
-        colors: RGB of each of its own classes.
+        given: What the folder to judge on holds; `None` where some pictures are held out.
+    """
+
+    listed: MaskSet
+    folders: MaskFolders
+    map: LabelMap
+    given: MaskFolders | None
+
+    @property
+    def class_colors(self) -> tuple[Color, ...]:
+        """RGB of each of the model's classes: of the first label that stands for it alone, else one of its own."""
+        alone: dict[int, Color] = {}
+        for meant, color in zip(self.map.stands_for, self.folders.colors, strict=True):
+            if len(meant) == 1:
+                alone.setdefault(meant[0], color)
+        numbers = range(len(self.map.classes))
+        others = iter(default_colors(len(numbers) - len(alone), tuple(alone.values())))
+        return tuple(alone[number] if number in alone else next(others) for number in numbers)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadSet(NamedSet):
+    """A set as it was read.
+
+    Attributes:
         counts: Pixels of each of its own classes, `(num_labels,)` int64.
         train: What is trained on.
         held_out: What is held out.
@@ -69,10 +93,6 @@ class ReadSet:
         num_computed: Pairs decoded now.
     """
 
-    listed: MaskSet
-    folders: MaskFolders
-    map: LabelMap
-    colors: tuple[Color, ...]
     counts: np.ndarray
     train: SetSide
     held_out: SetSide
@@ -84,65 +104,79 @@ class ReadSet:
         ids = [label_sets.index(meant) if meant else NOTHING for meant in self.map.stands_for]
         known = self.listed.groups is not None or self.listed.validation is not None
         return LearnedSet(
-            self.listed.name, self.folders.root, self.map, self.colors, np.array(ids, np.uint8), share, known
+            self.listed.name, self.folders.root, self.map, self.folders.colors, np.array(ids, np.uint8), share, known
         )
 
 
-def read_set(
-    listed: MaskSet,
-    first: ReadSet | None,
-    recipe: SegmentRecipe,
-    cache: Path,
-    on_progress: Callable[[int, int], None] | None,
-) -> ReadSet:
-    """Reads, checks and splits one set.
+def name_set(listed: MaskSet, first: NamedSet | None, recipe: SegmentRecipe) -> NamedSet:
+    """Reads and checks the names of one set's files and classes; none is opened where its classes are named.
 
     Args:
         listed: What the listing says of it.
         first: The set whose classes are the model's; `None` for the first one itself.
         recipe: A resolved recipe.
-        cache: Folder of the caches.
-        on_progress: Called with the number of pairs done and their total.
 
     Raises:
-        ValueError: If its folders, its classes or its labels do not fit, or nothing can be held out.
+        ValueError: If its folders, its classes or its labels do not fit, or those of the folder to judge on.
     """
     check_groups(listed.groups)
-    side = 2 * recipe.image_size  # pixels: what is cut out and enlarged stays sharp
-    folders = folders_of(listed, first, recipe)
+    folders = _folders_of(listed, first, recipe)
     classes = first.map.classes if first else recipe.class_names or folders.classes
     meant = label_map(folders.classes, classes, listed.labels, str(folders.root))
     _refuse_other_first(meant, folders)
     _refuse_missing_persons(folders, listed.groups)
+    given = None if listed.validation is None else _judged_on(listed.validation, folders)
+    return NamedSet(listed, folders, meant, given)
+
+
+def read_set(
+    named: NamedSet,
+    recipe: SegmentRecipe,
+    cache: Path,
+    on_progress: Callable[[int, int], None] | None,
+    *,
+    is_first: bool,
+) -> ReadSet:
+    """Reads, checks and splits one set.
+
+    Args:
+        named: The set by its names.
+        recipe: A resolved recipe.
+        cache: Folder of the caches.
+        on_progress: Called with the number of pairs done and their total.
+        is_first: Whether its classes are the model's.
+
+    Raises:
+        ValueError: If no pair of it can be used, a class of the model has no pixel, or nothing can be held out.
+    """
+    listed, folders, given = named.listed, named.folders, named.given
+    side = 2 * recipe.image_size  # pixels: what is cut out and enlarged stays sharp
     found = load_pairs(folders, side, cache, on_progress)
-    check_usable(found)
-    if first is None and listed.labels is None:
+    if is_first and listed.labels is None:
         check_classes(found, folders.classes)
+    else:
+        check_usable(found)
     stems = [folders.names[position] for position in found.positions]
     persons = stems if listed.groups is None else [re.search(listed.groups, stem)[1] for stem in stems]
-    rejected, computed, others, other_stems = [*folders.rejected, *found.rejected], found.num_computed, found, stems
-    if listed.validation is None:
+    rejected, computed = [*folders.rejected, *found.rejected], found.num_computed
+    if given is None:
         train, held_out = _split(persons, recipe, folders.root)
+        others, other_stems, other_persons = found, stems, persons
     else:
-        given = judged_on(listed.validation, folders)
         others = load_pairs(given, side, cache, on_progress)
         if len(others.images) == 0:
             raise ValueError(f"No picture of the validation folder can be used. Received: {str(listed.validation)!r}.")
-        other_stems = [given.names[position] for position in others.positions]
+        other_stems = other_persons = [given.names[position] for position in others.positions]
         rejected += [*given.rejected, *others.rejected]
         train, held_out = np.arange(len(stems)), np.arange(len(other_stems))
         computed += others.num_computed
-    other_persons = persons if others is found else other_stems
     return ReadSet(
-        listed,
-        folders,
-        meant,
-        folders.colors,
-        found.class_counts,
-        _side(listed.name, found, stems, persons, train),
-        _side(listed.name, others, other_stems, other_persons, held_out),
-        rejected,
-        computed,
+        **vars(named),
+        counts=found.class_counts,
+        train=_side(listed.name, found, stems, persons, train),
+        held_out=_side(listed.name, others, other_stems, other_persons, held_out),
+        rejected=rejected,
+        num_computed=computed,
     )
 
 
@@ -172,7 +206,7 @@ def distinct_labels(read: Sequence[ReadSet]) -> tuple[tuple[int, ...], ...]:
     return tuple(dict.fromkeys([*alone, *others]))
 
 
-def folders_of(listed: MaskSet, first: ReadSet | None, recipe: SegmentRecipe) -> MaskFolders:
+def _folders_of(listed: MaskSet, first: NamedSet | None, recipe: SegmentRecipe) -> MaskFolders:
     """Returns the names of its files; without a `classes.txt` its classes are those with a line, or the model's."""
     if listed.labels is not None:
         stated = (listed.folder / CLASSES_FILE).exists()
@@ -181,7 +215,7 @@ def folders_of(listed: MaskSet, first: ReadSet | None, recipe: SegmentRecipe) ->
         return read_mask_folders(listed.folder, recipe.class_names)
     if (listed.folder / CLASSES_FILE).exists():
         return read_mask_folders(listed.folder)
-    return read_mask_folders(listed.folder, first.map.classes, first.colors)
+    return read_mask_folders(listed.folder, first.map.classes, first.class_colors)
 
 
 def _refuse_other_first(meant: LabelMap, folders: MaskFolders) -> None:
@@ -213,17 +247,11 @@ def _split(persons: list[str], recipe: SegmentRecipe, root: Path) -> tuple[np.nd
     return split_groups(np.zeros_like(numbers), numbers, recipe.holdout, recipe.seed)
 
 
-def judged_on(place: Path, folders: MaskFolders) -> MaskFolders:
-    """Returns the names of files in the folder to judge on.
-
-    Raises:
-        ValueError: If they cannot be read, are those trained on, or have other classes.
-    """
+def _judged_on(place: Path, folders: MaskFolders) -> MaskFolders:
+    """Returns the names of files in the folder to judge on, whose classes are those of the training."""
     others = read_mask_folders(place, folders.classes, folders.colors)
     if others.root.resolve() == folders.root.resolve():
         raise ValueError(f"It cannot be judged on what it trains on. Received: validation={str(place)!r}.")
-    if others.classes != folders.classes:
-        raise ValueError(f"{others.root} has other classes than {folders.root}. Received: {', '.join(others.classes)}.")
     return others
 
 

@@ -76,7 +76,7 @@ def problem_of_given(kind: PageKind, data: Path, recipe) -> str | None:
     """Why the pictures to judge on do not fit; kept until a folder or a setting that says so changes."""
     if recipe.validation is None:
         return None
-    read = [getattr(recipe, name, None) for name in ("validation", "min_images", "curation", "classes")]
+    read = [getattr(recipe, name, None) for name in ("validation", "min_images", "curation", "classes", "groups")]
     times = [place.stat().st_mtime_ns if place.exists() else 0 for place in (data, Path(recipe.validation))]
     key = kind.name, str(data), *read, *times
     if st.session_state.get("train_given", (None,))[0] != key:

@@ -15,7 +15,7 @@ from kerasface.runs.store import load_run
 from kerasface.tasks.measuring.masks import measure_masks
 from kerasface.tasks.segmentation import Segmenter
 from kerasface.train.engine.driver import run_training
-from kerasface.train.segmentation.data import prepare_masks
+from kerasface.train.segmentation.data import check_given, prepare_masks
 from kerasface.train.segmentation.recipe import SegmentRecipe, resolve_segment
 from kerasface.train.segmentation.stages import build_loss, changes_of, label_accuracy
 
@@ -234,6 +234,26 @@ def test_a_listing_says_itself_what_a_recipe_says_of_a_folder(listing):
     assert "A listing says of each set what `validation` is" in refused(
         listing, validation=str(listing.parent / "fine")
     )
+
+
+def test_what_is_wrong_with_any_set_is_said_before_one_is_decoded(listing, monkeypatch):
+    monkeypatch.setattr("kerasface.train.segmentation.sets.load_pairs", None)
+    write_set(listing.parent / "judged", 2, 2, "r")
+    (listing.parent / "judged" / "classes.txt").write_text("other\nclasses\n")
+    listing.write_text(LISTING.replace('labels = "coarse.toml"', 'labels = "coarse.toml"\nvalidation = "judged"'))
+    told = "classes.txt names other classes. Received: nothing, thing"
+    assert told in refused(listing)
+    with pytest.raises(ValueError, match=told):
+        check_given(listing, resolve_segment(SegmentRecipe(**SMALL)))
+
+
+def test_a_label_of_the_first_set_that_is_ignored_has_no_color_among_the_classes(listing):
+    (listing.parent / "fine" / "classes.txt").write_text("dark #010203\ndisc #ff0000\nsquare #0000ff\n")
+    (listing.parent / "fine.toml").write_text('[labels]\ndark = "ignore"\ndisc = "disc"\nsquare = "background"\n')
+    listing.write_text('[[sets]]\nfolder = "fine"\nlabels = "fine.toml"\n')
+    prepared = prepare(listing, classes="background,disc")
+    assert prepared.colors == ((0, 0, 255), (255, 0, 0))
+    assert prepared.sets[0].colors == ((1, 2, 3), (255, 0, 0), (0, 0, 255))
 
 
 def test_a_loss_that_knows_single_classes_only_is_refused(listing, monkeypatch):

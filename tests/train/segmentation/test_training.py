@@ -191,7 +191,7 @@ def test_whole_persons_are_held_out_and_copies_left_out(shapes, cache, tmp_path)
     assert again.fingerprint != prepared.fingerprint
 
 
-def test_it_can_be_judged_on_a_folder_of_its_own(shapes, cache, tmp_path):
+def test_it_can_be_judged_on_a_folder_of_its_own(shapes, cache, tmp_path, monkeypatch):
     (tmp_path / "images").mkdir()
     (tmp_path / "masks").mkdir()
     image, mask = draw(np.random.default_rng(5))
@@ -201,6 +201,7 @@ def test_it_can_be_judged_on_a_folder_of_its_own(shapes, cache, tmp_path):
     prepared = prepare_masks(shapes, recipe, cache)
     assert prepared.validation_files == ["new"]
     assert len(prepared.train) == PICTURES
+    monkeypatch.setattr("kerasface.train.segmentation.sets.load_pairs", None)  # it is refused before
     for folder, words in ((shapes, "cannot be judged on"), (tmp_path / "masks", "does not exist")):
         with pytest.raises(ValueError, match=words):
             prepare_masks(shapes, resolve_segment(SegmentRecipe(**SMALL, validation=str(folder))), cache)
