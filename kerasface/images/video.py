@@ -1,7 +1,6 @@
 """Video files to upright RGB frames with their times, within limits that no file can talk its way around."""
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +9,7 @@ from typing import Self
 import cv2
 import numpy as np
 
+from kerasface.files.reading import open_regular
 from kerasface.images.decoding import SUFFIXES, ImageError, reason_against
 from kerasface.terminal.streams import printable
 
@@ -56,14 +56,12 @@ class Video:
         self.path = Path(path)
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # the decoder would write on stderr what we say in words
         try:
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                raise self._error("Not a regular file.")
-            if not _begins_like_a_video(path):
-                raise self._error(f"Not a video, or of a kind that is not read: {FORMATS} are. Convert it.")
-            self._file = open(path, "rb")  # noqa: SIM115 - closed in __exit__
+            self._file = open_regular(path)
         except OSError as error:
             raise self._error(f"Cannot be read: {error.strerror}.") from error
         try:
+            if not _begins_like_a_video(path):
+                raise self._error(f"Not a video, or of a kind that is not read: {FORMATS} are. Convert it.")
             self._capture = self._opened()
         except BaseException:
             self._file.close()
