@@ -17,10 +17,10 @@ SIDE = 96  # pixels: about 3 kB as a JPEG
 _AROUND = 0.2  # of a box's longer side
 
 
-def picture_of_crop(crop: np.ndarray) -> bytes:
-    """Returns an aligned crop, RGB `(height, width, 3)` uint8, as a small JPEG."""
+def picture_of_crop(crop: np.ndarray, *, side: int = SIDE) -> bytes:
+    """Returns an aligned crop or a photo, RGB `(height, width, 3)` uint8, as a JPEG of `side` pixels at most."""
     check_image(crop, "crop")
-    return _encoded(Image.fromarray(crop))
+    return _encoded(Image.fromarray(crop), side)
 
 
 def picture_of_box(
@@ -90,7 +90,7 @@ def keep_pictures(gallery, on_progress: Callable[[int, int], object] = lambda do
     return found, len(samples)
 
 
-def _encoded(picture: Image.Image, side: int = SIDE) -> bytes:
+def _encoded(picture: Image.Image, side: int) -> bytes:
     picture.thumbnail((side, side))
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=80)

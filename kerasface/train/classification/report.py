@@ -3,7 +3,6 @@
 Its size is bounded, however many classes and mistakes there are: plotly.js takes 4.5 MB, a thumbnail about 4 kB.
 """
 
-import base64
 from collections.abc import Sequence
 
 import cv2
@@ -11,6 +10,7 @@ import numpy as np
 
 from kerasface.evaluation.names import as_name
 from kerasface.plotting import classification, training
+from kerasface.plotting.segmentation import data_url
 from kerasface.plotting.style import escaped, percent
 from kerasface.reports.document import THUMBNAIL, document, facts_row, figure_html, notes_list, table
 from kerasface.terminal.words import share
@@ -287,8 +287,7 @@ def _source(picture: np.ndarray) -> str:
     """A picture as the address of a thumbnail; a picture that is smaller stays as it is."""
     if max(picture.shape[:2]) > THUMBNAIL:
         picture = cv2.resize(picture, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-    _, content = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 88])
-    return f"data:image/jpeg;base64,{base64.b64encode(content.tobytes()).decode('ascii')}"
+    return data_url(picture)
 
 
 def _sure(probability: float) -> str:

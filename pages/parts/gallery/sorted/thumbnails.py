@@ -1,16 +1,15 @@
 """Small pictures of photos and of faces in them, made when they are shown; the last few hundred stay in the session."""
 
-import io
 from collections.abc import Callable, Hashable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from kerasface.data.cache.images import content_keys
 from kerasface.images.decoding import ImageError, decode
-from kerasface.tasks.thumbnails import picture_of_box
+from kerasface.tasks.thumbnails import picture_of_box, picture_of_crop
 
 SIDE = 320  # pixels: a card on a dense screen
 KEPT = 240  # of a session, 20 kB each
@@ -19,12 +18,12 @@ _AROUND = 0.4  # of a face's longer side
 
 def thumbnail(path: Path, source_hash: str) -> bytes | None:
     """The photo as a small JPEG; None where it is gone or another one by now."""
-    return _kept(source_hash, path, source_hash, _small, enough=SIDE)
+    return _kept(source_hash, path, source_hash, partial(picture_of_crop, side=SIDE), enough=SIDE)
 
 
 def face_picture(path: Path, source_hash: str, box: tuple[float, float, float, float]) -> bytes | None:
     """A face with some of what is around it, as a JPEG; None where the photo is gone or another one by now."""
-    cut = lambda image: picture_of_box(image, box, side=SIDE, around=_AROUND)  # noqa: E731
+    cut = partial(picture_of_box, box=box, side=SIDE, around=_AROUND)
     return _kept((source_hash, box), path, source_hash, cut)
 
 
@@ -46,10 +45,3 @@ def _kept(
         for old in list(kept)[:-KEPT]:
             del kept[old]
     return picture
-
-
-def _small(image: np.ndarray) -> bytes:
-    picture, file = Image.fromarray(image), io.BytesIO()
-    picture.thumbnail((SIDE, SIDE))
-    picture.save(file, "JPEG", quality=82)
-    return file.getvalue()
