@@ -1,7 +1,7 @@
 """What the labels of a set of masks stand for among the classes of a model: one of them, several, or nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class LabelMap:
     labels: tuple[str, ...]
     classes: tuple[str, ...]
     stands_for: tuple[tuple[int, ...], ...]
-    coarse: float = field(default=0.0)
+    coarse: float = 0.0
 
     @cached_property
     def may_be(self) -> np.ndarray:

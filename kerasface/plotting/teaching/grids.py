@@ -1,4 +1,4 @@
-"""Draws grids that are no numbers: which channel goes where, and which numbers belong together."""
+"""Draws a grid that is no numbers: which channel goes where."""
 
 import numpy as np
 import plotly.graph_objects as go

@@ -30,7 +30,6 @@ from kerasface.terminal.words import counted, percent_of
 
 FEWEST_PEOPLE = 10
 MOST_PHOTOS = 8_000  # 32 million pairs, 1.5 GB while they are counted
-_MOST_IMPOSTORS = 100_000  # pairs that a calibration is fitted on
 
 
 @dataclass(frozen=True, eq=False)

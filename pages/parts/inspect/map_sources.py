@@ -126,8 +126,7 @@ def _gallery() -> Source:
     path = st.text_input(
         "File of the gallery, or its address", shown, key="map_gallery", persist_state="session"
     ).strip()
-    path = default_path() if path == shown else path
-    path = place_at(path or default_path())
+    path = place_at(default_path() if path in ("", shown) else path)
     with st.spinner("Reading the gallery"), open_gallery(path, create=False) as gallery:
         points = gallery_points(gallery)
     st.caption("A gallery keeps no photos: its points have names, but no pictures.")
