@@ -220,7 +220,7 @@ def _class_counts(train: _Side, sets: Sequence[LearnedSet], label_sets, classes:
     counts = np.zeros((len(sets), 256), dtype=np.int64)  # of each set's own classes
     for row, which in enumerate(train.sets):
         counts[which] += np.bincount(train.images[row : row + 1][..., 3].ravel(), minlength=256)
-    if len(sets) == 1:
+    if len(sets) == 1 and np.array_equal(sets[0].ids, np.arange(len(classes))):
         return counts[0, : len(classes)]
     of_label = np.zeros(256)
     for each, pixels in zip(sets, counts[:, :255], strict=True):
@@ -235,6 +235,6 @@ def _class_counts(train: _Side, sets: Sequence[LearnedSet], label_sets, classes:
 
 def _fingerprint(read: Sequence[ReadSet], train: _Side, held_out: _Side, sets: Sequence[LearnedSet]) -> str:
     facts: tuple = (read[0].map.classes, read[0].class_colors, train.keys, held_out.keys)
-    if len(read) > 1:
+    if len(read) > 1 or read[0].listed.labels:
         facts += tuple((each.name, each.map, each.share) for each in sets)
     return hashlib.sha256(repr(facts).encode()).hexdigest()

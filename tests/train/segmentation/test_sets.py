@@ -247,13 +247,19 @@ def test_what_is_wrong_with_any_set_is_said_before_one_is_decoded(listing, monke
         check_given(listing, resolve_segment(SegmentRecipe(**SMALL)))
 
 
-def test_a_label_of_the_first_set_that_is_ignored_has_no_color_among_the_classes(listing):
+def test_a_label_of_the_first_set_that_is_ignored_is_none_of_the_classes(listing):
+    """Alone, with `dark` ignored: its pixels are of no class, and so is its color; another map is other data."""
     (listing.parent / "fine" / "classes.txt").write_text("dark #010203\ndisc #ff0000\nsquare #0000ff\n")
     (listing.parent / "fine.toml").write_text('[labels]\ndark = "ignore"\ndisc = "disc"\nsquare = "background"\n')
     listing.write_text('[[sets]]\nfolder = "fine"\nlabels = "fine.toml"\n')
     prepared = prepare(listing, classes="background,disc")
     assert prepared.colors == ((0, 0, 255), (255, 0, 0))
     assert prepared.sets[0].colors == ((1, 2, 3), (255, 0, 0), (0, 0, 255))
+    of_label = np.bincount(prepared.train[np.arange(len(prepared.train))][..., 3].ravel(), minlength=3)
+    shares = prepared.class_counts / prepared.class_counts.sum()
+    np.testing.assert_allclose(shares, of_label[[2, 1]] / of_label[1:3].sum(), rtol=1e-6)
+    (listing.parent / "fine.toml").write_text("coarse = 0.0625\n" + (listing.parent / "fine.toml").read_text())
+    assert prepare(listing, classes="background,disc").fingerprint != prepared.fingerprint
 
 
 def test_a_loss_that_knows_single_classes_only_is_refused(listing, monkeypatch):
