@@ -112,7 +112,7 @@ def run_training(
 
     Args:
         kind: Of `KINDS`: `"classify"`, `"metric"` or `"segment"`.
-        data: The folder. Of a photo with several faces, the one nearest the centre is taken.
+        data: The folder, or a listing. Of a photo with several faces, the one nearest the centre is taken.
         name: Name of the run; one of the same name is replaced, and kept as `.<name>.previous`.
         recipe: The settings; the kind's defaults if not given.
         runs: Folder of the runs.
