@@ -35,6 +35,8 @@ tasks.measuring: data.trials=identities data.mask_trials=masks data.class_trials
 evaluation: evaluation.labelled_pairs=labeled_pairs
 gallery: gallery.matching=search
 gallery.changes: gallery.editing gallery.merging gallery.reembedding gallery.transfer gallery.unlocking
+gallery.sealing: gallery.integrity
+gallery.sqlite: gallery.schema
 faces.rates: faces.operating_points faces.classifier_points faces.cohorts
 """
 

@@ -25,6 +25,7 @@ def test_every_new_place_exists(name):
         ("import kerasface.train.metric_recipe", "kerasface.train.metric_learning.recipe"),
         ("from kerasface.images import decode", "kerasface.images.decoding.decode"),
         ("from kerasface.runs import load_run", "kerasface.runs.store.load_run"),
+        ("from kerasface.gallery.sqlite import SqliteGallery", "kerasface.gallery.gallery.Gallery"),
     ],
 )
 def test_an_old_import_is_sent_to_the_new_place(statement, place):
