@@ -15,7 +15,6 @@ _MAX_NAME_LENGTH = 200
 _MAX_THUMBNAIL = 32 * 2**10  # bytes; ours have about 3,000
 _PERSON_ID = re.compile(r"[0-9a-f]{16}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-# How far the length of an embedding may be from 1.
 
 
 def checked_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The embedded gallery: one SQLite file whose names, sources and templates are encrypted."""
+"""A gallery, in a file or on a server: people whose names, sources and templates are encrypted."""
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ from kerasface.gallery.store import (
 
 
 class Gallery(ReadableGallery):
-    """A gallery in one SQLite file. `opening.open_gallery` makes or opens it, and says what each argument is.
+    """A gallery that can be changed. `opening.open_gallery` makes or opens it, and says what each argument is.
 
     Threads and processes may use one gallery at once. Threads that share this object take turns; a process opens its
     own, also after a fork. A method that changes the gallery returns when the change is durable, and changes nothing if
@@ -35,7 +35,7 @@ class Gallery(ReadableGallery):
     wanted, the person's name does as well.
 
     Attributes:
-        path: Its file.
+        path: Its file, or its address.
         embedder: Fingerprint of the embedder of its templates.
         embedding_dim: Length of an embedding.
     """
@@ -173,9 +173,10 @@ class Gallery(ReadableGallery):
     def delete_person(self, person_id: str) -> None:
         """Forgets a person: name, templates, sources, refusals, and what the history says of it.
 
-        When this returns, the gallery's files hold nothing of it any more, not even encrypted. Backups, exports and the
-        spare blocks of the disk are beyond its reach. Takes as long as rewriting the file. All photos that were
-        remembered are forgotten too: the person is on some of them, and no name says on which.
+        When this returns, the gallery's files or tables hold nothing of it any more, not even encrypted. Backups,
+        exports, the spare blocks of the disk, and of a server what `what_stays` names are beyond its reach. Takes as
+        long as rewriting all of it. All photos that were remembered are forgotten too: the person is on some of them,
+        and no name says on which.
 
         Raises:
             GalleryBusyError: If the person was deleted, but another process reads an old state for so long that the

@@ -1,4 +1,4 @@
-"""Rows of the embedded gallery as records and back: what is sealed on the way in is opened on the way out."""
+"""Rows of a gallery as records and back: what is sealed on the way in is opened on the way out."""
 
 import base64
 import hashlib

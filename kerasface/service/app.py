@@ -57,7 +57,7 @@ class Settings:
     """What a service is started with.
 
     Attributes:
-        gallery: File of the people that it knows.
+        gallery: Where the people are that it knows: a file, or an address.
         runs: Folder of the models.
         embedder: What compares faces; what the gallery was made with, or the default, if not given.
         most_waiting: How many requests may be under way; more are answered with 503, before they are read.

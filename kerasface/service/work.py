@@ -39,7 +39,7 @@ class Work:
 
     Args:
         desk: Where networks are run.
-        gallery: File of the people.
+        gallery: Where the people are: a file, or an address.
         runs: Folder of the models.
         workers: Photos that are read at once.
     """
@@ -108,7 +108,7 @@ class Work:
 
     @property
     def gallery(self) -> Gallery:
-        """The people; a file that is not there is made with the first of them.
+        """The people; a gallery that is not there is made with the first of them.
 
         Raises:
             GalleryError: If it cannot be opened.

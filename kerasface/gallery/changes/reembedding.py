@@ -7,8 +7,8 @@ import numpy as np
 
 from kerasface.gallery.checks import checked_embeddings
 from kerasface.gallery.connections import Connection
+from kerasface.gallery.database import Database
 from kerasface.gallery.rows import FORGET_POINTS, Rows, version
-from kerasface.gallery.sqlite.database import Database
 from kerasface.gallery.store import GalleryError, Sample
 
 Transaction = Callable[[], AbstractContextManager[Connection]]

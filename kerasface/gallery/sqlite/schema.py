@@ -1,4 +1,4 @@
-"""The file of an embedded gallery: how it is told from other files, made, and brought up to date."""
+"""The file of a gallery: how it is told from other files, made, and brought up to date."""
 
 import os
 import sqlite3
