@@ -26,8 +26,8 @@ def move_refusals(connection: Connection, rows: Rows, refusals: Iterable[int], o
     """Gives refusals of one person to another; they are sealed anew for it."""
     moved = list(refusals)
     for row in moved:
-        refusal = _opened(connection, rows, row, old)
-        sealed = rows.keys.seal([refusal.source_hash, refusal.box], refusal_of(new), row)
+        (sealed,) = connection.execute("SELECT sealed FROM refusals WHERE refusal = ?", (row,)).fetchone()
+        sealed = rows.keys.seal(_opened(rows, sealed, old, row), refusal_of(new), row)
         connection.execute("UPDATE refusals SET person = ?, sealed = ? WHERE refusal = ?", (new, sealed, row))
     _change(connection, rows, old, lambda known: [row for row in known if row not in moved])
     _change(connection, rows, new, lambda known: [*known, *moved])
@@ -45,9 +45,10 @@ def find_refusals(
     """Returns number and record of the refusals whose `column` has a value, oldest first; all without a column."""
     where = "" if column is None else f"WHERE {column} = ?"
     found = connection.execute(
-        f"SELECT refusal, person FROM refusals {where} ORDER BY refusal", () if column is None else (value,)
-    )
-    return [(row, _opened(connection, rows, row, number)) for row, number in found.fetchall()]
+        f"SELECT refusal, person, sealed FROM refusals {where} ORDER BY refusal", () if column is None else (value,)
+    ).fetchall()
+    ids = {number: rows.record_of(connection, number)["person_id"] for number in {number for _, number, _ in found}}
+    return [(row, Refusal(*_opened(rows, sealed, number, row), ids[number])) for row, number, sealed in found]
 
 
 def same_refusals(connection: Connection, rows: Rows, number: int, refusal: Refusal) -> list[int]:
@@ -59,9 +60,7 @@ def same_refusals(connection: Connection, rows: Rows, number: int, refusal: Refu
 
 def accept_refusals(connection: Connection, rows: Rows, number: int) -> None:
     """Takes the refusals that there are of a person for all there should be, whoever altered them."""
-    present = refusal_numbers(connection, number)
-    for row in present:
-        _opened(connection, rows, row, number)
+    present = [row for row, _ in find_refusals(connection, rows, "person", number)]
     _change(connection, rows, number, lambda known: present)
 
 
@@ -77,7 +76,7 @@ def _change(connection: Connection, rows: Rows, number: int, change: Callable[[l
     connection.execute("UPDATE persons SET sealed = ? WHERE person = ?", (sealed, number))
 
 
-def _opened(connection: Connection, rows: Rows, row: int, number: int) -> Refusal:
-    (sealed,) = connection.execute("SELECT sealed FROM refusals WHERE refusal = ?", (row,)).fetchone()
+def _opened(rows: Rows, sealed: bytes, number: int, row: int) -> tuple[str, tuple[float, ...]]:
+    """Hash and box of a refusal of a person."""
     source_hash, box = rows.keys.open(sealed, refusal_of(number), row)
-    return Refusal(source_hash, tuple(box), rows.record_of(connection, number)["person_id"])
+    return source_hash, tuple(box)

@@ -43,26 +43,27 @@ def keep(connection: Connection, rows: Rows) -> None:
 def drop(connection: Connection, rows: Rows) -> int:
     """Turns it off, and takes the pictures from all samples; returns how many there were."""
     rows.record(connection, _DROP, None, _WORDS[_DROP])
-    found = _details(connection, rows)
-    with_picture = {sample_id: details for sample_id, details in found.items() if details.pop("thumbnail", None)}
-    for sample_id, details in with_picture.items():
-        _write(connection, rows, sample_id, details)
-    return len(with_picture)
+    count = 0
+    for sample_id, sealed in connection.execute("SELECT sample_id, sealed FROM samples").fetchall():
+        details = rows.keys.open(sealed, "sample", sample_id)
+        if details.pop("thumbnail", None):
+            _write(connection, rows, sample_id, details)
+            count += 1
+    return count
 
 
 def add(connection: Connection, rows: Rows, pictures: Mapping[int, bytes]) -> int:
     """Gives samples their pictures, where they are kept; samples that are gone by now are passed over."""
     if not are_kept(connection, rows):
         return 0
-    found = {number: details for number, details in _details(connection, rows).items() if number in pictures}
-    for sample_id, details in found.items():
-        _write(connection, rows, sample_id, details | {"thumbnail": checked_thumbnail(pictures[sample_id])})
-    return len(found)
-
-
-def _details(connection: Connection, rows: Rows) -> dict[int, dict]:
-    found = connection.execute("SELECT sample_id, sealed FROM samples").fetchall()
-    return {sample_id: rows.keys.open(sealed, "sample", sample_id) for sample_id, sealed in found}
+    count = 0
+    for sample_id, picture in pictures.items():
+        row = connection.execute("SELECT sealed FROM samples WHERE sample_id = ?", (sample_id,)).fetchone()
+        if row is not None:
+            details = rows.keys.open(row[0], "sample", sample_id)
+            _write(connection, rows, sample_id, details | {"thumbnail": checked_thumbnail(picture)})
+            count += 1
+    return count
 
 
 def _write(connection: Connection, rows: Rows, sample_id: int, details: dict) -> None:
