@@ -22,7 +22,12 @@ class Connection(Protocol):
 
     Statements are written once, in what SQLite understands, with `?` for values; `postgres.statements` has the words
     that PostgreSQL calls differently.
+
+    Attributes:
+        in_transaction: Whether a transaction has begun and not ended.
     """
+
+    in_transaction: bool
 
     def execute(self, statement: str, values: Sequence[Any] = (), /) -> Cursor:
         """Executes one statement."""

@@ -32,23 +32,36 @@ class Database(ABC):
     Args:
         path: Where they are: a file, or an address, which is shown without its password.
         timeout: Seconds to wait for others.
-        is_made: Whether there is a gallery; where there is none yet, the first change makes it.
+        empty: What an empty gallery is made of, where there is none yet: the first change makes it, unless another
+            process has made one meanwhile, which is used then. If not given, there must be one.
+        before_made: Called before it is made.
 
     Attributes:
         path: Where the tables are.
         timeout: Seconds to wait for others.
         manifest: Tells which rows must be in them.
         is_noted: Whether their latest state is noted in the user's configuration folder.
+
+    Raises:
+        GalleryError: One of the family, if it is no gallery or cannot be opened.
     """
 
     SEALED_SINCE = 0  # the version of the schema from which on all that is believed is sealed
     _connection: Connection
 
-    def __init__(self, path: "Path | Address", timeout: float, *, is_made: bool):
-        self.path, self.timeout, self._is_made = path, timeout, is_made
+    def __init__(
+        self,
+        path: "Path | Address",
+        timeout: float,
+        empty: tuple | None = None,
+        before_made: Callable[[], object] = lambda: None,
+    ):
+        self.path, self.timeout, self._is_made = path, timeout, empty is None
+        self._empty, self._before_made = empty, before_made
         self._turn = threading.RLock()
         self._is_writing = self._has_traces = False
         self.manifest, self.is_noted = Manifest(), True
+        self._open()
 
     @contextmanager
     def read(self, *, even_older: bool = False) -> Iterator[Connection]:
@@ -58,7 +71,7 @@ class Database(ABC):
             even_older: Whether the gallery may be an older copy than this machine has seen.
         """
         with self._turn, self.errors():
-            if self._is_in_transaction():
+            if self._connection.in_transaction:
                 yield self._connection
                 return
             self._follow_others()
@@ -83,7 +96,7 @@ class Database(ABC):
                 with self._savepoint():
                     yield self._connection
                 return
-            if self._is_in_transaction():
+            if self._connection.in_transaction:
                 raise GalleryError("Nothing can be changed inside a snapshot. Use a transaction instead.")
             self._has_traces = False
             with self._locked():
@@ -193,8 +206,8 @@ class Database(ABC):
         """Turns what the database says into errors of the family that name the gallery."""
 
     @abstractmethod
-    def _is_in_transaction(self) -> bool:
-        """Whether a transaction has begun and not ended."""
+    def _open(self) -> None:
+        """Opens the gallery, or begins one that the first change makes."""
 
     @abstractmethod
     def _begin_reading(self) -> None:
@@ -229,7 +242,7 @@ class Database(ABC):
 
     def _roll_back(self) -> None:
         # After some errors of the disk SQLite has rolled back by itself.
-        if self._is_in_transaction():
+        if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
     def _recalled(self) -> tuple[int, str] | None:
@@ -279,7 +292,7 @@ class Database(ABC):
             yield
         except BaseException:
             self.manifest.forget()
-            if self._is_in_transaction():
+            if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK TO part")
                 self._connection.execute("RELEASE part")
             raise

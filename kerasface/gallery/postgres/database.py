@@ -45,42 +45,10 @@ _PAUSE = 0.05  # seconds between two looks at a server that is being started
 
 
 class PostgresDatabase(Database):
-    """The tables of a gallery in a schema of a server.
-
-    Args:
-        path: The address.
-        timeout: Seconds to wait for the server, and for others.
-        empty: What `schema.create` makes a gallery of with the first change, where there is none yet; if another
-            process makes one meanwhile, that is used. If not given, there must be one.
-        before_made: Called before it is made.
-
-    Raises:
-        GalleryError: One of the family, if it is no gallery or cannot be opened.
-    """
+    """The tables of a gallery in a schema of a server."""
 
     path: Address
-
-    def __init__(
-        self,
-        path: Address,
-        timeout: float,
-        empty: tuple | None = None,
-        before_made: Callable[[], object] = lambda: None,
-    ):
-        super().__init__(path, timeout, is_made=empty is None)
-        self._empty, self._before_made = empty, before_made
-        self._schema_version = len(MIGRATIONS)
-        self._server = connect(path, timeout)
-        self._nothing = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        try:
-            if self._is_made:
-                self._go_over()
-            else:
-                fill(self._nothing, *empty)
-                self._connection = self._nothing
-        except BaseException:
-            self.close()
-            raise
+    _schema_version = len(MIGRATIONS)
 
     def is_outdated(self) -> bool:
         return self._schema_version < len(MIGRATIONS)
@@ -188,8 +156,18 @@ class PostgresDatabase(Database):
     def errors(self) -> AbstractContextManager[None]:
         return named_errors(self.path, self.timeout)
 
-    def _is_in_transaction(self) -> bool:
-        return self._connection.in_transaction
+    def _open(self) -> None:
+        self._server = connect(self.path, self.timeout)
+        self._nothing = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        try:
+            if self._is_made:
+                self._go_over()
+            else:
+                fill(self._nothing, *self._empty)
+                self._connection = self._nothing
+        except BaseException:
+            self.close()
+            raise
 
     def _begin_reading(self) -> None:
         if self._is_made:

@@ -48,5 +48,5 @@ class PostgresPlace:
     def open(
         self, timeout: float, empty: tuple | None = None, before_made: Callable[[], object] = lambda: None
     ) -> PostgresDatabase:
-        """Opens the gallery; `empty` as for `PostgresDatabase`."""
+        """Opens the gallery; the arguments are those of `Database`."""
         return PostgresDatabase(self.path, timeout, empty, before_made)

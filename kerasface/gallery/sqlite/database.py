@@ -8,7 +8,7 @@ alone. Readers take no lock and see the state of the moment at which they began.
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -43,40 +43,16 @@ _SETTINGS = (
 
 
 class SqliteDatabase(Database):
-    """A gallery's file.
-
-    Args:
-        path: The file.
-        timeout: Seconds to wait for other processes.
-        empty: What `schema.fill` makes a gallery of where the file does not exist: it is in memory then, and becomes a
-            file with the first change that is made of it, or is given up for the file that another process has made.
-            If not given, the file must exist.
-        before_file: Called before it becomes a file.
+    """A gallery's file; where there is none yet, the gallery is in memory.
 
     Attributes:
         path: The file, with links resolved: processes that name it differently share its lock.
-
-    Raises:
-        GalleryError: One of the family, if it is no gallery or cannot be opened.
     """
 
     SEALED_SINCE = 2
-
-    def __init__(
-        self,
-        path: Path,
-        timeout: float,
-        empty: tuple | None = None,
-        before_file: Callable[[], object] = lambda: None,
-    ):
-        super().__init__(path, timeout, is_made=empty is None)
-        self._empty, self._before_file = empty, before_file
-        self._objects_of: int | None = None
-        self._watched: sqlite3.Connection | None = None
-        if self._is_made:
-            self._open_file()
-        else:
-            self._begin_in_memory()
+    path: Path
+    _objects_of: int | None = None
+    _watched: sqlite3.Connection | None = None
 
     @property
     def copy_path(self) -> Path:
@@ -126,8 +102,11 @@ class SqliteDatabase(Database):
         with self._turn:
             self._connection.close()
 
-    def _is_in_transaction(self) -> bool:
-        return self._connection.in_transaction
+    def _open(self) -> None:
+        if self._is_made:
+            self._open_file()
+        else:
+            self._begin_in_memory()
 
     def _begin_reading(self) -> None:
         self._connection.execute("BEGIN")
@@ -176,7 +155,7 @@ class SqliteDatabase(Database):
             return
         try:
             with file_errors(self.path):
-                self._before_file()
+                self._before_made()
                 write_file(self.path, self._connection)
         except BaseException:
             self._begin_in_memory()

@@ -49,5 +49,5 @@ class SqlitePlace:
     def open(
         self, timeout: float, empty: tuple | None = None, before_made: Callable[[], object] = lambda: None
     ) -> SqliteDatabase:
-        """Opens the gallery; `empty` as for `SqliteDatabase`."""
+        """Opens the gallery; the arguments are those of `Database`."""
         return SqliteDatabase(self.path, timeout, empty, before_made)
