@@ -77,6 +77,11 @@ class Address:
         """By what the gallery is called in short."""
         return self.schema
 
+    @property
+    def channel(self) -> str:
+        """Under which changes of the gallery are told, and who makes it or removes traces waits for others."""
+        return f"kerasface {self.schema}"
+
     def without_secrets(self, text: str) -> str:
         """Returns a text, such as what the server says, in one line and without the password."""
         for secret in self.secrets:

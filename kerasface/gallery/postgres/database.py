@@ -23,9 +23,9 @@ from kerasface.gallery.postgres.schema import (
     TABLES,
     check_objects,
     check_version,
-    create,
     foreign_objects,
     is_there,
+    make,
     migrate,
     version_of,
 )
@@ -145,7 +145,7 @@ class PostgresDatabase(Database):
         """A connection of its own that is told of every change."""
         connection = connect(self.path, self.timeout)
         with self.errors():
-            connection.ask(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
+            connection.ask(sql.SQL("LISTEN {}").format(sql.Identifier(self.path.channel)))
         return connection
 
     def close(self) -> None:
@@ -180,13 +180,8 @@ class PostgresDatabase(Database):
         self._connection, self._server.note, self._server.last_change = self._server, _nobody, None
         try:
             if not self._is_made:
-                # Two who make the same gallery take turns, and the second one finds it.
-                self._server.ask("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext(%s))", (self._channel,))
-                if is_there(self._server, self.path):
-                    self._is_made = True
-                else:
-                    create(self._server, self.path, *self._empty)
-            taken = self._server.ask(_TOLD, (self._channel,)).fetchone()
+                self._is_made = not make(self._server, self.path, lambda: self._empty)
+            taken = self._server.ask(_TOLD, (self.path.channel,)).fetchone()
             if taken is not None:
                 self._take_version(taken[1])
         except BaseException:
@@ -242,10 +237,6 @@ class PostgresDatabase(Database):
 
     def _check_objects(self) -> None:
         check_objects(self._server, self.path)
-
-    @property
-    def _channel(self) -> str:
-        return f"kerasface {self.path.schema}"
 
     @property
     def _copy_schema(self) -> sql.Identifier:
@@ -321,7 +312,7 @@ class PostgresDatabase(Database):
                 self._connection = self._nothing
 
     def _removing(self) -> AbstractContextManager[None]:
-        return removing(self._server, self._channel)
+        return removing(self._server, self.path.channel)
 
     def _scrub(self) -> None:
         with self._removing():

@@ -9,7 +9,7 @@ from kerasface.gallery.store import GalleryError
 try:
     from kerasface.gallery.postgres.database import PostgresDatabase
     from kerasface.gallery.postgres.errors import named_errors
-    from kerasface.gallery.postgres.schema import create, is_there
+    from kerasface.gallery.postgres.schema import is_there, make
     from kerasface.gallery.postgres.server import connect
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] != "psycopg":
@@ -40,10 +40,7 @@ class PostgresPlace:
             if is_there(connection, self.path):
                 return
             with connection.raw.transaction():
-                lock = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext(%s))"
-                connection.ask(lock, (f"kerasface {self.path.schema}",))
-                if not is_there(connection, self.path):
-                    create(connection, self.path, *content())
+                make(connection, self.path, content)
 
     def open(
         self, timeout: float, empty: tuple | None = None, before_made: Callable[[], object] = lambda: None

@@ -1,6 +1,6 @@
 """The tables of a gallery on PostgreSQL: how they are told from others, made, and brought up to date."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from kerasface.gallery.postgres.driver import sql
@@ -90,7 +90,25 @@ def is_there(connection: "PostgresConnection", address: "Address") -> bool:
     return bool(columns)
 
 
-def create(
+def make(connection: "PostgresConnection", address: "Address", content: Callable[[], tuple]) -> bool:
+    """Makes an empty gallery, inside the caller's transaction, unless there is one.
+
+    Args:
+        connection: To the server.
+        address: The gallery's.
+        content: Called only if it must be made; returns what it records of its key and its embedder.
+
+    Returns:
+        Whether it was made: of two who make the same gallery, the second one waits and finds it.
+    """
+    connection.ask("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext(%s))", (address.channel,))
+    if is_there(connection, address):
+        return False
+    _create(connection, address, *content())
+    return True
+
+
+def _create(
     connection: "PostgresConnection",
     address: "Address",
     gallery_id: bytes,
@@ -98,7 +116,6 @@ def create(
     embedder: str,
     embedding_dim: int,
 ) -> None:
-    """Makes an empty gallery, inside the caller's transaction."""
     schema = sql.Identifier(address.schema)
     has_schema = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s"
     if connection.ask(has_schema, (address.schema,)).fetchone() is None:  # one that is there needs no further right
