@@ -29,14 +29,14 @@ def open_rows(
         raise ValueError(f"create must be True, False or 'late'. Received: create={create!r}.")
     if create is not True and not place.exists(timeout):
         if create == "late":
-            return _opened_late(place, embedder, embedding_dim, key, timeout)
+            return _opened_late(place, embedder, embedding_dim, key, timeout, noted)
         raise GalleryError(f"There is no gallery at {place.path}. Enrol somebody to make one.")
 
     def empty() -> tuple[bytes, bytes, str, int]:
         own_key = load_key(create=True) if key is None else key
         return _empty(GalleryKeys(own_key, secrets.token_bytes(_ID_BYTES), embedder), embedder, embedding_dim)
 
-    if create:
+    if create is True:
         place.make(timeout, empty)
     database = place.open(timeout)
     database.is_noted = noted
@@ -51,7 +51,7 @@ def open_rows(
 
 
 def _opened_late(
-    place: Place, embedder: str, embedding_dim: int, key: bytes | None, timeout: float
+    place: Place, embedder: str, embedding_dim: int, key: bytes | None, timeout: float, noted: bool
 ) -> tuple[Database, Rows]:
     """Opens a gallery that is in memory as long as nothing is in it; nor is a new key written before."""
     is_new = key is None and not os.environ.get("KERASFACE_KEY") and not key_path().exists()
@@ -59,7 +59,7 @@ def _opened_late(
     keys = GalleryKeys(own_key, secrets.token_bytes(_ID_BYTES), embedder)
     before_made = partial(keep_key, own_key) if is_new else lambda: None
     database = place.open(timeout, _empty(keys, embedder, embedding_dim), before_made)
-    database.manifest.keys = keys
+    database.manifest.keys, database.is_noted = keys, noted
     return database, Rows(keys, embedder, embedding_dim, database.manifest)
 
 

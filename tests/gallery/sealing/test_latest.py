@@ -120,8 +120,9 @@ def test_where_nothing_can_be_noted_the_check_says_so(path, open_at, new_sample,
     assert "cannot be written" in problem
 
 
-def test_a_gallery_that_is_not_to_be_noted_leaves_nothing_of_it(path, open_at, new_sample, tmp_path):
-    with open_at(path, noted=False) as gallery:
+@pytest.mark.parametrize("create", [True, "late"])
+def test_a_gallery_that_is_not_to_be_noted_leaves_nothing_of_it(path, open_at, new_sample, tmp_path, create):
+    with open_at(path, noted=False, create=create) as gallery:
         gallery.enroll("Ada", [new_sample("ada")])
         assert gallery.check() == []
     assert not (tmp_path / "config").exists()
