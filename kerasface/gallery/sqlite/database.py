@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kerasface.gallery.database import Database
 from kerasface.gallery.keys import GalleryKeys
-from kerasface.gallery.seen import PhotosFile, SeenPhotos
+from kerasface.gallery.seen import SeenPhotos
 from kerasface.gallery.sqlite.errors import named_errors
 from kerasface.gallery.sqlite.locking import locked
 from kerasface.gallery.sqlite.schema import (
@@ -26,6 +26,7 @@ from kerasface.gallery.sqlite.schema import (
     migrate,
     write_file,
 )
+from kerasface.gallery.sqlite.seen import PhotosFile
 from kerasface.gallery.sqlite.watching import watch
 from kerasface.gallery.store import GalleryBusyError, GalleryFileError
 
