@@ -227,6 +227,11 @@ def _class_counts(train: _Side, sets: Sequence[LearnedSet], label_sets, classes:
         of_set = np.bincount(each.ids, weights=pixels[: len(each.ids)], minlength=256) * (np.arange(256) < 255)
         of_label += each.share * of_set / of_set.sum()
     alone = of_label[: len(classes)]
+    if missing := [name for name, pixels in zip(classes, alone, strict=True) if not pixels]:
+        raise ValueError(
+            f"Every class needs pixels of its own among the pictures trained on. Received: {', '.join(missing)} "
+            "on pictures held out alone. Add pictures, or take another seed."
+        )
     total = alone.copy()
     for label, meant in enumerate(label_sets[len(classes) :], len(classes)):
         total[list(meant)] += of_label[label] * alone[list(meant)] / alone[list(meant)].sum()

@@ -229,6 +229,14 @@ def test_masks_of_another_size_and_a_set_of_one_picture(listing):
     assert "6 rejected; the first" in refused(listing)
 
 
+def test_a_class_on_pictures_held_out_alone_is_refused(listing):
+    held_out = prepare(listing).validation_files[0].removeprefix("fine/")[:2]  # a person
+    for path in (listing.parent / "fine" / "masks").iterdir():
+        if not path.name.startswith(held_out):
+            Image.fromarray(np.zeros((32, 32), np.uint8)).save(path)
+    assert "Received: disc, square on pictures held out alone" in refused(listing)
+
+
 def test_a_listing_says_itself_what_a_recipe_says_of_a_folder(listing):
     assert "A listing says of each set what `groups` is" in refused(listing, groups=r"(p\d)")
     assert "A listing says of each set what `validation` is" in refused(
