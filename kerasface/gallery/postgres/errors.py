@@ -46,7 +46,8 @@ def named_errors(address: Address, timeout: float) -> Iterator[None]:
 def said(error: psycopg.Error, address: Address) -> str:
     """Returns what PostgreSQL, or the way to it, says: one line, without the password."""
     text = error.diag.message_primary or str(error)
-    return f"PostgreSQL says: {address.without_secrets(text).rstrip('.')}."
+    text = " ".join(address.without_secrets(text).split())
+    return f"PostgreSQL says: {text if text.endswith(('.', '?')) else f'{text}.'}"
 
 
 def _named(error: psycopg.Error) -> tuple[type[GalleryError], str]:

@@ -40,6 +40,14 @@ def test_each_is_a_sentence_of_the_family_without_the_password(error, kind, word
     assert "\n" not in str(caught.value)
 
 
+def test_a_question_of_the_server_ends_as_one():
+    from kerasface.gallery.postgres.errors import said
+
+    assert said(psycopg.OperationalError("refused\n\tIs it running?"), ADDRESS) == (
+        "PostgreSQL says: refused Is it running?"
+    )
+
+
 def run(program):
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
